@@ -1,0 +1,50 @@
+// config.json of a Hugging Face checkpoint, validated. Torch-free.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "core/base/error.h"
+
+namespace headscope {
+
+/// Rotary position embedding parameters ("rope_scaling" or "rope_parameters").
+struct RopeConfig {
+  std::string type = "default";  ///< default, linear, llama3 (others are refused for now)
+  double theta = 10000.0;
+  double factor = 1.0;
+  double low_freq_factor = 1.0, high_freq_factor = 4.0;  ///< llama3
+  std::int64_t original_context = 0;                     ///< llama3
+};
+
+/// Shape and options of a decoder. All counts are validated to be positive and consistent.
+struct ModelConfig {
+  std::string model_type;
+  int layers = 0;
+  int heads = 0;     ///< query heads H
+  int kv_heads = 0;  ///< key/value heads H_kv, divides H
+  int head_dim = 0;
+  std::int64_t hidden_size = 0;
+  std::int64_t intermediate_size = 0;
+  std::int64_t vocab_size = 0;
+  std::int64_t context_length = 0;
+  double rms_norm_eps = 1e-6;
+  bool tie_word_embeddings = false;
+  bool attention_bias = false;
+  bool mlp_bias = false;
+  std::string stored_dtype;  ///< "float32", "bfloat16", "float16"; empty if not stated
+  RopeConfig rope;
+  std::vector<std::int32_t> eos_ids;
+  std::vector<std::string> notes;  ///< what a user should know (options read but without effect)
+};
+
+/// Parses config.json (and generation_config.json's eos ids when present) of `folder`.
+Result<ModelConfig> load_config(const std::string& folder);
+
+/// Parses one config object; `name` is used in messages.
+Result<ModelConfig> parse_config(const nlohmann::json& config, const std::string& name);
+
+}  // namespace headscope

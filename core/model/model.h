@@ -1,0 +1,160 @@
+// A decoder-only language model on one device: load, tokenise, run, observe attention.
+// Not thread-safe: the compute thread owns it. The only public header of core/model that other
+// modules need; it names tensors by forward declaration so that including it is cheap.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/run_context.h"
+#include "core/base/types.h"
+#include "core/intervention/spec.h"
+#include "core/model/config.h"
+
+namespace headscope {
+
+/// Where and how a model is loaded (`--device`, `--dtype`, `--threads`).
+struct LoadOptions {
+  std::string device = "auto";  ///< "cpu", "cuda" or "auto"
+  std::string dtype = "auto";   ///< "auto" (fp32 on CPU), "float32", "bfloat16", "float16"
+  int threads = 0;              ///< 0 = all cores
+};
+
+/// How attention outputs are computed; all agree with `reference` within rounding.
+enum class AttentionBackend {
+  reference,  ///< fp32, full T x T weights
+  fused,      ///< scaled_dot_product_attention; grouped keys never repeated
+};
+
+/// What a run shall keep of attention. Everything else is dropped as the run goes.
+struct Capture {
+  TokenRange rows;    ///< absolute query positions whose weights are kept; empty = none
+  TokenRange layers;  ///< layers kept; empty = all
+  /// Key sets whose attention mass is kept per head and captured row; empty = none.
+  std::vector<TokenSet> span_sets;
+  bool weights = true;      ///< keep the weights themselves [L,H,R,T]
+  bool edited_also = false;  ///< with split-softmax: span sums before the split too
+};
+
+/// Attention of captured rows as plain fp32 arrays. `keys` = number of key positions T; entries
+/// past the causal limit of a row are 0.
+struct CapturedAttention {
+  int layers = 0, heads = 0;  ///< shape of the capture (layers of Capture::layers)
+  TokenRange rows;
+  std::int64_t keys = 0;
+  std::vector<float> weights;          ///< [layers, heads, rows, keys], after every intervention
+  std::vector<float> span_sums;        ///< [layers, heads, rows, sets], after every intervention
+  std::vector<float> span_sums_before; ///< same, before split-softmax (Capture::edited_also)
+};
+
+/// Sampling of the next token. temperature 0 = greedy (ties: lowest id).
+struct Sampling {
+  double temperature = 0.0;
+  int top_k = 0;      ///< 0 = off
+  double top_p = 1.0; ///< 1 = off
+  std::uint64_t seed = 0;
+};
+
+/// One generation over prompt ids, optionally with interventions and a capture.
+struct GenerateRequest {
+  std::vector<std::int32_t> prompt_ids;  ///< with special tokens, as the model shall see them
+  int max_new_tokens = 100;
+  Sampling sampling;
+  std::vector<Intervention> interventions;
+  AttentionBackend backend = AttentionBackend::fused;
+  bool use_cache = true;
+  /// Attention kept at response rows P..P+n-1 (rows at which response tokens are the input) plus
+  /// row P-1, so that both row conventions can be read; Capture::rows is ignored here.
+  std::optional<Capture> capture;
+  /// Tokens to feed instead of sampling (teacher forcing); generation ends after the last one.
+  std::vector<std::int32_t> forced_response;
+  int candidates = 0;  ///< keep this many most likely next tokens per step with probabilities
+};
+
+/// One candidate for a next token.
+struct Candidate {
+  std::int32_t id = 0;
+  float probability = 0;
+};
+
+/// What a generation returned. `ids` is the new part only, end-of-sequence left out.
+struct Generation {
+  std::vector<std::int32_t> ids;
+  bool stopped_at_eos = false;  ///< else the length limit ended it
+  CapturedAttention attention;  ///< rows P-1..P+n-1, if a capture was asked for
+  std::vector<std::vector<Candidate>> candidates;  ///< per generated token
+  std::vector<float> log_probabilities;            ///< of each generated token
+  double prefill_seconds = 0, decode_seconds = 0;
+};
+
+/// Full forward over given ids: logits and attention of some rows.
+struct ForwardRequest {
+  std::vector<std::int32_t> ids;
+  TokenRange logit_rows;  ///< rows whose logits are returned; empty = none
+  std::vector<Intervention> interventions;
+  AttentionBackend backend = AttentionBackend::fused;
+  std::optional<Capture> capture;
+};
+
+struct ForwardResult {
+  std::vector<float> logits;  ///< [rows, vocab]
+  CapturedAttention attention;
+};
+
+/// One head's full attention map and what a preview of it needs.
+struct HeadMap {
+  HeadId head;
+  std::int64_t tokens = 0;
+  std::vector<float> weights;  ///< [tokens, tokens], causal
+};
+
+/// Inputs of direction training (method.md 3) for one sample and layer: keys of every position and
+/// queries at some rows, after RoPE. fp32.
+struct QueryKeyCapture {
+  std::int64_t keys = 0;
+  TokenRange rows;
+  std::vector<std::vector<float>> queries;  ///< per layer [heads, rows, head_dim]
+  std::vector<std::vector<float>> key_values;  ///< per layer [kv_heads, keys, head_dim]
+};
+
+class Model {
+ public:
+  /// Loads a Hugging Face folder (config.json, *.safetensors or its index). Every tensor is checked
+  /// by name and shape; unknown model types, rope types and quantisation are refused.
+  static Result<std::unique_ptr<Model>> load(const std::string& folder, const LoadOptions& options,
+                                             const RunContext& context);
+  ~Model();
+
+  const ModelConfig& config() const;
+  std::string device_name() const;  ///< "cpu" or "cuda:0 (name)"
+  std::string dtype_name() const;
+  std::int64_t parameters() const;
+
+  /// Greedy or sampled decoding. Errors: empty or too long prompt, id out of range, cancelled, OOM.
+  Result<Generation> generate(const GenerateRequest& request, const RunContext& context);
+  /// One pass without sampling.
+  Result<ForwardResult> forward(const ForwardRequest& request, const RunContext& context);
+  /// All rows of one head, with interventions applied.
+  Result<HeadMap> head_map(const std::vector<std::int32_t>& ids, HeadId head,
+                           const std::vector<Intervention>& interventions, const RunContext& context);
+  /// Keys and response-row queries of the unedited model, for training directions.
+  Result<QueryKeyCapture> capture_queries_keys(const std::vector<std::int32_t>& ids, TokenRange rows,
+                                               const RunContext& context);
+  /// scale * d_q . k_j for every layer, head and key position [L, H, T]: the bias that alpha
+  /// multiplies (method.md 3); what the preview needs for live alpha.
+  Result<std::vector<float>> focus_bias(const std::vector<std::int32_t>& ids,
+                                        const Directions& directions, const RunContext& context);
+
+ private:
+  struct Impl;
+  explicit Model(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace headscope
