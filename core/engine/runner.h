@@ -1,0 +1,39 @@
+// The engine's view of a model: a plain-array interface with a real implementation
+// (core/runner, torch) and a fake (core/engine/fake_runner.h) for tests and for UI work.
+#pragma once
+
+#include <memory>
+
+#include "core/engine/snapshot.h"
+
+namespace headscope {
+
+/// Called on the compute thread only. Every function polls `context` and returns
+/// ErrorKind::cancelled soon (50 ms) after it says so. No exception leaves.
+class Runner {
+ public:
+  virtual ~Runner() = default;
+
+  /// Loads (or keeps, when nothing differs) the model of `request`.
+  virtual Result<std::shared_ptr<const ModelInfo>> load(const Request& request,
+                                                        const RunContext& context) = 0;
+  /// Tokenises and finds documents. Errors: empty prompt, longer than the context.
+  virtual Result<std::shared_ptr<const PromptView>> prepare(const PromptRequest& prompt) = 0;
+  /// Generates with `heads` acted on as `settings` says and captures the response rows.
+  /// `settings.is_identity()` or empty `heads` = baseline.
+  virtual Result<std::shared_ptr<const RunResult>> run(const PromptView& prompt,
+                                                       const InterventionSettings& settings,
+                                                       const std::vector<HeadId>& heads,
+                                                       const Request& request,
+                                                       const RunContext& context) = 0;
+  /// Full map of one head over prompt + response of `run`.
+  virtual Result<std::shared_ptr<const FullMap>> full_map(const PromptView& prompt,
+                                                          const RunResult& run, HeadId head,
+                                                          const RunContext& context) = 0;
+  /// Focus bias of the unedited run for the live preview.
+  virtual Result<std::shared_ptr<const PreviewInputs>> preview_inputs(const PromptView& prompt,
+                                                                      const RunResult& baseline,
+                                                                      const RunContext& context) = 0;
+};
+
+}  // namespace headscope

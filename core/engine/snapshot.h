@@ -1,0 +1,142 @@
+// What the window draws: immutable plain arrays, handed over by shared_ptr<const Snapshot>.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/analysis/head_scores.h"
+#include "core/base/error.h"
+#include "core/base/run_context.h"
+#include "core/base/types.h"
+#include "core/engine/settings.h"
+
+namespace headscope {
+
+/// The loaded model as the window needs to know it.
+struct ModelInfo {
+  std::string name;    ///< "demo" or the folder's name
+  std::string path;
+  std::string model_type, dtype, device;
+  int layers = 0, heads = 0, kv_heads = 0, head_dim = 0;
+  std::int64_t context_length = 0, parameters = 0, vocab_size = 0;
+  bool is_demo = false;
+  bool has_directions = false;        ///< focus directions of matching shape are at hand
+  std::string directions_source;      ///< file name, or empty
+  std::vector<HeadId> known_ranking;  ///< shipped or loaded head set's ranking; empty = none
+  std::vector<float> known_scores;    ///< [layers*heads] relevant of that head set; empty = none
+  std::string known_source;           ///< where the ranking came from
+};
+
+/// One token of prompt + response.
+struct TokenView {
+  std::int32_t id = 0;
+  std::string text;    ///< display text (valid UTF-8)
+  ByteSpan bytes;      ///< position in the prompt text; empty for specials and response tokens
+  bool special = false;
+  bool unknown = false;  ///< the tokenizer does not know this word
+};
+
+/// One document of the prompt, found in its text.
+struct DocumentView {
+  int number = 0;  ///< as printed in the prompt: Document [number]
+  std::string title;
+  ByteSpan line;         ///< whole line in the prompt text
+  ByteSpan relevant;     ///< from "(Title:" to the end of the text
+  TokenRange tokens;     ///< tokens of `relevant`
+  bool gold = false;
+};
+
+/// The tokenised prompt. Shared by all runs over it.
+struct PromptView {
+  std::string text;
+  std::vector<TokenView> tokens;  ///< prompt tokens 0..P-1
+  std::vector<DocumentView> documents;
+  std::vector<std::string> answers;  ///< expected answers if the sample has them
+  std::vector<ByteSpan> unknown_words;
+  std::int64_t prompt_tokens() const { return static_cast<std::int64_t>(tokens.size()); }
+  int gold_document() const {  ///< index into documents, -1 = none
+    for (std::size_t i = 0; i < documents.size(); ++i)
+      if (documents[i].gold) return static_cast<int>(i);
+    return -1;
+  }
+};
+
+/// Exact = computed by the model with these settings; preview = estimated from cached rows: exact
+/// for the first touched layer with fixed tokens, an estimate above it (method.md 3).
+enum class Quality { exact, preview };
+
+/// One run of the model: response, attention of the response rows, scores. All heads.
+struct RunResult {
+  InterventionSettings settings;   ///< what was applied; is_identity() for the baseline
+  Quality quality = Quality::exact;
+  std::vector<TokenView> response; ///< generated tokens
+  std::string response_text;
+  bool stopped_at_eos = false;
+  bool matches_answer = false;     ///< best_subspan_em against PromptView::answers
+  std::vector<HeadId> touched;     ///< heads acted on
+  /// Attention weights [layers, heads, rows, keys]; rows = response rows (tokens as input, or
+  /// P-1.. with RowConvention::predict), keys = P + n. Empty when it would exceed the budget.
+  int layers = 0, heads = 0;
+  TokenRange rows;                 ///< absolute positions of the kept rows
+  std::int64_t keys = 0;
+  std::vector<float> weights;
+  /// Mass per key set [layers, heads, rows, sets]: every document, then the sink {0,1}.
+  std::vector<float> span_sums;
+  int sets = 0;
+  HeadScores scores;
+  double seconds = 0;
+
+  const float* row(HeadId head, std::int64_t row_index) const {
+    return weights.data() +
+           ((static_cast<std::size_t>(head.layer) * heads + head.head) * rows.size() + row_index) * keys;
+  }
+  float span_sum(HeadId head, std::int64_t row_index, int set) const {
+    return span_sums[((static_cast<std::size_t>(head.layer) * heads + head.head) * rows.size() +
+                      row_index) * sets + set];
+  }
+};
+
+/// Full T x T map of one head, [tokens, tokens], causal.
+struct FullMap {
+  HeadId head;
+  InterventionSettings settings;
+  std::int64_t tokens = 0;
+  std::vector<float> weights;
+};
+
+/// What the preview worker needs beside the baseline's weights.
+struct PreviewInputs {
+  /// scale * d_q . k_j per head and key [layers, heads, keys] on the unedited run; empty = no
+  /// directions. Row scores follow from log of the baseline weights.
+  std::vector<float> focus_bias;
+};
+
+/// State of the engine beside its results.
+struct EngineStatus {
+  enum class State { starting, loading_model, idle, running, failed } state = State::starting;
+  std::string activity;         ///< "prefill", "answer (intervened)" ...
+  Progress progress;
+  std::optional<Error> error;   ///< last failure; results before it stay
+};
+
+/// Everything the window may draw at one moment. Immutable once published.
+struct Snapshot {
+  std::uint64_t request_id = 0;  ///< request that this answers (of the newest part)
+  Request request;
+  std::shared_ptr<const ModelInfo> model;
+  std::shared_ptr<const PromptView> prompt;
+  std::shared_ptr<const RunResult> baseline;    ///< unedited; null until computed
+  std::shared_ptr<const RunResult> intervened;  ///< with the sliders; == baseline when identity
+  std::shared_ptr<const FullMap> full_map;      ///< selected head, intervened settings
+  std::shared_ptr<const FullMap> full_map_baseline;
+  std::shared_ptr<const PreviewInputs> preview_inputs;
+  std::string streaming_text;                   ///< response while it is being generated
+  bool streaming_is_baseline = false;
+  std::optional<double> preview_error;          ///< max |preview - exact| over touched heads' rows
+  EngineStatus status;
+};
+
+}  // namespace headscope
