@@ -1,0 +1,86 @@
+// Files: whole or not at all. The one place with POSIX calls.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/base/error.h"
+
+namespace headscope {
+
+inline constexpr std::uint64_t gibibyte = std::uint64_t{1} << 30;
+
+/// Content of a regular file; more than `max_bytes` is bad_input.
+Result<std::string> read_text_file(const std::filesystem::path& path,
+                                   std::uint64_t max_bytes = 4 * gibibyte);
+
+/// Same, unpacking gzip (recognised by its first two bytes, not by name); `max_bytes` bounds what
+/// comes out, so that a small file cannot fill the memory. Truncated or damaged gzip is bad_input.
+Result<std::string> read_gzip_or_plain(const std::filesystem::path& path,
+                                       std::uint64_t max_bytes = 4 * gibibyte);
+
+/// gzip of `bytes` (no time stamp: same bytes, same output).
+Result<std::string> gzip(std::string_view bytes);
+
+/// Writes a temporary file in the same folder, flushes it to disk and renames it over `path`.
+/// On failure nothing is left behind and an existing `path` is unchanged. The folder must exist.
+Result<> write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
+
+/// As above for content that is produced in pieces:
+///   HEADSCOPE_ASSIGN(auto writer, AtomicFileWriter::create(path));
+///   HEADSCOPE_TRY(writer.write(bytes)); ... HEADSCOPE_TRY(writer.commit());
+/// Destroyed without commit, it removes the temporary file.
+class AtomicFileWriter {
+ public:
+  static Result<AtomicFileWriter> create(const std::filesystem::path& path);
+  AtomicFileWriter(AtomicFileWriter&& other) noexcept;
+  AtomicFileWriter& operator=(AtomicFileWriter&& other) noexcept;
+  ~AtomicFileWriter();
+
+  Result<> write(std::string_view bytes);
+  Result<> write(std::span<const std::byte> bytes);
+  Result<> commit();
+
+ private:
+  AtomicFileWriter() = default;
+  void discard() noexcept;
+
+  int descriptor_ = -1;
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+};
+
+/// Creates a folder and its parents; existing is fine.
+Result<> create_folders(const std::filesystem::path& folder);
+
+/// Read-only memory map of a whole regular file. An empty file gives an empty span.
+class MappedFile {
+ public:
+  static Result<MappedFile> open(const std::filesystem::path& path);
+  MappedFile() = default;
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+  std::filesystem::path path_;
+};
+
+/// Folder of the running program (links resolved).
+Result<std::filesystem::path> executable_folder();
+
+/// Folder of lessons, the embedded model, shaders...: $HEADSCOPE_ASSETS, else `assets` beside the
+/// program or in one of the (at most three) folders above it, else `../share/headscope/assets`.
+/// The message of a failure lists where it looked.
+Result<std::filesystem::path> asset_folder();
+
+}  // namespace headscope
