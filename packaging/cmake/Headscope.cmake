@@ -1,0 +1,108 @@
+# How our own code is built: flags, modules, tests.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+include(CTest)
+
+# Programs find libraries and assets relative to themselves, in the build tree as where they are installed, so that
+# no machine's path is baked in. In the build tree, links lead to the real places.
+set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
+set(headscope_rpath "$ORIGIN" "$ORIGIN/libtorch/torch/lib")
+set(headscope_libdir lib/headscope)
+foreach(folder assets shaders)
+  file(CREATE_LINK "${PROJECT_SOURCE_DIR}/${folder}" "${PROJECT_BINARY_DIR}/${folder}" SYMBOLIC)
+endforeach()
+if(HEADSCOPE_TORCH)
+  cmake_path(GET LIBTORCH_ROOT PARENT_PATH headscope_site)
+  file(CREATE_LINK "${headscope_site}" "${PROJECT_BINARY_DIR}/libtorch" SYMBOLIC)
+endif()
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
+
+find_program(CCACHE ccache)
+mark_as_advanced(CCACHE)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # The sloppiness is what precompiled headers need; the base folder lets clones share results.
+  set(launcher "${CMAKE_COMMAND}" -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1 "${CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+endif()
+
+# Linked privately by everything of ours and by nothing from outside.
+add_library(headscope_options INTERFACE)
+target_compile_options(headscope_options INTERFACE -Wall -Wextra -Wpedantic)
+if(HEADSCOPE_WERROR)
+  target_compile_options(headscope_options INTERFACE -Werror)
+endif()
+if(HEADSCOPE_V3)
+  target_compile_options(headscope_options INTERFACE -march=x86-64-v3)
+endif()
+if(HEADSCOPE_SANITIZE)
+  # The suppression only concerns GCC's own warnings, which instrumentation confuses.
+  target_compile_options(headscope_options INTERFACE
+    -fsanitize=${HEADSCOPE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -Wno-maybe-uninitialized)
+  target_link_options(headscope_options INTERFACE -fsanitize=${HEADSCOPE_SANITIZE})
+endif()
+
+set(headscope_generated "${PROJECT_BINARY_DIR}/generated")
+configure_file("${PROJECT_SOURCE_DIR}/core/base/version.h.in" "${headscope_generated}/core/base/version.h" @ONLY)
+
+# For targets that only carry something: a precompiled header, other libraries.
+set(headscope_empty_source "${headscope_generated}/empty.cpp")
+file(CONFIGURE OUTPUT "${headscope_empty_source}" CONTENT "// Empty: CMake wants a source.\n")
+
+# headscope_library(TARGET [TORCH] SOURCES ... [DEPENDS ...])
+# A static library. Without sources yet it becomes an interface library, so that the tree always configures.
+# Without TORCH it never sees a header of libtorch.
+function(headscope_library target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "SOURCES;DEPENDS")
+  if(arg_TORCH AND NOT HEADSCOPE_TORCH)
+    return()
+  endif()
+  if(NOT arg_SOURCES)
+    add_library(${target} INTERFACE)
+    target_include_directories(${target} INTERFACE "${PROJECT_SOURCE_DIR}" "${headscope_generated}")
+    target_link_libraries(${target} INTERFACE ${arg_DEPENDS})
+    if(arg_TORCH)
+      target_link_libraries(${target} INTERFACE Libtorch::Libtorch)
+    endif()
+  else()
+    add_library(${target} STATIC ${arg_SOURCES})
+    target_include_directories(${target} PUBLIC "${PROJECT_SOURCE_DIR}" "${headscope_generated}")
+    target_link_libraries(${target} PUBLIC ${arg_DEPENDS} PRIVATE headscope_options)
+    if(arg_TORCH)
+      headscope_use_torch(${target})
+    endif()
+  endif()
+  set_property(GLOBAL APPEND PROPERTY HEADSCOPE_LIBRARIES ${target})
+  if(arg_TORCH)
+    set_property(GLOBAL APPEND PROPERTY HEADSCOPE_TORCH_LIBRARIES ${target})
+  endif()
+endfunction()
+
+# headscope_module(NAME [TORCH] [EXCLUDE REGEX] [DEPENDS ...]): core/NAME/*.cpp as headscope_NAME.
+function(headscope_module name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "EXCLUDE" "DEPENDS")
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/core/${name}/*.cpp")
+  if(arg_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX "${arg_EXCLUDE}")
+  endif()
+  if(arg_TORCH)
+    set(torch TORCH)
+  endif()
+  headscope_library(headscope_${name} ${torch} SOURCES ${sources} DEPENDS ${arg_DEPENDS})
+endfunction()
+
+# Headers of libtorch cost seconds each, so all targets share one precompiled header.
+if(HEADSCOPE_TORCH)
+  add_library(headscope_torch_pch STATIC "${headscope_empty_source}")
+  target_link_libraries(headscope_torch_pch PRIVATE headscope_options Libtorch::Libtorch)
+  target_precompile_headers(headscope_torch_pch PRIVATE "${PROJECT_SOURCE_DIR}/packaging/cmake/torch_pch.h")
+endif()
+
+function(headscope_use_torch target)
+  target_link_libraries(${target} PUBLIC Libtorch::Libtorch)
+  target_precompile_headers(${target} REUSE_FROM headscope_torch_pch)
+endfunction()
