@@ -79,7 +79,7 @@ class MappedFile {
 Result<std::filesystem::path> executable_folder();
 
 /// Folder of lessons, the embedded model, shaders...: $HEADSCOPE_ASSETS, else `assets` beside the
-/// program or in one of the (at most three) folders above it, else `../share/headscope/assets`.
+/// program, `../share/headscope/assets`, or `assets` in one of the four folders above the program.
 /// The message of a failure lists where it looked.
 Result<std::filesystem::path> asset_folder();
 

@@ -40,8 +40,8 @@ class JsonObject {
   /// `value` must be an object for the getters to find anything: use `open` to check that.
   static Result<JsonObject> open(const Json& value, std::string name);
 
-  bool has(std::string_view field) const;            ///< present and not null
-  const Json* find(std::string_view field) const;    ///< nullptr when absent
+  bool has(std::string_view field) const;          ///< present and not null
+  const Json* find(std::string_view field) const;  ///< nullptr when absent
   const Json& value() const { return *value_; }
   const std::string& name() const { return name_; }  ///< file name as shown in messages
 

@@ -18,8 +18,26 @@
 namespace headscope {
 
 enum class DType {
-  boolean, u8, i8, f8_e5m2, f8_e4m3, f8_e8m0, i16, u16, f16, bf16, i32, u32, f32, f64, i64, u64, c64,
-  f4, f6_e2m3, f6_e3m2,  // sub-byte: named, so that messages can say what a file holds
+  boolean,
+  u8,
+  i8,
+  f8_e5m2,
+  f8_e4m3,
+  f8_e8m0,
+  i16,
+  u16,
+  f16,
+  bf16,
+  i32,
+  u32,
+  f32,
+  f64,
+  i64,
+  u64,
+  c64,
+  f4,
+  f6_e2m3,
+  f6_e3m2,  // sub-byte: named, so that messages can say what a file holds
 };
 
 /// The name used in the file: "F32", "BF16", "F8_E4M3"...

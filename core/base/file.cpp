@@ -1,0 +1,353 @@
+#include "core/base/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace headscope {
+namespace fs = std::filesystem;
+namespace {
+
+std::string reason(int code) {
+  return std::generic_category().message(code);
+}
+
+tl::unexpected<Error> cannot(const char* action, const fs::path& path, int code) {
+  return bad_input(path.string() + ": cannot " + action + ": " + reason(code));
+}
+
+/// A file descriptor that closes itself.
+class Descriptor {
+ public:
+  explicit Descriptor(int value) : value_(value) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (value_ >= 0) ::close(value_);
+  }
+  int get() const { return value_; }
+
+ private:
+  int value_;
+};
+
+int open_for_reading(const fs::path& path) {
+  int descriptor = -1;
+  do {
+    descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  } while (descriptor < 0 && errno == EINTR);
+  return descriptor;
+}
+
+Result<> write_all(int descriptor, const char* data, std::size_t size, const fs::path& path) {
+  while (size > 0) {
+    const ssize_t written = ::write(descriptor, data, size);
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return cannot("write", path, errno);
+    }
+    data += written;
+    size -= static_cast<std::size_t>(written);
+  }
+  return {};
+}
+
+bool is_gzip(std::string_view bytes) {
+  return bytes.size() >= 2 && bytes[0] == '\x1f' && bytes[1] == '\x8b';
+}
+
+std::string too_large(const fs::path& path, std::uint64_t max_bytes) {
+  return path.string() + ": larger than the " + std::to_string(max_bytes) +
+         " bytes expected at most";
+}
+
+/// zlib's stream, ended on every path.
+struct Inflater {
+  z_stream stream{};
+  bool ready = inflateInit2(&stream, 15 + 16) == Z_OK;  // 16: gzip header
+  ~Inflater() {
+    if (ready) inflateEnd(&stream);
+  }
+};
+
+/// Unpacks all members of a gzip file.
+Result<std::string> unpack_gzip(std::string_view packed, const fs::path& path,
+                                std::uint64_t max_bytes) {
+  const std::string damaged = path.string() + ": gzip data is damaged or cut short";
+  Inflater inflater;
+  if (!inflater.ready) return fail(ErrorKind::internal, "zlib could not be started");
+  z_stream& stream = inflater.stream;
+  std::string text;
+  std::vector<char> block(std::size_t{1} << 18);
+  std::size_t taken = 0;
+  bool member_open = true;
+  while (member_open || taken < packed.size() || stream.avail_in > 0) {
+    if (!member_open) {  // a further member, or padding after the last one
+      const std::string_view rest = packed.substr(taken - stream.avail_in);
+      if (!is_gzip(rest)) break;
+      if (inflateReset(&stream) != Z_OK) return bad_input(damaged);
+      member_open = true;
+    }
+    if (stream.avail_in == 0) {
+      const std::size_t piece = std::min<std::size_t>(packed.size() - taken, std::size_t{1} << 30);
+      if (piece == 0) return bad_input(damaged);
+      stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data() + taken));
+      stream.avail_in = static_cast<uInt>(piece);
+      taken += piece;
+    }
+    stream.next_out = reinterpret_cast<Bytef*>(block.data());
+    stream.avail_out = static_cast<uInt>(block.size());
+    const int status = inflate(&stream, Z_NO_FLUSH);
+    if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR)
+      return bad_input(damaged);
+    const std::size_t made = block.size() - stream.avail_out;
+    if (made > max_bytes - text.size()) return bad_input(too_large(path, max_bytes));
+    text.append(block.data(), made);
+    if (status == Z_STREAM_END) member_open = false;
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<std::string> read_text_file(const fs::path& path, std::uint64_t max_bytes) {
+  const Descriptor file(open_for_reading(path));
+  if (file.get() < 0) return cannot("open", path, errno);
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return cannot("read", path, errno);
+  if (S_ISDIR(status.st_mode)) return bad_input(path.string() + ": is a folder, expected a file");
+  std::string text;
+  if (S_ISREG(status.st_mode)) {
+    if (static_cast<std::uint64_t>(status.st_size) > max_bytes) {
+      return bad_input(too_large(path, max_bytes));
+    }
+    text.reserve(static_cast<std::size_t>(status.st_size));
+  }
+  std::vector<char> block(std::size_t{1} << 18);
+  for (;;) {  // until the end, whatever stat said: pipes, and files that still grow
+    const ssize_t got = ::read(file.get(), block.data(), block.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return cannot("read", path, errno);
+    if (got == 0) return text;
+    if (static_cast<std::uint64_t>(got) > max_bytes - text.size()) {
+      return bad_input(too_large(path, max_bytes));
+    }
+    text.append(block.data(), static_cast<std::size_t>(got));
+  }
+}
+
+Result<std::string> read_gzip_or_plain(const fs::path& path, std::uint64_t max_bytes) {
+  HEADSCOPE_ASSIGN(std::string bytes, read_text_file(path, max_bytes));
+  if (!is_gzip(bytes)) return bytes;
+  return unpack_gzip(bytes, path, max_bytes);
+}
+
+Result<std::string> gzip(std::string_view bytes) {
+  z_stream stream{};
+  if (deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+    return fail(ErrorKind::internal, "zlib could not be started");
+  }
+  std::string packed;
+  std::vector<char> block(std::size_t{1} << 18);
+  std::size_t taken = 0;
+  int status = Z_OK;
+  while (status != Z_STREAM_END) {
+    if (stream.avail_in == 0 && taken < bytes.size()) {
+      const std::size_t piece = std::min<std::size_t>(bytes.size() - taken, std::size_t{1} << 30);
+      stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data() + taken));
+      stream.avail_in = static_cast<uInt>(piece);
+      taken += piece;
+    }
+    stream.next_out = reinterpret_cast<Bytef*>(block.data());
+    stream.avail_out = static_cast<uInt>(block.size());
+    status = deflate(&stream, taken == bytes.size() ? Z_FINISH : Z_NO_FLUSH);
+    packed.append(block.data(), block.size() - stream.avail_out);
+    if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR) break;
+  }
+  deflateEnd(&stream);
+  if (status != Z_STREAM_END) return fail(ErrorKind::internal, "zlib could not pack the data");
+  return packed;
+}
+
+Result<> create_folders(const fs::path& folder) {
+  std::error_code code;
+  fs::create_directories(folder, code);
+  if (code || !fs::is_directory(folder, code)) {
+    return bad_input(folder.string() + ": cannot create the folder" +
+                     (code ? ": " + code.message() : std::string()));
+  }
+  return {};
+}
+
+// ---- AtomicFileWriter ----
+
+Result<AtomicFileWriter> AtomicFileWriter::create(const fs::path& path) {
+  AtomicFileWriter writer;
+  std::error_code code;
+  // A link is followed, so that the file it points to changes and the link stays.
+  writer.path_ = fs::is_symlink(path, code) ? fs::weakly_canonical(path, code) : path;
+  if (code) return bad_input(path.string() + ": cannot follow the link: " + code.message());
+  if (path.filename().empty()) return bad_input("\"" + path.string() + "\" is no file name");
+  const fs::file_status status = fs::status(writer.path_, code);
+  if (fs::is_directory(status)) return bad_input(path.string() + ": is a folder, expected a file");
+  if (fs::exists(status) &&
+      !fs::is_regular_file(status)) {  // /dev/stdout, a pipe: nothing to rename
+    writer.descriptor_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    if (writer.descriptor_ < 0) return cannot("write", path, errno);
+    return writer;
+  }
+  static std::atomic<unsigned> counter{0};
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    writer.temporary_ = writer.path_.parent_path() /
+                        ("." + writer.path_.filename().string() + "." + std::to_string(::getpid()) +
+                         "." + std::to_string(counter++) + ".tmp");
+    writer.descriptor_ =
+        ::open(writer.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (writer.descriptor_ >= 0) return writer;
+    if (errno != EEXIST) break;
+  }
+  const int failure = errno;
+  writer.temporary_.clear();
+  return cannot("create", path, failure);
+}
+
+AtomicFileWriter::AtomicFileWriter(AtomicFileWriter&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)),
+      path_(std::move(other.path_)),
+      temporary_(std::exchange(other.temporary_, {})) {}
+
+AtomicFileWriter& AtomicFileWriter::operator=(AtomicFileWriter&& other) noexcept {
+  if (this != &other) {
+    discard();
+    descriptor_ = std::exchange(other.descriptor_, -1);
+    path_ = std::move(other.path_);
+    temporary_ = std::exchange(other.temporary_, {});
+  }
+  return *this;
+}
+
+AtomicFileWriter::~AtomicFileWriter() {
+  discard();
+}
+
+void AtomicFileWriter::discard() noexcept {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  descriptor_ = -1;
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  temporary_.clear();
+}
+
+Result<> AtomicFileWriter::write(std::string_view bytes) {
+  if (descriptor_ < 0) return fail(ErrorKind::internal, "write after commit: " + path_.string());
+  return write_all(descriptor_, bytes.data(), bytes.size(), path_);
+}
+
+Result<> AtomicFileWriter::write(std::span<const std::byte> bytes) {
+  return write(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
+Result<> AtomicFileWriter::commit() {
+  if (descriptor_ < 0) return fail(ErrorKind::internal, "commit twice: " + path_.string());
+  const bool direct = temporary_.empty();
+  int failure = 0;
+  if (!direct && ::fsync(descriptor_) != 0) failure = errno;
+  if (::close(std::exchange(descriptor_, -1)) != 0 && failure == 0) failure = errno;
+  if (failure == 0 && !direct && ::rename(temporary_.c_str(), path_.c_str()) != 0) failure = errno;
+  if (failure != 0) {
+    discard();
+    return cannot("write", path_, failure);
+  }
+  temporary_.clear();
+  if (!direct) {  // the new name survives a power cut once the folder is on disk as well
+    const fs::path folder = path_.parent_path().empty() ? fs::path(".") : path_.parent_path();
+    const Descriptor handle(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (handle.get() >= 0) ::fsync(handle.get());
+  }
+  return {};
+}
+
+Result<> write_file_atomically(const fs::path& path, std::string_view bytes) {
+  HEADSCOPE_ASSIGN(AtomicFileWriter writer, AtomicFileWriter::create(path));
+  HEADSCOPE_TRY(writer.write(bytes));
+  return writer.commit();
+}
+
+// ---- MappedFile ----
+
+Result<MappedFile> MappedFile::open(const fs::path& path) {
+  const Descriptor file(open_for_reading(path));
+  if (file.get() < 0) return cannot("open", path, errno);
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) return cannot("read", path, errno);
+  if (!S_ISREG(status.st_mode)) return bad_input(path.string() + ": expected a regular file");
+  MappedFile mapped;
+  mapped.path_ = path;
+  if (status.st_size == 0) return mapped;
+  void* data = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE,
+                      file.get(), 0);
+  if (data == MAP_FAILED) return cannot("map into memory", path, errno);
+  mapped.data_ = static_cast<const std::byte*>(data);
+  mapped.size_ = static_cast<std::size_t>(status.st_size);
+  return mapped;
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      path_(std::move(other.path_)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  std::swap(path_, other.path_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+// ---- folders of the program ----
+
+Result<fs::path> executable_folder() {
+  std::error_code code;
+  const fs::path program = fs::read_symlink("/proc/self/exe", code);
+  if (code) return fail(ErrorKind::internal, "cannot find the running program: " + code.message());
+  return program.parent_path();
+}
+
+Result<fs::path> asset_folder() {
+  std::vector<fs::path> candidates;
+  if (const char* named = std::getenv("HEADSCOPE_ASSETS"); named && *named) {
+    candidates.emplace_back(named);  // asked for by name: nothing else will do
+  } else {
+    HEADSCOPE_ASSIGN(fs::path folder, executable_folder());
+    candidates.push_back(folder / "assets");
+    candidates.push_back(folder.parent_path() / "share" / "headscope" / "assets");
+    for (int level = 0; level < 4; ++level) {  // a build folder inside the repository
+      folder = folder.parent_path();
+      candidates.push_back(folder / "assets");
+    }
+  }
+  std::string looked;
+  for (const fs::path& candidate : candidates) {
+    std::error_code code;
+    if (fs::is_directory(candidate, code)) return candidate;
+    looked += (looked.empty() ? "" : ", ") + candidate.string();
+  }
+  return bad_input("the folder of assets was not found; looked at " + looked +
+                   "; set HEADSCOPE_ASSETS to where it is");
+}
+
+}  // namespace headscope
