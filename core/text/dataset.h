@@ -25,9 +25,9 @@ enum class DataPart {
 DataPart part_of_question(std::string_view question);
 
 struct DatasetOptions {
-  std::optional<std::int64_t> max_samples;     ///< after the part is chosen
+  std::optional<std::int64_t> max_samples;  ///< after the part is chosen
   DataPart part = DataPart::all;
-  std::optional<std::size_t> gold_position;    ///< move the (first) gold document there, from 0
+  std::optional<std::size_t> gold_position;  ///< move the (first) gold document there, from 0
 };
 
 struct Dataset {
@@ -36,10 +36,11 @@ struct Dataset {
   std::string sha256;  ///< of the file's bytes as they lie on disk
 };
 
-/// Reads `{"question","answers":[],"ctxs":[{"title","text","isgold","hasanswer"}]}` per line, and the
-/// key-value retrieval format `{"ordered_kv_records":[[k,v]],"key","value"}` (each record becomes a
-/// document titled by its key; the wanted one is gold). Messages carry the line number. `isgold` and
-/// `hasanswer` may be missing (false). Blank lines are skipped; a file without samples is bad_input.
+/// Reads `{"question","answers":[],"ctxs":[{"title","text","isgold","hasanswer"}]}` per line, and
+/// the key-value retrieval format `{"ordered_kv_records":[[k,v]],"key","value"}` (each record
+/// becomes a document titled by its key; the wanted one is gold). Messages carry the line number.
+/// `isgold` and `hasanswer` may be missing (false). Blank lines are skipped; a file without samples
+/// is bad_input.
 Result<Dataset> load_dataset(const std::filesystem::path& path, const DatasetOptions& options = {});
 Result<std::vector<QaSample>> parse_dataset(std::string_view text, std::string_view name,
                                             const DatasetOptions& options = {});

@@ -37,9 +37,9 @@ enum class PromptKind {
 
 /// Where one document of a prompt stands; spans are bytes of the prompt text before templating.
 struct DocumentSpan {
-  int number = 0;       ///< as shown: Document [number]
-  ByteSpan line;        ///< "Document [3](Title: T) text", without the newline
-  ByteSpan relevant;    ///< from "(Title:" to the end of the document's text (the span G)
+  int number = 0;     ///< as shown: Document [number]
+  ByteSpan line;      ///< "Document [3](Title: T) text", without the newline
+  ByteSpan relevant;  ///< from "(Title:" to the end of the document's text (the span G)
   bool gold = false;
   std::string title;
 };

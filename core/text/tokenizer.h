@@ -53,9 +53,10 @@ class Tokenizer {
 
   /// Largest id + 1, added tokens included.
   std::int64_t vocab_size() const;
-  bool is_special(std::int32_t id) const;        ///< an added token with "special": true
+  bool is_special(std::int32_t id) const;  ///< an added token with "special": true
   std::vector<std::int32_t> special_ids() const;
-  /// How many special tokens the template puts before a single text (the offset of its first token).
+  /// How many special tokens the template puts before a single text (the offset of its first
+  /// token).
   std::int64_t prefix_length() const;
   std::optional<std::int32_t> unknown_id() const;
   /// SHA-256 of the file's bytes, for passports.
