@@ -1,0 +1,23 @@
+// Weights from and to Hugging Face folders.
+#pragma once
+
+#include <string>
+
+#include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
+
+#include "core/base/error.h"
+#include "core/base/run_context.h"
+#include "core/model/config.h"
+#include "core/model/decoder.h"
+
+namespace headscope {
+
+/// Reads every tensor that `config` calls for, converted to `dtype` on `device`. Tensors that are
+/// missing, superfluous, of another shape or of a type that is not floating point: bad_input
+/// listing them by name. Polls `context` at each tensor.
+Result<DecoderWeights> load_weights(const std::string& folder, const ModelConfig& config,
+                                    c10::Device device, c10::ScalarType dtype,
+                                    const RunContext& context);
+
+}  // namespace headscope
