@@ -139,6 +139,12 @@ Json config_json(const ModelConfig& config) {
 
 }  // namespace
 
+Result<> check_weights(const std::string& folder, const ModelConfig& config) {
+  HEADSCOPE_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(folder));
+  DecoderWeights weights;
+  return check_tensors(checkpoint, tensor_slots(weights, config), config, folder);
+}
+
 Result<DecoderWeights> load_weights(const std::string& folder, const ModelConfig& config,
                                     c10::Device device, c10::ScalarType dtype,
                                     const RunContext& context) {

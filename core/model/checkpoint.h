@@ -13,6 +13,10 @@
 
 namespace headscope {
 
+/// Names, shapes and types of the stored tensors against `config`, without reading them: the errors
+/// of load_weights.
+Result<> check_weights(const std::string& folder, const ModelConfig& config);
+
 /// Reads every tensor that `config` calls for, converted to `dtype` on `device`. Tensors that are
 /// missing, superfluous, of another shape or of a type that is not floating point: bad_input
 /// listing them by name. Polls `context` at each tensor.
