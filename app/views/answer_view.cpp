@@ -1,0 +1,133 @@
+#include "app/views/answer_view.h"
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+namespace headscope {
+namespace {
+
+// One column: a run, or what there is of it so far.
+struct Column {
+  const char* title;
+  ImU32 color;
+  const RunResult* run;
+  bool streaming;
+  bool stale;  // computed with other settings or another prompt than the ones shown
+};
+
+void status_of(const ViewContext& context, const Column& column, bool has_answers) {
+  const RunResult& run = *column.run;
+  if (has_answers && !column.stale) {
+    ImGui::SameLine(0, em() * 0.8f);
+    answer_mark(context, run.matches_answer);
+  }
+  const char* label = column.stale ? "updating" : run.quality == Quality::preview ? "preview" : nullptr;
+  if (label == nullptr) return;
+  ImGui::SameLine(0, em() * 0.8f);
+  badge(label, context.theme.card_hover, context.theme.muted);
+}
+
+void answer_text(const ViewContext& context, const Column& column, float width) {
+  const Snapshot& snapshot = *context.state.snapshot;
+  if (column.streaming) {
+    const std::string text = snapshot.streaming_text + " |";
+    wrapped_text(text, {}, context.theme.text, width);
+    return;
+  }
+  if (column.run == nullptr) {
+    text_muted(context, snapshot.status.state == EngineStatus::State::failed ? "no answer" : "...");
+    return;
+  }
+  std::vector<TextMark> marks;
+  if (snapshot.baseline && snapshot.intervened && snapshot.baseline != snapshot.intervened) {
+    if (const auto at = first_difference(*snapshot.baseline, *snapshot.intervened)) {
+      const ByteSpan bytes = token_bytes(*column.run, *at);
+      if (!bytes.empty()) marks.push_back({bytes, with_alpha(column.color, 0.38f), 0});
+    }
+  }
+  const std::string& text = column.run->response_text;
+  if (text.empty()) {
+    text_muted(context, "(empty response)");
+  } else {
+    wrapped_text(text, marks, column.stale ? context.theme.muted : context.theme.text, width);
+  }
+}
+
+void answer_column(const ViewContext& context, const Column& column, bool has_answers) {
+  ImDrawList& list = *ImGui::GetWindowDrawList();
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const float width = ImGui::GetContentRegionAvail().x;
+  list.AddRectFilled(ImVec2(at.x, at.y + em() * 0.1f), ImVec2(at.x + em() * 0.3f, at.y + em() * 1.1f), column.color, em() * 0.1f);
+  ImGui::SetCursorPosX(ImGui::GetCursorPosX() + em() * 0.6f);
+  text_bold(context, column.title);
+  if (column.run != nullptr && !column.streaming) status_of(context, column, has_answers);
+  answer_text(context, column, width);
+}
+
+std::string expected_line(const PromptView& prompt) {
+  std::string line = "Expected: ";
+  for (std::size_t i = 0; i < prompt.answers.size(); ++i) line += (i ? "  |  " : "") + prompt.answers[i];
+  return line;
+}
+
+}  // namespace
+
+ByteSpan token_bytes(const RunResult& run, std::size_t index) {
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < run.response.size() && i <= index; ++i) {
+    std::string_view token = run.response[i].text;
+    while (!token.empty() && token.front() == ' ') token.remove_prefix(1);
+    while (!token.empty() && token.back() == ' ') token.remove_suffix(1);
+    const std::size_t found = run.response_text.find(token, at);
+    if (token.empty() || found == std::string::npos) {
+      if (i == index) return {};
+      continue;
+    }
+    at = found + token.size();
+    if (i == index) return {found, at};
+  }
+  return {};
+}
+
+void answer_view(ViewContext& context) {
+  const AppState& state = context.state;
+  const Snapshot& snapshot = *state.snapshot;
+  if (!snapshot.prompt) {
+    const bool failed = snapshot.status.state == EngineStatus::State::failed;
+    empty_note(context, failed ? "No answer" : "The answer appears here",
+               failed ? "The notice below says why." : "Baseline and intervened run side by side.");
+    return;
+  }
+  const bool running = snapshot.status.state == EngineStatus::State::running;
+  const bool streaming = running && !snapshot.streaming_text.empty();
+  const bool identity = snapshot.baseline && snapshot.intervened == snapshot.baseline;
+  const bool has_answers = !snapshot.prompt->answers.empty();
+  const bool prompt_stale = !state.prompt_is_current();
+  const bool settings_stale = snapshot.intervened && !identity && snapshot.intervened->settings != state.request.intervention;
+
+  const float footer = ImGui::GetTextLineHeightWithSpacing();
+  const float height = std::max(ImGui::GetContentRegionAvail().y - footer, em() * 2);
+  if (ImGui::BeginTable("answers", 2, ImGuiTableFlags_SizingStretchSame, ImVec2(0, height))) {
+    ImGui::TableNextColumn();
+    answer_column(context,
+                  {"Baseline", context.theme.baseline, snapshot.baseline.get(), streaming && snapshot.streaming_is_baseline,
+                   prompt_stale},
+                  has_answers);
+    ImGui::TableNextColumn();
+    if (identity && state.request.intervention.is_identity()) {
+      answer_column(context, {"Intervened", context.theme.accent, nullptr, false, false}, false);
+    } else {
+      answer_column(context,
+                    {"Intervened", context.theme.accent, identity ? nullptr : snapshot.intervened.get(),
+                     streaming && !snapshot.streaming_is_baseline, prompt_stale || settings_stale},
+                    has_answers);
+    }
+    ImGui::EndTable();
+  }
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  draw_fitted_text(*ImGui::GetWindowDrawList(), at, ImGui::GetContentRegionAvail().x, context.theme.muted,
+                   has_answers ? expected_line(*snapshot.prompt) : "No expected answer: right and wrong are not marked.");
+}
+
+}  // namespace headscope

@@ -1,0 +1,13 @@
+// The answers: baseline beside intervened, as they are generated.
+#pragma once
+
+#include "app/views/widgets.h"
+
+namespace headscope {
+
+void answer_view(ViewContext& context);
+
+/// Bytes of response token `index` within the response's text; empty when it cannot be placed.
+ByteSpan token_bytes(const RunResult& run, std::size_t index);
+
+}  // namespace headscope

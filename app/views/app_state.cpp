@@ -1,0 +1,214 @@
+#include "app/views/app_state.h"
+
+#include <imgui.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+
+namespace headscope {
+
+AppState::AppState() : snapshot(std::make_shared<Snapshot>()) {}
+
+void AppState::notify(Notice::Kind kind, std::string text) {
+  constexpr std::size_t kMaxNotices = 4;
+  for (const Notice& notice : notices) {
+    if (notice.text == text) return;
+  }
+  notices.push_back({kind, std::move(text)});
+  if (notices.size() > kMaxNotices) notices.erase(notices.begin());
+}
+
+void AppState::take(std::shared_ptr<const Snapshot> next) {
+  if (!next || next == snapshot) return;
+  const bool new_baseline = next->baseline != snapshot->baseline || next->model != snapshot->model;
+  snapshot = std::move(next);
+  const std::string error = snapshot->status.error ? snapshot->status.error->message : std::string();
+  const bool cancelled = snapshot->status.error && snapshot->status.error->kind == ErrorKind::cancelled;
+  if (error != last_error_ && !error.empty() && !cancelled) notify(Notice::Kind::error, error);
+  last_error_ = error;
+  if (!new_baseline) return;
+
+  const RunResult* run = baseline();
+  ranking_.clear();
+  if (snapshot->model && !snapshot->model->known_ranking.empty()) {
+    ranking_ = snapshot->model->known_ranking;
+  } else if (run != nullptr && !run->scores.relevant.empty() && !std::isnan(run->scores.relevant.front())) {
+    ranking_ = rank_heads(run->scores.relevant, run->scores.layers, run->scores.heads);
+  }
+  const int layers = snapshot->model ? snapshot->model->layers : 0, heads = snapshot->model ? snapshot->model->heads : 0;
+  rank_of_.assign(static_cast<std::size_t>(layers) * heads, -1);
+  for (std::size_t i = 0; i < ranking_.size(); ++i) {
+    const HeadId id = ranking_[i];
+    if (id.layer >= 0 && id.layer < layers && id.head >= 0 && id.head < heads) {
+      rank_of_[static_cast<std::size_t>(id.layer) * heads + id.head] = static_cast<int>(i);
+    }
+  }
+  if (layers > 0 && (request.selected.layer >= layers || request.selected.head >= heads)) request.selected = {};
+}
+
+int AppState::rank_of(HeadId head) const {
+  if (!snapshot->model || head.head >= snapshot->model->heads) return -1;
+  const std::size_t index = static_cast<std::size_t>(head.layer) * snapshot->model->heads + head.head;
+  return index < rank_of_.size() ? rank_of_[index] : -1;
+}
+
+std::vector<HeadId> AppState::chosen() const {
+  if (!snapshot->model) return {};
+  return chosen_heads(request.intervention, ranking_, snapshot->model->layers, snapshot->model->heads);
+}
+
+bool AppState::prompt_is_current() const {
+  return snapshot->prompt && snapshot->prompt->text == request.prompt.text;
+}
+
+const BuiltPrompt& AppState::layout() const {
+  if (!layout_ || layout_text_ != request.prompt.text) {
+    layout_text_ = request.prompt.text;
+    layout_ = find_documents(layout_text_);
+  }
+  return *layout_;
+}
+
+void AppState::edit_text(std::string text) {
+  constexpr double kPause = 0.35;
+  request.prompt.text = std::move(text);
+  quiet_until = ImGui::GetTime() + kPause;
+}
+
+void AppState::edit_question(const std::string& question) {
+  const ByteSpan at = layout().question;
+  std::string text = request.prompt.text;
+  edit_text(text.replace(at.begin, at.end - at.begin, question));
+}
+
+void AppState::mark_gold(int document) {
+  request.prompt.gold_document = request.prompt.gold_document == document ? -1 : document;
+}
+
+void AppState::show_sample(const QaSample& sample) {
+  request.prompt.text = build_prompt(sample).text;
+  request.prompt.answers = sample.answers;
+  const std::optional<std::size_t> gold = sample.gold_position();
+  request.prompt.gold_document = gold ? static_cast<int>(*gold) : -1;
+}
+
+void AppState::new_sample() {
+  if (!sample_source) {
+    notify(Notice::Kind::error, "This build has no source of samples: open a data file (JSON lines) instead.");
+    return;
+  }
+  Result<QaSample> sample = sample_source(wish);
+  ++wish.seed;
+  if (!sample) {
+    notify(Notice::Kind::error, sample.error().message);
+    return;
+  }
+  book.samples.clear();
+  show_sample(*sample);
+}
+
+void AppState::open_data(const std::string& path) {
+  std::function<void()> wake_window = wake;
+  book.loading = std::async(std::launch::async, [path, wake_window] {
+    Result<Dataset> data = load_dataset(path);
+    if (wake_window) wake_window();
+    return data;
+  });
+}
+
+void AppState::poll_data() {
+  if (!book.loading.valid() || book.loading.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return;
+  Result<Dataset> data = book.loading.get();
+  if (!data) {
+    notify(Notice::Kind::error, data.error().message);
+    return;
+  }
+  book.name = data->name;
+  book.samples = std::move(data->samples);
+  book.current = 0;
+  if (!book.samples.empty()) show_sample(book.samples.front());
+}
+
+void AppState::turn_page(int step) {
+  if (book.samples.empty()) return;
+  const auto last = static_cast<std::ptrdiff_t>(book.samples.size()) - 1;
+  const auto wanted = static_cast<std::ptrdiff_t>(book.current) + step;
+  book.current = static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(wanted, 0, last));
+  show_sample(book.samples[book.current]);
+}
+
+void AppState::toggle_pick(HeadId head) {
+  InterventionSettings& settings = request.intervention;
+  if (settings.choice != HeadChoice::picked) {
+    settings.picked = chosen();  // the heads acted on so far are where picking by hand begins
+    settings.choice = HeadChoice::picked;
+  }
+  const auto at = std::find(settings.picked.begin(), settings.picked.end(), head);
+  if (at != settings.picked.end()) {
+    settings.picked.erase(at);
+  } else {
+    settings.picked.push_back(head);
+    std::sort(settings.picked.begin(), settings.picked.end());
+  }
+}
+
+void AppState::select_rank(int step) {
+  if (ranking_.empty()) return;
+  const int last = static_cast<int>(ranking_.size()) - 1;
+  request.selected = ranking_[static_cast<std::size_t>(std::clamp(rank_of(request.selected) + step, 0, last))];
+}
+
+void AppState::reset_settings() {
+  const InterventionSettings& now = request.intervention;
+  InterventionSettings fresh;
+  fresh.top_k = now.top_k;
+  fresh.random_seed = now.random_seed;
+  request.intervention = fresh;
+}
+
+const std::vector<float>& score_values(const HeadScores& scores, MapScore score) {
+  switch (score) {
+    case MapScore::relevant: return scores.relevant;
+    case MapScore::sink: return scores.sink;
+    case MapScore::irrelevant_sum: return scores.irrelevant_sum;
+    case MapScore::irrelevant_max: return scores.irrelevant_max;
+  }
+  return scores.relevant;
+}
+
+std::optional<DocumentMass> document_mass(const RunResult& run, std::span<const HeadId> heads) {
+  const std::int64_t rows = run.rows.size();
+  const std::size_t expected = static_cast<std::size_t>(run.layers) * run.heads * rows * run.sets;
+  if (heads.empty() || rows == 0 || run.sets < 1 || run.span_sums.size() != expected) return std::nullopt;
+  std::vector<double> sums(static_cast<std::size_t>(run.sets), 0.0);
+  for (const HeadId head : heads) {
+    if (head.layer >= run.layers || head.head >= run.heads) return std::nullopt;
+    for (std::int64_t row = 0; row < rows; ++row) {
+      for (int set = 0; set < run.sets; ++set) sums[static_cast<std::size_t>(set)] += run.span_sum(head, row, set);
+    }
+  }
+  const double n = static_cast<double>(heads.size()) * static_cast<double>(rows);
+  DocumentMass mass;
+  double total = 0;
+  for (double& sum : sums) {
+    sum /= n;
+    total += sum;
+  }
+  mass.documents.assign(sums.begin(), sums.end() - 1);
+  mass.sink = static_cast<float>(sums.back());
+  mass.rest = static_cast<float>(std::max(0.0, 1.0 - total));
+  return mass;
+}
+
+std::optional<std::size_t> first_difference(const RunResult& a, const RunResult& b) {
+  const std::size_t shared = std::min(a.response.size(), b.response.size());
+  for (std::size_t i = 0; i < shared; ++i) {
+    if (a.response[i].id != b.response[i].id) return i;
+  }
+  if (a.response.size() == b.response.size()) return std::nullopt;
+  return shared;
+}
+
+}  // namespace headscope

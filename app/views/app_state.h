@@ -1,0 +1,132 @@
+// What the window knows: the request being edited, the newest snapshot, and how to look at it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "app/render/palettes.h"
+#include "app/views/history.h"
+#include "core/engine/engine.h"
+#include "core/text/dataset.h"
+#include "core/text/prompt.h"
+
+namespace headscope {
+
+enum class MapScore { relevant, sink, irrelevant_sum, irrelevant_max };
+enum class MapSource { baseline, intervened, difference };
+
+/// How things are shown. None of this reaches the engine.
+struct ViewOptions {
+  MapScore score = MapScore::relevant;        ///< head map
+  MapSource score_source = MapSource::baseline;
+  MapSource map_source = MapSource::intervened;  ///< attention map
+  bool map_logarithmic = true;
+  bool bars_of_selected = false;  ///< documents: the selected head instead of the mean of the chosen heads
+  bool edit_text = false;         ///< prompt: one text field instead of documents
+  Palette palette = Palette::viridis;
+  friend bool operator==(const ViewOptions&, const ViewOptions&) = default;
+};
+
+/// A message that stays until it is dismissed; never modal.
+struct Notice {
+  enum class Kind { info, error } kind = Kind::info;
+  std::string text;
+};
+
+/// What kind of sample the embedded model's world shall make.
+enum class SampleKind { similar, neutral, mixed };
+struct SampleWish {
+  SampleKind kind = SampleKind::similar;
+  int documents = 10;
+  std::uint64_t seed = 1;
+};
+using SampleSource = std::function<Result<QaSample>(const SampleWish&)>;
+
+/// Samples of a data file, one of which is in the prompt.
+struct SampleBook {
+  std::string name;
+  std::vector<QaSample> samples;
+  std::size_t current = 0;
+  std::future<Result<Dataset>> loading;  ///< valid while a file is being read
+};
+
+/// Attention mass of one head, or the mean of several, over the rows of a run.
+struct DocumentMass {
+  std::vector<float> documents;
+  float sink = 0;
+  float rest = 0;  ///< instruction, question, response
+};
+
+class AppState {
+ public:
+  Request request;
+  std::shared_ptr<const Snapshot> snapshot;  ///< never null after construction
+  History history;
+  ViewOptions view;
+  std::vector<Notice> notices;
+  SampleWish wish;
+  SampleSource sample_source;  ///< empty: the embedded model's world is not at hand
+  SampleBook book;
+  double quiet_until = 0;      ///< ImGui time before which nothing is submitted: somebody is typing
+  std::function<void()> wake;  ///< called from a worker when the window should look again; may be empty
+
+  AppState();
+
+  /// Takes a newer snapshot: ranking and notices follow.
+  void take(std::shared_ptr<const Snapshot> next);
+  void notify(Notice::Kind kind, std::string text);
+
+  /// Replaces the prompt's text as it is typed; asking the engine waits for a short pause.
+  void edit_text(std::string text);
+  void edit_question(const std::string& question);
+  /// Marks a document as gold, or none when it was the gold one.
+  void mark_gold(int document);
+  /// Puts a sample into the request: text, gold document, answers.
+  void show_sample(const QaSample& sample);
+  void new_sample();
+  void open_data(const std::string& path);
+  void poll_data();                 ///< takes over a data file that was read meanwhile
+  void turn_page(int step);         ///< next or previous sample of the data file
+
+  void select(HeadId head) { request.selected = head; }
+  void toggle_pick(HeadId head);    ///< picks by hand; the choice becomes "picked"
+  void select_rank(int step);       ///< next or previous head of the ranking
+  void reset_settings();
+
+  /// Documents and question of the text being edited (not of the last run).
+  const BuiltPrompt& layout() const;
+
+  const std::vector<HeadId>& ranking() const { return ranking_; }
+  int rank_of(HeadId head) const;   ///< 0-based; -1 when unknown
+  /// Heads that the settings being edited act on.
+  std::vector<HeadId> chosen() const;
+  /// The snapshot's prompt belongs to the text in the editor.
+  bool prompt_is_current() const;
+  /// Runs of the snapshot; null when there is none.
+  const RunResult* baseline() const { return snapshot->baseline.get(); }
+  const RunResult* intervened() const { return snapshot->intervened.get(); }
+
+ private:
+  std::vector<HeadId> ranking_;
+  std::vector<int> rank_of_;
+  std::string last_error_;
+  mutable std::string layout_text_;
+  mutable std::optional<BuiltPrompt> layout_;
+};
+
+/// Values of one score, [layers * heads]; empty when the run has none.
+const std::vector<float>& score_values(const HeadScores& scores, MapScore score);
+
+/// Mean over rows and heads of the mass on every document, the sink and the rest.
+std::optional<DocumentMass> document_mass(const RunResult& run, std::span<const HeadId> heads);
+
+/// Index of the first token in which two responses differ; nothing when they are equal.
+std::optional<std::size_t> first_difference(const RunResult& a, const RunResult& b);
+
+}  // namespace headscope

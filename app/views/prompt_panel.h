@@ -1,0 +1,27 @@
+// The prompt: documents as numbered cards, or one text to edit; samples and data files.
+#pragma once
+
+#include <vector>
+
+#include "app/views/widgets.h"
+
+namespace headscope {
+
+class PromptPanel {
+ public:
+  void draw(ViewContext& context);
+
+ private:
+  void sample_controls(ViewContext& context);
+  void data_pager(ViewContext& context);
+  void unknown_words(ViewContext& context);
+  void question_field(ViewContext& context);
+  void cards(ViewContext& context);
+  void card(ViewContext& context, int index, const DocumentSpan& document, float width);
+
+  std::vector<float> heights_;  ///< of the cards, so that those out of sight cost nothing
+  std::vector<bool> expanded_;
+  std::size_t text_hash_ = 0;
+};
+
+}  // namespace headscope
