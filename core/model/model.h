@@ -74,6 +74,8 @@ struct GenerateRequest {
   std::optional<Capture> capture;
   /// Tokens to feed instead of sampling (teacher forcing); generation ends after the last one.
   std::vector<std::int32_t> forced_response;
+  /// Called with each new token (not with end-of-sequence) as soon as it is chosen; may be empty.
+  std::function<void(std::int32_t id)> on_token;
   int candidates = 0;  ///< keep this many most likely next tokens per step with probabilities
 };
 
