@@ -18,7 +18,9 @@ struct HeadScores {
   std::vector<float> irrelevant_sum;  ///< same on the union of the other documents
   std::vector<float> irrelevant_max;  ///< the largest single other document
 
-  std::size_t index(HeadId id) const { return static_cast<std::size_t>(id.layer) * heads + id.head; }
+  std::size_t index(HeadId id) const {
+    return static_cast<std::size_t>(id.layer) * heads + id.head;
+  }
 };
 
 /// The key sets of a prompt in the order used for span sums: every document, then the sink, then

@@ -68,6 +68,9 @@ struct PromptView {
 /// for the first touched layer with fixed tokens, an estimate above it (method.md 3).
 enum class Quality { exact, preview };
 
+/// Weights of one head's kept rows, [rows, keys]; immutable once it is part of a result.
+using HeadWeights = std::shared_ptr<const std::vector<float>>;
+
 /// One run of the model: response, attention of the response rows, scores. All heads.
 struct RunResult {
   InterventionSettings settings;   ///< what was applied; is_identity() for the baseline
@@ -77,25 +80,32 @@ struct RunResult {
   bool stopped_at_eos = false;
   bool matches_answer = false;     ///< best_subspan_em against PromptView::answers
   std::vector<HeadId> touched;     ///< heads acted on
-  /// Attention weights [layers, heads, rows, keys]; rows = response rows (tokens as input, or
-  /// P-1.. with RowConvention::predict), keys = P + n. Empty when it would exceed the budget.
+  /// Attention weights: a block [rows, keys] for every head, [layers * heads] blocks, so that results
+  /// share the blocks that do not differ (a preview changes a few heads of hundreds of megabytes).
+  /// Rows = response rows (tokens as input, or P-1.. with RowConvention::predict), keys = P + n.
+  /// Empty, or a null block for a head, where keeping them would exceed the budget.
   int layers = 0, heads = 0;
   TokenRange rows;                 ///< absolute positions of the kept rows
   std::int64_t keys = 0;
-  std::vector<float> weights;
+  std::vector<HeadWeights> weights;
   /// Mass per key set [layers, heads, rows, sets]: every document, then the sink {0,1}.
   std::vector<float> span_sums;
   int sets = 0;
   HeadScores scores;
   double seconds = 0;
 
+  std::size_t index(HeadId head) const {
+    return static_cast<std::size_t>(head.layer) * static_cast<std::size_t>(heads) +
+           static_cast<std::size_t>(head.head);
+  }
+  bool has_weights(HeadId head) const { return !weights.empty() && weights[index(head)] != nullptr; }
+  /// Weights of one row, [keys]; the rows of a head follow each other. Null without weights.
   const float* row(HeadId head, std::int64_t row_index) const {
-    return weights.data() +
-           ((static_cast<std::size_t>(head.layer) * heads + head.head) * rows.size() + row_index) * keys;
+    return has_weights(head) ? weights[index(head)]->data() + row_index * keys : nullptr;
   }
   float span_sum(HeadId head, std::int64_t row_index, int set) const {
-    return span_sums[((static_cast<std::size_t>(head.layer) * heads + head.head) * rows.size() +
-                      row_index) * sets + set];
+    const auto row_number = static_cast<std::int64_t>(index(head)) * rows.size() + row_index;
+    return span_sums[static_cast<std::size_t>(row_number * sets + set)];
   }
 };
 
