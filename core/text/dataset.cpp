@@ -109,7 +109,7 @@ Result<std::vector<QaSample>> parse_dataset(std::string_view text, std::string_v
     }
     samples.push_back(std::move(sample));
   }
-  if (index == 0) {
+  if (index == 0 && !full()) {
     return bad_input(std::string(name) +
                      ": holds no samples; expected JSON lines with question, answers and ctxs");
   }

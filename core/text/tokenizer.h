@@ -59,6 +59,10 @@ class Tokenizer {
   /// token).
   std::int64_t prefix_length() const;
   std::optional<std::int32_t> unknown_id() const;
+  /// A byte-fallback token ("<0xE2>") of a file whose decoder joins such bytes.
+  bool is_byte_token(std::int32_t id) const;
+  /// A decoder of the file may remove characters at the end of the whole text.
+  bool drops_tail() const;
   /// SHA-256 of the file's bytes, for passports.
   const std::string& sha256() const;
 

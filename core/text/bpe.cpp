@@ -1,0 +1,257 @@
+// Byte-pair encoding: merges neighbours, the best-ranked pair first.
+#include <array>
+#include <queue>
+#include <utility>
+
+#include "core/text/flat_map.h"
+#include "core/text/token_parts.h"
+#include "core/text/token_text.h"
+#include "core/text/unicode.h"
+
+namespace headscope {
+namespace {
+
+constexpr std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
+  return (static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32) |
+         static_cast<std::uint32_t>(right);
+}
+
+struct Options {
+  std::string unknown_token;
+  bool has_unknown = false;
+  bool fuse_unknown = false;
+  bool byte_fallback = false;
+  bool ignore_merges = false;
+};
+
+/// A part of the word, linked to its neighbours.
+struct Symbol {
+  std::int32_t id = 0;
+  std::int32_t previous = -1;
+  std::int32_t next = -1;
+  std::uint32_t begin = 0;
+  std::uint32_t end = 0;  ///< begin == end: merged into the one before
+  bool unknown = false;
+};
+
+struct Candidate {
+  std::uint32_t rank = 0;
+  std::int32_t position = 0;
+  std::int32_t merged = 0;
+  /// Reversed: the standard queue gives the greatest first.
+  bool operator<(const Candidate& other) const {
+    return rank != other.rank ? rank > other.rank : position > other.position;
+  }
+};
+
+class Bpe final : public TokenModel {
+ public:
+  Bpe(const Vocabulary& vocabulary, Options options)
+      : vocabulary_(vocabulary), options_(std::move(options)) {
+    unknown_id_ = options_.has_unknown ? vocabulary.find(options_.unknown_token) : -1;
+    for (unsigned byte = 0; byte < 256; ++byte) {
+      byte_ids_[byte] = options_.byte_fallback
+                            ? vocabulary.find(fallback_token(static_cast<unsigned char>(byte)))
+                            : -1;
+    }
+    for (char32_t point = 0; point < short_ids_.size(); ++point) {
+      short_ids_[point] = vocabulary.find(unicode::encoded(point));
+    }
+  }
+
+  Result<> read_merges(const JsonObject& model);
+  Result<> tokenize(std::string_view word, std::vector<WordToken>& tokens) const override;
+  std::int32_t unknown_id() const override { return unknown_id_; }
+
+ private:
+  Result<> add_merge(std::string_view left, std::string_view right, std::uint64_t rank,
+                     const JsonObject& model);
+  Result<std::vector<Symbol>> first_symbols(std::string_view word) const;
+  void merge(std::vector<Symbol>& symbols) const;
+  std::int32_t id_of_character(std::string_view word, std::size_t begin, std::size_t end) const {
+    std::size_t at = begin;
+    if (end - begin <= 2) {
+      const char32_t point = unicode::next(word, at);
+      if (point < short_ids_.size()) return short_ids_[point];
+    }
+    return vocabulary_.find(word.substr(begin, end - begin));
+  }
+
+  const Vocabulary& vocabulary_;
+  Options options_;
+  FlatMap merges_;  ///< pair of ids -> rank and id of the merged token
+  std::int32_t unknown_id_ = -1;
+  std::array<std::int32_t, 256> byte_ids_{};
+  std::array<std::int32_t, 0x400> short_ids_{};  ///< characters of the byte-level table and more
+};
+
+Result<> Bpe::add_merge(std::string_view left, std::string_view right, std::uint64_t rank,
+                        const JsonObject& model) {
+  const std::int32_t left_id = vocabulary_.find(left);
+  const std::int32_t right_id = vocabulary_.find(right);
+  const std::int32_t merged = vocabulary_.find(std::string(left) + std::string(right));
+  if (left_id < 0 || right_id < 0 || merged < 0) {
+    return bad_input(model.name() + ": field 'model.merges', element " + std::to_string(rank) +
+                     ": '" + std::string(left) + "' + '" + std::string(right) +
+                     "' is not in the vocabulary");
+  }
+  merges_.assign(pair_key(left_id, right_id), (rank << 32) | static_cast<std::uint32_t>(merged));
+  return {};
+}
+
+Result<> Bpe::read_merges(const JsonObject& model) {
+  HEADSCOPE_ASSIGN(const Json* list, model.array("merges"));
+  merges_.reserve(list->size());
+  std::uint64_t rank = 0;
+  for (const Json& merge : *list) {
+    if (merge.is_string()) {  // "a b", the older spelling
+      const auto& text = merge.get_ref<const std::string&>();
+      const std::size_t space = text.find(' ');
+      if (text.starts_with("#version")) continue;
+      if (space != std::string::npos && text.find(' ', space + 1) == std::string::npos) {
+        const std::string_view view = text;
+        HEADSCOPE_TRY(add_merge(view.substr(0, space), view.substr(space + 1), rank++, model));
+        continue;
+      }
+    } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() &&
+               merge[1].is_string()) {
+      HEADSCOPE_TRY(add_merge(merge[0].get_ref<const std::string&>(),
+                              merge[1].get_ref<const std::string&>(), rank++, model));
+      continue;
+    }
+    return bad_input(model.name() + ": field 'model.merges', element " + std::to_string(rank) +
+                     " expected two texts, found " + dump_json(merge).substr(0, 60));
+  }
+  return {};
+}
+
+Result<std::vector<Symbol>> Bpe::first_symbols(std::string_view word) const {
+  std::vector<Symbol> symbols;
+  symbols.reserve(word.size());
+  Symbol unknown{.id = unknown_id_, .unknown = true};  // waits while it may grow
+  const auto flush_unknown = [&] {
+    if (unknown.begin < unknown.end) symbols.push_back(unknown);
+    unknown.begin = unknown.end = 0;
+  };
+  for (std::size_t at = 0; at < word.size();) {
+    const auto begin = static_cast<std::uint32_t>(at);
+    at += unicode::length_of(word[at]);
+    const auto end = static_cast<std::uint32_t>(at);
+    if (const std::int32_t id = id_of_character(word, begin, end); id >= 0) {
+      flush_unknown();
+      symbols.push_back({.id = id, .begin = begin, .end = end});
+      continue;
+    }
+    bool all_bytes = options_.byte_fallback;
+    for (std::uint32_t i = begin; i < end; ++i) {
+      all_bytes = all_bytes && byte_ids_[static_cast<unsigned char>(word[i])] >= 0;
+    }
+    if (all_bytes) {
+      flush_unknown();
+      for (std::uint32_t i = begin; i < end; ++i) {
+        symbols.push_back(
+            {.id = byte_ids_[static_cast<unsigned char>(word[i])], .begin = i, .end = i + 1});
+      }
+      continue;
+    }
+    if (!options_.has_unknown) continue;  // dropped, as the reference does
+    if (unknown_id_ < 0) {
+      return bad_input("the tokenizer's unk_token '" + options_.unknown_token +
+                       "' is not in its vocabulary, and the text holds characters that need it");
+    }
+    if (!options_.fuse_unknown || unknown.end != begin) flush_unknown();
+    if (unknown.begin == unknown.end) unknown.begin = begin;
+    unknown.end = end;
+  }
+  flush_unknown();
+  return symbols;
+}
+
+void Bpe::merge(std::vector<Symbol>& symbols) const {
+  std::vector<Candidate> storage;
+  storage.reserve(symbols.size() * 2);
+  std::priority_queue<Candidate> queue(std::less<Candidate>(), std::move(storage));
+  const auto consider = [&](std::int32_t position) {
+    const Symbol& left = symbols[static_cast<std::size_t>(position)];
+    if (left.next < 0) return;
+    const std::uint64_t found =
+        merges_.find(pair_key(left.id, symbols[static_cast<std::size_t>(left.next)].id));
+    if (found == FlatMap::missing) return;
+    queue.push({static_cast<std::uint32_t>(found >> 32), position,
+                static_cast<std::int32_t>(static_cast<std::uint32_t>(found))});
+  };
+  for (std::size_t i = 0; i < symbols.size(); ++i) {
+    symbols[i].previous = static_cast<std::int32_t>(i) - 1;
+    symbols[i].next = i + 1 < symbols.size() ? static_cast<std::int32_t>(i) + 1 : -1;
+  }
+  for (std::size_t i = 0; i + 1 < symbols.size(); ++i) consider(static_cast<std::int32_t>(i));
+  while (!queue.empty()) {
+    const Candidate best = queue.top();
+    queue.pop();
+    Symbol& left = symbols[static_cast<std::size_t>(best.position)];
+    if (left.begin == left.end || left.next < 0) continue;
+    Symbol& right = symbols[static_cast<std::size_t>(left.next)];
+    const std::uint64_t found = merges_.find(pair_key(left.id, right.id));
+    if (found == FlatMap::missing ||
+        static_cast<std::int32_t>(static_cast<std::uint32_t>(found)) != best.merged) {
+      continue;  // one of the two has changed since
+    }
+    left.id = best.merged;
+    left.end = right.end;
+    left.unknown = false;
+    left.next = right.next;
+    right.end = right.begin;
+    if (left.next >= 0) symbols[static_cast<std::size_t>(left.next)].previous = best.position;
+    if (left.previous >= 0) consider(left.previous);
+    consider(best.position);
+  }
+}
+
+Result<> Bpe::tokenize(std::string_view word, std::vector<WordToken>& tokens) const {
+  if (options_.ignore_merges) {
+    if (const std::int32_t id = vocabulary_.find(word); id >= 0) {
+      tokens.push_back({id, 0, static_cast<std::uint32_t>(word.size()), false});
+      return {};
+    }
+  }
+  HEADSCOPE_ASSIGN(std::vector<Symbol> symbols, first_symbols(word));
+  merge(symbols);
+  for (const Symbol& symbol : symbols) {
+    if (symbol.begin < symbol.end) {
+      tokens.push_back({symbol.id, symbol.begin, symbol.end, symbol.unknown});
+    }
+  }
+  return {};
+}
+
+/// Options of the reference that change tokens and are not implemented here must be off.
+Result<> refuse_unsupported(const JsonObject& model) {
+  HEADSCOPE_ASSIGN(const double dropout, model.number_or("dropout", 0.0));
+  if (dropout != 0.0)
+    return tl::unexpected(model.wrong("dropout", "null: dropout is not supported"));
+  for (const char* field : {"continuing_subword_prefix", "end_of_word_suffix"}) {
+    HEADSCOPE_ASSIGN(const std::string text, model.string_or(field, ""));
+    if (!text.empty()) {
+      return tl::unexpected(model.wrong(field, "null or an empty text: others are not supported"));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<TokenModel>> read_bpe(const JsonObject& model,
+                                             const Vocabulary& vocabulary) {
+  HEADSCOPE_TRY(refuse_unsupported(model));
+  Options options;
+  options.has_unknown = model.has("unk_token");
+  HEADSCOPE_ASSIGN(options.unknown_token, model.string_or("unk_token", ""));
+  HEADSCOPE_ASSIGN(options.fuse_unknown, model.boolean_or("fuse_unk", false));
+  HEADSCOPE_ASSIGN(options.byte_fallback, model.boolean_or("byte_fallback", false));
+  HEADSCOPE_ASSIGN(options.ignore_merges, model.boolean_or("ignore_merges", false));
+  auto bpe = std::make_unique<Bpe>(vocabulary, std::move(options));
+  HEADSCOPE_TRY(bpe->read_merges(model));
+  return bpe;
+}
+
+}  // namespace headscope

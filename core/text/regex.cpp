@@ -1,0 +1,148 @@
+#include "core/text/regex.h"
+
+#include <oniguruma.h>
+
+#include <mutex>
+
+#include "core/text/unicode.h"
+
+namespace headscope {
+namespace {
+
+// Far above what a sensible expression needs on megabytes of one character, low enough to end a
+// hostile one within a second.
+constexpr unsigned long max_steps_per_match = 40'000'000;
+constexpr unsigned int max_stack_entries = 8'000'000;
+
+void start_oniguruma() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    OnigEncoding encodings[] = {ONIG_ENCODING_UTF8};
+    onig_initialize(encodings, 1);
+  });
+}
+
+const OnigUChar* bytes(const char* text) {
+  return reinterpret_cast<const OnigUChar*>(text);
+}
+
+std::string onig_message(int code, OnigErrorInfo* info = nullptr) {
+  OnigUChar buffer[ONIG_MAX_ERROR_MESSAGE_LEN + 1] = {};
+  const int length = onig_error_code_to_str(buffer, code, info);
+  return std::string(reinterpret_cast<const char*>(buffer), static_cast<std::size_t>(length));
+}
+
+/// What one search needs beside the expression.
+struct Workspace {
+  OnigRegion* region = onig_region_new();
+  OnigMatchParam* limits = onig_new_match_param();
+  Workspace() {
+    onig_initialize_match_param(limits);
+    onig_set_retry_limit_in_match_of_match_param(limits, max_steps_per_match);
+    onig_set_retry_limit_in_search_of_match_param(limits, max_steps_per_match);
+    onig_set_match_stack_limit_size_of_match_param(limits, max_stack_entries);
+  }
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
+  ~Workspace() {
+    onig_region_free(region, 1);
+    onig_free_match_param(limits);
+  }
+};
+
+/// Collects matches and fills the gaps between them.
+class Cover {
+ public:
+  explicit Cover(std::vector<Segment>& segments) : segments_(segments) {}
+  void match(std::size_t begin, std::size_t end) {
+    gap_until(begin);
+    segments_.push_back({begin, end, true});
+    covered_ = end;
+  }
+  void gap_until(std::size_t end) {
+    if (covered_ != end) segments_.push_back({covered_, end, false});
+    covered_ = end;
+  }
+
+ private:
+  std::vector<Segment>& segments_;
+  std::size_t covered_ = 0;
+};
+
+}  // namespace
+
+struct Pattern::Compiled {
+  regex_t* regex = nullptr;
+  std::string expression;
+  Compiled() = default;
+  Compiled(const Compiled&) = delete;
+  Compiled& operator=(const Compiled&) = delete;
+  ~Compiled() {
+    if (regex) onig_free(regex);
+  }
+};
+
+Result<Pattern> Pattern::regex(const std::string& expression, const std::string& where) {
+  start_oniguruma();
+  auto compiled = std::make_shared<Compiled>();
+  compiled->expression = expression;
+  OnigErrorInfo info{};
+  const char* begin = expression.data();
+  const int code = onig_new(&compiled->regex, bytes(begin), bytes(begin + expression.size()),
+                            ONIG_OPTION_NONE, ONIG_ENCODING_UTF8, ONIG_SYNTAX_DEFAULT, &info);
+  if (code != ONIG_NORMAL) {
+    return bad_input(where + ": the regular expression \"" + expression +
+                     "\" is not valid: " + onig_message(code, &info));
+  }
+  Pattern pattern;
+  pattern.compiled_ = std::move(compiled);
+  return pattern;
+}
+
+Pattern Pattern::literal(std::string text) {
+  Pattern pattern;
+  pattern.literal_ = std::move(text);
+  return pattern;
+}
+
+Result<> Pattern::find(std::string_view text, std::vector<Segment>& segments) const {
+  segments.clear();
+  Cover cover(segments);
+  if (!compiled_) {
+    if (!literal_.empty()) {
+      for (std::size_t at = text.find(literal_); at != std::string_view::npos;
+           at = text.find(literal_, at + literal_.size())) {
+        cover.match(at, at + literal_.size());
+      }
+    }
+    cover.gap_until(text.size());
+    return {};
+  }
+  thread_local Workspace workspace;
+  const OnigUChar* begin = bytes(text.data());
+  const OnigUChar* end = bytes(text.data() + text.size());
+  std::size_t from = 0;
+  std::size_t last_end = std::string_view::npos;
+  while (from <= text.size()) {
+    const int found = onig_search_with_param(compiled_->regex, begin, end, begin + from, end,
+                                             workspace.region, ONIG_OPTION_NONE, workspace.limits);
+    if (found == ONIG_MISMATCH) break;
+    if (found < 0) {
+      return bad_input("the regular expression \"" + compiled_->expression +
+                       "\" of the tokenizer gives up on this text: " + onig_message(found));
+    }
+    const auto match_begin = static_cast<std::size_t>(workspace.region->beg[0]);
+    const auto match_end = static_cast<std::size_t>(workspace.region->end[0]);
+    if (match_begin == match_end &&
+        match_end == last_end) {  // an empty match where the last one ended
+      from += from < text.size() ? unicode::length_of(text[from]) : 1;
+      continue;
+    }
+    cover.match(match_begin, match_end);
+    from = last_end = match_end;
+  }
+  cover.gap_until(text.size());
+  return {};
+}
+
+}  // namespace headscope

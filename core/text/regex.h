@@ -1,0 +1,31 @@
+// Regular expressions of tokenizer files: Oniguruma, the engine of the Hugging Face tokenizers.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/text/aligned_text.h"
+
+namespace headscope {
+
+/// A compiled expression, or a plain string to look for. Cheap to copy; const use is thread-safe.
+class Pattern {
+ public:
+  /// `where` begins the message when the expression is not valid.
+  static Result<Pattern> regex(const std::string& expression, const std::string& where);
+  static Pattern literal(std::string text);
+
+  /// Covers `text` (valid UTF-8) with segments: matches and what lies between them, in order.
+  /// bad_input when a match takes more steps or memory than any sensible expression needs.
+  Result<> find(std::string_view text, std::vector<Segment>& segments) const;
+
+ private:
+  struct Compiled;
+  std::shared_ptr<const Compiled> compiled_;  ///< null: literal
+  std::string literal_;
+};
+
+}  // namespace headscope
