@@ -1,0 +1,354 @@
+#include "core/engine/fake_runner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "core/analysis/metrics.h"
+#include "core/text/prompt.h"
+
+namespace headscope {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+TokenRange tokens_of(const std::vector<TokenView>& tokens, ByteSpan span) {
+  TokenRange range;
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i].special || !tokens[i].bytes.overlaps(span)) continue;
+    const auto at = static_cast<std::int64_t>(i);
+    if (range.size() == 0) range.begin = at;
+    range.end = at + 1;
+  }
+  return range;
+}
+
+std::vector<DocumentView> documents_of(const PromptRequest& prompt,
+                                       const std::vector<TokenView>& tokens) {
+  std::vector<DocumentView> documents;
+  for (const auto& found : find_documents(prompt.text).documents) {
+    DocumentView view;
+    view.number = found.number;
+    view.title = found.title;
+    view.line = found.line;
+    view.relevant = found.relevant;
+    view.tokens = tokens_of(tokens, found.relevant);
+    view.gold = static_cast<int>(documents.size()) == prompt.gold_document;
+    documents.push_back(std::move(view));
+  }
+  return documents;
+}
+
+/// Masses per document and on the sink of one head's rows, appended to `sums`.
+void append_span_sums(const PromptView& prompt, const std::vector<float>& weights,
+                      std::int64_t keys, std::vector<float>& sums) {
+  for (std::size_t row = 0; row * static_cast<std::size_t>(keys) < weights.size(); ++row) {
+    const float* w = weights.data() + row * static_cast<std::size_t>(keys);
+    const auto mass = [&](TokenRange range) {
+      double sum = 0;
+      for (auto j = range.begin; j < std::min(range.end, keys); ++j) sum += w[j];
+      return static_cast<float>(sum);
+    };
+    for (const auto& document : prompt.documents) sums.push_back(mass(document.tokens));
+    sums.push_back(mass({0, 2}));
+  }
+}
+
+}  // namespace
+
+void FakeControl::fail(FakeCall call, Error error, int times) {
+  const std::lock_guard lock(mutex_);
+  failures_[call] = {std::move(error), times};
+}
+
+void FakeControl::hold(FakeCall call) {
+  const std::lock_guard lock(mutex_);
+  held_call_ = call;
+}
+
+void FakeControl::release() {
+  const std::lock_guard lock(mutex_);
+  held_call_.reset();
+  is_held_ = false;
+  changed_.notify_all();
+}
+
+bool FakeControl::wait_held(double seconds) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, std::chrono::duration<double>(seconds), [&] { return is_held_; });
+}
+
+int FakeControl::count(FakeCall call) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = begun_.find(call);
+  return found == begun_.end() ? 0 : found->second;
+}
+
+int FakeControl::finished(FakeCall call) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = finished_.find(call);
+  return found == finished_.end() ? 0 : found->second;
+}
+
+int FakeControl::cancelled() const {
+  const std::lock_guard lock(mutex_);
+  return cancelled_;
+}
+
+int FakeControl::steps() const {
+  const std::lock_guard lock(mutex_);
+  return steps_;
+}
+
+std::vector<std::vector<HeadId>> FakeControl::finished_runs() const {
+  const std::lock_guard lock(mutex_);
+  return runs_;
+}
+
+std::optional<Error> FakeControl::take_failure(FakeCall call) {
+  const std::lock_guard lock(mutex_);
+  const auto found = failures_.find(call);
+  if (found == failures_.end() || found->second.times == 0) return std::nullopt;
+  if (found->second.times > 0) --found->second.times;
+  return found->second.error;
+}
+
+/// The steps of one call: each polls, waits, can be held; half way the chosen failure strikes.
+class FakeRunner::Steps {
+ public:
+  Steps(FakeControl& control, FakeCall call, const RunContext& context, int total)
+      : control_(control),
+        call_(call),
+        context_(context),
+        total_(total),
+        failure_(control.take_failure(call)) {
+    const std::lock_guard lock(control_.mutex_);
+    ++control_.begun_[call_];
+  }
+
+  Result<> next(const std::string& what) {
+    HEADSCOPE_TRY(poll());
+    if (failure_ && 2 * done_ >= total_) return tl::unexpected<Error>(*failure_);
+    context_.progress(what, done_++, total_);
+    {
+      const std::lock_guard lock(control_.mutex_);
+      ++control_.steps_;
+    }
+    HEADSCOPE_TRY(sleep());
+    return stay_while_held();
+  }
+
+  Result<> poll() {
+    if (!context_.cancelled()) return {};
+    const std::lock_guard lock(control_.mutex_);
+    ++control_.cancelled_;
+    return headscope::fail(ErrorKind::cancelled, "cancelled");
+  }
+
+  void finish() {
+    const std::lock_guard lock(control_.mutex_);
+    ++control_.finished_[call_];
+  }
+
+ private:
+  Result<> sleep() {
+    const auto until = Clock::now() + std::chrono::milliseconds(control_.delay_ms_.load());
+    while (Clock::now() < until) {
+      HEADSCOPE_TRY(poll());
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return {};
+  }
+
+  Result<> stay_while_held() {
+    for (;;) {
+      {
+        std::unique_lock lock(control_.mutex_);
+        if (control_.held_call_ != call_) return {};
+        control_.is_held_ = true;
+        control_.changed_.notify_all();
+        control_.changed_.wait_for(lock, std::chrono::milliseconds(2));
+      }
+      HEADSCOPE_TRY(poll());  // asks the engine, hence never under our lock
+    }
+  }
+
+  FakeControl& control_;
+  FakeCall call_;
+  const RunContext& context_;
+  int total_ = 0;
+  int done_ = 0;
+  std::optional<Error> failure_;
+};
+
+FakeRunner::FakeRunner(const FakeOptions& options, std::shared_ptr<FakeControl> control)
+    : world_(options), control_(control ? std::move(control) : std::make_shared<FakeControl>()) {}
+
+Result<std::shared_ptr<const ModelInfo>> FakeRunner::load(const Request& request,
+                                                          const RunContext& context) {
+  Steps steps(*control_, FakeCall::load, context, 4);
+  for (int i = 0; i < 4; ++i) HEADSCOPE_TRY(steps.next("weights"));
+  if (request.model == "missing")
+    return bad_input("missing: no such model (expected \"demo\" or a folder with config.json)");
+  const auto& options = world_.options();
+  auto info = std::make_shared<ModelInfo>();
+  info->name = info->path = request.model;
+  info->model_type = "fake";
+  info->dtype = "float32";
+  info->device = "cpu";
+  info->layers = options.layers;
+  info->heads = options.heads;
+  info->kv_heads = options.kv_heads;
+  info->head_dim = options.head_dim;
+  info->context_length = options.context_length;
+  info->vocab_size = 30003;
+  info->parameters = std::int64_t{12} * options.layers * options.heads * options.heads *
+                     options.head_dim * options.head_dim;
+  info->is_demo = request.model == "demo";
+  info->has_directions = options.has_directions;
+  if (options.has_directions) info->directions_source = "fake directions";
+  if (options.has_ranking) {
+    info->known_ranking = world_.ranking();
+    info->known_scores = world_.known_scores();
+    info->known_source = "fake head set";
+  }
+  steps.finish();
+  return info;
+}
+
+Result<std::shared_ptr<const PromptView>> FakeRunner::prepare(const PromptRequest& prompt) {
+  const RunContext nobody;
+  Steps steps(*control_, FakeCall::prepare, nobody, 1);
+  HEADSCOPE_TRY(steps.next("tokens"));
+  if (prompt.text.empty()) return bad_input("prompt: empty; type a question or open a file");
+  auto view = std::make_shared<PromptView>();
+  view->text = prompt.text;
+  view->answers = prompt.answers;
+  view->tokens = fake_tokens(prompt.text, true);
+  view->documents = documents_of(prompt, view->tokens);
+  for (const auto& token : view->tokens)
+    if (token.unknown) view->unknown_words.push_back(token.bytes);
+  const auto limit = world_.options().context_length;
+  if (view->prompt_tokens() > limit)
+    return bad_input("prompt: " + std::to_string(view->prompt_tokens()) +
+                     " tokens, the model's context is " + std::to_string(limit));
+  steps.finish();
+  return view;
+}
+
+Result<> FakeRunner::generate(const FakeScene& scene, const FakeEdit& edit, int max_new_tokens,
+                              const RunContext& context, Steps& steps, RunResult& result) const {
+  for (int layer = 0; layer < world_.options().layers; ++layer)
+    HEADSCOPE_TRY(steps.next("prefill"));
+  auto tokens = fake_tokens(world_.answer(scene, edit), false);
+  result.stopped_at_eos = static_cast<int>(tokens.size()) <= max_new_tokens;
+  if (!result.stopped_at_eos) tokens.resize(static_cast<std::size_t>(std::max(max_new_tokens, 0)));
+  for (auto& token : tokens) {
+    HEADSCOPE_TRY(steps.next("answer"));
+    result.response_text += token.text;
+    token.bytes = {};
+    result.response.push_back(token);
+    if (context.on_text) context.on_text(result.response_text, false);
+  }
+  if (context.on_text) context.on_text(result.response_text, true);
+  return {};
+}
+
+Result<> FakeRunner::capture(const FakeScene& scene, const FakeEdit& edit, Steps& steps,
+                             RunResult& result) const {
+  const auto rows = result.rows.size();
+  const auto bytes = static_cast<std::uint64_t>(result.layers * result.heads) *
+                     static_cast<std::uint64_t>(rows * result.keys) * sizeof(float);
+  const bool keep = bytes <= world_.options().weights_budget;
+  for (int layer = 0; layer < result.layers; ++layer) {
+    for (int head = 0; head < result.heads; ++head) {
+      HEADSCOPE_TRY(steps.poll());
+      auto block = world_.weights(scene, {layer, head}, result.rows, result.keys, edit);
+      append_span_sums(*scene.prompt, block, result.keys, result.span_sums);
+      if (keep)
+        result.weights.push_back(std::make_shared<const std::vector<float>>(std::move(block)));
+    }
+  }
+  return {};
+}
+
+Result<std::shared_ptr<const RunResult>> FakeRunner::run(const PromptView& prompt,
+                                                         const InterventionSettings& settings,
+                                                         const std::vector<HeadId>& heads,
+                                                         const Request& request,
+                                                         const RunContext& context) {
+  const auto& options = world_.options();
+  const auto started = Clock::now();
+  Steps steps(*control_, FakeCall::run, context, options.layers + 4);
+  const bool baseline = settings.is_identity() || heads.empty();
+  const auto edit = baseline ? FakeEdit{} : FakeEdit::from(prompt, settings, heads);
+  const FakeScene scene(prompt);
+  auto result = std::make_shared<RunResult>();
+  result->settings = baseline ? InterventionSettings{} : settings;
+  result->touched = edit.heads;
+  result->layers = options.layers;
+  result->heads = options.heads;
+  result->sets = static_cast<int>(prompt.documents.size()) + 1;
+  HEADSCOPE_TRY(generate(scene, edit, request.max_new_tokens, context, steps, *result));
+  const auto n = static_cast<std::int64_t>(result->response.size());
+  const auto first =
+      prompt.prompt_tokens() - (request.row_convention == RowConvention::predict ? 1 : 0);
+  result->rows = {first, first + n};
+  result->keys = prompt.prompt_tokens() + n;
+  HEADSCOPE_TRY(capture(scene, edit, steps, *result));
+  const SpanLayout layout{result->sets - 1, prompt.gold_document()};
+  result->scores =
+      scores_from_span_sums(result->span_sums, result->layers, result->heads, n, {0, n}, layout);
+  result->matches_answer = best_subspan_em(result->response_text, prompt.answers);
+  result->seconds = std::chrono::duration<double>(Clock::now() - started).count();
+  steps.finish();
+  const std::lock_guard lock(control_->mutex_);
+  control_->runs_.push_back(result->touched);
+  return result;
+}
+
+Result<std::shared_ptr<const FullMap>> FakeRunner::full_map(const PromptView& prompt,
+                                                            const RunResult& run, HeadId head,
+                                                            const RunContext& context) {
+  constexpr int parts = 8;
+  Steps steps(*control_, FakeCall::full_map, context, parts);
+  const bool baseline = run.settings.is_identity() || run.touched.empty();
+  const auto edit = baseline ? FakeEdit{} : FakeEdit::from(prompt, run.settings, run.touched);
+  const FakeScene scene(prompt);
+  auto map = std::make_shared<FullMap>();
+  map->head = head;
+  map->settings = run.settings;
+  map->tokens = prompt.prompt_tokens() + static_cast<std::int64_t>(run.response.size());
+  for (int part = 0; part < parts; ++part) {
+    HEADSCOPE_TRY(steps.next("map"));
+    const TokenRange rows{map->tokens * part / parts, map->tokens * (part + 1) / parts};
+    const auto block = world_.weights(scene, head, rows, map->tokens, edit);
+    map->weights.insert(map->weights.end(), block.begin(), block.end());
+  }
+  steps.finish();
+  return map;
+}
+
+Result<std::shared_ptr<const PreviewInputs>> FakeRunner::preview_inputs(const PromptView& prompt,
+                                                                        const RunResult& baseline,
+                                                                        const RunContext& context) {
+  Steps steps(*control_, FakeCall::preview_inputs, context, 1);
+  HEADSCOPE_TRY(steps.next("preview"));
+  auto inputs = std::make_shared<PreviewInputs>();
+  const FakeScene scene(prompt);
+  for (int layer = 0; layer < baseline.layers && world_.options().has_directions; ++layer)
+    for (int head = 0; head < baseline.heads; ++head)
+      for (const double bias : world_.focus_bias(scene, {layer, head}, baseline.keys))
+        inputs->focus_bias.push_back(static_cast<float>(bias));
+  steps.finish();
+  return inputs;
+}
+
+Engine::RunnerFactory fake_runner_factory(const FakeOptions& options,
+                                          std::shared_ptr<FakeControl> control) {
+  return [options, control]() -> Result<std::unique_ptr<Runner>> {
+    return std::make_unique<FakeRunner>(options, control);
+  };
+}
+
+}  // namespace headscope

@@ -1,0 +1,97 @@
+// A Runner without a model: deterministic, with delays, failures and counts that tests choose.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/engine/engine.h"
+#include "core/engine/fake_world.h"
+
+namespace headscope {
+
+/// The functions of Runner.
+enum class FakeCall { load, prepare, run, full_map, preview_inputs };
+
+/// What a test or a demonstration does to fake runners from outside; safe from any thread.
+class FakeControl {
+ public:
+  /// Sleep per step (a layer of the prefill, a token, a part of a map), in polls of 2 ms.
+  void set_step_delay_ms(int milliseconds) { delay_ms_ = milliseconds; }
+
+  /// The next `times` calls of this kind fail (after half their steps); times < 0: all from now on.
+  void fail(FakeCall call, Error error, int times = 1);
+
+  /// Calls of this kind stop after their first step until `release`, polling for cancellation.
+  void hold(FakeCall call);
+  void release();
+  /// Blocks until a held call has been reached. False after `seconds`.
+  bool wait_held(double seconds = 20);
+
+  int count(FakeCall call) const;     ///< calls begun
+  int finished(FakeCall call) const;  ///< calls that returned a value
+  int cancelled() const;              ///< calls that ended because the context said so
+  int steps() const;                  ///< steps of all calls together
+  /// Heads acted on by every run that finished, in order.
+  std::vector<std::vector<HeadId>> finished_runs() const;
+
+ private:
+  friend class FakeRunner;
+  struct Failure {
+    Error error;
+    int times = 0;
+  };
+  std::optional<Error> take_failure(FakeCall call);
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<FakeCall, Failure> failures_;
+  std::map<FakeCall, int> begun_, finished_;
+  std::vector<std::vector<HeadId>> runs_;
+  std::optional<FakeCall> held_call_;
+  bool is_held_ = false;
+  int cancelled_ = 0;
+  int steps_ = 0;
+  std::atomic<int> delay_ms_{0};
+};
+
+/// The made-up model behind the Runner interface. A request whose model is "missing" fails to load.
+class FakeRunner : public Runner {
+ public:
+  explicit FakeRunner(const FakeOptions& options = {}, std::shared_ptr<FakeControl> control = {});
+
+  Result<std::shared_ptr<const ModelInfo>> load(const Request& request,
+                                                const RunContext& context) override;
+  Result<std::shared_ptr<const PromptView>> prepare(const PromptRequest& prompt) override;
+  Result<std::shared_ptr<const RunResult>> run(const PromptView& prompt,
+                                               const InterventionSettings& settings,
+                                               const std::vector<HeadId>& heads,
+                                               const Request& request,
+                                               const RunContext& context) override;
+  Result<std::shared_ptr<const FullMap>> full_map(const PromptView& prompt, const RunResult& run,
+                                                  HeadId head, const RunContext& context) override;
+  Result<std::shared_ptr<const PreviewInputs>> preview_inputs(const PromptView& prompt,
+                                                              const RunResult& baseline,
+                                                              const RunContext& context) override;
+
+ private:
+  class Steps;
+  Result<> generate(const FakeScene& scene, const FakeEdit& edit, int max_new_tokens,
+                    const RunContext& context, Steps& steps, RunResult& result) const;
+  Result<> capture(const FakeScene& scene, const FakeEdit& edit, Steps& steps,
+                   RunResult& result) const;
+
+  FakeWorld world_;
+  std::shared_ptr<FakeControl> control_;
+};
+
+/// For Engine's constructor.
+Engine::RunnerFactory fake_runner_factory(const FakeOptions& options = {},
+                                          std::shared_ptr<FakeControl> control = {});
+
+}  // namespace headscope
