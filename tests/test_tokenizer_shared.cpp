@@ -15,7 +15,8 @@ namespace {
 /// Byte position of each character of `text`, and its size at the end.
 std::vector<std::size_t> character_starts(std::string_view text) {
   std::vector<std::size_t> starts;
-  for (std::size_t at = 0; at < text.size(); at += unicode::length_of(text[at])) starts.push_back(at);
+  for (std::size_t at = 0; at < text.size(); at += unicode::length_of(text[at]))
+    starts.push_back(at);
   starts.push_back(text.size());
   return starts;
 }
@@ -56,7 +57,15 @@ void check_model(const char* name) {
 
 }  // namespace
 
-TEST_CASE("llama3: byte-level BPE that ignores merges for whole words") { check_model("llama3"); }
-TEST_CASE("qwen2: byte-level BPE after NFC") { check_model("qwen2"); }
-TEST_CASE("neox: GPT-2's expression, added white space, trimmed offsets") { check_model("neox"); }
-TEST_CASE("mistral: SentencePiece-like BPE with byte fallback") { check_model("mistral"); }
+TEST_CASE("llama3: byte-level BPE that ignores merges for whole words") {
+  check_model("llama3");
+}
+TEST_CASE("qwen2: byte-level BPE after NFC") {
+  check_model("qwen2");
+}
+TEST_CASE("neox: GPT-2's expression, added white space, trimmed offsets") {
+  check_model("neox");
+}
+TEST_CASE("mistral: SentencePiece-like BPE with byte fallback") {
+  check_model("mistral");
+}

@@ -64,7 +64,7 @@ Result<> write_all(int descriptor, const char* data, std::size_t size, const fs:
 }
 
 bool is_gzip(std::string_view bytes) {
-  return bytes.size() >= 2 && bytes[0] == '\x1f' && bytes[1] == '\x8b';
+  return bytes.starts_with("\x1f\x8b");
 }
 
 std::string too_large(const fs::path& path, std::uint64_t max_bytes) {
@@ -196,9 +196,12 @@ Result<AtomicFileWriter> AtomicFileWriter::create(const fs::path& path) {
   AtomicFileWriter writer;
   std::error_code code;
   // A link is followed, so that the file it points to changes and the link stays.
-  writer.path_ = fs::is_symlink(path, code) ? fs::weakly_canonical(path, code) : path;
-  if (code) return bad_input(path.string() + ": cannot follow the link: " + code.message());
-  if (path.filename().empty()) return bad_input("\"" + path.string() + "\" is no file name");
+  writer.path_ = path;
+  if (fs::is_symlink(fs::symlink_status(path, code))) {
+    writer.path_ = fs::weakly_canonical(path, code);
+    if (code) return bad_input(path.string() + ": cannot follow the link: " + code.message());
+  }
+  if (path.filename().empty()) return bad_input(path.string() + ": is no file name");
   const fs::file_status status = fs::status(writer.path_, code);
   if (fs::is_directory(status)) return bad_input(path.string() + ": is a folder, expected a file");
   if (fs::exists(status) &&
@@ -209,9 +212,10 @@ Result<AtomicFileWriter> AtomicFileWriter::create(const fs::path& path) {
   }
   static std::atomic<unsigned> counter{0};
   for (int attempt = 0; attempt < 100; ++attempt) {
-    writer.temporary_ = writer.path_.parent_path() /
-                        ("." + writer.path_.filename().string() + "." + std::to_string(::getpid()) +
-                         "." + std::to_string(counter++) + ".tmp");
+    std::string name = ".";  // hidden, and of no other process or call
+    name += writer.path_.filename().string();
+    name += "." + std::to_string(::getpid()) + "." + std::to_string(counter++) + ".tmp";
+    writer.temporary_ = writer.path_.parent_path() / name;
     writer.descriptor_ =
         ::open(writer.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (writer.descriptor_ >= 0) return writer;
@@ -344,7 +348,8 @@ Result<fs::path> asset_folder() {
   for (const fs::path& candidate : candidates) {
     std::error_code code;
     if (fs::is_directory(candidate, code)) return candidate;
-    looked += (looked.empty() ? "" : ", ") + candidate.string();
+    if (!looked.empty()) looked += ", ";
+    looked += candidate.string();
   }
   return bad_input("the folder of assets was not found; looked at " + looked +
                    "; set HEADSCOPE_ASSETS to where it is");

@@ -31,7 +31,8 @@ std::optional<std::uint64_t> size_in_bytes(DType dtype, const std::vector<std::i
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::string text = "[";
   for (std::size_t i = 0; i < shape.size(); ++i) {
-    text += (i ? "," : "") + std::to_string(shape[i]);
+    if (i > 0) text += ',';
+    text += std::to_string(shape[i]);
   }
   return text + "]";
 }

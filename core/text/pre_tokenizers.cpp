@@ -102,14 +102,7 @@ class ByteLevel final : public PreTokenizer {
         return {};
       }));
     }
-    if (pattern_) {
-      HEADSCOPE_TRY(text.split([this](std::string_view piece, Cuts& cuts) -> Result<> {
-        std::vector<Segment> segments;
-        HEADSCOPE_TRY(pattern_->find(piece, segments));
-        add_cuts(std::move(segments), SplitBehavior::isolated, cuts);
-        return {};
-      }));
-    }
+    if (pattern_) HEADSCOPE_TRY(cut_words(text));
     return text.rewrite([](const Piece&, PieceRewriter& piece) -> Result<> {
       byte_level::encode(piece);
       return {};
@@ -117,6 +110,15 @@ class ByteLevel final : public PreTokenizer {
   }
 
  private:
+  Result<> cut_words(AlignedText& text) const {
+    return text.split([this](std::string_view piece, Cuts& cuts) -> Result<> {
+      std::vector<Segment> segments;
+      HEADSCOPE_TRY(pattern_->find(piece, segments));
+      add_cuts(std::move(segments), SplitBehavior::isolated, cuts);
+      return {};
+    });
+  }
+
   bool add_prefix_space_;
   std::optional<Pattern> pattern_;
 };
