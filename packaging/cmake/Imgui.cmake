@@ -27,17 +27,20 @@ set(imgui_sources
   ${bundle}/imgui/imgui/backends/imgui_impl_glfw.cpp
   ${bundle}/imgui/imgui/backends/imgui_impl_opengl3.cpp
   ${bundle}/implot/implot/implot.cpp
-  ${bundle}/implot/implot/implot_demo.cpp
   ${bundle}/implot/implot/implot_items.cpp
   ${bundle}/imgui-command-palette/imgui-command-palette/imcmd_command_palette.cpp
   ${bundle}/imgui-command-palette/imgui-command-palette/imcmd_fuzzy_search.cpp)
 
+# ImPlot's plots are templates over the type of the values: all types would compile for minutes.
+set_source_files_properties(${bundle}/implot/implot/implot_items.cpp PROPERTIES
+  COMPILE_DEFINITIONS "IMPLOT_CUSTOM_NUMERIC_TYPES=(float)(double)(signed int)")
+
 function(headscope_imgui_library name)
   add_library(${name} STATIC EXCLUDE_FROM_ALL ${imgui_sources} ${ARGN})
-  target_compile_options(${name} PRIVATE -w)
+  target_compile_options(${name} PRIVATE -w $<$<NOT:$<CONFIG:Debug>>:-O2>)
   target_compile_definitions(${name} PUBLIC
     IMGUI_ENABLE_FREETYPE IMGUI_USE_WCHAR32 IMGUI_DEFINE_MATH_OPERATORS IMGUI_DISABLE_OBSOLETE_FUNCTIONS
-    GLFW_INCLUDE_NONE)
+    IMGUI_DISABLE_DEMO_WINDOWS GLFW_INCLUDE_NONE)
   target_include_directories(${name} SYSTEM PUBLIC
     ${bundle}/imgui/imgui
     ${bundle}/imgui/imgui/backends
@@ -47,7 +50,7 @@ function(headscope_imgui_library name)
     ${bundle}/imgui-command-palette/imgui-command-palette
     ${bundle}/portable_file_dialogs/portable_file_dialogs)
   target_link_libraries(${name} PUBLIC
-    glfw PkgConfig::EPOXY Freetype::Freetype OpenGL::OpenGL Threads::Threads ${CMAKE_DL_LIBS})
+    glfw PkgConfig::EPOXY Freetype::Freetype Threads::Threads ${CMAKE_DL_LIBS})
 endfunction()
 
 headscope_imgui_library(imgui)

@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""Checks who includes what, so that the layers of the program stay apart.
+
+Usage: check_includes.py REPOSITORY   exit 1 and a line for each wrong include
+       check_includes.py --self-test  shows that every rule can fail
+"""
+import pathlib
+import re
+import sys
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]')
+
+TORCH = re.compile(r"^(torch|ATen|c10|caffe2)/")
+WINDOW = re.compile(r"^(imgui|implot|imcmd_|imconfig|GLFW/|GL/|GLES|EGL/|epoxy/|imgui_)")
+APP = re.compile(r"^app/")
+CLI = re.compile(r"^app/cli/")
+UPWARD = re.compile(r"\.\./")
+# Modules that may know libtorch; the rest of core must build without it.
+TORCH_MODULES = ("core/model/", "core/intervention/", "core/training/", "core/experiment/", "core/runner/")
+
+
+def rules_for(path):
+    """Pairs of a forbidden pattern and its reason for a file of this path."""
+    rules = [(UPWARD, "includes name files from the repository's root")]
+    if path.startswith("core/"):
+        rules += [(WINDOW, "core/ knows no window"), (APP, "core/ does not know app/")]
+        if not path.startswith(TORCH_MODULES) or path.startswith("core/training/demo_world"):
+            rules.append((TORCH, "this part of core/ builds without libtorch"))
+    if path.startswith("app/"):
+        rules.append((TORCH, "app/ never touches a tensor"))
+        if path.startswith("app/cli/"):
+            rules += [(WINDOW, "headscope-cli has no window"),
+                      (re.compile(r"^app/(shell|views|render)/"), "headscope-cli has no window")]
+        else:
+            rules.append((CLI, "the window does not use the command line's code"))
+    return rules
+
+
+def violations(path, text):
+    rules = rules_for(path)
+    for number, line in enumerate(text.splitlines(), 1):
+        match = INCLUDE.match(line)
+        if match:
+            for pattern, reason in rules:
+                if pattern.search(match.group(1)):
+                    yield f"{path}:{number}: includes {match.group(1)}, but {reason}"
+
+
+def check(root):
+    files = [f for folder in ("core", "app") for f in sorted((root / folder).rglob("*"))
+             if f.suffix in (".h", ".cpp", ".in")]
+    found = [v for f in files for v in violations(f.relative_to(root).as_posix(), f.read_text(encoding="utf-8"))]
+    print("\n".join(found) if found else f"{len(files)} files keep to the layers")
+    return bool(found) or not files
+
+
+def self_test():
+    wrong = [("core/text/a.cpp", "<torch/torch.h>"), ("core/base/a.h", '"imgui.h"'), ("core/model/a.cpp", "<GLFW/glfw3.h>"),
+             ("core/engine/a.cpp", '"app/shell/app.h"'), ("core/training/demo_world.cpp", "<ATen/ATen.h>"),
+             ("app/views/a.cpp", "<c10/core/Device.h>"), ("app/cli/a.cpp", '"implot.h"'),
+             ("app/cli/a.cpp", '"app/views/widgets.h"'), ("app/cli/a.cpp", "<epoxy/gl.h>"), ("core/text/a.cpp", '"../base/a.h"')]
+    right = [("core/model/a.cpp", "<ATen/ATen.h>"), ("app/views/a.cpp", '"imgui.h"'), ("core/text/a.cpp", '"core/base/a.h"')]
+    missed = [c for c in wrong if not list(violations(c[0], f"#include {c[1]}\n"))]
+    invented = [c for c in right if list(violations(c[0], f"#include {c[1]}\n"))]
+    print("missed:", missed, "invented:", invented)
+    return bool(missed or invented)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    sys.exit(self_test() if sys.argv[1] == "--self-test" else check(pathlib.Path(sys.argv[1])))
