@@ -14,7 +14,7 @@ namespace headscope {
 /// Focus directions (method.md 3), one pair of vectors per query head, fp32.
 struct Directions {
   int layers = 0;
-  int heads = 0;     ///< query heads per layer
+  int heads = 0;  ///< query heads per layer
   int head_dim = 0;
   std::vector<float> query;  ///< [layers, heads, head_dim], row-major
   std::vector<float> key;    ///< same shape; empty = zeros
@@ -23,15 +23,17 @@ struct Directions {
     return query.data() + (static_cast<std::size_t>(id.layer) * heads + id.head) * head_dim;
   }
   const float* key_of(HeadId id) const {
-    return key.empty() ? nullptr
-                       : key.data() + (static_cast<std::size_t>(id.layer) * heads + id.head) * head_dim;
+    return key.empty()
+               ? nullptr
+               : key.data() + (static_cast<std::size_t>(id.layer) * heads + id.head) * head_dim;
   }
 };
 
 /// Key positions an intervention favours, as token positions of the prompt (sorted, unique).
 using TokenSet = std::vector<std::int64_t>;
 
-/// Split-softmax (method.md 2): a'_j = a_j p^tau / p on the marked keys S, (1-p^tau)/(1-p) elsewhere.
+/// Split-softmax (method.md 2): a'_j = a_j p^tau / p on the marked keys S, (1-p^tau)/(1-p)
+/// elsewhere.
 struct SplitSoftmax {
   double tau = 1.0;  ///< in [0,1]; 1 is the identity
   TokenSet marked;   ///< S

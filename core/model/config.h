@@ -36,7 +36,8 @@ struct ModelConfig {
   bool attention_bias = false;         ///< projections of q, k and v carry a bias
   bool attention_output_bias = false;  ///< so does the projection after attention
   bool mlp_bias = false;
-  std::string stored_dtype;  ///< as config.json says: "float32", "bfloat16" ...; empty if not stated
+  std::string
+      stored_dtype;  ///< as config.json says: "float32", "bfloat16" ...; empty if not stated
   RopeConfig rope;
   std::vector<std::int32_t> eos_ids;
   std::vector<std::string> notes;  ///< what a user should know (options read but without effect)

@@ -38,7 +38,7 @@ struct Capture {
   TokenRange layers;  ///< layers kept; empty = all
   /// Key sets whose attention mass is kept per head and captured row; empty = none.
   std::vector<TokenSet> span_sets;
-  bool weights = true;      ///< keep the weights themselves [L,H,R,T]
+  bool weights = true;       ///< keep the weights themselves [L,H,R,T]
   bool edited_also = false;  ///< with split-softmax: span sums before the split too
 };
 
@@ -48,16 +48,16 @@ struct CapturedAttention {
   int layers = 0, heads = 0;  ///< shape of the capture (layers of Capture::layers)
   TokenRange rows;
   std::int64_t keys = 0;
-  std::vector<float> weights;          ///< [layers, heads, rows, keys], after every intervention
-  std::vector<float> span_sums;        ///< [layers, heads, rows, sets], after every intervention
-  std::vector<float> span_sums_before; ///< same, before split-softmax (Capture::edited_also)
+  std::vector<float> weights;           ///< [layers, heads, rows, keys], after every intervention
+  std::vector<float> span_sums;         ///< [layers, heads, rows, sets], after every intervention
+  std::vector<float> span_sums_before;  ///< same, before split-softmax (Capture::edited_also)
 };
 
 /// Sampling of the next token. temperature 0 = greedy (ties: lowest id).
 struct Sampling {
   double temperature = 0.0;
-  int top_k = 0;      ///< 0 = off
-  double top_p = 1.0; ///< 1 = off
+  int top_k = 0;       ///< 0 = off
+  double top_p = 1.0;  ///< 1 = off
   std::uint64_t seed = 0;
 };
 
@@ -77,6 +77,8 @@ struct GenerateRequest {
   /// Called with each new token (not with end-of-sequence) as soon as it is chosen; may be empty.
   std::function<void(std::int32_t id)> on_token;
   int candidates = 0;  ///< keep this many most likely next tokens per step with probabilities
+  /// Called with the new ids so far after each token (for streaming text); may be empty.
+  std::function<void(const std::vector<std::int32_t>& ids)> on_ids;
 };
 
 /// One candidate for a next token.
@@ -88,8 +90,8 @@ struct Candidate {
 /// What a generation returned. `ids` is the new part only, end-of-sequence left out.
 struct Generation {
   std::vector<std::int32_t> ids;
-  bool stopped_at_eos = false;  ///< else the length limit ended it
-  CapturedAttention attention;  ///< rows P-1..P+n-1, if a capture was asked for
+  bool stopped_at_eos = false;                     ///< else the length limit ended it
+  CapturedAttention attention;                     ///< rows P-1..P+n-1, if a capture was asked for
   std::vector<std::vector<Candidate>> candidates;  ///< per generated token
   std::vector<float> log_probabilities;            ///< of each generated token
   double prefill_seconds = 0, decode_seconds = 0;
@@ -99,6 +101,8 @@ struct Generation {
 struct ForwardRequest {
   std::vector<std::int32_t> ids;
   TokenRange logit_rows;  ///< rows whose logits are returned; empty = none
+  /// How many of `ids` are the prompt (where `rows: response` begins); 0 = all of them.
+  std::int64_t prompt_tokens = 0;
   std::vector<Intervention> interventions;
   AttentionBackend backend = AttentionBackend::fused;
   std::optional<Capture> capture;
@@ -121,7 +125,7 @@ struct HeadMap {
 struct QueryKeyCapture {
   std::int64_t keys = 0;
   TokenRange rows;
-  std::vector<std::vector<float>> queries;  ///< per layer [heads, rows, head_dim]
+  std::vector<std::vector<float>> queries;     ///< per layer [heads, rows, head_dim]
   std::vector<std::vector<float>> key_values;  ///< per layer [kv_heads, keys, head_dim]
 };
 
@@ -142,12 +146,13 @@ class Model {
   Result<Generation> generate(const GenerateRequest& request, const RunContext& context);
   /// One pass without sampling.
   Result<ForwardResult> forward(const ForwardRequest& request, const RunContext& context);
-  /// All rows of one head, with interventions applied.
+  /// All rows of one head, with interventions applied; `prompt_tokens` as in ForwardRequest.
   Result<HeadMap> head_map(const std::vector<std::int32_t>& ids, HeadId head,
-                           const std::vector<Intervention>& interventions, const RunContext& context);
+                           const std::vector<Intervention>& interventions,
+                           const RunContext& context, std::int64_t prompt_tokens = 0);
   /// Keys and response-row queries of the unedited model, for training directions.
-  Result<QueryKeyCapture> capture_queries_keys(const std::vector<std::int32_t>& ids, TokenRange rows,
-                                               const RunContext& context);
+  Result<QueryKeyCapture> capture_queries_keys(const std::vector<std::int32_t>& ids,
+                                               TokenRange rows, const RunContext& context);
   /// scale * d_q . k_j for every layer, head and key position [L, H, T]: the bias that alpha
   /// multiplies (method.md 3); what the preview needs for live alpha.
   Result<std::vector<float>> focus_bias(const std::vector<std::int32_t>& ids,

@@ -1,0 +1,56 @@
+// Interventions compiled for one model and one prompt: checked, and sorted by layer. Torch-free.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/intervention/spec.h"
+
+namespace headscope {
+
+/// What of a model's shape interventions depend on.
+struct HeadShape {
+  int layers = 0;
+  int heads = 0;  ///< query heads per layer
+  int head_dim = 0;
+};
+
+/// Focus on some heads of one layer: what is added after RoPE at rows >= first_row, alpha included.
+struct FocusEdit {
+  std::int64_t first_row = 0;
+  std::vector<float> query;    ///< [heads, head_dim] of all heads; zero where not chosen
+  std::vector<float> key;      ///< same; empty = no head adds to its keys
+  std::vector<int> key_heads;  ///< heads with a key part, ascending
+};
+
+/// Split-softmax on some heads of one layer, at rows >= first_row.
+struct SplitEdit {
+  std::int64_t first_row = 0;
+  double tau = 1.0;
+  TokenSet marked;
+  std::vector<int> heads;  ///< ascending
+};
+
+/// Edits of one layer, in the order in which they apply: all focus (they add up), then the splits
+/// one after another.
+struct LayerEdits {
+  std::vector<FocusEdit> focus;  ///< ascending first_row, each value once
+  std::vector<SplitEdit> split;
+  bool empty() const { return focus.empty() && split.empty(); }
+};
+
+struct EditPlan {
+  std::vector<LayerEdits> layers;  ///< one entry per layer of the model
+  bool empty() const;
+  /// Below it nothing changes; the number of layers when nothing is edited.
+  int first_touched_layer() const;
+};
+
+/// Checks and compiles. Identities (tau 1, alpha 0) are left out. Errors (bad_input): a head
+/// outside the model, directions of another shape or not finite, tau outside [0,1], alpha not
+/// finite, marked positions missing, unsorted or outside the prompt, no heads.
+Result<EditPlan> compile_edits(const std::vector<Intervention>& interventions,
+                               const HeadShape& shape, std::int64_t prompt_tokens);
+
+}  // namespace headscope

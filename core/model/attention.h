@@ -1,0 +1,70 @@
+// Attention of some query rows over all keys before them: fused where nobody looks, explicit
+// weights where somebody does, with interventions in the order of method.md.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "core/base/run_context.h"
+#include "core/base/types.h"
+#include "core/intervention/focus.h"
+#include "core/intervention/split_softmax.h"
+#include "core/model/model.h"
+
+namespace headscope {
+
+/// Thrown inside core/model when the caller cancelled; turned into ErrorKind::cancelled at Model.
+struct Cancelled {};
+
+inline void poll(const RunContext& context) {
+  if (context.cancelled()) throw Cancelled{};
+}
+
+/// One layer's edits on the device.
+struct LayerEditTensors {
+  std::vector<FocusTensors> focus;
+  std::vector<SplitTensors> split;
+  bool empty() const { return focus.empty() && split.empty(); }
+};
+
+std::vector<LayerEditTensors> upload(const EditPlan& plan, int heads, at::Device device,
+                                     at::ScalarType dtype);
+
+/// Who looks at attention while a run goes. Rows that nobody wants are never computed explicitly.
+class AttentionObserver {
+ public:
+  virtual ~AttentionObserver() = default;
+  /// Rows of `layer` whose weights are wanted; empty = none.
+  virtual TokenRange rows(int layer) const = 0;
+  /// Heads wanted, ascending; empty = all.
+  virtual std::vector<int> heads(int layer) const = 0;
+  /// Weights [heads, R, T] fp32 of rows first_row..first_row+R-1 over keys 0..T-1, before and after
+  /// split-softmax (the same tensor where there is none).
+  virtual void weights(int layer, std::int64_t first_row, const at::Tensor& before,
+                       const at::Tensor& after) = 0;
+  /// Queries [H, R, D] and keys [H_kv, R, D] of new rows, after RoPE, before edits.
+  virtual void projections(int layer, std::int64_t first_row, const at::Tensor& q,
+                           const at::Tensor& k);
+};
+
+/// What attend works on.
+struct AttentionCall {
+  at::Tensor q;  ///< [1, H, R, D] after RoPE
+  at::Tensor k;  ///< [1, H_kv, first_row + R, D]
+  at::Tensor v;  ///< same
+  std::int64_t first_row = 0;
+  int layer = 0;
+  double scale = 1;
+  AttentionBackend backend = AttentionBackend::fused;
+  const LayerEditTensors* edits = nullptr;  ///< nullptr = none
+  AttentionObserver* observer = nullptr;    ///< nullptr = none
+  /// Multiply-adds after which cancellation is polled again: bounds the rows handled at once.
+  double work_per_poll = 1e9;
+};
+
+/// Outputs [1, H, R, D]. Throws Cancelled.
+at::Tensor attend(const AttentionCall& call, const RunContext& context);
+
+}  // namespace headscope

@@ -1,0 +1,74 @@
+// Keeping the attention that a Capture asks for while a run goes.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/model/attention.h"
+
+namespace headscope {
+
+/// Collects weights and span sums on the CPU, block by block, and hands them over as plain arrays.
+class AttentionCapture : public AttentionObserver {
+ public:
+  /// `rows`: the rows to keep, which replace capture.rows. `layers`, `heads`: of the model.
+  static Result<AttentionCapture> create(const Capture& capture, TokenRange rows, int layers,
+                                         int heads);
+
+  TokenRange rows(int layer) const override;
+  std::vector<int> heads(int) const override { return {}; }
+  void weights(int layer, std::int64_t first_row, const at::Tensor& before,
+               const at::Tensor& after) override;
+
+  /// Changes the rows to keep, for runs of one step each.
+  void set_rows(TokenRange rows) { rows_ = rows; }
+
+  /// Everything received so far, as rows `rows` over `keys` key positions; empties the capture.
+  CapturedAttention finish(TokenRange rows, std::int64_t keys);
+
+ private:
+  struct Block {
+    std::int64_t first_row = 0, rows = 0, keys = 0;
+    std::vector<float> weights, sums, sums_before;  ///< [H, rows, keys], [H, rows, sets]
+  };
+  AttentionCapture(const Capture& capture, TokenRange rows, TokenRange layers, int heads);
+  std::vector<float> span_sums(const at::Tensor& weights) const;
+
+  Capture capture_;
+  TokenRange rows_, layers_;
+  int heads_ = 0;
+  std::vector<std::vector<Block>> blocks_;  ///< per kept layer
+};
+
+/// One head's weights at all rows.
+class HeadMapObserver : public AttentionObserver {
+ public:
+  HeadMapObserver(HeadId head, std::int64_t tokens);
+  TokenRange rows(int layer) const override { return {0, layer == head_.layer ? tokens_ : 0}; }
+  std::vector<int> heads(int) const override { return {head_.head}; }
+  void weights(int layer, std::int64_t first_row, const at::Tensor& before,
+               const at::Tensor& after) override;
+  std::vector<float> take() { return std::move(map_); }
+
+ private:
+  HeadId head_;
+  std::int64_t tokens_;
+  std::vector<float> map_;
+};
+
+/// Queries of some rows and keys of all, per layer.
+class ProjectionObserver : public AttentionObserver {
+ public:
+  ProjectionObserver(int layers, TokenRange rows, std::int64_t tokens);
+  TokenRange rows(int) const override { return {}; }
+  std::vector<int> heads(int) const override { return {}; }
+  void weights(int, std::int64_t, const at::Tensor&, const at::Tensor&) override {}
+  void projections(int layer, std::int64_t first_row, const at::Tensor& q,
+                   const at::Tensor& k) override;
+  QueryKeyCapture take() { return std::move(capture_); }
+
+ private:
+  QueryKeyCapture capture_;
+};
+
+}  // namespace headscope

@@ -1,0 +1,16 @@
+// What `headscope-cli version` says about libtorch and CUDA. Torch-free.
+#pragma once
+
+#include <string>
+
+namespace headscope {
+
+struct DeviceReport {
+  std::string libtorch_version;
+  bool cuda_usable = false;
+  std::string cuda_message;  ///< the card, or what is missing
+};
+
+DeviceReport device_report();
+
+}  // namespace headscope

@@ -1,0 +1,245 @@
+#include "core/model/model.h"
+
+#include <algorithm>
+#include <thread>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include "core/model/checkpoint.h"
+#include "core/model/device.h"
+#include "core/model/model_impl.h"
+
+namespace headscope {
+namespace {
+
+Result<at::ScalarType> compute_dtype(const std::string& name, const std::string& stored,
+                                     at::Device device) {
+  if (name == "float32") return at::kFloat;
+  if (name == "bfloat16") return at::kBFloat16;
+  if (name == "float16") return at::kHalf;
+  if (name != "auto") {
+    return fail(ErrorKind::usage,
+                "dtype \"" + name + "\": expected auto, float32, bfloat16 or float16");
+  }
+  if (device.is_cpu()) return at::kFloat;
+  if (stored == "float16") return at::kHalf;
+  return stored == "float32" ? at::kFloat : at::kBFloat16;
+}
+
+std::vector<float> to_floats(const at::Tensor& tensor) {
+  const auto plain = tensor.to(at::kCPU, at::kFloat).contiguous();
+  const float* data = plain.const_data_ptr<float>();
+  return std::vector<float>(data, data + plain.numel());
+}
+
+Result<> check_rows(const char* what, TokenRange rows, std::int64_t tokens) {
+  if (rows.size() == 0 || (rows.begin >= 0 && rows.end <= tokens)) return {};
+  return fail(ErrorKind::usage, std::string(what) + " rows " + std::to_string(rows.begin) + ":" +
+                                    std::to_string(rows.end) + " are outside the " +
+                                    std::to_string(tokens) + " tokens");
+}
+
+}  // namespace
+
+Error current_error() {
+  try {
+    throw;
+  } catch (const Cancelled&) {
+    return {ErrorKind::cancelled, "cancelled"};
+  } catch (const std::bad_alloc&) {
+    return {ErrorKind::out_of_memory, "out of memory"};
+  } catch (const c10::Error& error) {
+    const std::string text = error.what_without_backtrace();
+    const bool memory = text.find("allocate memory") != std::string::npos ||
+                        text.find("out of memory") != std::string::npos;
+    return {memory ? ErrorKind::out_of_memory : ErrorKind::internal, text};
+  } catch (const std::exception& error) {
+    return {ErrorKind::internal, error.what()};
+  }
+}
+
+Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Model::~Model() = default;
+
+Result<std::unique_ptr<Model>> Model::load(const std::string& folder, const LoadOptions& options,
+                                           const RunContext& context) {
+  return guarded([&]() -> Result<std::unique_ptr<Model>> {
+    HEADSCOPE_ASSIGN(ModelConfig config, load_config(folder));
+    HEADSCOPE_ASSIGN(const ComputeDevice device, select_device(options.device));
+    HEADSCOPE_ASSIGN(const auto dtype,
+                     compute_dtype(options.dtype, config.stored_dtype, device.device));
+    const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    at::set_num_threads(options.threads > 0 ? options.threads : cores);
+    HEADSCOPE_ASSIGN(DecoderWeights weights,
+                     load_weights(folder, config, device.device, dtype, context));
+    auto impl = std::make_unique<Impl>(
+        Impl{DecoderEngine(std::move(config), std::move(weights)), device.name});
+    return std::unique_ptr<Model>(new Model(std::move(impl)));
+  });
+}
+
+const ModelConfig& Model::config() const {
+  return impl_->engine.config();
+}
+std::string Model::device_name() const {
+  return impl_->device_name;
+}
+
+std::string Model::dtype_name() const {
+  switch (impl_->engine.dtype()) {
+    case at::kBFloat16:
+      return "bfloat16";
+    case at::kHalf:
+      return "float16";
+    default:
+      return "float32";
+  }
+}
+
+std::int64_t Model::parameters() const {
+  DecoderWeights names_only;
+  std::int64_t total = 0;
+  for (const TensorSlot& slot : tensor_slots(names_only, config())) {
+    std::int64_t size = 1;
+    for (const std::int64_t n : slot.shape) size *= n;
+    total += size;
+  }
+  return total;
+}
+
+Result<> Model::Impl::check_ids(const std::vector<std::int32_t>& ids) const {
+  const ModelConfig& config = engine.config();
+  if (ids.empty()) return bad_input("the prompt is empty: at least one token is needed");
+  if (static_cast<std::int64_t>(ids.size()) > config.context_length) {
+    return bad_input("the prompt has " + std::to_string(ids.size()) +
+                     " tokens, the model's context length is " +
+                     std::to_string(config.context_length));
+  }
+  for (const std::int32_t id : ids) {
+    if (id < 0 || id >= config.vocab_size) {
+      return bad_input("token id " + std::to_string(id) + " is outside the vocabulary of " +
+                       std::to_string(config.vocab_size));
+    }
+  }
+  return {};
+}
+
+Result<std::vector<LayerEditTensors>> Model::Impl::edits(
+    const std::vector<Intervention>& interventions, std::int64_t prompt_tokens) const {
+  const ModelConfig& config = engine.config();
+  const HeadShape shape{config.layers, config.heads, config.head_dim};
+  HEADSCOPE_ASSIGN(const EditPlan plan, compile_edits(interventions, shape, prompt_tokens));
+  return upload(plan, config.heads, engine.device(), engine.dtype());
+}
+
+KvCache Model::Impl::new_cache(std::int64_t capacity) const {
+  return KvCache(engine.config(), capacity, engine.device(), engine.dtype());
+}
+
+Result<ForwardResult> Model::Impl::forward(const ForwardRequest& request,
+                                           const RunContext& context) const {
+  HEADSCOPE_TRY(check_ids(request.ids));
+  const auto tokens = static_cast<std::int64_t>(request.ids.size());
+  HEADSCOPE_TRY(check_rows("logit", request.logit_rows, tokens));
+  if (request.prompt_tokens < 0 || request.prompt_tokens > tokens) {
+    return fail(ErrorKind::usage, "prompt_tokens is outside the ids");
+  }
+  HEADSCOPE_ASSIGN(
+      const auto edit_tensors,
+      edits(request.interventions, request.prompt_tokens > 0 ? request.prompt_tokens : tokens));
+  EngineOptions options;
+  options.backend = request.backend;
+  options.edits = &edit_tensors;
+  options.hidden_rows = request.logit_rows;
+  std::optional<AttentionCapture> capture;
+  if (request.capture && request.capture->rows.size() > 0) {
+    HEADSCOPE_TRY(check_rows("attention", request.capture->rows, tokens));
+    HEADSCOPE_ASSIGN(capture,
+                     AttentionCapture::create(*request.capture, request.capture->rows,
+                                              engine.config().layers, engine.config().heads));
+    options.observer = &*capture;
+  }
+  KvCache cache = new_cache(tokens);
+  const auto hidden = engine.run(request.ids, cache, options, context);
+  ForwardResult result;
+  if (request.logit_rows.size() > 0) result.logits = to_floats(engine.logits(hidden, context));
+  if (capture) result.attention = capture->finish(request.capture->rows, tokens);
+  return result;
+}
+
+Result<Generation> Model::generate(const GenerateRequest& request, const RunContext& context) {
+  return guarded([&] { return impl_->generate(request, context); });
+}
+
+Result<ForwardResult> Model::forward(const ForwardRequest& request, const RunContext& context) {
+  return guarded([&] { return impl_->forward(request, context); });
+}
+
+Result<HeadMap> Model::head_map(const std::vector<std::int32_t>& ids, HeadId head,
+                                const std::vector<Intervention>& interventions,
+                                const RunContext& context, std::int64_t prompt_tokens) {
+  return guarded([&]() -> Result<HeadMap> {
+    HEADSCOPE_TRY(impl_->check_ids(ids));
+    if (head.layer < 0 || head.layer >= config().layers || head.head < 0 ||
+        head.head >= config().heads) {
+      return fail(ErrorKind::usage, "head " + std::to_string(head.layer) + "." +
+                                        std::to_string(head.head) + " is outside the model");
+    }
+    const auto tokens = static_cast<std::int64_t>(ids.size());
+    HEADSCOPE_ASSIGN(const auto edits,
+                     impl_->edits(interventions, prompt_tokens > 0 ? prompt_tokens : tokens));
+    HeadMapObserver observer(head, tokens);
+    EngineOptions options;
+    options.edits = &edits;
+    options.observer = &observer;
+    options.layers = head.layer;
+    KvCache cache = impl_->new_cache(tokens);
+    impl_->engine.run(ids, cache, options, context);
+    return HeadMap{head, tokens, observer.take()};
+  });
+}
+
+Result<QueryKeyCapture> Model::capture_queries_keys(const std::vector<std::int32_t>& ids,
+                                                    TokenRange rows, const RunContext& context) {
+  return guarded([&]() -> Result<QueryKeyCapture> {
+    HEADSCOPE_TRY(impl_->check_ids(ids));
+    const auto tokens = static_cast<std::int64_t>(ids.size());
+    HEADSCOPE_TRY(check_rows("query", rows, tokens));
+    ProjectionObserver observer(config().layers, rows, tokens);
+    EngineOptions options;
+    options.observer = &observer;
+    KvCache cache = impl_->new_cache(tokens);
+    impl_->engine.run(ids, cache, options, context);
+    return observer.take();
+  });
+}
+
+Result<std::vector<float>> Model::focus_bias(const std::vector<std::int32_t>& ids,
+                                             const Directions& directions,
+                                             const RunContext& context) {
+  return guarded([&]() -> Result<std::vector<float>> {
+    const ModelConfig& shape = config();
+    const auto size = static_cast<std::size_t>(shape.layers) * shape.heads * shape.head_dim;
+    if (directions.query.size() != size || directions.layers != shape.layers ||
+        directions.heads != shape.heads || directions.head_dim != shape.head_dim) {
+      return bad_input("focus: the directions do not have the model's shape");
+    }
+    HEADSCOPE_ASSIGN(const QueryKeyCapture capture, capture_queries_keys(ids, {}, context));
+    const std::int64_t group = shape.heads / shape.kv_heads;
+    std::vector<float> bias;
+    for (int layer = 0; layer < shape.layers; ++layer) {
+      poll(context);
+      const auto& keys = capture.key_values[static_cast<std::size_t>(layer)];
+      const auto k = at::from_blob(const_cast<float*>(keys.data()),
+                                   {shape.kv_heads, capture.keys, shape.head_dim});
+      const auto d = at::from_blob(const_cast<float*>(directions.query_of({layer, 0})),
+                                   {shape.kv_heads, group, shape.head_dim});
+      const auto scores = to_floats(at::bmm(d, k.transpose(1, 2)) * attention_scale(shape));
+      bias.insert(bias.end(), scores.begin(), scores.end());
+    }
+    return bias;
+  });
+}
+
+}  // namespace headscope
