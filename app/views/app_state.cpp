@@ -26,7 +26,10 @@ void AppState::take(std::shared_ptr<const Snapshot> next) {
   snapshot = std::move(next);
   const std::string error = snapshot->status.error ? snapshot->status.error->message : std::string();
   const bool cancelled = snapshot->status.error && snapshot->status.error->kind == ErrorKind::cancelled;
-  if (error != last_error_ && !error.empty() && !cancelled) notify(Notice::Kind::error, error);
+  if (error != last_error_) {  // what is mended needs no notice any more
+    std::erase_if(notices, [&](const Notice& notice) { return notice.text == last_error_; });
+    if (!error.empty() && !cancelled) notify(Notice::Kind::error, error);
+  }
   last_error_ = error;
   if (!new_baseline) return;
 

@@ -38,7 +38,7 @@ void PromptPanel::draw(ViewContext& context) {
   if (segmented(context, "mode", {"Documents", "Edit text"}, mode)) state.view.edit_text = mode == 1;
   if (state.prompt_is_current()) {
     const std::string tokens = std::to_string(state.snapshot->prompt->prompt_tokens()) + " tokens";
-    ImGui::SameLine(std::max(0.0f, ImGui::GetContentRegionMax().x - ImGui::CalcTextSize(tokens.c_str()).x));
+    same_line_right(ImGui::CalcTextSize(tokens.c_str()).x);
     text_muted(context, tokens);
   }
   unknown_words(context);

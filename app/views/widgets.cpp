@@ -61,7 +61,7 @@ struct Tick {
 
 std::vector<Tick> ticks_of(const HeatmapStyle& style) {
   if (style.difference) {
-    return {{0, tick_label(-style.high)}, {0.5f, "0"}, {1, "+" + tick_label(style.high)}};
+    return {{0, tick_label(-style.high)}, {0.5f, "0"}, {1, tick_label(style.high).insert(0, 1, '+')}};
   }
   std::vector<Tick> ticks;
   if (style.logarithmic) {
@@ -228,6 +228,11 @@ bool command_button(const ViewContext& context, std::string_view id, const char*
   }
   if (pressed) context.commands.run(id);
   return pressed;
+}
+
+void same_line_right(float width) {
+  ImGui::SameLine();
+  ImGui::SetCursorPosX(ImGui::GetCursorPosX() + std::max(0.0f, ImGui::GetContentRegionAvail().x - width));
 }
 
 void empty_note(const ViewContext& context, std::string_view title, std::string_view detail) {

@@ -69,6 +69,8 @@ bool segmented(const ViewContext& context, const char* id, std::initializer_list
 /// A command as a button; disabled when the command is.
 bool command_button(const ViewContext& context, std::string_view id, const char* label);
 
+/// Continues the line so that an item of `width` ends at the right edge.
+void same_line_right(float width);
 /// Note in the middle of an empty view, with an optional second line.
 void empty_note(const ViewContext& context, std::string_view title, std::string_view detail = {});
 

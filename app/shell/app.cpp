@@ -1,0 +1,186 @@
+#include "app/shell/app.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "app/shell/layout.h"
+#include "app/views/answer_view.h"
+#include "app/views/controls_view.h"
+#include "app/views/documents_view.h"
+#include "app/views/head_map_view.h"
+#include "app/views/ranking_view.h"
+#include "app/views/status_bar.h"
+#include "core/base/file.h"
+
+namespace headscope {
+namespace {
+
+// A docked view: the title is drawn by its tab.
+template <class Draw>
+void panel(const char* title, Draw draw) {
+  if (ImGui::Begin(title, nullptr, ImGuiWindowFlags_NoCollapse)) draw();
+  ImGui::End();
+}
+
+void status_window(ViewContext& context) {
+  const ImGuiViewport* viewport = ImGui::GetMainViewport();
+  const float height = status_bar_height();
+  ImGui::SetNextWindowPos(ImVec2(viewport->WorkPos.x, viewport->WorkPos.y + viewport->WorkSize.y - height));
+  ImGui::SetNextWindowSize(ImVec2(viewport->WorkSize.x, height));
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(em() * 0.8f, (height - ImGui::GetTextLineHeight()) * 0.5f));
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, 0.0f);
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowMinSize, ImVec2(1, 1));
+  ImGui::PushStyleColor(ImGuiCol_WindowBg, context.theme.page);
+  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoDocking |
+                                 ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoFocusOnAppearing |
+                                 ImGuiWindowFlags_NoScrollWithMouse;
+  if (ImGui::Begin("##status", nullptr, flags)) status_bar(context);
+  ImGui::End();
+  ImGui::PopStyleColor();
+  ImGui::PopStyleVar(3);
+}
+
+bool is_data_file(const std::string& path) {
+  for (const char* ending : {".jsonl", ".jsonl.gz", ".json.gz"}) {
+    if (path.ends_with(ending)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+App::App(Engine* engine) : engine_(engine) { register_commands(); }
+App::~App() = default;
+
+void App::set_theme(ThemeKind kind) {
+  theme_kind_ = kind;
+  restyle_ = true;
+}
+
+void App::set_scale(float display_scale, float zoom) {
+  display_scale_ = display_scale;
+  zoom_ = std::clamp(zoom, 0.5f, 4.0f);
+  restyle_ = true;
+}
+
+void App::prepare_frame() {
+  if (!restyle_) return;
+  restyle_ = false;
+  theme_ = apply_theme(theme_kind_, display_scale_ * zoom_);
+}
+
+bool App::take_picture_request() { return std::exchange(picture_, false); }
+
+void App::open_path(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored) || path.ends_with(".gguf")) {
+    state_.request.model = path;
+    state_.request.selected = {};
+    return;
+  }
+  if (is_data_file(path)) {
+    state_.open_data(path);
+    return;
+  }
+  constexpr std::uint64_t kMostText = 16u << 20;
+  const Result<std::string> text = read_text_file(path, kMostText);
+  if (!text) {
+    state_.notify(Notice::Kind::error, text.error().message);
+    return;
+  }
+  state_.request.prompt = {};
+  state_.request.prompt.text = *text;
+}
+
+bool App::settled() const {
+  if (state_.book.loading.valid() || ImGui::GetTime() < state_.quiet_until) return false;
+  if (engine_ == nullptr) return true;
+  return state_.request == submitted_ && engine_->idle() && state_.snapshot == engine_->snapshot();
+}
+
+double App::redraw_in() const {
+  const double wait = state_.quiet_until - ImGui::GetTime();
+  return wait > 0 ? wait + 0.01 : -1;
+}
+
+void App::submit_if_changed() {
+  const bool typing = ImGui::GetTime() < state_.quiet_until;
+  state_.history.observe(state_.request, ImGui::IsAnyItemActive() || typing);
+  if (engine_ == nullptr || typing) return;
+  if (submitted_id_ != 0 && state_.request == submitted_) return;
+  submitted_ = state_.request;
+  submitted_id_ = engine_->submit(submitted_);
+}
+
+void App::frame() {
+  if (engine_ != nullptr) state_.take(engine_->snapshot());
+  state_.poll_data();
+  heatmaps_.begin_frame();
+  ViewContext context{state_, theme_, fonts_, commands_, heatmaps_};
+  commands_.handle_shortcuts();
+  menu_bar(context);
+  dock_space(status_bar_height(), std::exchange(rebuild_layout_, false));
+  views(context);
+  status_window(context);
+  path_dialog_.draw(context);
+  palette_.draw(context);
+  if (!heatmaps_.error().empty()) state_.notify(Notice::Kind::error, heatmaps_.error());
+  notices(context);
+  submit_if_changed();
+}
+
+void App::views(ViewContext& context) {
+  panel(titles::prompt, [&] { prompt_.draw(context); });
+  panel(titles::answer, [&] { answer_view(context); });
+  panel(titles::heads, [&] { head_map_view(context); });
+  panel(titles::attention, [&] { attention_.draw(context); });
+  panel(titles::controls, [&] { controls_view(context); });
+  panel(titles::ranking, [&] { ranking_view(context); });
+  panel(titles::documents, [&] { documents_view(context); });
+}
+
+void App::menu_bar(ViewContext& context) {
+  if (!ImGui::BeginMainMenuBar()) return;
+  std::vector<std::string> menus;
+  for (const Command& command : commands_.all()) {
+    if (!command.menu.empty() && std::find(menus.begin(), menus.end(), command.menu) == menus.end()) menus.push_back(command.menu);
+  }
+  for (const std::string& menu : menus) {
+    if (!ImGui::BeginMenu(menu.c_str())) continue;
+    for (const Command& command : commands_.all()) {
+      if (command.menu != menu) continue;
+      if (command.separator_before) ImGui::Separator();
+      const std::string shortcut = Commands::shortcut_text(command);
+      if (ImGui::MenuItem(command.name.c_str(), shortcut.c_str(), command.checked && command.checked(),
+                          Commands::is_enabled(command))) {
+        command.run();
+      }
+    }
+    ImGui::EndMenu();
+  }
+  const char* hint = "Ctrl+Shift+P: all commands";
+  same_line_right(ImGui::CalcTextSize(hint).x + em() * 0.5f);
+  text_muted(context, hint);
+  ImGui::EndMainMenuBar();
+}
+
+void App::ask_for_model() {
+  path_dialog_.ask({"Open model", "A Hugging Face folder (config.json, *.safetensors, tokenizer.json), or drop it onto the window.", true,
+                    "Embedded model", "demo", [this](const std::string& path) {
+                      if (path == "demo") {
+                        state_.request.model = path;
+                      } else {
+                        open_path(path);
+                      }
+                    }},
+                   state_.request.model == "demo" ? "" : state_.request.model);
+}
+
+void App::ask_for_data() {
+  path_dialog_.ask({"Open data", "Questions with documents, JSON lines (.jsonl, .jsonl.gz), or drop it onto the window.", false, "", "",
+                    [this](const std::string& path) { state_.open_data(path); }});
+}
+
+}  // namespace headscope

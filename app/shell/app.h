@@ -1,0 +1,85 @@
+// The window's content: views, menus, commands, and the way to the engine. Knows neither GLFW nor GL,
+// so that tests run it on the null back end.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "app/render/heatmap.h"
+#include "app/shell/commands.h"
+#include "app/shell/fonts.h"
+#include "app/shell/theme.h"
+#include "app/views/app_state.h"
+#include "app/views/attention_panel.h"
+#include "app/views/command_palette.h"
+#include "app/views/path_dialog.h"
+#include "app/views/prompt_panel.h"
+
+namespace headscope {
+
+/// The part of the engine that the window uses; null engine = a fixed snapshot (tests).
+class App {
+ public:
+  explicit App(Engine* engine);
+  ~App();
+  App(const App&) = delete;
+  App& operator=(const App&) = delete;
+
+  /// One frame between ImGui::NewFrame and ImGui::Render.
+  void frame();
+
+  AppState& state() { return state_; }
+  const Commands& commands() const { return commands_; }
+  HeatmapRenderer& heatmaps() { return heatmaps_; }
+
+  void set_fonts(const Fonts& fonts) { fonts_ = fonts; }
+  /// Theme and zoom take effect before the next frame (`prepare_frame`).
+  void set_theme(ThemeKind kind);
+  ThemeKind theme() const { return theme_kind_; }
+  void set_scale(float display_scale, float zoom);
+  float zoom() const { return zoom_; }
+  /// Before ImGui::NewFrame.
+  void prepare_frame();
+
+  /// A file or folder dropped onto the window, or given on the command line.
+  void open_path(const std::string& path);
+  /// Nothing pending: engine idle, newest request answered, no file being read.
+  bool settled() const;
+  /// Seconds until something must be drawn again without input; < 0 = nothing is due.
+  double redraw_in() const;
+  bool quit_requested() const { return quit_; }
+  /// The user asked for a picture of the window; cleared by reading.
+  bool take_picture_request();
+
+ private:
+  void register_commands();
+  void register_view_commands();
+  void register_head_commands();
+  void menu_bar(ViewContext& context);
+  void views(ViewContext& context);
+  void submit_if_changed();
+  void ask_for_model();
+  void ask_for_data();
+
+  Engine* engine_;
+  AppState state_;
+  Commands commands_;
+  HeatmapRenderer heatmaps_;
+  Fonts fonts_;
+  Theme theme_;
+  ThemeKind theme_kind_ = ThemeKind::dark;
+  float display_scale_ = 1, zoom_ = 1;
+  bool restyle_ = true;
+  bool rebuild_layout_ = false;
+  bool quit_ = false;
+  bool picture_ = false;
+  Request submitted_;
+  std::uint64_t submitted_id_ = 0;
+  PromptPanel prompt_;
+  AttentionPanel attention_;
+  CommandPalette palette_;
+  PathDialog path_dialog_;
+};
+
+}  // namespace headscope

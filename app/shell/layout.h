@@ -1,0 +1,29 @@
+// Where the views stand: one dock space, a default that teaches, and the user's own.
+#pragma once
+
+#include <imgui.h>
+
+#include <string>
+
+namespace headscope {
+
+/// Titles of the docked windows; they are also their identities in the layout file.
+namespace titles {
+inline constexpr const char* prompt = "Prompt";
+inline constexpr const char* answer = "Answer";
+inline constexpr const char* heads = "Heads";
+inline constexpr const char* ranking = "Ranking";
+inline constexpr const char* attention = "Attention map";
+inline constexpr const char* documents = "Attention per document";
+inline constexpr const char* controls = "Intervention";
+}  // namespace titles
+
+/// Fills the main viewport with the dock space, leaving `bottom` pixels for the status bar. Builds the
+/// default layout when there is none or `rebuild` says so.
+void dock_space(float bottom, bool rebuild);
+
+/// Content of the layout file for the current context, and taking one over (before the first frame).
+std::string save_layout();
+void load_layout(const std::string& text);
+
+}  // namespace headscope

@@ -1,0 +1,221 @@
+#include "app/shell/run_window.h"
+
+#include <imgui.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <utility>
+
+#include "app/render/png.h"
+#include "app/shell/app.h"
+#include "app/shell/layout.h"
+#include "app/shell/user_files.h"
+#include "app/shell/window.h"
+#include "core/base/file.h"
+
+namespace headscope {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kSettlingFrames = 3;  // ImGui needs a few frames to size and place what is new
+
+void complain(const Error& error) { std::fprintf(stderr, "headscope: %s\n", error.message.c_str()); }
+
+double seconds_since(Clock::time_point then) { return std::chrono::duration<double>(Clock::now() - then).count(); }
+
+// A first picture that shows something: split-softmax on the heads that matter, on a fixed sample.
+void first_request(AppState& state) {
+  state.request.intervention.tau = 0.1;
+  if (state.sample_source) state.new_sample();
+}
+
+class Session {
+ public:
+  Session(const RunOptions& options, const Parts& parts) : options_(options), parts_(parts) {}
+  int run();
+
+ private:
+  bool picture_only() const { return !options_.screenshot.empty(); }
+  void load_user_files();
+  void fill_request(App& app);
+  void apply_options(App& app);
+  void draw(App& app);
+  void loop(App& app);
+  int take_screenshot(App& app);
+  void save_user_files(App& app);
+  void save_picture(App& app);
+
+  const RunOptions& options_;
+  const Parts& parts_;
+  Preferences preferences_;
+  std::vector<Error> problems_;
+  std::unique_ptr<Window> window_;
+  int frames_due_ = kSettlingFrames;
+  Clock::time_point last_input_ = Clock::now();
+};
+
+void Session::load_user_files() {
+  if (picture_only()) return;  // a picture depends on the command line alone
+  Result<Preferences> preferences = load_preferences();
+  if (preferences) {
+    preferences_ = *preferences;
+  } else {
+    problems_.push_back(preferences.error());
+  }
+}
+
+void Session::apply_options(App& app) {
+  ThemeKind theme = preferences_.theme;
+  if (!options_.theme.empty()) theme_from_name(options_.theme, theme);
+  app.set_theme(theme);
+  app.set_scale(window_->scale(), preferences_.zoom);
+  app.set_fonts(window_->fonts());
+  app.state().view = preferences_.view;
+  app.state().sample_source = parts_.samples;
+  app.state().wake = Window::wake;
+}
+
+void Session::fill_request(App& app) {
+  AppState& state = app.state();
+  first_request(state);
+  const bool named = !options_.session.empty();
+  if (named || !picture_only()) {
+    const std::filesystem::path path = named ? std::filesystem::path(options_.session) : session_path();
+    Result<std::optional<Request>> session = load_session(path);
+    if (!session) {
+      problems_.push_back(session.error());
+    } else if (*session) {
+      state.request = **session;
+    } else if (named) {
+      problems_.push_back({ErrorKind::bad_input, path.string() + ": no such session file"});
+    }
+  }
+  state.request.device = options_.device;
+  state.request.dtype = options_.dtype;
+  state.request.threads = options_.threads;
+  if (!options_.model.empty()) state.request.model = options_.model;
+  if (!options_.prompt_file.empty()) app.open_path(options_.prompt_file);
+  if (!options_.data.empty()) state.open_data(options_.data);
+  for (const Error& problem : problems_) state.notify(Notice::Kind::error, problem.message);
+}
+
+void Session::draw(App& app) {
+  if (window_->scale_changed()) app.set_scale(window_->scale(), app.zoom());
+  app.prepare_frame();
+  window_->begin_frame();
+  app.frame();
+  window_->render();
+  if (app.take_picture_request()) save_picture(app);
+  window_->present();
+  for (const std::string& path : window_->take_dropped()) app.open_path(path);
+}
+
+// Sleeps unless something is due: input, a snapshot, a tooltip's delay, the text cursor.
+void Session::loop(App& app) {
+  while (!window_->closing() && !app.quit_requested()) {
+    if (frames_due_ > 0) {
+      window_->poll();
+      --frames_due_;
+    } else {
+      double sleep = app.redraw_in();
+      const auto at_most = [&](double seconds) { sleep = sleep < 0 ? seconds : std::min(sleep, seconds); };
+      if (ImGui::GetIO().WantTextInput) at_most(0.3);
+      if (seconds_since(last_input_) < 1.0) at_most(0.1);
+      const Clock::time_point before = Clock::now();
+      window_->wait(sleep);
+      const bool timed_out = sleep >= 0 && seconds_since(before) >= sleep;
+      if (!timed_out) {
+        last_input_ = Clock::now();
+        frames_due_ = kSettlingFrames;
+      }
+    }
+    draw(app);
+  }
+}
+
+int Session::take_screenshot(App& app) {
+  int settled = 0;
+  while (settled < 2 * kSettlingFrames) {
+    if (app.settled()) {
+      window_->poll();
+      ++settled;
+    } else {
+      window_->wait(0.05);
+      settled = 0;
+    }
+    app.prepare_frame();
+    window_->begin_frame();
+    app.frame();
+    window_->render();
+    if (settled < 2 * kSettlingFrames) window_->present();
+  }
+  const Result<> written = write_png(options_.screenshot, window_->capture());
+  if (!written) {
+    complain(written.error());
+    return exit_code(written.error().kind);
+  }
+  return 0;
+}
+
+void Session::save_picture(App& app) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const std::string name = "headscope-" + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(now).count()) + ".png";
+  const std::filesystem::path path = std::filesystem::current_path() / name;
+  const Result<> written = write_png(path, window_->capture());
+  app.state().notify(written ? Notice::Kind::info : Notice::Kind::error,
+                     written ? "Saved " + path.string() : written.error().message);
+}
+
+void Session::save_user_files(App& app) {
+  preferences_.theme = app.theme();
+  preferences_.zoom = app.zoom();
+  preferences_.view = app.state().view;
+  window_->size_in_units(preferences_.width, preferences_.height);
+  for (const Result<>& saved : {save_preferences(preferences_), write_file_atomically(layout_path(), save_layout()),
+                                save_session(session_path(), app.state().request)}) {
+    if (!saved) complain(saved.error());
+  }
+}
+
+int Session::run() {
+  load_user_files();
+  WindowOptions window;
+  window.width = options_.width > 0 ? options_.width : preferences_.width;
+  window.height = options_.height > 0 ? options_.height : preferences_.height;
+  window.scale = options_.scale > 0 ? options_.scale : picture_only() ? 1.0f : 0.0f;
+  window.hidden = picture_only();
+  window.builtin_font = options_.builtin_font;
+  Result<std::unique_ptr<Window>> opened = Window::create(window);
+  if (!opened) {
+    complain(opened.error());
+    return exit_code(opened.error().kind);
+  }
+  window_ = std::move(*opened);
+  if (!picture_only()) {
+    if (const Result<std::string> layout = read_text_file(layout_path(), 1 << 20)) load_layout(*layout);
+  }
+  int code = 0;
+  {
+    Engine engine(parts_.make_runner, Window::wake);
+    App app(&engine);
+    apply_options(app);
+    fill_request(app);
+    if (picture_only()) {
+      code = take_screenshot(app);
+    } else {
+      loop(app);
+      save_user_files(app);
+    }
+  }
+  window_.reset();
+  return code;
+}
+
+}  // namespace
+
+int run_window(const RunOptions& options, const Parts& parts) { return Session(options, parts).run(); }
+
+}  // namespace headscope

@@ -1,0 +1,130 @@
+#include "app/views/controls_view.h"
+
+#include <algorithm>
+#include <string>
+
+namespace headscope {
+namespace {
+
+float label_width() { return em() * 6.6f; }
+
+// A label on the left; what follows fills the rest of the line.
+void label(const char* text, const char* note) {
+  ImGui::AlignTextToFramePadding();
+  const float left = ImGui::GetCursorPosX();
+  ImGui::TextUnformatted(text);
+  if (note != nullptr) ImGui::SetItemTooltip("%s", note);
+  ImGui::SameLine(left + label_width());
+}
+
+void strengths(ViewContext& context) {
+  InterventionSettings& settings = context.state.request.intervention;
+  auto tau = static_cast<float>(settings.tau), alpha = static_cast<float>(settings.alpha);
+  label("Split, tau",
+        "Split-softmax: the marked document's share p of a head's attention becomes p^tau.\n1 = off; smaller is stronger. "
+        "It needs to know which document is gold.");
+  ImGui::SetNextItemWidth(-FLT_MIN);
+  if (ImGui::SliderFloat("##tau", &tau, 0.0f, 1.0f, settings.tau == 1.0 ? "off" : "%.2f", ImGuiSliderFlags_AlwaysClamp)) {
+    settings.tau = tau > 0.995f ? 1.0 : tau;
+  }
+  const ModelInfo* model = context.state.snapshot->model.get();
+  const bool no_directions = model != nullptr && !model->has_directions;
+  label("Focus, alpha",
+        "Focus directions: alpha times a trained vector is added to the head's queries.\n0 = off; negative = less focus. "
+        "It needs no gold mark.");
+  ImGui::BeginDisabled(no_directions);
+  ImGui::SetNextItemWidth(-FLT_MIN);
+  if (ImGui::SliderFloat("##alpha", &alpha, -1.0f, 1.0f, settings.alpha == 0.0 ? "off" : "%+.2f", ImGuiSliderFlags_AlwaysClamp)) {
+    settings.alpha = alpha > -0.005f && alpha < 0.005f ? 0.0 : alpha;
+  }
+  ImGui::EndDisabled();
+  if (no_directions && ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenDisabled)) {
+    ImGui::SetTooltip("This model has no trained focus directions.");
+  }
+}
+
+void heads(ViewContext& context) {
+  AppState& state = context.state;
+  InterventionSettings& settings = state.request.intervention;
+  int choice = static_cast<int>(settings.choice);
+  label("Heads", "contextual = first of the ranking; random = outside it, as a control;\npicked = ctrl-click in the map or the table");
+  if (segmented(context, "choice", {"Contextual", "Random", "Picked"}, choice)) {
+    const auto wanted = static_cast<HeadChoice>(choice);
+    if (wanted == HeadChoice::picked && settings.picked.empty()) settings.picked = state.chosen();
+    settings.choice = wanted;
+  }
+  if (settings.choice == HeadChoice::picked) {
+    label("Picked", "Ctrl-click a head to add or remove it");
+    text_muted(context, std::to_string(settings.picked.size()) + " heads");
+    ImGui::SameLine();
+    command_button(context, "heads.clear_picks", "Clear");
+    return;
+  }
+  const ModelInfo* model = state.snapshot->model.get();
+  const int most = model != nullptr ? std::max(1, std::min(model->layers * model->heads, 100)) : 20;
+  label("Top k", "How many heads are acted on");
+  const bool random = settings.choice == HeadChoice::random;
+  const float redraw = random ? ImGui::CalcTextSize("Redraw").x + em() * 1.8f : 0;
+  ImGui::SetNextItemWidth(std::max(em() * 4, ImGui::GetContentRegionAvail().x - redraw));
+  ImGui::SliderInt("##top_k", &settings.top_k, 0, most, "%d", ImGuiSliderFlags_AlwaysClamp);
+  if (random) {
+    ImGui::SameLine();
+    command_button(context, "heads.redraw", "Redraw");
+  }
+}
+
+void rows(ViewContext& context) {
+  InterventionSettings& settings = context.state.request.intervention;
+  int kind = settings.rows.kind == RowSelection::Kind::response ? 1 : 0;
+  label("Rows", "all = while the prompt is read, too;\nresponse = only from the last prompt token on");
+  if (segmented(context, "rows", {"All", "Response"}, kind)) {
+    settings.rows = {kind == 1 ? RowSelection::Kind::response : RowSelection::Kind::all, 0};
+  }
+  label("Key part", nullptr);
+  ImGui::BeginDisabled(settings.alpha == 0.0);
+  ImGui::Checkbox("add alpha d_k to keys", &settings.use_key_directions);
+  ImGui::EndDisabled();
+  ImGui::SameLine(0, em() * 0.6f);
+  text_muted(context, "(?)");
+  ImGui::SetItemTooltip("Changes nothing, and that can be watched here:\nq'.(k + alpha d_k) = q'.k + alpha q'.d_k, and the second term is the\n"
+                        "same for every key, so the softmax cancels it (method, section 3).");
+}
+
+std::string state_line(const AppState& state) {
+  const RunResult* run = state.intervened();
+  if (run == nullptr) return {};
+  std::string line = "last run " + format_seconds(run->seconds);
+  if (state.snapshot->preview_error) line += "   preview error " + format_weight(static_cast<float>(*state.snapshot->preview_error));
+  return line;
+}
+
+void footer(ViewContext& context) {
+  const AppState& state = context.state;
+  const RunResult* run = state.intervened();
+  command_button(context, "settings.reset", "Reset");
+  ImGui::SameLine();
+  ImGui::AlignTextToFramePadding();
+  if (run != nullptr) {
+    const bool preview = run->quality == Quality::preview;
+    badge(preview ? "preview" : "exact", preview ? context.theme.gold_soft : context.theme.accent_soft, context.theme.text);
+    ImGui::SetItemTooltip("%s", preview ? "Estimated from cached attention: exact for the first touched layer with these tokens,\n"
+                                          "an estimate above it. The exact run follows."
+                                        : "Computed by the model with these settings.");
+    ImGui::SameLine();
+    ImGui::AlignTextToFramePadding();
+  }
+  text_muted(context, state_line(state));
+  ImGui::SetItemTooltip("Preview error: largest difference between preview and exact run\nover the rows of the heads acted on.");
+}
+
+}  // namespace
+
+void controls_view(ViewContext& context) {
+  strengths(context);
+  heads(context);
+  rows(context);
+  ImGui::Dummy(ImVec2(0, em() * 0.1f));
+  footer(context);
+}
+
+}  // namespace headscope

@@ -1,0 +1,192 @@
+#include "app/views/head_map_view.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+namespace headscope {
+namespace {
+
+struct Grid {
+  ImVec2 origin;
+  float cell_w = 0, cell_h = 0;
+  int layers = 0, heads = 0;
+
+  ImVec2 min(HeadId id) const {
+    return {origin.x + static_cast<float>(id.head) * cell_w, origin.y + static_cast<float>(id.layer) * cell_h};
+  }
+  ImVec2 max(HeadId id) const { return min({id.layer + 1, id.head + 1}); }
+  ImVec2 end() const { return min({layers, heads}); }
+};
+
+const RunResult* shown_run(const AppState& state) {
+  const Snapshot& s = *state.snapshot;
+  if (state.view.score_source == MapSource::baseline) return s.baseline.get();
+  return s.intervened ? s.intervened.get() : nullptr;
+}
+
+HeatmapData data_of(const std::shared_ptr<const RunResult>& run, MapScore score) {
+  if (!run) return {};
+  const std::vector<float>& values = score_values(run->scores, score);
+  if (values.size() != static_cast<std::size_t>(run->layers) * run->heads) return {};
+  return {run, values.data(), run->heads, run->layers};
+}
+
+// One range for baseline and intervened, so that switching between them compares like with like.
+HeatmapStyle style_of(const ViewContext& context, const HeatmapData& data, const HeatmapData& baseline) {
+  const ViewOptions& view = context.state.view;
+  HeatmapStyle style;
+  const auto all = [](const HeatmapData& d) {
+    return std::span<const float>(d.values, d.empty() ? 0 : static_cast<std::size_t>(d.columns * d.rows));
+  };
+  if (view.score_source != MapSource::difference) {
+    style.palette = view.palette;
+    style.high = std::max(largest_magnitude(all(data), 1e-3f), largest_magnitude(all(baseline), 1e-3f));
+    return style;
+  }
+  style.palette = context.theme.diverging;
+  style.difference = true;
+  style.low = 1e-4f;
+  style.high = 1e-3f;
+  const auto a = all(data), b = all(baseline);
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    if (!std::isnan(a[i] - b[i])) style.high = std::max(style.high, std::abs(a[i] - b[i]));
+  }
+  return style;
+}
+
+void toolbar(ViewContext& context) {
+  ViewOptions& view = context.state.view;
+  int score = static_cast<int>(view.score);
+  ImGui::SetNextItemWidth(em() * 8.5f);
+  if (ImGui::Combo("##score", &score, "relevant\0sink\0irrelevant, sum\0irrelevant, largest\0")) {
+    view.score = static_cast<MapScore>(score);
+  }
+  ImGui::SetItemTooltip("Attention mass of the response rows, averaged over them:\n"
+                        "relevant = on the gold document (the contextual score)\nsink = on the first two tokens\n"
+                        "irrelevant = on the other documents, all together or the largest one");
+  ImGui::SameLine();
+  int source = static_cast<int>(view.score_source);
+  if (segmented(context, "source", {"Base", "Interv.", "Diff."}, source)) view.score_source = static_cast<MapSource>(source);
+}
+
+int label_step(float room, float label) { return std::max(1, static_cast<int>(std::ceil(label / std::max(room, 0.5f)))); }
+
+void axis_labels(const ViewContext& context, const Grid& grid) {
+  ImDrawList& list = *ImGui::GetWindowDrawList();
+  const int layer_step = label_step(grid.cell_h, em() * 1.05f), head_step = label_step(grid.cell_w, em() * 1.5f);
+  for (int layer = 0; layer < grid.layers; layer += layer_step) {
+    const std::string label = std::to_string(layer);
+    const float width = ImGui::CalcTextSize(label.c_str()).x;
+    const float y = grid.min({layer, 0}).y + (grid.cell_h - em()) * 0.5f;
+    list.AddText(ImVec2(grid.origin.x - width - em() * 0.4f, y), context.theme.muted, label.c_str());
+  }
+  for (int head = 0; head < grid.heads; head += head_step) {
+    const std::string label = std::to_string(head);
+    const float width = ImGui::CalcTextSize(label.c_str()).x;
+    list.AddText(ImVec2(grid.min({0, head}).x + (grid.cell_w - width) * 0.5f, grid.end().y + em() * 0.15f),
+                 context.theme.muted, label.c_str());
+  }
+  const char* heads_title = "head";
+  list.AddText(ImVec2(grid.end().x + em() * 0.4f, grid.end().y + em() * 0.15f), context.theme.muted, heads_title);
+}
+
+void outlines(const ViewContext& context, const Grid& grid) {
+  ImDrawList& list = *ImGui::GetWindowDrawList();
+  const float gap = std::min(grid.cell_w, grid.cell_h) > em() * 0.6f ? 1.0f : 0.0f;
+  if (gap > 0) {
+    for (int h = 1; h < grid.heads; ++h) {
+      const float x = std::floor(grid.min({0, h}).x);
+      list.AddLine(ImVec2(x, grid.origin.y), ImVec2(x, grid.end().y), context.theme.panel, 1);
+    }
+    for (int l = 1; l < grid.layers; ++l) {
+      const float y = std::floor(grid.min({l, 0}).y);
+      list.AddLine(ImVec2(grid.origin.x, y), ImVec2(grid.end().x, y), context.theme.panel, 1);
+    }
+  }
+  const float thick = std::max(1.5f, em() * 0.14f);
+  const auto frame = [&](HeadId id, ImU32 color, float inset, float thickness) {
+    const ImVec2 a = grid.min(id), b = grid.max(id);
+    list.AddRect(ImVec2(a.x + inset, a.y + inset), ImVec2(b.x - inset, b.y - inset), color, em() * 0.12f, thickness);
+  };
+  for (const HeadId id : context.state.chosen()) {
+    if (id.layer < grid.layers && id.head < grid.heads) frame(id, context.theme.accent, thick * 0.5f, thick);
+  }
+  const HeadId selected = context.state.request.selected;
+  if (selected.layer < grid.layers && selected.head < grid.heads) {
+    frame(selected, context.theme.page, -thick * 0.2f, thick * 2.2f);
+    frame(selected, context.theme.selection, -thick * 0.2f, thick);
+  }
+}
+
+void interact(ViewContext& context, const Grid& grid) {
+  AppState& state = context.state;
+  ImGui::SetCursorScreenPos(grid.origin);
+  ImGui::InvisibleButton("heads", ImVec2(grid.end().x - grid.origin.x, grid.end().y - grid.origin.y));
+  if (!ImGui::IsItemHovered()) return;
+  const ImVec2 mouse = ImGui::GetIO().MousePos;
+  const HeadId id{std::clamp(static_cast<int>((mouse.y - grid.origin.y) / grid.cell_h), 0, grid.layers - 1),
+                  std::clamp(static_cast<int>((mouse.x - grid.origin.x) / grid.cell_w), 0, grid.heads - 1)};
+  if (ImGui::IsItemClicked()) {
+    if (ImGui::GetIO().KeyCtrl) {
+      state.toggle_pick(id);
+    } else {
+      state.select(id);
+    }
+  }
+  const auto value = [&](const RunResult* run) {
+    if (run == nullptr) return std::string("-");
+    const std::vector<float>& values = score_values(run->scores, state.view.score);
+    const std::size_t index = run->scores.index(id);
+    return index < values.size() ? format_mass(values[index]) : std::string("-");
+  };
+  const int rank = state.rank_of(id);
+  ImGui::BeginTooltip();
+  text_bold(context, "layer " + std::to_string(id.layer) + "  head " + std::to_string(id.head));
+  if (rank >= 0) text_muted(context, "rank " + std::to_string(rank + 1) + " of " + std::to_string(state.ranking().size()));
+  ImGui::Text("baseline    %s", value(state.baseline()).c_str());
+  ImGui::Text("intervened  %s", value(state.intervened()).c_str());
+  text_muted(context, "click: show   ctrl-click: pick");
+  ImGui::EndTooltip();
+}
+
+}  // namespace
+
+void head_map_view(ViewContext& context) {
+  AppState& state = context.state;
+  const RunResult* run = shown_run(state);
+  if (run == nullptr) {
+    empty_note(context, "Heads appear after the first run", "Every cell is one attention head.");
+    return;
+  }
+  toolbar(context);
+  const ViewOptions& view = state.view;
+  const auto& shown = view.score_source == MapSource::baseline ? state.snapshot->baseline : state.snapshot->intervened;
+  const auto& other = view.score_source == MapSource::baseline ? state.snapshot->intervened : state.snapshot->baseline;
+  const HeatmapData data = data_of(shown, view.score), reference = data_of(other, view.score);
+  if (data.empty() || (view.score != MapScore::sink && std::isnan(data.values[0]))) {
+    empty_note(context, "No gold document is marked", "Relevant and irrelevant mass need one: click a document.");
+    return;
+  }
+  const float left = em() * 2.0f, bottom = em() * 1.4f, bar = color_bar_width();
+  const ImVec2 at = ImGui::GetCursorScreenPos(), room = ImGui::GetContentRegionAvail();
+  Grid grid;
+  grid.layers = static_cast<int>(data.rows);
+  grid.heads = static_cast<int>(data.columns);
+  const float width = room.x - left - bar - em() * 0.8f, height = room.y - bottom;
+  if (width < em() * 2 || height < em() * 2) return;
+  grid.cell_w = std::min(width / static_cast<float>(grid.heads), em() * 3.2f);
+  grid.cell_h = std::min(height / static_cast<float>(grid.layers), em() * 2.4f);
+  grid.origin = ImVec2(std::floor(at.x + left), std::floor(at.y));
+  const HeatmapStyle style = style_of(context, data, reference);
+  const HeatmapWindow window{0, 0, static_cast<double>(grid.heads), static_cast<double>(grid.layers)};
+  context.heatmaps.draw(*ImGui::GetWindowDrawList(), grid.origin, grid.end(), data, reference, style, window);
+  outlines(context, grid);
+  axis_labels(context, grid);
+  color_bar(context, ImVec2(grid.end().x + em() * 0.8f, grid.origin.y), std::max(grid.end().y - grid.origin.y, em() * 6), style,
+            "mass");
+  interact(context, grid);
+}
+
+}  // namespace headscope

@@ -1,0 +1,40 @@
+// A small window that asks for a path: typed, browsed or dropped. Never modal.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "app/views/widgets.h"
+
+namespace headscope {
+
+class PathDialog {
+ public:
+  struct Question {
+    std::string title;      ///< "Open model"
+    std::string hint;       ///< what kind of path
+    bool folder = false;
+    std::string extra;      ///< label of a button that answers with `extra_answer`; empty = none
+    std::string extra_answer;
+    std::function<void(const std::string&)> answer;
+  };
+
+  PathDialog();
+  ~PathDialog();
+  void ask(Question question, std::string proposal = {});
+  void draw(ViewContext& context);
+  bool is_open() const { return open_; }
+
+ private:
+  struct Browser;  ///< the desktop's own dialog, if it has one
+  void finish(const std::string& path);
+
+  Question question_;
+  std::string path_;
+  bool open_ = false;
+  bool focus_ = false;
+  std::unique_ptr<Browser> browser_;
+};
+
+}  // namespace headscope

@@ -1,0 +1,120 @@
+#include "app/views/status_bar.h"
+
+#include <imgui_internal.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+
+namespace headscope {
+namespace {
+
+std::string with_unit(std::int64_t count) {
+  char buffer[32];
+  if (count >= 1'000'000'000) {
+    std::snprintf(buffer, sizeof buffer, "%.1f B", static_cast<double>(count) / 1e9);
+  } else if (count >= 1'000'000) {
+    std::snprintf(buffer, sizeof buffer, "%.1f M", static_cast<double>(count) / 1e6);
+  } else {
+    std::snprintf(buffer, sizeof buffer, "%.0f k", static_cast<double>(count) / 1e3);
+  }
+  return buffer;
+}
+
+std::string model_line(const ModelInfo& model) {
+  return model.model_type + "   " + std::to_string(model.layers) + " layers x " + std::to_string(model.heads) + " heads   " +
+         with_unit(model.parameters) + "   " + model.dtype + "   " + model.device;
+}
+
+void progress(ViewContext& context) {
+  const EngineStatus& status = context.state.snapshot->status;
+  const bool busy = status.state == EngineStatus::State::running || status.state == EngineStatus::State::loading_model ||
+                    status.state == EngineStatus::State::starting;
+  if (!busy) {
+    const char* text = status.state == EngineStatus::State::failed ? "failed" : "ready";
+    same_line_right(ImGui::CalcTextSize(text).x);
+    text_colored(status.state == EngineStatus::State::failed ? context.theme.bad : context.theme.muted, text);
+    return;
+  }
+  const std::string what = !status.activity.empty() ? status.activity
+                           : status.state == EngineStatus::State::loading_model ? "loading the model"
+                                                                                : "starting";
+  const float bar = em() * 9, cancel = ImGui::CalcTextSize("Cancel").x + em() * 1.2f;
+  same_line_right(ImGui::CalcTextSize(what.c_str()).x + bar + cancel + em() * 1.5f);
+  text_muted(context, what);
+  ImGui::SameLine(0, em() * 0.6f);
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const float height = em() * 0.5f, y = at.y + (ImGui::GetTextLineHeight() - height) * 0.5f;
+  ImDrawList& list = *ImGui::GetWindowDrawList();
+  list.AddRectFilled(ImVec2(at.x, y), ImVec2(at.x + bar, y + height), context.theme.card_hover, height * 0.5f);
+  const double total = status.progress.total;
+  const float share = total > 0 ? static_cast<float>(std::clamp(status.progress.done / total, 0.0, 1.0)) : 0.15f;
+  list.AddRectFilled(ImVec2(at.x, y), ImVec2(at.x + std::max(bar * share, height), y + height), context.theme.accent, height * 0.5f);
+  ImGui::Dummy(ImVec2(bar, ImGui::GetTextLineHeight()));
+  ImGui::SameLine(0, em() * 0.6f);
+  ImGui::PushStyleVar(ImGuiStyleVar_FramePadding, ImVec2(em() * 0.5f, 0));
+  command_button(context, "run.cancel", "Cancel");
+  ImGui::PopStyleVar();
+}
+
+}  // namespace
+
+float status_bar_height() { return em() * 1.9f; }
+
+void status_bar(ViewContext& context) {
+  const Snapshot& snapshot = *context.state.snapshot;
+  if (snapshot.model) {
+    text_bold(context, snapshot.model->is_demo ? "embedded model" : snapshot.model->name);
+    ImGui::SameLine(0, em() * 0.8f);
+    text_muted(context, model_line(*snapshot.model));
+  } else {
+    text_muted(context, "no model loaded");
+  }
+  if (snapshot.prompt) {
+    ImGui::SameLine(0, em() * 1.2f);
+    const std::int64_t response = snapshot.baseline ? static_cast<std::int64_t>(snapshot.baseline->response.size()) : 0;
+    std::string tokens = std::to_string(snapshot.prompt->prompt_tokens()) + " + " + std::to_string(response);
+    if (snapshot.model && snapshot.model->context_length > 0) tokens += " of " + std::to_string(snapshot.model->context_length);
+    text_muted(context, tokens + " tokens");
+  }
+  progress(context);
+}
+
+void notices(ViewContext& context) {
+  std::vector<Notice>& all = context.state.notices;
+  if (all.empty()) return;
+  const ImGuiViewport* viewport = ImGui::GetMainViewport();
+  const float width = std::min(em() * 44, viewport->WorkSize.x - em() * 2);
+  ImGui::SetNextWindowPos(ImVec2(viewport->WorkPos.x + viewport->WorkSize.x * 0.5f,
+                                 viewport->WorkPos.y + viewport->WorkSize.y - status_bar_height() - em() * 0.6f),
+                          ImGuiCond_Always, ImVec2(0.5f, 1.0f));
+  ImGui::SetNextWindowSize(ImVec2(width, 0));
+  ImGui::PushStyleColor(ImGuiCol_WindowBg, context.theme.card);
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 1.0f);
+  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
+                                 ImGuiWindowFlags_NoFocusOnAppearing | ImGuiWindowFlags_NoNav | ImGuiWindowFlags_NoDocking |
+                                 ImGuiWindowFlags_AlwaysAutoResize;
+  std::size_t dismissed = all.size();
+  if (ImGui::Begin("##notices", nullptr, flags)) {
+    const float button = ImGui::CalcTextSize("Dismiss").x + em() * 1.6f;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      ImGui::PushID(static_cast<int>(i));
+      const bool error = all[i].kind == Notice::Kind::error;
+      text_colored(error ? context.theme.bad : context.theme.accent, error ? "Error" : "Note");
+      ImGui::SameLine(em() * 4.2f);
+      ImGui::PushTextWrapPos(width - button - em() * 1.2f);
+      ImGui::TextUnformatted(all[i].text.c_str());
+      ImGui::PopTextWrapPos();
+      ImGui::SameLine(width - button - em() * 0.6f);
+      if (ImGui::Button("Dismiss")) dismissed = i;
+      ImGui::PopID();
+    }
+    ImGui::BringWindowToDisplayFront(ImGui::GetCurrentWindow());
+  }
+  ImGui::End();
+  ImGui::PopStyleVar();
+  ImGui::PopStyleColor();
+  if (dismissed < all.size()) all.erase(all.begin() + static_cast<std::ptrdiff_t>(dismissed));
+}
+
+}  // namespace headscope
