@@ -1,0 +1,54 @@
+#include "core/analysis/split_softmax.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace headscope {
+
+SplitFactors split_factors(double marked, double rest, double tau) {
+  if (!(marked > 0) || !(rest > 0)) return {};
+  // log p from the ratio keeps its digits when p is almost 1.
+  const double log_p = -std::log1p(rest / marked);
+  if (log_p < split_softmax_log_floor || log_p == 0) return {};
+  return {std::exp((tau - 1) * log_p), std::expm1(tau * log_p) / std::expm1(log_p)};
+}
+
+void apply_split_softmax(std::span<float> weights, TokenRange marked, double tau) {
+  const auto keys = static_cast<std::int64_t>(weights.size());
+  const auto begin = std::clamp<std::int64_t>(marked.begin, 0, keys);
+  const auto end = std::clamp<std::int64_t>(marked.end, begin, keys);
+  double inside = 0, outside = 0;
+  for (std::int64_t j = 0; j < keys; ++j) {
+    const double weight = static_cast<double>(weights[static_cast<std::size_t>(j)]);
+    (j >= begin && j < end ? inside : outside) += weight;
+  }
+  const auto factors = split_factors(inside, outside, tau);
+  for (std::int64_t j = 0; j < keys; ++j) {
+    const double factor = j >= begin && j < end ? factors.marked : factors.rest;
+    auto& weight = weights[static_cast<std::size_t>(j)];
+    weight = static_cast<float>(static_cast<double>(weight) * factor);
+  }
+}
+
+void apply_focus_bias(std::span<float> weights, std::span<const float> bias, double alpha) {
+  if (alpha == 0) return;
+  double top = -std::numeric_limits<double>::infinity();
+  for (std::size_t j = 0; j < weights.size(); ++j)
+    if (weights[j] > 0)
+      top = std::max(
+          top, std::log(static_cast<double>(weights[j])) + alpha * static_cast<double>(bias[j]));
+  double sum = 0;
+  for (std::size_t j = 0; j < weights.size(); ++j)
+    if (weights[j] > 0)
+      sum += std::exp(std::log(static_cast<double>(weights[j])) +
+                      alpha * static_cast<double>(bias[j]) - top);
+  if (!(sum > 0) || !std::isfinite(sum)) return;
+  for (std::size_t j = 0; j < weights.size(); ++j)
+    if (weights[j] > 0)
+      weights[j] = static_cast<float>(std::exp(std::log(static_cast<double>(weights[j])) +
+                                               alpha * static_cast<double>(bias[j]) - top) /
+                                      sum);
+}
+
+}  // namespace headscope

@@ -1,0 +1,198 @@
+#include "core/engine/preview.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "core/analysis/metrics.h"
+#include "core/analysis/split_softmax.h"
+
+namespace headscope {
+namespace {
+
+/// Everything that is the same for all touched heads.
+struct Move {
+  double tau = 1, alpha = 0;
+  TokenRange marked;
+  int marked_set = -1;
+  std::int64_t first_row = 0;  ///< first edited row among the kept ones
+};
+
+Move move_of(const PromptView& prompt, const RunResult& baseline,
+             const InterventionSettings& settings) {
+  Move move;
+  move.alpha = settings.alpha;
+  move.marked_set = marked_document(settings, prompt);
+  if (move.marked_set >= 0) {
+    move.tau = settings.tau;
+    move.marked = prompt.documents[static_cast<std::size_t>(move.marked_set)].tokens;
+  }
+  const auto first = settings.rows.first_row(prompt.prompt_tokens()) - baseline.rows.begin;
+  move.first_row = std::clamp<std::int64_t>(first, 0, baseline.rows.size());
+  return move;
+}
+
+float mass(std::span<const float> row, TokenRange keys) {
+  const auto end = std::min(keys.end, static_cast<std::int64_t>(row.size()));
+  double sum = 0;
+  for (auto j = keys.begin; j < end; ++j)
+    sum += static_cast<double>(row[static_cast<std::size_t>(j)]);
+  return static_cast<float>(sum);
+}
+
+/// alpha * bias is the same for every row of a head, so one exp per key serves all rows.
+class FocusFactors {
+ public:
+  FocusFactors(std::span<const float> bias, double alpha) : bias_(bias), alpha_(alpha) {
+    if (alpha == 0 || bias.empty()) return;
+    double top = alpha * static_cast<double>(bias[0]);
+    for (const float b : bias) top = std::max(top, alpha * static_cast<double>(b));
+    for (const float b : bias) factors_.push_back(std::exp(alpha * static_cast<double>(b) - top));
+  }
+
+  void apply(std::span<float> row) const {
+    if (factors_.empty()) return;
+    double sum = 0;
+    for (std::size_t j = 0; j < row.size(); ++j) sum += static_cast<double>(row[j]) * factors_[j];
+    // The keys that hold the row's weight may all lie far below the top: then in logarithms.
+    if (sum < 1e-200) return apply_focus_bias(row, bias_, alpha_);
+    for (std::size_t j = 0; j < row.size(); ++j)
+      row[j] = static_cast<float>(static_cast<double>(row[j]) * factors_[j] / sum);
+  }
+
+ private:
+  std::span<const float> bias_;
+  double alpha_ = 0;
+  std::vector<double> factors_;
+};
+
+void preview_weights(const PromptView& prompt, const RunResult& baseline, const Move& move,
+                     std::span<const float> bias, HeadId head, RunResult& result) {
+  const auto keys = static_cast<std::size_t>(baseline.keys);
+  const auto index = baseline.index(head);
+  auto block = std::make_shared<std::vector<float>>(*baseline.weights[index]);
+  const FocusFactors focus(bias, move.alpha);
+  for (auto row = move.first_row; row < baseline.rows.size(); ++row) {
+    const std::span<float> weights(block->data() + static_cast<std::size_t>(row) * keys, keys);
+    focus.apply(weights);
+    if (move.tau != 1) apply_split_softmax(weights, move.marked, move.tau);
+    const auto row_number = static_cast<std::int64_t>(index) * baseline.rows.size() + row;
+    float* sums = result.span_sums.data() + row_number * baseline.sets;
+    for (const auto& document : prompt.documents) *sums++ = mass(weights, document.tokens);
+    *sums = mass(weights, {0, 2});
+  }
+  result.weights[index] = std::move(block);
+}
+
+/// Without weights: the marked set's mass p becomes p^tau, every other set keeps its proportion.
+void preview_sums(const RunResult& baseline, const Move& move, HeadId head, RunResult& result) {
+  for (auto row = move.first_row; row < baseline.rows.size(); ++row) {
+    const auto row_number =
+        static_cast<std::int64_t>(baseline.index(head)) * baseline.rows.size() + row;
+    float* sums = result.span_sums.data() + row_number * baseline.sets;
+    const double p = static_cast<double>(sums[move.marked_set]);
+    const auto factors = split_factors(p, 1 - p, move.tau);
+    for (int set = 0; set < baseline.sets; ++set) {
+      const double factor = set == move.marked_set ? factors.marked : factors.rest;
+      sums[set] = static_cast<float>(static_cast<double>(sums[set]) * factor);
+    }
+  }
+}
+
+void grade(RunResult& run, const PromptView& prompt) {
+  const SpanLayout layout{run.sets - 1, prompt.gold_document()};
+  run.scores = scores_from_span_sums(run.span_sums, run.layers, run.heads, run.rows.size(),
+                                     {0, run.rows.size()}, layout);
+  run.matches_answer = best_subspan_em(run.response_text, prompt.answers);
+}
+
+bool valid(HeadId head, const RunResult& run) {
+  return head.layer >= 0 && head.layer < run.layers && head.head >= 0 && head.head < run.heads;
+}
+
+bool fits(const PromptView& prompt, const RunResult& run) {
+  const auto blocks = static_cast<std::size_t>(run.layers) * static_cast<std::size_t>(run.heads);
+  const auto rows = static_cast<std::size_t>(run.rows.size());
+  return run.sets == static_cast<int>(prompt.documents.size()) + 1 &&
+         run.span_sums.size() == blocks * rows * static_cast<std::size_t>(run.sets) &&
+         (run.weights.empty() || run.weights.size() == blocks);
+}
+
+/// Rows at the start of both runs that saw the same tokens.
+std::int64_t comparable_rows(const RunResult& a, const RunResult& b) {
+  if (a.rows.begin != b.rows.begin) return 0;
+  std::size_t same = 0;
+  while (same < a.response.size() && same < b.response.size() &&
+         a.response[same].id == b.response[same].id)
+    ++same;
+  // A row at position t has seen the tokens up to t: t - prompt + 1 response tokens.
+  const auto prompt_tokens = a.keys - static_cast<std::int64_t>(a.response.size());
+  const auto rows = prompt_tokens + static_cast<std::int64_t>(same) - a.rows.begin;
+  return std::clamp<std::int64_t>(rows, 0, std::min(a.rows.size(), b.rows.size()));
+}
+
+}  // namespace
+
+int marked_document(const InterventionSettings& settings, const PromptView& prompt) {
+  if (settings.span == SpanChoice::gold) return prompt.gold_document();
+  const auto count = static_cast<int>(prompt.documents.size());
+  return settings.marked_document < count ? std::max(settings.marked_document, -1) : -1;
+}
+
+std::shared_ptr<const RunResult> preview_run(const PromptView& prompt, const RunResult& baseline,
+                                             const PreviewInputs* inputs,
+                                             const InterventionSettings& settings,
+                                             const std::vector<HeadId>& heads,
+                                             const std::function<bool()>& is_stale) {
+  if (!fits(prompt, baseline)) return nullptr;
+  const auto move = move_of(prompt, baseline, settings);
+  const auto keys = static_cast<std::size_t>(baseline.keys);
+  const auto all =
+      static_cast<std::size_t>(baseline.layers) * static_cast<std::size_t>(baseline.heads);
+  if (move.alpha != 0 && (inputs == nullptr || inputs->focus_bias.size() != all * keys))
+    return nullptr;
+  auto result = std::make_shared<RunResult>(baseline);
+  result->settings = settings;
+  result->quality = Quality::preview;
+  result->touched = heads;
+  for (const auto head : std::set<HeadId>(heads.begin(), heads.end())) {
+    if (!valid(head, baseline) || (is_stale && is_stale())) return nullptr;
+    if (baseline.has_weights(head)) {
+      std::span<const float> bias;
+      if (move.alpha != 0)
+        bias = std::span(inputs->focus_bias).subspan(baseline.index(head) * keys, keys);
+      preview_weights(prompt, baseline, move, bias, head, *result);
+    } else if (move.alpha != 0) {
+      return nullptr;
+    } else if (move.tau != 1) {
+      preview_sums(baseline, move, head, *result);
+    }
+  }
+  grade(*result, prompt);
+  return result;
+}
+
+std::optional<double> preview_error(const RunResult& preview, const RunResult& exact) {
+  const auto rows = comparable_rows(preview, exact);
+  const auto keys = std::min(preview.keys, exact.keys);
+  std::optional<double> error;
+  for (const auto head : exact.touched) {
+    if (!valid(head, preview) || !valid(head, exact)) continue;
+    if (!preview.has_weights(head) || !exact.has_weights(head)) continue;
+    for (std::int64_t row = 0; row < rows; ++row)
+      for (std::int64_t j = 0; j < keys; ++j) {
+        const double difference = static_cast<double>(preview.row(head, row)[j]) -
+                                  static_cast<double>(exact.row(head, row)[j]);
+        error = std::max(error.value_or(0), std::abs(difference));
+      }
+  }
+  return error;
+}
+
+std::shared_ptr<const RunResult> graded(const RunResult& run, const PromptView& prompt) {
+  auto copy = std::make_shared<RunResult>(run);
+  grade(*copy, prompt);
+  return copy;
+}
+
+}  // namespace headscope

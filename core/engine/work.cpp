@@ -1,0 +1,60 @@
+#include "core/engine/work.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/engine/engine.h"
+
+namespace headscope {
+
+bool same_model(const Request& a, const Request& b) {
+  return a.model == b.model && a.device == b.device && a.dtype == b.dtype && a.threads == b.threads;
+}
+
+bool same_baseline(const Request& a, const Request& b) {
+  return same_model(a, b) && a.prompt.chat == b.prompt.chat &&
+         a.row_convention == b.row_convention && a.max_new_tokens == b.max_new_tokens &&
+         a.prompt.text == b.prompt.text;
+}
+
+BaselineKey baseline_key(const Request& request) {
+  return {request.model,       request.device,      request.dtype,          request.threads,
+          request.prompt.text, request.prompt.chat, request.row_convention, request.max_new_tokens};
+}
+
+GradeKey grade_key(const PromptRequest& prompt) {
+  return {prompt.gold_document, prompt.answers};
+}
+
+std::vector<HeadId> ranking_of(const ModelInfo& model, const RunResult* baseline) {
+  if (!model.known_ranking.empty() || baseline == nullptr) return model.known_ranking;
+  const auto& score = baseline->scores.relevant;
+  const bool scored =
+      std::any_of(score.begin(), score.end(), [](float s) { return !std::isnan(s); });
+  if (!scored) return {};
+  return rank_heads(score, baseline->layers, baseline->heads);
+}
+
+Applied applied_settings(const Request& request, const ModelInfo& model, const PromptView& prompt,
+                         const RunResult* baseline, std::vector<HeadId>* heads_in_order) {
+  const auto& settings = request.intervention;
+  Applied applied;
+  const int marked =
+      settings.span == SpanChoice::gold ? request.prompt.gold_document : settings.marked_document;
+  const bool marks = marked >= 0 && marked < static_cast<int>(prompt.documents.size());
+  if (marks && settings.tau != 1) {
+    applied.tau = settings.tau;
+    applied.marked = marked;
+  }
+  applied.alpha = settings.alpha;
+  applied.use_key_directions = settings.use_key_directions && settings.alpha != 0;
+  applied.rows = settings.rows;
+  const bool acts = applied.tau != 1 || applied.alpha != 0;
+  if (settings.is_identity() || !acts) return {};
+  applied.heads = chosen_heads(settings, ranking_of(model, baseline), model.layers, model.heads);
+  if (heads_in_order != nullptr) *heads_in_order = applied.heads;
+  std::sort(applied.heads.begin(), applied.heads.end());
+  return applied.heads.empty() ? Applied{} : applied;
+}
+
+}  // namespace headscope

@@ -1,0 +1,80 @@
+// What a request needs, and which parts of two requests are the same work.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/engine/snapshot.h"
+
+namespace headscope {
+
+/// The parts of an answer, in the order in which they are computed.
+enum class Step {
+  model,
+  prompt,
+  baseline,
+  preview_inputs,
+  intervened,
+  full_map,
+  full_map_baseline
+};
+
+/// What determines the unedited run: model, text, length and rows. Gold mark and expected answers
+/// are not among them (graded() in preview.h).
+struct BaselineKey {
+  std::string model, device, dtype;
+  int threads = 0;
+  std::string text;
+  bool chat = false;
+  RowConvention row_convention = RowConvention::input;
+  int max_new_tokens = 0;
+  friend bool operator==(const BaselineKey&, const BaselineKey&) = default;
+};
+
+/// Settings reduced to what reaches the model, so that settings that differ in name only (another
+/// seed while the heads are contextual, another way to choose the same heads) are one run.
+struct Applied {
+  double tau = 1, alpha = 0;
+  RowSelection rows;
+  bool use_key_directions = false;
+  int marked = -1;            ///< document, -1 = none
+  std::vector<HeadId> heads;  ///< sorted; empty = identity
+  bool is_identity() const { return heads.empty(); }
+  friend bool operator==(const Applied&, const Applied&) = default;
+};
+
+struct RunKey {
+  BaselineKey baseline;
+  Applied applied;
+  friend bool operator==(const RunKey&, const RunKey&) = default;
+};
+
+struct MapKey {
+  RunKey run;
+  HeadId head;
+  friend bool operator==(const MapKey&, const MapKey&) = default;
+};
+
+/// What determines scores and correctness of a run beside the run itself.
+struct GradeKey {
+  int gold_document = -1;
+  std::vector<std::string> answers;
+  friend bool operator==(const GradeKey&, const GradeKey&) = default;
+};
+
+bool same_model(const Request& a, const Request& b);
+bool same_baseline(const Request& a, const Request& b);
+BaselineKey baseline_key(const Request& request);
+GradeKey grade_key(const PromptRequest& prompt);
+
+/// The ranking to choose heads from: the model's known one, else by the baseline's relevant mass;
+/// empty when there is neither (no gold mark).
+std::vector<HeadId> ranking_of(const ModelInfo& model, const RunResult* baseline);
+
+/// What `request` does to the model, given what is known about model and prompt. The document
+/// marked is taken from the request, so that it also holds for a request not prepared yet.
+Applied applied_settings(const Request& request, const ModelInfo& model, const PromptView& prompt,
+                         const RunResult* baseline, std::vector<HeadId>* heads_in_order = nullptr);
+
+}  // namespace headscope
