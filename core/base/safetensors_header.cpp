@@ -37,11 +37,12 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return text + "]";
 }
 
-/// The names of one JSON object, in order, as the text has them: the parser keeps only the last of
-/// two equal keys, while the reference refuses them. `text` is valid JSON.
+/// The first key that an object has twice, with the key of the object before it: the parser keeps
+/// only the last of two equal keys, so that a name could mean either. `text` is valid JSON.
 std::optional<std::string> repeated_key(std::string_view text) {
   struct Finder final : nlohmann::json_sax<Json> {
     std::vector<std::set<std::string>> open;
+    std::string owner;  ///< the last key of the outermost object
     std::optional<std::string> repeated;
     bool null() override { return true; }
     bool boolean(bool) override { return true; }
@@ -55,8 +56,9 @@ std::optional<std::string> repeated_key(std::string_view text) {
       return true;
     }
     bool key(string_t& value) override {
+      if (open.size() == 1) owner = value;
       if (open.back().insert(value).second) return true;
-      repeated = value;
+      repeated = open.size() == 1 ? "'" + value + "'" : "'" + owner + "': '" + value + "'";
       return false;
     }
     bool end_object() override {
@@ -168,7 +170,7 @@ Result<SafetensorsHeader> read_safetensors_header(std::span<const std::byte> fil
   }
   HEADSCOPE_ASSIGN(const Json json, parse_json(text, name + ": header"));
   if (const auto key = repeated_key(text)) {
-    return bad_input(name + ": header names '" + *key + "' twice");
+    return bad_input(name + ": the header has twice " + *key);
   }
   HEADSCOPE_ASSIGN(const JsonObject header, JsonObject::open(json, name));
   SafetensorsHeader result;
