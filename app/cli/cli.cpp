@@ -1,0 +1,70 @@
+#include "app/cli/cli.h"
+
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <string>
+
+#include "app/cli/command_line.h"
+#include "app/cli/terminal.h"
+#include "core/base/version.h"
+
+namespace headscope::cli {
+namespace {
+
+constexpr int kUsage = exit_code(ErrorKind::usage);
+constexpr int kDefect = exit_code(ErrorKind::internal);
+
+void add_commands(CommandLine& line) {
+  for (const auto add : {add_version, add_info, add_tokenize, add_generate, add_attention,
+                         add_train_demo, add_demo_data}) {
+    add(line);
+  }
+}
+
+int report(const Error& error) {
+  print_message("headscope-cli: " + error.message);
+  return exit_code(error.kind);
+}
+
+int parse_and_run(int argc, const char* const* argv) {
+  CLI::App app("Which attention heads read the context, and what happens when they read it more",
+               "headscope-cli");
+  app.set_version_flag("--version", std::string("headscope ") + kVersion);
+  app.require_subcommand(1);
+  app.footer(
+      "Results are JSON on stdout. Exit codes: 0 done, 2 wrong usage, 3 bad input, "
+      "4 does not fit in memory, 130 interrupted.");
+  CommandLine line{app, {}};
+  add_commands(line);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const bool asked_for_help = error.get_exit_code() == 0;
+    app.exit(error);
+    return asked_for_help ? 0 : kUsage;
+  }
+  catch_interrupts();
+  const Result<> outcome = line.chosen();
+  if (interrupted() && (outcome || outcome.error().kind == ErrorKind::cancelled)) {
+    return report({ErrorKind::cancelled, "interrupted; what was finished is kept"});
+  }
+  return outcome ? 0 : report(outcome.error());
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv) {
+  try {
+    return parse_and_run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    return report({ErrorKind::out_of_memory, "out of memory"});
+  } catch (const std::exception& error) {
+    return report({ErrorKind::internal, std::string("unexpected: ") + error.what()});
+  } catch (...) {
+    std::fputs("headscope-cli: unexpected exception\n", stderr);
+    return kDefect;
+  }
+}
+
+}  // namespace headscope::cli

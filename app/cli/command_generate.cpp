@@ -1,0 +1,66 @@
+// generate: the answer to one prompt.
+#include <limits>
+#include <memory>
+
+#include "app/cli/command_line.h"
+#include "app/cli/intervene.h"
+#include "app/cli/options.h"
+#include "app/cli/output.h"
+#include "app/cli/prompt_input.h"
+#include "app/cli/terminal.h"
+#include "core/runner/inspect_model.h"
+
+namespace headscope::cli {
+namespace {
+
+struct Options : CommonOptions, ModelChoice, PromptOptions, PromptSource {
+  double temperature = 0;
+  int top_k = 0;
+  double top_p = 1;
+};
+
+Result<> generate(const Options& options) {
+  HEADSCOPE_TRY(check_chat(options));
+  ProgressPrinter progress(options.quiet);
+  HEADSCOPE_ASSIGN(const auto opened,
+                   open_model(options.model, options.load_options(), progress.context()));
+  if (!options.no_chat && !options.ids && has_chat_template(opened.folder)) {
+    progress.note("note: this model has a chat template, which is not applied yet");
+  }
+  HEADSCOPE_ASSIGN(const auto prompt, read_prompt(options, opened.tokenizer));
+  GenerateRequest request;
+  request.prompt_ids = prompt.encoding.ids;
+  request.max_new_tokens = options.max_new_tokens;
+  request.sampling = {options.temperature, options.top_k, options.top_p, options.seed};
+  HEADSCOPE_ASSIGN(request.interventions,
+                   read_interventions(options, opened, prompt, options.seed));
+  HEADSCOPE_ASSIGN(const auto generation, opened.model->generate(request, progress.context()));
+  return write_json({{"prompt_ids", request.prompt_ids},
+                     {"ids", generation.ids},
+                     {"text", opened.tokenizer.decode(generation.ids)},
+                     {"stop", generation.stopped_at_eos ? "eos" : "length"}},
+                    options.out);
+}
+
+}  // namespace
+
+void add_generate(CommandLine& line) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      line.add("generate", "the answer to one prompt", [options] { return generate(*options); });
+  add_model(*command, *options);
+  add_prompt_source(*command, *options);
+  add_prompt_options(*command, *options);
+  command->add_option("--temperature", options->temperature, "0 = the most likely token each time")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  command->add_option("--top-k", options->top_k, "draw from the k most likely tokens, 0 = all")
+      ->check(CLI::Range(0, std::numeric_limits<int>::max()))
+      ->capture_default_str();
+  command->add_option("--top-p", options->top_p, "draw from the most likely ones of this mass")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  add_common(*command, *options);
+}
+
+}  // namespace headscope::cli

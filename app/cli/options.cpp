@@ -1,0 +1,64 @@
+#include "app/cli/options.h"
+
+#include <limits>
+
+namespace headscope::cli {
+namespace {
+
+constexpr const char* kCommonGroup = "Common";
+constexpr int kMaxThreads = 1024;
+
+}  // namespace
+
+void add_common(CLI::App& command, CommonOptions& options, const std::string& out_help) {
+  command.add_option("--device", options.device, "cpu, cuda or auto")
+      ->check(CLI::IsMember({"cpu", "cuda", "auto"}))
+      ->capture_default_str()
+      ->group(kCommonGroup);
+  command.add_option("--dtype", options.dtype, "auto, float32, bfloat16 or float16")
+      ->check(CLI::IsMember({"auto", "float32", "bfloat16", "float16"}))
+      ->capture_default_str()
+      ->group(kCommonGroup);
+  command.add_option("--threads", options.threads, "processor threads, 0 = all")
+      ->check(CLI::Range(0, kMaxThreads))
+      ->capture_default_str()
+      ->group(kCommonGroup);
+  command.add_option("--seed", options.seed, "seed of everything drawn at random")
+      ->capture_default_str()
+      ->group(kCommonGroup);
+  command
+      .add_option("--memory-limit", options.memory_limit,
+                  "GiB that results may take (default: what is free)")
+      ->check(CLI::PositiveNumber)
+      ->group(kCommonGroup);
+  command.add_flag("--quiet,-q", options.quiet, "no progress and no notes")->group(kCommonGroup);
+  if (!out_help.empty()) command.add_option("--out,-o", options.out, out_help);
+}
+
+void add_model(CLI::App& command, ModelChoice& options) {
+  command
+      .add_option("--model,-m", options.model, "demo (the embedded model) or a Hugging Face folder")
+      ->capture_default_str();
+}
+
+void add_prompt_options(CLI::App& command, PromptOptions& options) {
+  auto* chat = command.add_flag("--chat", options.chat, "wrap the prompt in the chat template");
+  command.add_flag("--no-chat", options.no_chat, "use the prompt as it is")->excludes(chat);
+  command.add_option("--max-new-tokens", options.max_new_tokens, "longest answer")
+      ->check(CLI::Range(0, std::numeric_limits<int>::max()))
+      ->capture_default_str();
+  command.add_option("--intervene", options.intervene, "JSON file that says what to change");
+}
+
+void add_prompt_source(CLI::App& command, PromptSource& options) {
+  auto* source = command.add_option_group("prompt", "exactly one of");
+  source->add_option("--prompt", options.prompt, "the prompt");
+  source->add_option("--prompt-file", options.prompt_file, "file that holds it, used as it is");
+  source->add_option("--ids", options.ids, "token ids, separated by commas, used as they are");
+  source->require_option(1);
+  command
+      .add_option("--gold", options.gold, "number of the gold document, as the prompt prints it")
+      ->check(CLI::PositiveNumber);
+}
+
+}  // namespace headscope::cli

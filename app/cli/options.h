@@ -1,0 +1,53 @@
+// Options that several commands share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/model/model.h"
+
+namespace headscope::cli {
+
+/// Accepted by every command.
+struct CommonOptions {
+  std::string device = "auto";
+  std::string dtype = "auto";
+  int threads = 0;  ///< 0 = all cores
+  std::uint64_t seed = 0;
+  bool quiet = false;
+  std::string out;          ///< empty = stdout
+  double memory_limit = 0;  ///< GiB a result may take; 0 = what the machine has free
+
+  LoadOptions load_options() const { return {device, dtype, threads}; }
+};
+
+/// Accepted wherever a prompt is built.
+struct PromptOptions {
+  bool chat = false;
+  bool no_chat = false;
+  int max_new_tokens = 100;
+  std::string intervene;  ///< file; empty = none
+};
+
+/// One prompt given on the command line: exactly one of the three.
+struct PromptSource {
+  std::optional<std::string> prompt;
+  std::optional<std::string> prompt_file;
+  std::optional<std::string> ids;
+  int gold = 0;  ///< number of the gold document as printed in the prompt; 0 = not marked
+};
+
+struct ModelChoice {
+  std::string model = "demo";
+};
+
+/// `out_help` empty: the command has an --out of its own.
+void add_common(CLI::App& command, CommonOptions& options,
+                const std::string& out_help = "write the JSON to this file instead of stdout");
+void add_model(CLI::App& command, ModelChoice& options);
+void add_prompt_options(CLI::App& command, PromptOptions& options);
+void add_prompt_source(CLI::App& command, PromptSource& options);
+
+}  // namespace headscope::cli

@@ -1,0 +1,77 @@
+#include "app/cli/prompt_input.h"
+
+#include <charconv>
+#include <string_view>
+
+#include "core/base/file.h"
+
+namespace headscope::cli {
+namespace {
+
+constexpr std::uint64_t kMaxPromptBytes = std::uint64_t{1} << 28;
+
+Result<std::string> prompt_text(const PromptSource& source) {
+  if (source.prompt) return *source.prompt;
+  return read_text_file(*source.prompt_file, kMaxPromptBytes);
+}
+
+Result<> mark_gold(std::vector<DocumentSpan>& documents, int number) {
+  if (number == 0) return {};
+  for (DocumentSpan& document : documents) {
+    if (document.number != number) continue;
+    document.gold = true;
+    return {};
+  }
+  return bad_input("--gold " + std::to_string(number) +
+                   ": the prompt has no line that begins with 'Document [" +
+                   std::to_string(number) + "](Title: '");
+}
+
+}  // namespace
+
+Result<std::vector<std::int32_t>> parse_ids(const std::string& text) {
+  std::vector<std::int32_t> ids;
+  const char* place = text.data();
+  const char* const end = place + text.size();
+  const auto wrong = [&text] {
+    return fail(
+        ErrorKind::usage,
+        "--ids: expected token ids separated by commas, such as 1,2,3, found '" + text + "'");
+  };
+  while (place != end) {
+    std::int32_t id = 0;
+    const auto [next, problem] = std::from_chars(place, end, id);
+    if (problem != std::errc{}) return wrong();
+    ids.push_back(id);
+    if (next == end) return ids;
+    if (*next != ',' || next + 1 == end) return wrong();
+    place = next + 1;
+  }
+  return bad_input("--ids: the prompt is empty; expected at least one token id");
+}
+
+Result<PromptInput> read_prompt(const PromptSource& source, const Tokenizer& tokenizer) {
+  PromptInput input;
+  if (source.ids) {
+    if (source.gold != 0) return fail(ErrorKind::usage, "--gold needs a prompt given as text");
+    HEADSCOPE_ASSIGN(input.encoding.ids, parse_ids(*source.ids));
+    return input;
+  }
+  HEADSCOPE_ASSIGN(input.text, prompt_text(source));
+  const std::string name = source.prompt_file ? *source.prompt_file : "--prompt";
+  if (input.text.empty()) return bad_input(name + ": the prompt is empty");
+  HEADSCOPE_ASSIGN(input.encoding, tokenizer.encode(input.text));
+  if (input.encoding.size() == 0) return bad_input(name + ": the prompt has no token");
+  input.documents = find_documents(input.text).documents;
+  HEADSCOPE_TRY(mark_gold(input.documents, source.gold));
+  return input;
+}
+
+Result<> check_chat(const PromptOptions& options) {
+  if (!options.chat) return {};
+  return fail(ErrorKind::usage,
+              "--chat: chat templates are not supported yet; use --no-chat with a prompt in the "
+              "form that the model expects");
+}
+
+}  // namespace headscope::cli

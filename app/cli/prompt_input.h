@@ -1,0 +1,31 @@
+// The prompt of a command: read, tokenised, its documents found.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "app/cli/options.h"
+#include "core/base/error.h"
+#include "core/text/prompt.h"
+#include "core/text/tokenizer.h"
+
+namespace headscope::cli {
+
+struct PromptInput {
+  std::string text;   ///< empty when ids were given
+  Encoding encoding;  ///< ids alone when ids were given
+  std::vector<DocumentSpan> documents;
+};
+
+/// Reads what the user gave. Errors: unreadable file, empty prompt, malformed ids, no document with
+/// the number `source.gold`.
+Result<PromptInput> read_prompt(const PromptSource& source, const Tokenizer& tokenizer);
+
+/// "1,2,3"; usage error when it is anything else.
+Result<std::vector<std::int32_t>> parse_ids(const std::string& text);
+
+/// Chat templates are not read yet: says so when one was asked for.
+Result<> check_chat(const PromptOptions& options);
+
+}  // namespace headscope::cli

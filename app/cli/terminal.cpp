@@ -1,0 +1,107 @@
+#include "app/cli/terminal.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+
+#include "core/base/error.h"
+
+namespace headscope::cli {
+namespace {
+
+static_assert(std::atomic<int>::is_always_lock_free);  // a signal handler may touch nothing else
+std::atomic<int> g_interrupts{0};
+
+extern "C" void on_interrupt(int) {
+  if (g_interrupts.fetch_add(1) > 0) _exit(exit_code(ErrorKind::cancelled));
+}
+
+constexpr int kBarWidth = 30;
+constexpr auto kBarInterval = std::chrono::milliseconds(100);
+constexpr auto kLineInterval = std::chrono::seconds(5);
+
+std::string fraction(const Progress& progress) {
+  char text[64];
+  if (progress.total > 0) {
+    std::snprintf(text, sizeof text, "%.0f/%.0f", progress.done, progress.total);
+  } else {
+    std::snprintf(text, sizeof text, "%.0f", progress.done);
+  }
+  return text;
+}
+
+}  // namespace
+
+void catch_interrupts() {
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+bool interrupted() {
+  return g_interrupts.load(std::memory_order_relaxed) > 0;
+}
+
+void print_message(const std::string& text) {
+  std::string shown = text;
+  for (char& c : shown) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7F) c = '?';
+  }
+  std::fprintf(stderr, "%s\n", shown.c_str());
+}
+
+ProgressPrinter::ProgressPrinter(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO)) {}
+
+ProgressPrinter::~ProgressPrinter() {
+  clear_bar();
+}
+
+RunContext ProgressPrinter::context() {
+  RunContext context;
+  context.is_cancelled = interrupted;
+  if (!quiet_) context.on_progress = [this](const Progress& progress) { show(progress); };
+  return context;
+}
+
+void ProgressPrinter::note(const std::string& text) {
+  if (quiet_) return;
+  clear_bar();
+  print_message(text);
+}
+
+void ProgressPrinter::show(const Progress& progress) {
+  const auto now = Clock::now();
+  const auto interval = terminal_ ? Clock::duration(kBarInterval) : Clock::duration(kLineInterval);
+  if (now - last_shown_ < interval) return;
+  last_shown_ = now;
+  terminal_ ? draw_bar(progress) : draw_line(progress);
+}
+
+void ProgressPrinter::draw_bar(const Progress& progress) {
+  const double share =
+      progress.total > 0 ? std::clamp(progress.done / progress.total, 0.0, 1.0) : 0;
+  const auto filled = static_cast<std::size_t>(share * kBarWidth);
+  const std::string bar = std::string(filled, '#') + std::string(kBarWidth - filled, '.');
+  std::fprintf(stderr, "\r\033[K[%s] %s %s", bar.c_str(), progress.what.c_str(),
+               fraction(progress).c_str());
+  std::fflush(stderr);
+  bar_drawn_ = true;
+}
+
+void ProgressPrinter::draw_line(const Progress& progress) {
+  std::fprintf(stderr, "%s %s\n", progress.what.c_str(), fraction(progress).c_str());
+}
+
+void ProgressPrinter::clear_bar() {
+  if (!bar_drawn_) return;
+  std::fputs("\r\033[K", stderr);
+  bar_drawn_ = false;
+}
+
+}  // namespace headscope::cli

@@ -1,0 +1,41 @@
+#include "core/experiment/sample_run.h"
+
+namespace headscope {
+
+TokenRange response_rows(RowConvention convention, std::int64_t response_tokens) {
+  return convention == RowConvention::input ? TokenRange{1, 1 + response_tokens}
+                                            : TokenRange{0, response_tokens};
+}
+
+Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const SamplePrompt& prompt,
+                             const SampleRunOptions& options, const RunContext& context) {
+  GenerateRequest request;
+  request.prompt_ids = prompt.encoding.ids;
+  request.max_new_tokens = options.max_new_tokens;
+  request.interventions = options.interventions;
+  Capture capture;
+  capture.span_sets = prompt.span_sets();
+  capture.weights = false;
+  capture.edited_also = options.before_split;
+  request.capture = std::move(capture);
+  // The steps of one sample would drown the progress over samples.
+  const RunContext quiet{context.is_cancelled, {}, {}};
+  HEADSCOPE_ASSIGN(auto generation, model.generate(request, quiet));
+
+  const CapturedAttention& attention = generation.attention;
+  const TokenRange rows =
+      response_rows(options.rows, static_cast<std::int64_t>(generation.ids.size()));
+  const auto scores = [&](const std::vector<float>& sums) {
+    return scores_from_span_sums(sums, attention.layers, attention.heads, attention.rows.size(),
+                                 rows, prompt.layout());
+  };
+  SampleRun run;
+  run.scores = scores(attention.span_sums);
+  if (!attention.span_sums_before.empty()) run.scores_before = scores(attention.span_sums_before);
+  run.response = tokenizer.decode(generation.ids);
+  run.stopped_at_eos = generation.stopped_at_eos;
+  run.ids = std::move(generation.ids);
+  return run;
+}
+
+}  // namespace headscope

@@ -1,0 +1,47 @@
+// One sample through the model: the answer, and every head's attention mass while it is written.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/analysis/head_scores.h"
+#include "core/base/error.h"
+#include "core/base/run_context.h"
+#include "core/experiment/sample_prompt.h"
+#include "core/model/model.h"
+
+namespace headscope {
+
+/// Why samples were left out, and how often.
+using SkipCounts = std::map<std::string, std::int64_t>;
+
+inline constexpr const char* skip_too_long = "prompt longer than the context";
+inline constexpr const char* skip_no_gold = "no gold document";
+inline constexpr const char* skip_empty_response = "empty response";
+inline constexpr const char* skip_empty_gold_only = "empty response to the gold-only prompt";
+
+struct SampleRunOptions {
+  int max_new_tokens = 100;
+  RowConvention rows = RowConvention::input;
+  std::vector<Intervention> interventions = {};
+  bool before_split = false;  ///< scores before split-softmax too
+};
+
+struct SampleRun {
+  std::vector<std::int32_t> ids;  ///< of the response
+  std::string response;
+  bool stopped_at_eos = false;
+  HeadScores scores;                        ///< NaN where the response is empty
+  std::optional<HeadScores> scores_before;  ///< before split-softmax, if asked for
+};
+
+/// Greedy decoding and span sums over the documents and the sink; no weights are kept.
+Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const SamplePrompt& prompt,
+                             const SampleRunOptions& options, const RunContext& context);
+
+/// Rows of a generation's capture (P-1..P+n-1) that `convention` means, for n response tokens.
+TokenRange response_rows(RowConvention convention, std::int64_t response_tokens);
+
+}  // namespace headscope

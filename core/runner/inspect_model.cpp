@@ -1,0 +1,75 @@
+#include "core/runner/inspect_model.h"
+
+#include <filesystem>
+#include <set>
+
+#include "core/base/json.h"
+#include "core/base/safetensors.h"
+#include "core/model/checkpoint.h"
+#include "core/text/tokenizer.h"
+
+namespace headscope {
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string readable_dtype(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return "float32";
+    case DType::f16:
+      return "float16";
+    case DType::bf16:
+      return "bfloat16";
+    case DType::f64:
+      return "float64";
+    default:
+      return std::string(dtype_name(dtype));
+  }
+}
+
+void count_tensors(const Checkpoint& checkpoint, ModelSummary& summary) {
+  const bool tied = summary.config.tie_word_embeddings;
+  std::set<std::string> dtypes;
+  for (const auto& [name, entry] : checkpoint.tensors()) {
+    if (name.ends_with(".rotary_emb.inv_freq") || (tied && name == "lm_head.weight")) continue;
+    summary.parameters += entry.info->elements();
+    dtypes.insert(readable_dtype(entry.info->dtype));
+  }
+  summary.dtype = dtypes.size() == 1 ? *dtypes.begin() : "mixed";
+}
+
+void note_vocabulary(const Tokenizer& tokenizer, ModelSummary& summary) {
+  if (tokenizer.vocab_size() <= summary.config.vocab_size) return;
+  summary.notes.push_back("the tokenizer knows " + std::to_string(tokenizer.vocab_size()) +
+                          " ids, the model only " + std::to_string(summary.config.vocab_size));
+}
+
+}  // namespace
+
+bool has_chat_template(const fs::path& folder) {
+  std::error_code ignored;
+  if (fs::exists(folder / "chat_template.jinja", ignored)) return true;
+  const fs::path file = folder / "tokenizer_config.json";
+  if (!fs::exists(file, ignored)) return false;
+  const auto json = read_json_file(file);
+  return json && json->is_object() && json->contains("chat_template") &&
+         !(*json)["chat_template"].is_null();
+}
+
+Result<ModelSummary> inspect_model(const std::string& folder) {
+  ModelSummary summary;
+  HEADSCOPE_ASSIGN(summary.config, load_config(folder));
+  HEADSCOPE_TRY(check_weights(folder, summary.config));
+  HEADSCOPE_ASSIGN(const auto checkpoint, Checkpoint::open(folder));
+  HEADSCOPE_ASSIGN(const auto tokenizer, Tokenizer::load(folder));
+  count_tensors(checkpoint, summary);
+  summary.notes = summary.config.notes;
+  note_vocabulary(tokenizer, summary);
+  if (has_chat_template(folder)) {
+    summary.notes.push_back("has a chat template, which is not applied yet");
+  }
+  return summary;
+}
+
+}  // namespace headscope

@@ -1,0 +1,28 @@
+// What a model folder holds, from config.json and the headers of its weights.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/model/config.h"
+
+namespace headscope {
+
+struct ModelSummary {
+  ModelConfig config;
+  std::int64_t parameters = 0;     ///< numbers stored, a tied matrix counted once
+  std::string dtype;               ///< of the stored weights, "mixed" when they differ
+  std::vector<std::string> notes;  ///< what a user should know
+};
+
+/// Reads and checks everything that loading would check, but no weights. Same errors as
+/// Model::load, and a tokenizer that is missing or not understood.
+Result<ModelSummary> inspect_model(const std::string& folder);
+
+/// Whether the folder says how a conversation is written for this model.
+bool has_chat_template(const std::filesystem::path& folder);
+
+}  // namespace headscope

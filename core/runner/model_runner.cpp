@@ -1,0 +1,146 @@
+#include "core/runner/model_runner.h"
+
+#include <algorithm>
+
+#include "core/runner/companions.h"
+#include "core/runner/prompt_view.h"
+#include "core/runner/run_plan.h"
+#include "core/runner/run_result.h"
+
+namespace headscope {
+namespace {
+
+std::shared_ptr<const ModelInfo> describe(const OpenedModel& opened, const Companions& companions) {
+  const ModelConfig& config = opened.model->config();
+  auto info = std::make_shared<ModelInfo>();
+  info->name = opened.name;
+  info->path = opened.folder.string();
+  info->model_type = config.model_type;
+  info->dtype = opened.model->dtype_name();
+  info->device = opened.model->device_name();
+  info->layers = config.layers;
+  info->heads = config.heads;
+  info->kv_heads = config.kv_heads;
+  info->head_dim = config.head_dim;
+  info->context_length = config.context_length;
+  info->parameters = opened.model->parameters();
+  info->vocab_size = config.vocab_size;
+  info->is_demo = opened.is_demo;
+  info->has_directions = companions.directions != nullptr;
+  info->directions_source = companions.directions_source;
+  info->known_ranking = companions.ranking;
+  info->known_scores = companions.relevant;
+  info->known_source = companions.heads_source;
+  return info;
+}
+
+// Most rows a run can have: every new token and the last prompt token.
+double weights_bytes(const ModelConfig& config, std::int64_t prompt_tokens, int max_new_tokens) {
+  const auto room = std::max<std::int64_t>(config.context_length - prompt_tokens, 0);
+  const auto fresh = static_cast<double>(std::min<std::int64_t>(max_new_tokens, room));
+  const double keys = static_cast<double>(prompt_tokens) + fresh;
+  return 4.0 * config.layers * config.heads * (fresh + 1) * keys;
+}
+
+std::vector<std::int32_t> all_ids(const PromptView& prompt, const RunResult& run) {
+  std::vector<std::int32_t> ids = prompt_ids(prompt);
+  for (const TokenView& token : run.response) ids.push_back(token.id);
+  return ids;
+}
+
+}  // namespace
+
+ModelRunner::ModelRunner(std::uint64_t weights_budget) : weights_budget_(weights_budget) {}
+
+Result<> ModelRunner::require_model() const {
+  if (opened_) return {};
+  return fail(ErrorKind::internal, "no model is loaded");
+}
+
+Result<std::shared_ptr<const ModelInfo>> ModelRunner::load(const Request& request,
+                                                           const RunContext& context) {
+  const Key key{request.model, request.device, request.dtype, request.threads};
+  if (opened_ && key_ == key) return info_;
+  // The old model goes first: two large ones may not fit beside each other.
+  opened_.reset();
+  key_.reset();
+  info_.reset();
+  directions_.reset();
+  HEADSCOPE_ASSIGN(opened_, open_model(request.model,
+                                       {request.device, request.dtype, request.threads}, context));
+  const Companions companions = read_companions(opened_->folder, opened_->model->config());
+  directions_ = companions.directions;
+  info_ = describe(*opened_, companions);
+  key_ = key;
+  return info_;
+}
+
+Result<std::shared_ptr<const PromptView>> ModelRunner::prepare(const PromptRequest& prompt) {
+  HEADSCOPE_TRY(require_model());
+  return make_prompt_view(prompt, opened_->tokenizer, opened_->model->config().context_length);
+}
+
+GenerateRequest ModelRunner::generation_request(const PromptView& prompt,
+                                                const Request& request) const {
+  GenerateRequest generate;
+  generate.prompt_ids = prompt_ids(prompt);
+  generate.max_new_tokens = request.max_new_tokens;
+  Capture capture;
+  capture.span_sets = document_sets(prompt);
+  capture.weights = weights_bytes(opened_->model->config(), prompt.prompt_tokens(),
+                                  request.max_new_tokens) <= static_cast<double>(weights_budget_);
+  generate.capture = std::move(capture);
+  return generate;
+}
+
+Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prompt,
+                                                          const InterventionSettings& settings,
+                                                          const std::vector<HeadId>& heads,
+                                                          const Request& request,
+                                                          const RunContext& context) {
+  HEADSCOPE_TRY(require_model());
+  GenerateRequest generate = generation_request(prompt, request);
+  HEADSCOPE_ASSIGN(generate.interventions,
+                   plan_interventions(settings, heads, prompt, directions_));
+  StreamDecoder decoder(opened_->tokenizer);
+  generate.on_token = [&](std::int32_t id) {
+    if (!context.on_text) return;
+    decoder.push(id);
+    context.on_text(decoder.text(), false);
+  };
+  HEADSCOPE_ASSIGN(const auto generation, opened_->model->generate(generate, context));
+  auto result = make_run_result(prompt, generation, request.row_convention, opened_->tokenizer);
+  if (context.on_text) context.on_text(result->response_text, true);
+  const bool edited = !generate.interventions.empty();
+  result->settings = edited ? settings : InterventionSettings{};
+  if (edited) result->touched = heads;
+  return result;
+}
+
+Result<std::shared_ptr<const FullMap>> ModelRunner::full_map(const PromptView& prompt,
+                                                             const RunResult& run, HeadId head,
+                                                             const RunContext& context) {
+  HEADSCOPE_TRY(require_model());
+  HEADSCOPE_ASSIGN(const auto plan,
+                   plan_interventions(run.settings, run.touched, prompt, directions_));
+  HEADSCOPE_ASSIGN(auto map, opened_->model->head_map(all_ids(prompt, run), head, plan, context,
+                                                      prompt.prompt_tokens()));
+  auto full = std::make_shared<FullMap>();
+  full->head = head;
+  full->settings = run.settings;
+  full->tokens = map.tokens;
+  full->weights = std::move(map.weights);
+  return full;
+}
+
+Result<std::shared_ptr<const PreviewInputs>> ModelRunner::preview_inputs(
+    const PromptView& prompt, const RunResult& baseline, const RunContext& context) {
+  HEADSCOPE_TRY(require_model());
+  auto inputs = std::make_shared<PreviewInputs>();
+  if (directions_ == nullptr) return inputs;
+  HEADSCOPE_ASSIGN(inputs->focus_bias,
+                   opened_->model->focus_bias(all_ids(prompt, baseline), *directions_, context));
+  return inputs;
+}
+
+}  // namespace headscope

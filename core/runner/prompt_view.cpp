@@ -1,0 +1,119 @@
+#include "core/runner/prompt_view.h"
+
+#include <algorithm>
+#include <string>
+
+#include "core/text/prompt.h"
+#include "core/text/spans.h"
+
+namespace headscope {
+namespace {
+
+constexpr std::int64_t kSinkTokens = 2;  // S0 = {0,1} of method.md
+
+std::vector<TokenView> prompt_tokens(const Encoding& encoding, const Tokenizer& tokenizer) {
+  std::vector<TokenView> tokens(encoding.size());
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    tokens[i] = {encoding.ids[i], tokenizer.token_label(encoding.ids[i]), encoding.offsets[i],
+                 encoding.special[i] != 0, encoding.unknown[i] != 0};
+  }
+  return tokens;
+}
+
+std::vector<DocumentView> documents_of(const BuiltPrompt& built, const Encoding& encoding,
+                                       int gold) {
+  std::vector<DocumentView> documents;
+  for (const DocumentSpan& span : built.documents) {
+    DocumentView view{span.number, span.title, span.line, span.relevant, {}, false};
+    view.tokens = token_range(encoding.offsets, span.relevant);
+    view.gold = static_cast<int>(documents.size()) == gold;
+    documents.push_back(std::move(view));
+  }
+  return documents;
+}
+
+// Words of several unknown tokens are one word to the reader.
+std::vector<ByteSpan> unknown_words(const Encoding& encoding) {
+  std::vector<ByteSpan> words;
+  for (std::size_t i = 0; i < encoding.size(); ++i) {
+    if (encoding.unknown[i] == 0 || encoding.offsets[i].empty()) continue;
+    const ByteSpan span = encoding.offsets[i];
+    if (!words.empty() && words.back().end == span.begin) {
+      words.back().end = span.end;
+    } else {
+      words.push_back(span);
+    }
+  }
+  return words;
+}
+
+Result<> check(const PromptRequest& prompt, std::int64_t tokens, std::int64_t context_length) {
+  if (tokens == 0) return bad_input("the prompt is empty");
+  if (tokens > context_length) {
+    return bad_input("the prompt has " + std::to_string(tokens) + " tokens, the model's context " +
+                     std::to_string(context_length) + ": shorten it or take out documents");
+  }
+  const BuiltPrompt built = find_documents(prompt.text);
+  const auto count = static_cast<int>(built.documents.size());
+  if (prompt.gold_document >= count) {
+    return bad_input("document " + std::to_string(prompt.gold_document + 1) +
+                     " is marked gold, the prompt has " + std::to_string(count));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const PromptView>> make_prompt_view(const PromptRequest& prompt,
+                                                           const Tokenizer& tokenizer,
+                                                           std::int64_t context_length) {
+  if (prompt.chat) {
+    return fail(ErrorKind::usage, "chat templates are not supported yet: switch the template off");
+  }
+  if (prompt.text.empty()) return bad_input("the prompt is empty");
+  HEADSCOPE_ASSIGN(const auto encoding, tokenizer.encode(prompt.text));
+  HEADSCOPE_TRY(check(prompt, static_cast<std::int64_t>(encoding.size()), context_length));
+  auto view = std::make_shared<PromptView>();
+  view->text = prompt.text;
+  view->tokens = prompt_tokens(encoding, tokenizer);
+  view->documents = documents_of(find_documents(prompt.text), encoding, prompt.gold_document);
+  view->answers = prompt.answers;
+  view->unknown_words = unknown_words(encoding);
+  return view;
+}
+
+std::vector<TokenView> response_tokens(std::span<const std::int32_t> ids,
+                                       const Tokenizer& tokenizer) {
+  std::vector<TokenView> tokens;
+  for (const std::int32_t id : ids) {
+    tokens.push_back({id,
+                      tokenizer.token_label(id),
+                      {},
+                      tokenizer.is_special(id),
+                      tokenizer.unknown_id() == id});
+  }
+  return tokens;
+}
+
+std::vector<std::int32_t> prompt_ids(const PromptView& prompt) {
+  std::vector<std::int32_t> ids;
+  ids.reserve(prompt.tokens.size());
+  for (const TokenView& token : prompt.tokens) ids.push_back(token.id);
+  return ids;
+}
+
+std::vector<TokenSet> document_sets(const PromptView& prompt) {
+  std::vector<TokenSet> sets;
+  for (const DocumentView& document : prompt.documents) {
+    TokenSet set;
+    for (auto t = document.tokens.begin; t < document.tokens.end; ++t) set.push_back(t);
+    sets.push_back(std::move(set));
+  }
+  TokenSet sink;
+  for (std::int64_t t = 0; t < std::min(kSinkTokens, prompt.prompt_tokens()); ++t)
+    sink.push_back(t);
+  sets.push_back(std::move(sink));
+  return sets;
+}
+
+}  // namespace headscope

@@ -1,0 +1,81 @@
+#include "core/runner/run_result.h"
+
+#include <algorithm>
+
+#include "core/analysis/metrics.h"
+#include "core/runner/prompt_view.h"
+
+namespace headscope {
+namespace {
+
+// Rows [first, first + rows) of each head's block of `captured` rows with `width` numbers.
+struct RowWindow {
+  std::int64_t captured = 0, first = 0, rows = 0, width = 0;
+
+  const float* of_head(const std::vector<float>& values, std::size_t head) const {
+    return values.data() + (static_cast<std::int64_t>(head) * captured + first) * width;
+  }
+  std::size_t size() const { return static_cast<std::size_t>(rows * width); }
+};
+
+RowWindow row_window(const RunResult& result, const CapturedAttention& attention) {
+  RowWindow window{attention.rows.size(), result.rows.begin - attention.rows.begin,
+                   result.rows.size(), 0};
+  window.first = std::clamp<std::int64_t>(window.first, 0, window.captured);
+  window.rows = std::min(window.rows, window.captured - window.first);
+  return window;
+}
+
+void copy_weights(const CapturedAttention& attention, RowWindow window, RunResult& result) {
+  if (attention.weights.empty()) return;
+  window.width = attention.keys;
+  const auto heads =
+      static_cast<std::size_t>(result.layers) * static_cast<std::size_t>(result.heads);
+  for (std::size_t head = 0; head < heads; ++head) {
+    const float* begin = window.of_head(attention.weights, head);
+    result.weights.push_back(
+        std::make_shared<const std::vector<float>>(begin, begin + window.size()));
+  }
+}
+
+void copy_span_sums(const CapturedAttention& attention, RowWindow window, RunResult& result) {
+  window.width = result.sets;
+  const auto heads =
+      static_cast<std::size_t>(result.layers) * static_cast<std::size_t>(result.heads);
+  if (attention.span_sums.size() < heads * static_cast<std::size_t>(window.captured * window.width))
+    return;
+  for (std::size_t head = 0; head < heads; ++head) {
+    const float* begin = window.of_head(attention.span_sums, head);
+    result.span_sums.insert(result.span_sums.end(), begin, begin + window.size());
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<RunResult> make_run_result(const PromptView& prompt, const Generation& generation,
+                                           RowConvention convention, const Tokenizer& tokenizer) {
+  auto result = std::make_shared<RunResult>();
+  const CapturedAttention& attention = generation.attention;
+  const auto count = static_cast<std::int64_t>(generation.ids.size());
+  result->response = response_tokens(generation.ids, tokenizer);
+  result->response_text = tokenizer.decode(generation.ids);
+  result->stopped_at_eos = generation.stopped_at_eos;
+  result->matches_answer = best_subspan_em(result->response_text, prompt.answers);
+  result->layers = attention.layers;
+  result->heads = attention.heads;
+  result->keys = prompt.prompt_tokens() + count;
+  const std::int64_t first =
+      prompt.prompt_tokens() - (convention == RowConvention::predict ? 1 : 0);
+  result->rows = {first, first + count};
+  result->sets = static_cast<int>(prompt.documents.size()) + 1;
+  const RowWindow window = row_window(*result, attention);
+  copy_weights(attention, window, *result);
+  copy_span_sums(attention, window, *result);
+  const SpanLayout layout{static_cast<int>(prompt.documents.size()), prompt.gold_document()};
+  result->scores = scores_from_span_sums(result->span_sums, result->layers, result->heads,
+                                         result->rows.size(), {0, result->rows.size()}, layout);
+  result->seconds = generation.prefill_seconds + generation.decode_seconds;
+  return result;
+}
+
+}  // namespace headscope
