@@ -77,7 +77,7 @@ Result<RopeConfig> read_rope(const JsonObject& config) {
 Result<std::vector<std::int32_t>> read_eos(const JsonObject& config, std::int64_t vocab_size) {
   std::vector<std::int32_t> ids;
   const Json* field = config.find("eos_token_id");
-  if (field == nullptr) return ids;
+  if (field == nullptr || field->is_null()) return ids;
   const Json list = field->is_array() ? *field : Json::array({*field});
   for (const Json& value : list) {
     const bool is_id = value.is_number_integer() && value.get<std::int64_t>() >= 0 &&
