@@ -22,9 +22,11 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// Replaces whatever was asked before; a stale computation stops within 50 ms. Returns the id.
+  /// Replaces whatever was asked before; a stale computation stops within 50 ms, one whose result
+  /// the new request needs too goes on. What failed is tried again when the very same request is
+  /// submitted again or when the part that failed differs. Returns the id.
   std::uint64_t submit(const Request& request);
-  /// Stops the running computation; results so far stay.
+  /// Stops the running computation; results so far stay, status.error says ErrorKind::cancelled.
   void cancel();
   /// Newest snapshot; never null.
   std::shared_ptr<const Snapshot> snapshot() const;
@@ -37,7 +39,8 @@ class Engine {
 };
 
 /// Heads that `settings` acts on: contextual = first top_k of `ranking`; random = seeded draw from
-/// ranking beyond max(top_k, ranking's contextual part), deduplicated; picked = as given, valid ones.
+/// ranking beyond max(top_k, ranking's contextual part), deduplicated; picked = as given, valid
+/// ones.
 std::vector<HeadId> chosen_heads(const InterventionSettings& settings,
                                  const std::vector<HeadId>& ranking, int layers, int heads);
 

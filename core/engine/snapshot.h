@@ -132,7 +132,8 @@ struct EngineStatus {
   std::optional<Error> error;   ///< last failure; results before it stay
 };
 
-/// Everything the window may draw at one moment. Immutable once published.
+/// Everything the window may draw at one moment. Immutable once published. The results belong to
+/// `prompt` and `model`; an empty prompt text is no error and keeps what was there.
 struct Snapshot {
   std::uint64_t request_id = 0;  ///< request that this answers (of the newest part)
   Request request;

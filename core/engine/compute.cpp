@@ -1,0 +1,397 @@
+#include "core/engine/compute.h"
+
+#include <atomic>
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "core/engine/preview.h"
+
+namespace headscope {
+namespace {
+
+constexpr std::uint64_t run_cache_bytes = std::uint64_t{256} << 20;
+constexpr std::uint64_t map_cache_bytes = std::uint64_t{128} << 20;
+/// Progress that comes faster than a screen shows it is dropped.
+constexpr auto progress_interval = std::chrono::milliseconds(30);
+
+/// No exception leaves the compute thread, whatever a runner or an allocation throws.
+template <class F>
+auto guarded(F&& function) -> decltype(function()) {
+  try {
+    return function();
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorKind::out_of_memory,
+                "Out of memory. Choose a shorter prompt, a smaller model or another dtype.");
+  } catch (const std::exception& error) {
+    return fail(ErrorKind::internal, std::string("Unexpected failure: ") + error.what());
+  } catch (...) {
+    return fail(ErrorKind::internal, "Unexpected failure");
+  }
+}
+
+std::uint64_t bytes_of(const RunResult& run) {
+  std::uint64_t floats = run.span_sums.size();
+  for (const auto& block : run.weights) floats += block ? block->size() : 0;
+  return floats * sizeof(float) + sizeof(RunResult);
+}
+
+std::shared_ptr<const RunResult> labelled(std::shared_ptr<const RunResult> run,
+                                          const InterventionSettings& settings) {
+  if (run->settings == settings) return run;
+  auto copy = std::make_shared<RunResult>(*run);
+  copy->settings = settings;
+  return copy;
+}
+
+std::string activity_of(Step step) {
+  switch (step) {
+    case Step::model:
+      return "loading model";
+    case Step::prompt:
+      return "reading prompt";
+    case Step::baseline:
+      return "answer (baseline)";
+    case Step::preview_inputs:
+      return "preview";
+    case Step::intervened:
+      return "answer (intervened)";
+    case Step::full_map:
+      return "attention map (intervened)";
+    case Step::full_map_baseline:
+      return "attention map (baseline)";
+  }
+  return "";
+}
+
+}  // namespace
+
+Compute::Compute(Board& board, Engine::RunnerFactory make_runner)
+    : board_(board),
+      make_runner_(std::move(make_runner)),
+      runs_(run_cache_bytes),
+      maps_(map_cache_bytes) {}
+
+void Compute::loop() {
+  while (const auto work = board_.wait_work()) {
+    const auto done = guarded([&]() -> Result<> {
+      answer(*work);
+      return {};
+    });
+    if (!done) board_.finish(*work, done.error());
+  }
+  runner_.reset();  // tensors die on the thread that owns them
+}
+
+void Compute::answer(const Work& work) {
+  for (const auto step : {Step::model, Step::prompt, Step::baseline, Step::preview_inputs,
+                          Step::intervened, Step::full_map, Step::full_map_baseline}) {
+    if (board_.cancelled()) return board_.finish_cancelled();
+    if (board_.overtaken(work)) return;
+    if (step == Step::prompt && work.request->prompt.text.empty()) break;
+    if (fails_again(step, work)) return board_.finish(work, failure_->error);
+    const auto done = guarded([&] { return ensure(step, work); });
+    if (done && failure_ && failure_->step == step) failure_.reset();
+    if (done) continue;
+    if (done.error().kind == ErrorKind::cancelled && board_.overtaken(work)) {
+      if (board_.cancelled()) board_.finish_cancelled();
+      return;
+    }
+    failure_ = Failure{step, work.request, done.error()};
+    return board_.finish(work, done.error());
+  }
+  board_.finish(work, std::nullopt);
+}
+
+/// Sending the very same request again means: try again.
+bool Compute::fails_again(Step step, const Work& work) const {
+  return failure_ && failure_->step == step && !(*work.request == *failure_->request) &&
+         same_work(step, *failure_->request, *work.request);
+}
+
+bool Compute::same_work(Step step, const Request& a, const Request& b) const {
+  const auto applied = [&](const Request& request) {
+    return applied_settings(request, *model_, *prompt_, baseline_ ? baseline_->run.get() : nullptr);
+  };
+  const auto same_head = [&] { return b.want_full_map && a.selected == b.selected; };
+  // Without a known ranking the heads follow from the baseline's scores, hence from the gold mark.
+  const auto same_run = [&] {
+    const bool same_ranking =
+        !model_->known_ranking.empty() || a.prompt.gold_document == b.prompt.gold_document;
+    return same_baseline(a, b) && same_ranking && applied(a) == applied(b);
+  };
+  switch (step) {
+    case Step::model:
+      return same_model(a, b);
+    case Step::prompt:
+      return same_model(a, b) && a.prompt == b.prompt;
+    case Step::baseline:
+    case Step::preview_inputs:
+      return same_baseline(a, b);
+    case Step::intervened:
+      return same_run();
+    case Step::full_map:
+      return same_head() && same_run();
+    case Step::full_map_baseline:
+      return same_head() && same_baseline(a, b);
+  }
+  return false;
+}
+
+Result<> Compute::ensure(Step step, const Work& work) {
+  switch (step) {
+    case Step::model:
+      return ensure_model(work);
+    case Step::prompt:
+      return ensure_prompt(work);
+    case Step::baseline:
+      return ensure_baseline(work);
+    case Step::preview_inputs:
+      return ensure_preview_inputs(work);
+    case Step::intervened:
+      return ensure_intervened(work);
+    case Step::full_map:
+      return ensure_full_map(work, false);
+    case Step::full_map_baseline:
+      return ensure_full_map(work, true);
+  }
+  return {};
+}
+
+void Compute::show_activity(EngineStatus::State state, const std::string& activity) {
+  board_.publish([&](Snapshot& snapshot) {
+    snapshot.status = {};
+    snapshot.status.state = state;
+    snapshot.status.activity = activity;
+  });
+}
+
+void Compute::show_progress(const std::string& activity, const Progress& progress) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - last_progress_ < progress_interval) return;
+  last_progress_ = now;
+  board_.publish([&](Snapshot& snapshot) {
+    snapshot.status.activity = activity;
+    snapshot.status.progress = progress;
+  });
+}
+
+RunContext Compute::context(Step step, const Work& work, const std::string& activity) {
+  show_activity(
+      step == Step::model ? EngineStatus::State::loading_model : EngineStatus::State::running,
+      activity);
+  // The verdict is kept until something new was submitted, so that a poll costs one atomic read.
+  struct Verdict {
+    std::atomic<std::uint64_t> signal{0};
+    std::atomic<bool> unwanted{false};
+  };
+  const auto verdict = std::make_shared<Verdict>();
+  RunContext context;
+  context.is_cancelled = [this, step, work, verdict] {
+    const auto signal = board_.signal();
+    if (verdict->signal != signal) {
+      verdict->unwanted = board_.unwanted(
+          work, [&](const Request& newest) { return same_work(step, *work.request, newest); });
+      verdict->signal = signal;
+    }
+    return verdict->unwanted.load();
+  };
+  context.on_progress = [this, activity](const Progress& progress) {
+    show_progress(activity, progress);
+  };
+  if (step != Step::baseline && step != Step::intervened) return context;
+  context.on_text = [this, step](const std::string& text, bool) {
+    board_.publish([&](Snapshot& snapshot) {
+      snapshot.streaming_text = text;
+      snapshot.streaming_is_baseline = step == Step::baseline;
+    });
+  };
+  return context;
+}
+
+Result<> Compute::ensure_model(const Work& work) {
+  if (in_runner_ && same_model(*in_runner_, *work.request)) return {};
+  if (!runner_) {
+    show_activity(EngineStatus::State::starting, "starting");
+    HEADSCOPE_ASSIGN(runner_, make_runner_());
+    if (!runner_) return fail(ErrorKind::internal, "The engine has no runner.");
+  }
+  const auto running = context(Step::model, work, activity_of(Step::model));
+  in_runner_.reset();  // a load that fails half way may leave the runner without any model
+  HEADSCOPE_ASSIGN(auto model, runner_->load(*work.request, running));
+  in_runner_ = work.request;
+  const bool known = model_request_ && same_model(*model_request_, *work.request);
+  model_request_ = work.request;
+  model_ = std::move(model);
+  if (!known) forget_prompt();
+  const auto show_model = [&](Snapshot& snapshot) {
+    snapshot.model = model_;
+    if (!known) snapshot.prompt = nullptr;
+  };
+  if (known) {
+    board_.publish(show_model);
+  } else {
+    board_.publish_baseline(work, nullptr, show_model);
+  }
+  return {};
+}
+
+void Compute::forget_prompt() {
+  prompt_request_.reset();
+  prompt_.reset();
+  baseline_.reset();
+  intervened_.reset();
+}
+
+Result<> Compute::ensure_prompt(const Work& work) {
+  if (prompt_request_ && prompt_request_->prompt == work.request->prompt) return {};
+  show_activity(EngineStatus::State::running, activity_of(Step::prompt));
+  HEADSCOPE_ASSIGN(auto prompt, runner_->prepare(work.request->prompt));
+  const bool same_text = prompt_request_ &&
+                         prompt_request_->prompt.text == work.request->prompt.text &&
+                         prompt_request_->prompt.chat == work.request->prompt.chat;
+  prompt_request_ = work.request;
+  prompt_ = std::move(prompt);
+  RunPointer regraded;
+  if (!same_text) {
+    baseline_.reset();
+    intervened_.reset();
+  } else if (baseline_) {
+    regraded = known_run(baseline_->key, grade_key(work.request->prompt));
+    baseline_ = HeldRun{baseline_->key, grade_key(work.request->prompt), regraded};
+  }
+  // Another gold mark or other answers: the responses stay, what is said about them does not.
+  board_.publish_baseline(work, regraded, [&](Snapshot& snapshot) {
+    snapshot.prompt = prompt_;
+    if (regraded) snapshot.preview_inputs = preview_inputs_;
+  });
+  return {};
+}
+
+Compute::RunPointer Compute::known_run(const RunKey& key, const GradeKey& grade) {
+  std::optional<HeldRun> known;
+  if (baseline_ && baseline_->key == key) known = baseline_;
+  if (intervened_ && intervened_->key == key) known = intervened_;
+  if (!known) known = runs_.find(key);
+  if (!known) return nullptr;
+  if (known->grade == grade) return known->run;
+  return graded(*known->run, *prompt_);
+}
+
+Result<Compute::RunPointer> Compute::run_model(const RunKey& key, const Work& work,
+                                               const InterventionSettings& settings,
+                                               const std::vector<HeadId>& heads, Step step) {
+  const auto running = context(step, work, activity_of(step));
+  const auto run = [&] {
+    return guarded([&] { return runner_->run(*prompt_, settings, heads, *work.request, running); });
+  };
+  auto result = run();
+  // Our own caches are the first thing to give up.
+  const bool can_free = !runs_.empty() || !maps_.empty();
+  if (!result && result.error().kind == ErrorKind::out_of_memory && can_free) {
+    runs_.clear();
+    maps_.clear();
+    result = run();
+  }
+  if (!result) return result;
+  // The prompt of `work`, not of a newer request, decided the grade.
+  runs_.put(key, {key, grade_key(work.request->prompt), *result}, bytes_of(**result));
+  return result;
+}
+
+Result<> Compute::ensure_baseline(const Work& work) {
+  const RunKey key{baseline_key(*work.request), {}};
+  const auto grade = grade_key(work.request->prompt);
+  if (baseline_ && baseline_->key == key && baseline_->grade == grade) return {};
+  auto run = known_run(key, grade);
+  if (!run) {
+    HEADSCOPE_ASSIGN(run, run_model(key, work, InterventionSettings{}, {}, Step::baseline));
+  }
+  baseline_ = HeldRun{key, grade, run};
+  const bool keeps_inputs = preview_key_ == key.baseline;
+  board_.publish_baseline(work, run, [&](Snapshot& snapshot) {
+    snapshot.preview_inputs = keeps_inputs ? preview_inputs_ : nullptr;
+  });
+  return {};
+}
+
+/// Without these there is no preview of alpha; nothing else depends on them, so that a failure
+/// is not the request's failure.
+Result<> Compute::ensure_preview_inputs(const Work& work) {
+  if (preview_key_ != baseline_->key.baseline) {
+    preview_inputs_.reset();
+    if (model_->has_directions) {
+      const auto running = context(Step::preview_inputs, work, activity_of(Step::preview_inputs));
+      auto inputs =
+          guarded([&] { return runner_->preview_inputs(*prompt_, *baseline_->run, running); });
+      if (!inputs && inputs.error().kind == ErrorKind::cancelled)
+        return tl::unexpected<Error>(inputs.error());
+      if (inputs) preview_inputs_ = *inputs;
+    }
+    preview_key_ = baseline_->key.baseline;
+    board_.publish([&](Snapshot& snapshot) { snapshot.preview_inputs = preview_inputs_; });
+  }
+  board_.post_preview(work);
+  return {};
+}
+
+Result<> Compute::ensure_intervened(const Work& work) {
+  std::vector<HeadId> heads;
+  const auto applied =
+      applied_settings(*work.request, *model_, *prompt_, baseline_->run.get(), &heads);
+  if (applied.is_identity()) {
+    intervened_ = baseline_;
+    board_.publish_exact(work, applied, baseline_->run, std::nullopt);
+    return {};
+  }
+  const RunKey key{baseline_->key.baseline, applied};
+  const auto grade = grade_key(work.request->prompt);
+  const auto& settings = work.request->intervention;
+  auto run = known_run(key, grade);
+  if (!run) {
+    HEADSCOPE_ASSIGN(run, run_model(key, work, settings, heads, Step::intervened));
+  }
+  run = labelled(run, settings);
+  intervened_ = HeldRun{key, grade, run};
+  const auto shown = board_.snapshot();
+  const bool is_shown = shown->intervened == run;
+  board_.publish_exact(work, applied, run,
+                       is_shown ? shown->preview_error : error_of_preview(work, heads));
+  return {};
+}
+
+std::optional<double> Compute::error_of_preview(const Work& work,
+                                                const std::vector<HeadId>& heads) const {
+  const auto preview = preview_run(*prompt_, *baseline_->run, preview_inputs_.get(),
+                                   work.request->intervention, heads);
+  return preview ? preview_error(*preview, *intervened_->run) : std::nullopt;
+}
+
+bool Compute::map_wanted(const Work& work) const {
+  const auto head = work.request->selected;
+  return work.request->want_full_map && head.layer >= 0 && head.layer < model_->layers &&
+         head.head >= 0 && head.head < model_->heads;
+}
+
+Result<> Compute::ensure_full_map(const Work& work, bool of_baseline) {
+  if (!map_wanted(work)) {
+    board_.publish(
+        [](Snapshot& snapshot) { snapshot.full_map = snapshot.full_map_baseline = nullptr; });
+    return {};
+  }
+  const auto step = of_baseline ? Step::full_map_baseline : Step::full_map;
+  const auto& of = of_baseline ? *baseline_ : *intervened_;
+  const HeldMap key{of.key, of.run->settings, work.request->selected};
+  auto map = maps_.find(key).value_or(nullptr);
+  if (!map) {
+    const auto running = context(step, work, activity_of(step));
+    HEADSCOPE_ASSIGN(map, runner_->full_map(*prompt_, *of.run, key.head, running));
+    maps_.put(key, map, map->weights.size() * sizeof(float));
+  }
+  board_.publish([&](Snapshot& snapshot) {
+    (of_baseline ? snapshot.full_map_baseline : snapshot.full_map) = map;
+  });
+  return {};
+}
+
+}  // namespace headscope

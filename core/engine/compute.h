@@ -1,0 +1,84 @@
+// The compute thread: owns the runner (and through it every tensor), brings the results up to the
+// newest request step by step, and computes nothing that it holds already.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "core/engine/board.h"
+#include "core/engine/byte_cache.h"
+#include "core/engine/engine.h"
+
+namespace headscope {
+
+class Compute {
+ public:
+  Compute(Board& board, Engine::RunnerFactory make_runner);
+  /// Body of the thread; returns when the board stops.
+  void loop();
+
+ private:
+  using RunPointer = std::shared_ptr<const RunResult>;
+  using MapPointer = std::shared_ptr<const FullMap>;
+
+  struct HeldRun {
+    RunKey key;
+    GradeKey grade;
+    RunPointer run;
+  };
+  struct HeldMap {
+    RunKey run;
+    InterventionSettings settings;  ///< the label the map carries
+    HeadId head;
+    friend bool operator==(const HeldMap&, const HeldMap&) = default;
+  };
+  struct Failure {
+    Step step;
+    std::shared_ptr<const Request> request;
+    Error error;
+  };
+
+  void answer(const Work& work);
+  /// True when the failure that stopped an earlier request stops this one too.
+  bool fails_again(Step step, const Work& work) const;
+  Result<> ensure(Step step, const Work& work);
+  Result<> ensure_model(const Work& work);
+  Result<> ensure_prompt(const Work& work);
+  Result<> ensure_baseline(const Work& work);
+  Result<> ensure_preview_inputs(const Work& work);
+  Result<> ensure_intervened(const Work& work);
+  Result<> ensure_full_map(const Work& work, bool of_baseline);
+
+  bool same_work(Step step, const Request& a, const Request& b) const;
+  RunContext context(Step step, const Work& work, const std::string& activity);
+  void show_activity(EngineStatus::State state, const std::string& activity);
+  void show_progress(const std::string& activity, const Progress& progress);
+
+  RunPointer known_run(const RunKey& key, const GradeKey& grade);
+  Result<RunPointer> run_model(const RunKey& key, const Work& work,
+                               const InterventionSettings& settings,
+                               const std::vector<HeadId>& heads, Step step);
+  std::optional<double> error_of_preview(const Work& work, const std::vector<HeadId>& heads) const;
+  bool map_wanted(const Work& work) const;
+  void forget_prompt();
+
+  Board& board_;
+  Engine::RunnerFactory make_runner_;
+  std::unique_ptr<Runner> runner_;
+  std::shared_ptr<const Request> in_runner_;  ///< the request whose model the runner holds now
+
+  std::shared_ptr<const Request> model_request_, prompt_request_;
+  std::shared_ptr<const ModelInfo> model_;
+  std::shared_ptr<const PromptView> prompt_;
+  std::optional<HeldRun> baseline_, intervened_;
+  std::optional<BaselineKey> preview_key_;
+  std::shared_ptr<const PreviewInputs> preview_inputs_;
+
+  ByteCache<RunKey, HeldRun> runs_;
+  ByteCache<HeldMap, MapPointer> maps_;
+  std::optional<Failure> failure_;
+  std::chrono::steady_clock::time_point last_progress_;
+};
+
+}  // namespace headscope

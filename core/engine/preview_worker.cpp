@@ -1,0 +1,39 @@
+#include "core/engine/preview_worker.h"
+
+#include <exception>
+
+#include "core/engine/preview.h"
+
+namespace headscope {
+
+void PreviewWorker::loop(Board& board) {
+  while (const auto work = board.wait_preview()) {
+    try {
+      preview(board, *work);
+    } catch (const std::exception&) {
+      // Most likely no memory for a copy of the touched heads: then there is no preview, and the
+      // exact result comes from the compute thread.
+    }
+    board.preview_done();
+  }
+}
+
+void PreviewWorker::preview(Board& board, const Work& work) {
+  const auto basis = board.preview_basis();
+  const auto& snapshot = *basis.snapshot;
+  if (!snapshot.model || !snapshot.prompt || !snapshot.baseline || !basis.baseline_request) return;
+  const bool same = same_baseline(*work.request, *basis.baseline_request) &&
+                    grade_key(work.request->prompt) == grade_key(basis.baseline_request->prompt);
+  if (!same) return;
+  std::vector<HeadId> heads;
+  const auto applied = applied_settings(*work.request, *snapshot.model, *snapshot.prompt,
+                                        snapshot.baseline.get(), &heads);
+  if (basis.has_exact && applied == basis.shown_exact) return;
+  if (applied.is_identity()) return board.publish_preview(work, basis, applied, snapshot.baseline);
+  auto result =
+      preview_run(*snapshot.prompt, *snapshot.baseline, snapshot.preview_inputs.get(),
+                  work.request->intervention, heads, [&] { return board.preview_overtaken(work); });
+  if (result) board.publish_preview(work, basis, applied, std::move(result));
+}
+
+}  // namespace headscope
