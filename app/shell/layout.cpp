@@ -14,7 +14,7 @@ void build_default(ImGuiID root, ImVec2 size) {
   ImGui::DockBuilderSplitNode(root, ImGuiDir_Left, 0.245f, &left, &rest);
   ImGui::DockBuilderSplitNode(rest, ImGuiDir_Right, 0.405f, &right, &middle);
   ImGuiID answer = 0, below = 0, heads = 0, attention = 0;
-  ImGui::DockBuilderSplitNode(middle, ImGuiDir_Up, 0.185f, &answer, &below);
+  ImGui::DockBuilderSplitNode(middle, ImGuiDir_Up, 0.17f, &answer, &below);
   ImGui::DockBuilderSplitNode(below, ImGuiDir_Up, 0.43f, &heads, &attention);
   ImGuiID controls = 0, documents = 0, ranking = 0;
   ImGui::DockBuilderSplitNode(right, ImGuiDir_Up, 0.30f, &controls, &documents);
@@ -47,7 +47,10 @@ void dock_space(float bottom, bool rebuild) {
   ImGui::PopStyleVar(2);
   const ImGuiID root = ImGui::GetID("dock");
   if (rebuild || ImGui::DockBuilderGetNode(root) == nullptr) build_default(root, size);
-  ImGui::DockSpace(root, ImVec2(0, 0), ImGuiDockNodeFlags_NoWindowMenuButton | ImGuiDockNodeFlags_NoCloseButton);
+  ImGui::PushStyleColor(ImGuiCol_Border, ImGui::GetStyleColorVec4(ImGuiCol_DockingEmptyBg));  // splitters
+  ImGui::DockSpace(root, ImVec2(0, 0),
+                   ImGuiDockNodeFlags_NoWindowMenuButton | ImGuiDockNodeFlags_NoCloseButton);
+  ImGui::PopStyleColor();
   ImGui::End();
 }
 

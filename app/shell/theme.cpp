@@ -24,6 +24,7 @@ Theme dark_theme() {
   t.accent_soft = rgb(0x24405F);
   t.gold = rgb(0xF0B429);
   t.gold_soft = rgb(0x3D3420);
+  t.sink = rgb(0x6B4E86);
   t.good = rgb(0x3CC48A);
   t.bad = rgb(0xF27A50);
   t.selection = rgb(0xFFFFFF);
@@ -46,6 +47,7 @@ Theme light_theme() {
   t.accent_soft = rgb(0xD3E4F8);
   t.gold = rgb(0xB27A00);
   t.gold_soft = rgb(0xFBEFD0);
+  t.sink = rgb(0xC9B3DF);
   t.good = rgb(0x0B7A55);
   t.bad = rgb(0xBE4413);
   t.selection = rgb(0x101418);

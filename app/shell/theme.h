@@ -26,6 +26,7 @@ struct Theme {
   ImU32 accent_soft = 0; ///< background of a chosen item
   ImU32 gold = 0;        ///< the gold document
   ImU32 gold_soft = 0;
+  ImU32 sink = 0;        ///< the attention sink
   ImU32 good = 0;        ///< right answer
   ImU32 bad = 0;         ///< wrong answer, errors
   ImU32 selection = 0;   ///< ring of the selected head, crosshair

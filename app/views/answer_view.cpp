@@ -62,7 +62,9 @@ void answer_column(const ViewContext& context, const Column& column, bool has_an
   ImGui::SetCursorPosX(ImGui::GetCursorPosX() + em() * 0.6f);
   text_bold(context, column.title);
   if (column.run != nullptr && !column.streaming) status_of(context, column, has_answers);
+  ImGui::PushFont(nullptr, ImGui::GetStyle().FontSizeBase * 1.12f);
   answer_text(context, column, width);
+  ImGui::PopFont();
 }
 
 std::string expected_line(const PromptView& prompt) {

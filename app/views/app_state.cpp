@@ -48,7 +48,11 @@ void AppState::take(std::shared_ptr<const Snapshot> next) {
       rank_of_[static_cast<std::size_t>(id.layer) * heads + id.head] = static_cast<int>(i);
     }
   }
-  if (layers > 0 && (request.selected.layer >= layers || request.selected.head >= heads)) request.selected = {};
+  if (layers > 0 && (request.selected.layer >= layers || request.selected.head >= heads)) {
+    request.selected = {};
+    head_chosen_ = false;
+  }
+  if (!head_chosen_ && !ranking_.empty()) request.selected = ranking_.front();
 }
 
 int AppState::rank_of(HeadId head) const {
@@ -142,6 +146,11 @@ void AppState::turn_page(int step) {
   show_sample(book.samples[book.current]);
 }
 
+void AppState::select(HeadId head) {
+  request.selected = head;
+  head_chosen_ = true;
+}
+
 void AppState::toggle_pick(HeadId head) {
   InterventionSettings& settings = request.intervention;
   if (settings.choice != HeadChoice::picked) {
@@ -160,7 +169,7 @@ void AppState::toggle_pick(HeadId head) {
 void AppState::select_rank(int step) {
   if (ranking_.empty()) return;
   const int last = static_cast<int>(ranking_.size()) - 1;
-  request.selected = ranking_[static_cast<std::size_t>(std::clamp(rank_of(request.selected) + step, 0, last))];
+  select(ranking_[static_cast<std::size_t>(std::clamp(rank_of(request.selected) + step, 0, last))]);
 }
 
 void AppState::reset_settings() {

@@ -94,7 +94,7 @@ class AppState {
   void poll_data();                 ///< takes over a data file that was read meanwhile
   void turn_page(int step);         ///< next or previous sample of the data file
 
-  void select(HeadId head) { request.selected = head; }
+  void select(HeadId head);
   void toggle_pick(HeadId head);    ///< picks by hand; the choice becomes "picked"
   void select_rank(int step);       ///< next or previous head of the ranking
   void reset_settings();
@@ -114,6 +114,7 @@ class AppState {
 
  private:
   std::vector<HeadId> ranking_;
+  bool head_chosen_ = false;  ///< by the user; until then the first of the ranking is shown
   std::vector<int> rank_of_;
   std::string last_error_;
   mutable std::string layout_text_;

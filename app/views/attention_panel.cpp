@@ -59,6 +59,7 @@ std::string place_of(const PromptView& prompt, std::int64_t position) {
 
 void AttentionPanel::toolbar(ViewContext& context) {
   AppState& state = context.state;
+  ImGui::AlignTextToFramePadding();
   text_bold(context, format_head(state.request.selected));
   ImGui::SameLine(0, em() * 0.8f);
   int full = state.request.want_full_map ? 1 : 0;

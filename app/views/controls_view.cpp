@@ -23,8 +23,7 @@ void strengths(ViewContext& context) {
   label("Split, tau",
         "Split-softmax: the marked document's share p of a head's attention becomes p^tau.\n1 = off; smaller is stronger. "
         "It needs to know which document is gold.");
-  ImGui::SetNextItemWidth(-FLT_MIN);
-  if (ImGui::SliderFloat("##tau", &tau, 0.0f, 1.0f, settings.tau == 1.0 ? "off" : "%.2f", ImGuiSliderFlags_AlwaysClamp)) {
+  if (value_slider(context, "##tau", tau, 0.0f, 1.0f, "%.2f", settings.tau == 1.0 ? "off" : nullptr)) {
     settings.tau = tau > 0.995f ? 1.0 : tau;
   }
   const ModelInfo* model = context.state.snapshot->model.get();
@@ -33,8 +32,7 @@ void strengths(ViewContext& context) {
         "Focus directions: alpha times a trained vector is added to the head's queries.\n0 = off; negative = less focus. "
         "It needs no gold mark.");
   ImGui::BeginDisabled(no_directions);
-  ImGui::SetNextItemWidth(-FLT_MIN);
-  if (ImGui::SliderFloat("##alpha", &alpha, -1.0f, 1.0f, settings.alpha == 0.0 ? "off" : "%+.2f", ImGuiSliderFlags_AlwaysClamp)) {
+  if (value_slider(context, "##alpha", alpha, -1.0f, 1.0f, "%+.2f", settings.alpha == 0.0 ? "off" : nullptr)) {
     settings.alpha = alpha > -0.005f && alpha < 0.005f ? 0.0 : alpha;
   }
   ImGui::EndDisabled();
@@ -65,8 +63,7 @@ void heads(ViewContext& context) {
   label("Top k", "How many heads are acted on");
   const bool random = settings.choice == HeadChoice::random;
   const float redraw = random ? ImGui::CalcTextSize("Redraw").x + em() * 1.8f : 0;
-  ImGui::SetNextItemWidth(std::max(em() * 4, ImGui::GetContentRegionAvail().x - redraw));
-  ImGui::SliderInt("##top_k", &settings.top_k, 0, most, "%d", ImGuiSliderFlags_AlwaysClamp);
+  value_slider(context, "##top_k", settings.top_k, 0, most, redraw);
   if (random) {
     ImGui::SameLine();
     command_button(context, "heads.redraw", "Redraw");
@@ -82,10 +79,10 @@ void rows(ViewContext& context) {
   }
   label("Key part", nullptr);
   ImGui::BeginDisabled(settings.alpha == 0.0);
-  ImGui::Checkbox("add alpha d_k to keys", &settings.use_key_directions);
+  ImGui::Checkbox("alpha d_k", &settings.use_key_directions);
   ImGui::EndDisabled();
   ImGui::SameLine(0, em() * 0.6f);
-  text_muted(context, "(?)");
+  text_muted(context, "no effect: why?");
   ImGui::SetItemTooltip("Changes nothing, and that can be watched here:\nq'.(k + alpha d_k) = q'.k + alpha q'.d_k, and the second term is the\n"
                         "same for every key, so the softmax cancels it (method, section 3).");
 }

@@ -37,8 +37,8 @@ void composition(const ViewContext& context, const char* name, ImU32 color, cons
     ImU32 fill, ink;
   } parts[] = {{"gold", gold_mass, theme.gold, theme.page},
                {"other documents", sum(mass.documents) - gold_mass, theme.line, theme.text},
-               {"sink", mass.sink, theme.card_hover, theme.muted},
-               {"rest", mass.rest, theme.card, theme.muted}};
+               {"sink", mass.sink, theme.sink, theme.text},
+               {"rest", mass.rest, theme.card_hover, theme.muted}};
   float x = at.x + label_width;
   ImGui::InvisibleButton(name, ImVec2(label_width + width, height));
   const bool hovered = ImGui::IsItemHovered();
@@ -57,6 +57,22 @@ void composition(const ViewContext& context, const char* name, ImU32 color, cons
   ImGui::BeginTooltip();
   for (const auto& part : parts) ImGui::Text("%s  %s", format_mass(part.share).c_str(), part.label);
   ImGui::EndTooltip();
+}
+
+// What the parts of a composition are.
+void legend(const ViewContext& context, float label_width) {
+  const Theme& theme = context.theme;
+  ImDrawList& list = *ImGui::GetWindowDrawList();
+  ImVec2 at = ImGui::GetCursorScreenPos();
+  at.x += label_width;
+  const float square = em() * 0.65f;
+  for (const auto& [label, fill] : {std::pair{"gold", theme.gold}, std::pair{"other documents", theme.line},
+                                    std::pair{"sink", theme.sink}, std::pair{"rest", theme.card_hover}}) {
+    list.AddRectFilled(ImVec2(at.x, at.y + em() * 0.25f), ImVec2(at.x + square, at.y + em() * 0.25f + square), fill, em() * 0.1f);
+    list.AddText(ImVec2(at.x + square + em() * 0.35f, at.y), theme.muted, label);
+    at.x += square + em() * 1.25f + ImGui::CalcTextSize(label).x;
+  }
+  ImGui::Dummy(ImVec2(1, em() * 1.3f));
 }
 
 void gold_band(const ViewContext& context, const Comparison& comparison) {
@@ -170,6 +186,7 @@ void documents_view(ViewContext& context) {
   if (comparison.intervened) {
     composition(context, "Intervened", context.theme.accent, *comparison.intervened, comparison.gold, label_width);
   }
+  legend(context, label_width);
   ImGui::PopStyleVar();
   if (snapshot.prompt->documents.empty()) {
     empty_note(context, "No documents in this prompt");

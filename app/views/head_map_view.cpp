@@ -33,7 +33,6 @@ HeatmapData data_of(const std::shared_ptr<const RunResult>& run, MapScore score)
   return {run, values.data(), run->heads, run->layers};
 }
 
-// One range for baseline and intervened, so that switching between them compares like with like.
 HeatmapStyle style_of(const ViewContext& context, const HeatmapData& data, const HeatmapData& baseline) {
   const ViewOptions& view = context.state.view;
   HeatmapStyle style;
@@ -42,7 +41,7 @@ HeatmapStyle style_of(const ViewContext& context, const HeatmapData& data, const
   };
   if (view.score_source != MapSource::difference) {
     style.palette = view.palette;
-    style.high = std::max(largest_magnitude(all(data), 1e-3f), largest_magnitude(all(baseline), 1e-3f));
+    style.high = largest_magnitude(all(data), 1e-3f);
     return style;
   }
   style.palette = context.theme.diverging;
@@ -176,7 +175,7 @@ void head_map_view(ViewContext& context) {
   grid.heads = static_cast<int>(data.columns);
   const float width = room.x - left - bar - em() * 0.8f, height = room.y - bottom;
   if (width < em() * 2 || height < em() * 2) return;
-  grid.cell_w = std::min(width / static_cast<float>(grid.heads), em() * 3.2f);
+  grid.cell_w = std::min(width / static_cast<float>(grid.heads), em() * 4.4f);
   grid.cell_h = std::min(height / static_cast<float>(grid.layers), em() * 2.4f);
   grid.origin = ImVec2(std::floor(at.x + left), std::floor(at.y));
   const HeatmapStyle style = style_of(context, data, reference);

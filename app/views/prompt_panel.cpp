@@ -65,7 +65,8 @@ void PromptPanel::sample_controls(ViewContext& context) {
   ImGui::SetItemTooltip("Distractors: similar = shared names and the same relations;\nneutral = unlike names; mixed = some of both");
   ImGui::SameLine();
   ImGui::SetNextItemWidth(documents_width);
-  ImGui::SliderInt("##documents", &state.wish.documents, 1, 20, "%d docs", ImGuiSliderFlags_AlwaysClamp);
+  ImGui::DragInt("##documents", &state.wish.documents, 0.1f, 1, 20, "%d docs", ImGuiSliderFlags_AlwaysClamp);
+  ImGui::SetItemTooltip("Documents of a new sample: drag, or double-click to type");
 }
 
 void PromptPanel::data_pager(ViewContext& context) {

@@ -31,24 +31,47 @@ void mass_bar(const ViewContext& context, float value, float largest) {
                                             with_alpha(context.theme.gold, 0.28f), em() * 0.1f);
 }
 
-void header_row() {
+struct Column {
+  const char* name;
+  const char* note;
+  float weight;
+};
+
+// "score" is there when a head set was loaded: its mean over many samples is what ranks.
+std::vector<Column> columns_of(bool has_scores) {
+  std::vector<Column> columns = {{"#", "Rank by contextual score", 0.5f}, {"head", "Layer and head", 0.95f}};
+  if (has_scores) columns.push_back({"score", "Contextual score: mean mass on the gold document over many samples", 1.0f});
+  columns.push_back({has_scores ? "here" : "relevant", "Mass on the gold document in this run (baseline)", 1.0f});
+  columns.push_back({"sink", "Mass on the first two tokens (baseline)", 0.9f});
+  columns.push_back({"irrel.", "Mass on all other documents (baseline)", 0.9f});
+  columns.push_back({"change", "Mass on the gold document: intervened minus baseline", 1.0f});
+  return columns;
+}
+
+void header_row(const std::vector<Column>& columns) {
   ImGui::TableNextRow(ImGuiTableRowFlags_Headers);
-  const char* const names[] = {"#", "head", "relevant", "sink", "irrel.", "change"};
-  const char* const notes[] = {"Rank by contextual score", "Layer and head", "Contextual score: mass on the gold document",
-                               "Mass on the first two tokens", "Mass on all other documents",
-                               "Relevant mass: intervened minus baseline"};
-  for (int i = 0; i < 6; ++i) {
-    ImGui::TableSetColumnIndex(i);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    ImGui::TableSetColumnIndex(static_cast<int>(i));
     if (i >= 2) {
-      const float width = ImGui::CalcTextSize(names[i]).x;
+      const float width = ImGui::CalcTextSize(columns[i].name).x;
       ImGui::SetCursorPosX(ImGui::GetCursorPosX() + std::max(0.0f, ImGui::GetContentRegionAvail().x - width));
     }
-    ImGui::TableHeader(names[i]);
-    ImGui::SetItemTooltip("%s", notes[i]);
+    ImGui::TableHeader(columns[i].name);
+    ImGui::SetItemTooltip("%s", columns[i].note);
   }
 }
 
-void row(ViewContext& context, int rank, HeadId id, bool chosen, float largest) {
+// A number at the right edge of its cell, over a bar that shows its share of `largest`.
+void bar_cell(const ViewContext& context, float value, float largest, ImU32 color) {
+  ImGui::TableNextColumn();
+  mass_bar(context, value, largest);
+  const std::string number = format_mass(value);
+  ImGui::SetCursorPosX(ImGui::GetCursorPosX() +
+                       std::max(0.0f, ImGui::GetContentRegionAvail().x - ImGui::CalcTextSize(number.c_str()).x));
+  text_colored(color, number);
+}
+
+void row(ViewContext& context, int rank, HeadId id, bool chosen, float largest, const std::vector<float>& scores) {
   AppState& state = context.state;
   const Theme& theme = context.theme;
   const RunResult* base = state.baseline();
@@ -77,12 +100,13 @@ void row(ViewContext& context, int rank, HeadId id, bool chosen, float largest) 
   ImGui::TableNextColumn();
   ImGui::TextUnformatted(format_head(id).c_str());
   const float relevant = score_at(base, MapScore::relevant, id);
-  ImGui::TableNextColumn();
-  mass_bar(context, relevant, largest);
-  const std::string number = format_mass(relevant);
-  ImGui::SetCursorPosX(ImGui::GetCursorPosX() +
-                       std::max(0.0f, ImGui::GetContentRegionAvail().x - ImGui::CalcTextSize(number.c_str()).x));
-  ImGui::TextUnformatted(number.c_str());
+  if (!scores.empty()) {
+    const std::size_t index = static_cast<std::size_t>(id.layer) * state.snapshot->model->heads + id.head;
+    bar_cell(context, index < scores.size() ? scores[index] : NAN, largest, theme.text);
+    number_cell(format_mass(relevant), theme.text);
+  } else {
+    bar_cell(context, relevant, largest, theme.text);
+  }
   number_cell(format_mass(score_at(base, MapScore::sink, id)), theme.muted);
   number_cell(format_mass(score_at(base, MapScore::irrelevant_sum, id)), theme.muted);
   const float delta = score_at(edited, MapScore::relevant, id) - relevant;
@@ -99,21 +123,25 @@ void ranking_view(ViewContext& context) {
     return;
   }
   const std::vector<HeadId> chosen = state.chosen();
-  float largest = 0;
-  if (const RunResult* run = state.baseline()) largest = largest_magnitude(run->scores.relevant, 0);
-  ImGui::PushStyleVar(ImGuiStyleVar_CellPadding, ImVec2(em() * 0.45f, em() * 0.1f));
-  if (ImGui::BeginTable("ranking", 6, ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp)) {
+  const std::vector<float>& scores = state.snapshot->model->known_scores;
+  const RunResult* run = state.baseline();
+  const float largest = largest_magnitude(!scores.empty() || run == nullptr ? scores : run->scores.relevant, 0);
+  const std::vector<Column> columns = columns_of(!scores.empty());
+  const float padding = std::floor(em() * 0.1f);
+  ImGui::PushStyleVar(ImGuiStyleVar_CellPadding, ImVec2(em() * 0.45f, padding));
+  const float line = ImGui::GetTextLineHeight() + 2 * padding;
+  const float height = std::max(2.0f, std::floor(ImGui::GetContentRegionAvail().y / line)) * line;  // no row cut in two
+  if (ImGui::BeginTable("ranking", static_cast<int>(columns.size()),
+                        ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp, ImVec2(0, height))) {
     ImGui::TableSetupScrollFreeze(0, 1);
-    ImGui::TableSetupColumn("#", 0, 0.5f);
-    ImGui::TableSetupColumn("head", 0, 0.95f);
-    for (const char* name : {"relevant", "sink", "irrelevant", "change"}) ImGui::TableSetupColumn(name, 0, 1.0f);
-    header_row();
+    for (const Column& column : columns) ImGui::TableSetupColumn(column.name, 0, column.weight);
+    header_row(columns);
     ImGuiListClipper clipper;
     clipper.Begin(static_cast<int>(state.ranking().size()));
     while (clipper.Step()) {
       for (int i = clipper.DisplayStart; i < clipper.DisplayEnd; ++i) {
         const HeadId id = state.ranking()[static_cast<std::size_t>(i)];
-        row(context, i, id, std::find(chosen.begin(), chosen.end(), id) != chosen.end(), largest);
+        row(context, i, id, std::find(chosen.begin(), chosen.end(), id) != chosen.end(), largest, scores);
       }
     }
     ImGui::EndTable();

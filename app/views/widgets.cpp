@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <vector>
 
 namespace headscope {
@@ -157,10 +158,19 @@ bool wrapped_text(std::string_view text, std::span<const TextMark> marks, ImU32 
   return line >= end;
 }
 
+namespace {
+// Where text stands on the current line: lower beside a framed item.
+ImVec2 text_position() {
+  ImVec2 at = ImGui::GetCursorScreenPos();
+  at.y += ImGui::GetCurrentWindow()->DC.CurrLineTextBaseOffset;
+  return at;
+}
+}  // namespace
+
 void answer_mark(const ViewContext& context, bool right) {
   ImDrawList& list = *ImGui::GetWindowDrawList();
   const float size = em() * 1.05f;
-  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const ImVec2 at = text_position();
   const ImVec2 center(at.x + size * 0.5f, at.y + ImGui::GetTextLineHeight() * 0.5f);
   const ImU32 color = right ? context.theme.good : context.theme.bad;
   const float r = size * 0.5f, w = em() * 0.12f;
@@ -184,9 +194,10 @@ float badge_width(std::string_view text) { return text_size(text).x + em() * 0.9
 
 void badge(std::string_view text, ImU32 background, ImU32 color) {
   ImDrawList& list = *ImGui::GetWindowDrawList();
-  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const ImVec2 at = text_position();
   const ImVec2 size(badge_width(text), ImGui::GetTextLineHeight());
-  list.AddRectFilled(at, ImVec2(at.x + size.x, at.y + size.y), background, size.y * 0.3f);
+  list.AddRectFilled(ImVec2(at.x, at.y - 1), ImVec2(at.x + size.x, at.y + size.y + 1), background,
+                     size.y * 0.3f);
   list.AddText(ImVec2(at.x + em() * 0.45f, at.y), color, begin_of(text), end_of(text));
   ImGui::Dummy(size);
 }
@@ -215,6 +226,47 @@ bool segmented(const ViewContext& context, const char* id, std::initializer_list
   ImGui::PopStyleVar();
   ImGui::PopID();
   return changed;
+}
+
+namespace {
+float value_width() { return em() * 3.2f; }
+
+// Draws a slider without its own text, then the value beside it.
+template <class Slide>
+bool slider_line(const ViewContext& context, const char* id, float reserve, Slide slide,
+                 const std::function<std::string()>& text) {
+  ImGui::SetNextItemWidth(
+      std::max(em() * 3, ImGui::GetContentRegionAvail().x - value_width() - reserve));
+  const bool typed = ImGui::TempInputIsActive(ImGui::GetID(id));
+  if (!typed) ImGui::PushStyleColor(ImGuiCol_Text, IM_COL32_BLACK_TRANS);
+  const bool changed = slide();
+  if (!typed) ImGui::PopStyleColor();
+  ImGui::SameLine(0, 0);
+  const std::string label = text();
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const float width = ImGui::CalcTextSize(label.c_str()).x;
+  ImGui::GetWindowDrawList()->AddText(
+      ImVec2(at.x + value_width() - width, at.y + ImGui::GetStyle().FramePadding.y),
+      context.theme.text, label.c_str());
+  ImGui::Dummy(ImVec2(value_width(), ImGui::GetFrameHeight()));
+  return changed;
+}
+}  // namespace
+
+bool value_slider(const ViewContext& context, const char* id, float& value, float low, float high,
+                  const char* format, const char* shown) {
+  return slider_line(
+      context, id, 0,
+      [&] { return ImGui::SliderFloat(id, &value, low, high, format, ImGuiSliderFlags_AlwaysClamp); },
+      [&] { return shown != nullptr ? std::string(shown) : print(format, value); });
+}
+
+bool value_slider(const ViewContext& context, const char* id, int& value, int low, int high,
+                  float reserve) {
+  return slider_line(
+      context, id, reserve,
+      [&] { return ImGui::SliderInt(id, &value, low, high, "%d", ImGuiSliderFlags_AlwaysClamp); },
+      [&] { return std::to_string(value); });
 }
 
 bool command_button(const ViewContext& context, std::string_view id, const char* label) {

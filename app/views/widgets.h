@@ -66,6 +66,12 @@ float badge_width(std::string_view text);
 
 /// Buttons in one row of which one is on. Returns true when another one was chosen.
 bool segmented(const ViewContext& context, const char* id, std::initializer_list<const char*> labels, int& current);
+/// Slider over the rest of the line, with its value to the right of it instead of under the grab.
+/// `shown` replaces the number ("off"); ctrl-click types one.
+bool value_slider(const ViewContext& context, const char* id, float& value, float low, float high,
+                  const char* format, const char* shown = nullptr);
+bool value_slider(const ViewContext& context, const char* id, int& value, int low, int high,
+                  float reserve = 0);
 /// A command as a button; disabled when the command is.
 bool command_button(const ViewContext& context, std::string_view id, const char* label);
 
