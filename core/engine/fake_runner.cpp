@@ -128,7 +128,7 @@ class FakeRunner::Steps {
 
   Result<> next(const std::string& what) {
     HEADSCOPE_TRY(poll());
-    if (failure_ && 2 * done_ >= total_) return tl::unexpected<Error>(*failure_);
+    if (failure_ && 2 * (done_ + 1) > total_) return tl::unexpected<Error>(*failure_);
     context_.progress(what, done_++, total_);
     {
       const std::lock_guard lock(control_.mutex_);
