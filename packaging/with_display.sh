@@ -19,5 +19,5 @@ for _ in $(seq 100); do
 done
 
 unset WAYLAND_DISPLAY
-export DISPLAY=:$(cat "$number_file") LIBGL_ALWAYS_SOFTWARE=1 GALLIUM_DRIVER=llvmpipe
+export DISPLAY=:$(cat "$number_file") XDG_SESSION_TYPE=x11 LIBGL_ALWAYS_SOFTWARE=1 GALLIUM_DRIVER=llvmpipe
 "$@"

@@ -34,7 +34,9 @@ case $kind in
     ;;
   paths)
     strings -a "$program" | refuse "^($3|$4)/" "paths of this machine"
-    readelf -d "$program" | grep -E 'R(UN)?PATH' | refuse '[[:[]/' "an absolute library path"
+    # Every entry of the library path begins with $ORIGIN, the folder of the program.
+    readelf -d "$program" | sed -nE 's/.*R(UN)?PATH.*\[(.*)\]/\2/p' | tr ':' '\n' | sed '/^[$]ORIGIN/d' |
+      refuse '.' "a library path that does not begin at the program"
     ;;
   *) echo "unknown check $kind"; exit 2 ;;
 esac
