@@ -1,0 +1,41 @@
+// Statistics of experiments: intervals, paired tests, agreement of rankings. Pure functions; what
+// is not defined (no samples, no variation) is NaN.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "core/base/types.h"
+
+namespace headscope {
+
+struct Interval {
+  double low = 0;
+  double high = 0;
+};
+
+double mean(std::span<const double> values);
+/// The value below which `fraction` of the sorted copy lies, linear between neighbours (as numpy).
+double quantile(std::span<const double> values, double fraction);
+
+/// Wilson's score interval of a proportion.
+Interval wilson_interval(std::int64_t successes, std::int64_t n, double confidence = 0.95);
+
+/// Percentile bootstrap of the mean; same seed, same interval.
+Interval bootstrap_mean_interval(std::span<const double> values, std::uint64_t seed = 0,
+                                 int draws = 2000, double confidence = 0.95);
+
+/// Two-sided exact McNemar test of paired outcomes: p value from the pairs that differ, of which
+/// `only_first` and `only_second` are the two directions. 1 when no pair differs.
+double mcnemar_exact(std::int64_t only_first, std::int64_t only_second);
+
+/// |A n B| / |A u B| of the first k entries of two rankings (fewer when a ranking is shorter).
+double top_k_jaccard(std::span<const HeadId> a, std::span<const HeadId> b, std::size_t k);
+
+/// Kendall's tau-b (ties corrected) in O(n log n).
+double kendall_tau(std::span<const double> x, std::span<const double> y);
+
+/// Spearman's rho: Pearson's correlation of mid-ranks.
+double spearman(std::span<const double> x, std::span<const double> y);
+
+}  // namespace headscope

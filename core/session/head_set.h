@@ -1,0 +1,45 @@
+// Head sets: scores and ranking of every head, as JSON with the keys of cli.md.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/analysis/score_summary.h"
+#include "core/base/types.h"
+#include "core/session/passport.h"
+
+namespace headscope {
+
+struct HeadSet {
+  int layers = 0, heads = 0;  ///< 0 = the file does not say (a ranking alone)
+  std::int64_t samples = 0;
+  /// [layers * heads], row-major; empty = not in the file; NaN = null in the file.
+  std::vector<float> relevant, relevant_low, relevant_high;
+  std::vector<float> sink, irrelevant_sum, irrelevant_max;
+  std::vector<float> gold_only_relevant, gold_only_sink;
+  std::vector<HeadId> ranking;  ///< never empty after reading
+  std::map<std::string, std::int64_t> skipped;
+  Json extra = Json::object();  ///< other keys of the file, kept as they are
+  Passport passport;
+};
+
+/// Beside the keys of cli.md it stores "above_0.1", "above_0.2", "stability" and "outcome".
+HeadSet head_set_from(const ScoreSummary& summary, Passport passport);
+
+Json to_json(const HeadSet& set);
+/// Accepts a full head set, an object with a `ranking` alone, and a bare list of pairs (as the
+/// authors publish). bad_input: neither, arrays of the wrong shape, heads out of range or twice.
+Result<HeadSet> head_set_from_json(const Json& value, const std::string& name);
+
+Result<HeadSet> read_head_set(const std::filesystem::path& path);
+/// Whole or not at all.
+Result<> write_head_set(const std::filesystem::path& path, const HeadSet& set);
+
+/// bad_input when the set is of a model of another shape; `name` (a file) begins the message.
+Result<> check_fits(const HeadSet& set, const std::string& name, int layers, int heads);
+
+}  // namespace headscope
