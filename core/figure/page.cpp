@@ -1,0 +1,121 @@
+#include "core/figure/page.h"
+
+#include <algorithm>
+
+#include "core/figure/ticks.h"
+#include "core/figure/type.h"
+
+namespace headscope::figure {
+namespace {
+
+constexpr std::size_t kHashDigits = 12;
+constexpr double kLineSpacing = 1.35;
+constexpr double kMostCaption = 0.34;  // share of the page's height
+
+std::string named_with_hash(const std::string& what, const std::string& name, const std::string& hash) {
+  std::string text = what + " " + (name.empty() ? "(unnamed)" : name);
+  if (!hash.empty()) text += " (sha256 " + hash.substr(0, kHashDigits) + ")";
+  return text;
+}
+
+void set_size(Scene& scene, const Options& options, Size natural) {
+  const Size size = options.size.value_or(natural);
+  double magnification = 1;
+  if (options.size) {
+    magnification = std::max(1.0, std::min(size.width / natural.width, size.height / natural.height));
+    scene.magnification = magnification;
+  }
+  scene.width = size.width / magnification;
+  scene.height = size.height / magnification;
+}
+
+// Sets the title's lines from the top and returns where the drawing may begin.
+double set_head(Page& page, const Caption& caption) {
+  const Style& style = page.style;
+  const double room = page.scene.width - 2 * style.margin;
+  double y = style.margin;
+  if (!caption.title.empty()) {
+    y += style.title_size;
+    Text title{{style.margin, y}, shortened(caption.title, style.title_size, room, true)};
+    title.size = style.title_size;
+    title.paint = {style.text};
+    title.bold = true;
+    title.role = "title";
+    page.scene.add(title);
+    y += 3;
+  }
+  if (!caption.subtitle.empty()) {
+    y += style.subtitle_size * 1.15;
+    page.text({style.margin, y}, shortened(caption.subtitle, style.subtitle_size, room),
+              style.subtitle_size, style.muted, Anchor::start, "subtitle");
+    y += 3;
+  }
+  return y + 8;
+}
+
+// Sets the caption's lines from the bottom and returns where the drawing must end.
+double set_foot(Page& page, const std::string& text) {
+  const Style& style = page.style;
+  const double leading = style.caption_size * kLineSpacing;
+  auto lines = wrap_text(text, style.caption_size, page.scene.width - 2 * style.margin);
+  const auto most = static_cast<std::size_t>(page.scene.height * kMostCaption / leading);
+  if (lines.size() > most) {
+    lines.resize(most);
+    if (!lines.empty()) lines.back() += " …";
+  }
+  double y = page.scene.height - style.margin + 2 - leading * static_cast<double>(lines.size());
+  const double end = y;
+  for (const std::string& line : lines) {
+    y += leading;
+    page.text({style.margin, y - 2}, line, style.caption_size, style.muted, Anchor::start, "caption");
+  }
+  return lines.empty() ? end : end - 8;
+}
+
+}  // namespace
+
+std::string provenance_text(const Provenance& p) {
+  std::string text;
+  if (!p.model.empty() || !p.model_hash.empty()) {
+    text += named_with_hash("Model", p.model, p.model_hash) + ". ";
+  }
+  if (!p.data.empty() || !p.data_hash.empty()) text += named_with_hash("Data", p.data, p.data_hash);
+  if (p.samples > 0) {
+    const bool alone = p.data.empty() && p.data_hash.empty();
+    text += (alone ? "n = " : ", n = ") + std::to_string(p.samples);
+  }
+  if (p.samples > 0 || !p.data.empty() || !p.data_hash.empty()) text += ". ";
+  for (std::size_t i = 0; i < p.settings.size(); ++i) {
+    text += (i == 0 ? "Settings: " : "; ") + p.settings[i];
+  }
+  if (!p.settings.empty()) text += ". ";
+  if (!p.version.empty()) text += "Headscope " + p.version + ".";
+  while (!text.empty() && text.back() == ' ') text.pop_back();
+  return text;
+}
+
+void Page::text(Point at, const std::string& text, double size, Rgb color, Anchor anchor, Role role) {
+  Text item{at, text};
+  item.size = size;
+  item.paint = {color};
+  item.anchor = anchor;
+  item.role = role;
+  scene.add(std::move(item));
+}
+
+Page make_page(const Options& options, Size natural, const Caption& caption) {
+  Page page;
+  page.style = make_style(options.theme, options.palette);
+  set_size(page.scene, options, natural);
+  page.scene.background = page.style.page;
+  page.scene.title = caption.title;
+  const std::string provenance = provenance_text(caption.provenance);
+  page.scene.description = caption.text + (caption.text.empty() ? "" : " ") + provenance;
+  const double top = set_head(page, caption);
+  const double bottom = set_foot(page, page.scene.description);
+  const double margin = page.style.margin;
+  page.body = {margin, top, std::max(1.0, page.scene.width - 2 * margin), std::max(1.0, bottom - top)};
+  return page;
+}
+
+}  // namespace headscope::figure

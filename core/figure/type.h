@@ -1,0 +1,29 @@
+// Measuring and shaping text with the fonts of the system (pango), the same for every format.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace headscope::figure {
+
+/// Families in order of preference; the last is fontconfig's choice.
+inline constexpr const char* kFontFamilies =
+    "Inter, Source Sans 3, Noto Sans, Liberation Sans, DejaVu Sans, sans-serif";
+
+/// Width of one line in points.
+double text_width(std::string_view text, double size, bool bold = false);
+
+/// Lines of at most `width` points, broken at spaces; a longer word is cut.
+std::vector<std::string> wrap_text(std::string_view text, double size, double width);
+
+/// The text, or its beginning with an ellipsis when it is wider than `width`.
+std::string shortened(std::string_view text, double size, double width, bool bold = false);
+
+/// One line of valid UTF-8: what is not valid becomes U+FFFD, control characters become spaces.
+std::string clean_text(std::string_view text);
+
+/// A token as a label: outer spaces removed, line breaks shown as ⏎, an empty one as ␣.
+std::string token_label(std::string_view token);
+
+}  // namespace headscope::figure
