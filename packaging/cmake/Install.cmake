@@ -10,11 +10,24 @@ endforeach()
 if(TARGET headscope_torch)
   install(TARGETS headscope_torch LIBRARY DESTINATION "${headscope_libdir}")
 endif()
-install(DIRECTORY assets shaders DESTINATION share/headscope)
+install(DIRECTORY assets shaders DESTINATION share/headscope OPTIONAL)
 install(FILES LICENSE README.md DESTINATION share/doc/headscope OPTIONAL)
 install(FILES packaging/headscope.desktop DESTINATION share/applications)
+# Licences of what is built in or copied along.
+function(install_licence file name)
+  install(FILES "${file}" DESTINATION share/doc/headscope/licences RENAME "${name}")
+endfunction()
+if(HEADSCOPE_WINDOW)
+  install_licence("${bundle}/imgui/imgui/LICENSE.txt" imgui.txt)
+  install_licence("${bundle}/implot/implot/LICENSE" implot.txt)
+  install_licence("${bundle}/glfw/glfw/LICENSE.md" glfw.md)
+  install_licence("${bundle}/imgui-command-palette/imgui-command-palette/LICENSE" imgui-command-palette.txt)
+endif()
 
 if(HEADSCOPE_TORCH)
+  file(GLOB torch_licences "${headscope_site}/torch-*.dist-info/licenses/LICENSE"
+       "${headscope_site}/torch-*.dist-info/licenses/NOTICE")
+  install(FILES ${torch_licences} DESTINATION share/doc/headscope/licences/libtorch)
   # The same tree as in the Python package, because its libraries look for each other in it.
   file(GLOB cpu_libraries "${LIBTORCH_ROOT}/lib/libtorch_cpu.so" "${LIBTORCH_ROOT}/lib/libc10.so"
        "${LIBTORCH_ROOT}/lib/libgomp*.so*")
