@@ -9,7 +9,7 @@ command -v Xvfb >/dev/null || { echo "SKIPPED: Xvfb is not installed (packaging/
 
 number_file=$(mktemp)
 # The server picks a free display and says which.
-Xvfb -displayfd 3 -screen 0 1920x1200x24 +extension GLX -nolisten tcp 3>"$number_file" 2>/dev/null &
+Xvfb -displayfd 3 -screen 0 1920x1200x24 +extension GLX -nolisten tcp -noreset 3>"$number_file" 2>/dev/null &
 server=$!
 trap 'kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; rm -f "$number_file"' EXIT
 for _ in $(seq 100); do

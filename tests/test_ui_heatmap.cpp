@@ -13,7 +13,7 @@
 #include "app/shell/window.h"
 #include "core/base/rng.h"
 #include "tests/skip.h"
-#include "tests/ui_display.h"
+#include "tests/ui_fixture.h"
 
 using namespace headscope;
 
@@ -62,8 +62,7 @@ constexpr float kTolerance = 0.02f;  // a palette has 256 steps and a pixel 8 bi
 }  // namespace
 
 TEST_CASE("the shader colours values as the palette says") {
-  const test::VirtualDisplay display;
-  if (!display.ready()) SKIP_TEST("no Xvfb");
+  if (!test::has_display()) SKIP_TEST("no display: run through packaging/with_display.sh");
   WindowOptions options;
   options.width = 640;
   options.height = 400;

@@ -113,11 +113,12 @@ void hover(const ViewContext& context, const Comparison& comparison) {
   ImGui::EndTooltip();
 }
 
-void tick_labels(const PromptView& prompt) {
+void tick_labels(const PromptView& prompt, float room) {
   std::vector<double> places;
   std::vector<std::string> labels;
   std::vector<const char*> pointers;
-  const std::size_t step = std::max<std::size_t>(1, prompt.documents.size() / 20);
+  const auto fitting = static_cast<std::size_t>(std::max(1.0f, room / (em() * 1.7f)));
+  const std::size_t step = (prompt.documents.size() + fitting - 1) / fitting;
   for (std::size_t i = 0; i < prompt.documents.size(); i += step) {
     places.push_back(static_cast<double>(i + 1));
     labels.push_back(std::to_string(prompt.documents[i].number));
@@ -136,12 +137,13 @@ void plot(const ViewContext& context, const Comparison& comparison) {
   }
   ImPlot::PushStyleVar(ImPlotStyleVar_PlotPadding, ImVec2(em() * 0.2f, em() * 0.3f));
   ImPlot::PushStyleVar(ImPlotStyleVar_LabelPadding, ImVec2(em() * 0.3f, em() * 0.2f));
+  const float room = ImGui::GetContentRegionAvail().x - em() * 3;
   if (ImPlot::BeginPlot("##documents", ImVec2(-1, -1), ImPlotFlags_CanvasOnly | ImPlotFlags_NoInputs)) {
     ImPlot::SetupAxes(nullptr, nullptr, ImPlotAxisFlags_NoGridLines, 0);
     ImPlot::SetupAxisLimits(ImAxis_X1, 0.4, static_cast<double>(prompt.documents.size()) + 0.6, ImPlotCond_Always);
     ImPlot::SetupAxisLimits(ImAxis_Y1, 0, top * 1.08, ImPlotCond_Always);
     ImPlot::SetupAxisFormat(ImAxis_Y1, format_axis);
-    tick_labels(prompt);
+    tick_labels(prompt, room);
     ImPlot::SetupFinish();
     gold_band(context, comparison);
     const bool two = comparison.intervened.has_value();

@@ -87,7 +87,11 @@ void axis_labels(const ViewContext& context, const Grid& grid) {
     list.AddText(ImVec2(grid.min({0, head}).x + (grid.cell_w - width) * 0.5f, grid.end().y + em() * 0.15f),
                  context.theme.muted, label.c_str());
   }
-  const char* heads_title = "head";
+  const char* const layers_title = "layer";
+  list.AddText(ImVec2(grid.origin.x - ImGui::CalcTextSize(layers_title).x - em() * 0.4f,
+                      grid.end().y + em() * 0.15f),
+               context.theme.muted, layers_title);
+  const char* const heads_title = "head";
   list.AddText(ImVec2(grid.end().x + em() * 0.4f, grid.end().y + em() * 0.15f), context.theme.muted, heads_title);
 }
 
@@ -168,7 +172,7 @@ void head_map_view(ViewContext& context) {
     empty_note(context, "No gold document is marked", "Relevant and irrelevant mass need one: click a document.");
     return;
   }
-  const float left = em() * 2.0f, bottom = em() * 1.4f, bar = color_bar_width();
+  const float left = em() * 3.0f, bottom = em() * 1.4f, bar = color_bar_width();
   const ImVec2 at = ImGui::GetCursorScreenPos(), room = ImGui::GetContentRegionAvail();
   Grid grid;
   grid.layers = static_cast<int>(data.rows);

@@ -97,7 +97,8 @@ void PromptPanel::unknown_words(ViewContext& context) {
                      (prompt.unknown_words.size() == 1 ? " word the model does not know: " : " words the model does not know: ");
   std::vector<std::string_view> shown;
   for (const ByteSpan span : prompt.unknown_words) {
-    const std::string_view word = slice(prompt.text, span);
+    std::string_view word = slice(prompt.text, span);
+    while (!word.empty() && word.front() == ' ') word.remove_prefix(1);
     if (std::find(shown.begin(), shown.end(), word) != shown.end()) continue;
     if (shown.size() == kShown) {
       line += " ...";

@@ -34,12 +34,14 @@ void mass_bar(const ViewContext& context, float value, float largest) {
 struct Column {
   const char* name;
   const char* note;
-  float weight;
+  float weight;                ///< share of the width that is left
+  const char* widest = nullptr;  ///< as wide as this text instead
 };
 
 // "score" is there when a head set was loaded: its mean over many samples is what ranks.
 std::vector<Column> columns_of(bool has_scores) {
-  std::vector<Column> columns = {{"#", "Rank by contextual score", 0.5f}, {"head", "Layer and head", 0.95f}};
+  std::vector<Column> columns = {{"#", "Rank by contextual score", 0, "000"},
+                                 {"head", "Layer and head", 0, "L00 H00"}};
   if (has_scores) columns.push_back({"score", "Contextual score: mean mass on the gold document over many samples", 1.0f});
   columns.push_back({has_scores ? "here" : "relevant", "Mass on the gold document in this run (baseline)", 1.0f});
   columns.push_back({"sink", "Mass on the first two tokens (baseline)", 0.9f});
@@ -134,7 +136,14 @@ void ranking_view(ViewContext& context) {
   if (ImGui::BeginTable("ranking", static_cast<int>(columns.size()),
                         ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp, ImVec2(0, height))) {
     ImGui::TableSetupScrollFreeze(0, 1);
-    for (const Column& column : columns) ImGui::TableSetupColumn(column.name, 0, column.weight);
+    for (const Column& column : columns) {
+      if (column.widest != nullptr) {
+        ImGui::TableSetupColumn(column.name, ImGuiTableColumnFlags_WidthFixed,
+                                ImGui::CalcTextSize(column.widest).x);
+      } else {
+        ImGui::TableSetupColumn(column.name, ImGuiTableColumnFlags_WidthStretch, column.weight);
+      }
+    }
     header_row(columns);
     ImGuiListClipper clipper;
     clipper.Begin(static_cast<int>(state.ranking().size()));

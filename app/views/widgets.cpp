@@ -132,6 +132,7 @@ bool wrapped_text(std::string_view text, std::span<const TextMark> marks, ImU32 
   const ImVec2 origin = ImGui::GetCursorScreenPos();
   const char* line = begin_of(text);
   const char* end = end_of(text);
+  while (line < end && *line == ' ') ++line;
   int lines = 0;
   while (line < end && (max_lines == 0 || lines < max_lines)) {
     const char* stop = font->CalcWordWrapPosition(em(), line, end, width);

@@ -1,0 +1,319 @@
+// links: headscope_app_testing
+// labels: ui
+// timeout: 240
+// A scripted session: the test engine moves the mouse and types; the engine's snapshots tell what came of it.
+#include <doctest/doctest.h>
+#include <imgui.h>
+#include <imgui_te_context.h>
+#include <imgui_te_engine.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "app/shell/app.h"
+#include "app/shell/run_window.h"
+#include "app/shell/window.h"
+#include "tests/engine_fixture.h"
+#include "tests/skip.h"
+#include "tests/ui_fixture.h"
+
+using namespace headscope;
+
+namespace {
+
+constexpr const char* kNoDisplay = "no display: run through packaging/with_display.sh";
+
+QaSample other_sample() {
+  QaSample sample;
+  sample.question = "What colour is the gate of Orlen?";
+  sample.answers = {"violet"};
+  sample.documents = {{"Gate of Orlen", "The gate of Orlen is violet.", true, true},
+                      {"Gate of Tarn", "The gate of Tarn is white.", false, false}};
+  return sample;
+}
+
+// The window of a test, with the fake model behind a real engine.
+struct Stage {
+  std::shared_ptr<FakeControl> control = std::make_shared<FakeControl>();
+  std::unique_ptr<Window> window;
+  std::unique_ptr<Engine> engine;
+  std::unique_ptr<App> app;
+  ImGuiTestEngine* tests = nullptr;
+
+  static std::unique_ptr<Stage> open() {
+    auto stage = std::make_unique<Stage>();
+    WindowOptions options;
+    options.scale = 1;
+    options.hidden = true;
+    options.builtin_font = true;
+    auto window = Window::create(options);
+    REQUIRE_MESSAGE(window.has_value(), (window ? "" : window.error().message));
+    stage->window = std::move(*window);
+    stage->engine = std::make_unique<Engine>(fake_runner_factory({}, stage->control), Window::wake);
+    stage->app = std::make_unique<App>(stage->engine.get());
+    stage->app->set_fonts(stage->window->fonts());
+    stage->app->set_scale(1, 1);
+    stage->app->state().request = test::with_tau(test::engine_request(), 0.1);
+    stage->app->state().sample_source = [](const SampleWish&) -> Result<QaSample> { return other_sample(); };
+    stage->tests = ImGuiTestEngine_CreateContext();
+    ImGuiTestEngineIO& io = ImGuiTestEngine_GetIO(stage->tests);
+    io.ConfigVerboseLevel = ImGuiTestVerboseLevel_Warning;
+    io.ConfigVerboseLevelOnError = ImGuiTestVerboseLevel_Info;
+    io.ConfigLogToTTY = true;
+    io.ConfigSavedSettings = false;
+    io.ConfigMouseDrawCursor = false;
+    io.ConfigWatchdogKillTest = 120;
+    ImGuiTestEngine_Start(stage->tests, ImGui::GetCurrentContext());
+    return stage;
+  }
+
+  ~Stage() {
+    if (tests != nullptr) ImGuiTestEngine_Stop(tests);
+    app.reset();
+    engine.reset();
+    window.reset();  // destroys the ImGui context, which the test engine wants to see gone first
+    if (tests != nullptr) ImGuiTestEngine_DestroyContext(tests);
+  }
+
+  void frame() {
+    window->poll();
+    app->prepare_frame();
+    window->begin_frame();
+    app->frame();
+    window->render();
+    window->present();
+    ImGuiTestEngine_PostSwap(tests);
+  }
+
+  AppState& state() { return app->state(); }
+  const Snapshot& snapshot() { return *app->state().snapshot; }
+
+  // Lets frames pass until the engine has answered what the window asked for.
+  void settle(ImGuiTestContext* test) {
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(40);
+    do {
+      test->Yield(2);
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    } while (!app->settled() && std::chrono::steady_clock::now() < limit);
+    IM_CHECK(app->settled());
+    test->Yield(2);
+  }
+
+  // Runs one script to its end; a failed IM_CHECK fails the test case.
+  void run(const char* name, void (*script)(ImGuiTestContext*)) {
+    ImGuiTest* test = ImGuiTestEngine_RegisterTest(tests, "session", name, __FILE__, __LINE__);
+    test->UserData = this;
+    test->TestFunc = script;
+    ImGuiTestEngine_QueueTest(tests, test);
+    while (!ImGuiTestEngine_IsTestQueueEmpty(tests)) frame();
+    CHECK_MESSAGE(test->Output.Status == ImGuiTestStatus_Success, name);
+  }
+};
+
+Stage& stage_of(ImGuiTestContext* test) { return *static_cast<Stage*>(test->Test->UserData); }
+
+// Middle of the cell of one head in the head map.
+ImVec2 cell_of(ImGuiTestContext* test, HeadId head) {
+  const ModelInfo& model = *stage_of(test).snapshot().model;
+  const ImRect map = test->ItemInfo("//Heads/heads").RectFull;
+  return {map.Min.x + map.GetWidth() * (static_cast<float>(head.head) + 0.5f) / static_cast<float>(model.heads),
+          map.Min.y + map.GetHeight() * (static_cast<float>(head.layer) + 0.5f) / static_cast<float>(model.layers)};
+}
+
+void script_slider(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  s.settle(test);
+  IM_CHECK(s.snapshot().intervened != nullptr);
+  const float before = s.snapshot().intervened->scores.relevant[s.snapshot().intervened->scores.index(s.state().ranking()[0])];
+  test->ItemInputValue("//Intervention/##tau", 0.6f);
+  s.settle(test);
+  IM_CHECK_EQ(s.snapshot().request.intervention.tau, static_cast<double>(0.6f));
+  IM_CHECK_EQ(s.snapshot().intervened->settings.tau, static_cast<double>(0.6f));
+  IM_CHECK(s.snapshot().intervened->quality == Quality::exact);
+  const float after = s.snapshot().intervened->scores.relevant[s.snapshot().intervened->scores.index(s.state().ranking()[0])];
+  IM_CHECK_LT(after, before);  // a weaker split leaves less on the gold document
+  test->ItemInputValue("//Intervention/##top_k", 3);
+  s.settle(test);
+  IM_CHECK_EQ(s.snapshot().intervened->touched.size(), static_cast<std::size_t>(3));
+  test->KeyPress(ImGuiMod_Ctrl | ImGuiKey_Z);
+  s.settle(test);
+  IM_CHECK_EQ(s.snapshot().intervened->touched.size(), static_cast<std::size_t>(5));
+}
+
+void script_key_part(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  test->ItemInputValue("//Intervention/##alpha", 0.4f);
+  s.settle(test);
+  const auto without = s.snapshot().intervened;
+  test->ItemClick("//Intervention/alpha d_k");
+  s.settle(test);
+  IM_CHECK(s.snapshot().intervened->settings.use_key_directions);
+  IM_CHECK_STR_EQ(s.snapshot().intervened->response_text.c_str(), without->response_text.c_str());
+  float largest = 0;
+  for (std::size_t i = 0; i < without->span_sums.size(); ++i) {
+    largest = std::max(largest, std::abs(without->span_sums[i] - s.snapshot().intervened->span_sums[i]));
+  }
+  IM_CHECK_LT(largest, 1e-5f);
+}
+
+void script_heads(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  test->MouseMoveToPos(cell_of(test, {2, 6}));
+  test->MouseClick();
+  s.settle(test);
+  IM_CHECK((s.snapshot().request.selected == HeadId{2, 6}));
+  const std::size_t before = s.state().chosen().size();
+  test->KeyDown(ImGuiMod_Ctrl);
+  test->MouseClick();
+  test->KeyUp(ImGuiMod_Ctrl);
+  s.settle(test);
+  IM_CHECK(s.state().request.intervention.choice == HeadChoice::picked);
+  IM_CHECK_EQ(s.snapshot().intervened->touched.size(), before + 1);
+  const auto& touched = s.snapshot().intervened->touched;
+  IM_CHECK(std::find(touched.begin(), touched.end(), HeadId{2, 6}) != touched.end());
+  test->ItemClick("//Intervention/choice/Contextual");
+  s.settle(test);
+  IM_CHECK_EQ(s.snapshot().intervened->touched.size(), static_cast<std::size_t>(5));
+}
+
+void script_full_map(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  test->ItemClick("//Attention map/rows/Full map");
+  s.settle(test);
+  IM_CHECK(s.snapshot().full_map != nullptr);
+  IM_CHECK((s.snapshot().full_map->head == s.state().request.selected));
+  test->ItemClick("//Attention map/source/Diff.");
+  test->Yield(3);
+  IM_CHECK(s.state().view.map_source == MapSource::difference);
+  test->ItemClick("//Attention map/rows/Response rows");
+  test->ItemClick("//Attention map/source/Interv.");
+  s.settle(test);
+}
+
+void script_prompt(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  test->ItemClick("//Prompt/##question");
+  test->KeyCharsReplaceEnter("Who painted the wall in Tarnå?");
+  s.settle(test);
+  IM_CHECK(s.snapshot().prompt->text.find("Question: Who painted the wall in Tarnå?\nAnswer:") != std::string::npos);
+  IM_CHECK(!s.snapshot().prompt->unknown_words.empty());  // the fake knows ASCII words only
+  IM_CHECK_EQ(s.snapshot().prompt->gold_document(), 4);
+  test->SetRef(test->WindowInfo("//Prompt/cards").Window);
+  test->ItemClick("**/gold");  // the first card's header
+  s.settle(test);
+  IM_CHECK_EQ(s.snapshot().prompt->gold_document(), 0);
+  test->ItemClick("//Prompt/New sample");
+  s.settle(test);
+  IM_CHECK_EQ(s.snapshot().prompt->documents.size(), static_cast<std::size_t>(2));
+  IM_CHECK_EQ(s.snapshot().prompt->gold_document(), 0);
+  IM_CHECK_STR_EQ(s.snapshot().prompt->answers.at(0).c_str(), "violet");
+}
+
+void script_palette(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  IM_CHECK(!s.state().request.intervention.is_identity());
+  test->KeyPress(ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_P);
+  test->Yield(3);
+  test->KeyChars("reset interv");
+  test->KeyPress(ImGuiKey_Enter);
+  s.settle(test);
+  IM_CHECK(s.state().request.intervention.is_identity());
+  IM_CHECK(s.snapshot().intervened == s.snapshot().baseline);
+  test->MenuClick("//##MainMenuBar/View/Light theme");
+  test->Yield(3);
+  IM_CHECK(s.app->theme() == ThemeKind::light);
+  test->MenuClick("//##MainMenuBar/View/Dark theme");
+}
+
+void script_cancel(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  s.control->hold(FakeCall::run);
+  test->ItemInputValue("//Intervention/##tau", 0.3f);
+  for (int i = 0; i < 2000 && s.snapshot().status.state != EngineStatus::State::running; ++i) {
+    test->Yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  test->Yield(5);
+  test->ItemClick("//##status/Cancel");
+  s.settle(test);
+  s.control->release();
+  IM_CHECK(s.snapshot().status.state != EngineStatus::State::running);
+  IM_CHECK(s.state().notices.empty());
+  test->ItemInputValue("//Intervention/##tau", 0.2f);
+  s.settle(test);
+  IM_CHECK_EQ(s.snapshot().intervened->settings.tau, static_cast<double>(0.2f));
+}
+
+std::size_t png_size(const std::filesystem::path& path, int& width, int& height) {
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const auto number = [&](std::size_t at) {
+    int value = 0;
+    for (std::size_t i = 0; i < 4; ++i) value = value * 256 + static_cast<unsigned char>(bytes[at + i]);
+    return value;
+  };
+  if (bytes.size() < 24 || bytes.compare(1, 3, "PNG") != 0) return 0;
+  width = number(16);
+  height = number(20);
+  return bytes.size();
+}
+
+}  // namespace
+
+TEST_CASE("a session with mouse and keyboard") {
+  if (!test::has_display()) SKIP_TEST(kNoDisplay);
+  const auto stage = Stage::open();
+  stage->run("sliders and undo", script_slider);
+  stage->run("the key half of focus directions changes nothing", script_key_part);
+  stage->run("selecting and picking heads", script_heads);
+  stage->run("full map and difference", script_full_map);
+  stage->run("question, gold mark, new sample", script_prompt);
+  stage->run("cancel", script_cancel);
+  const Pixels pixels = [&] {
+    stage->window->poll();
+    stage->app->prepare_frame();
+    stage->window->begin_frame();
+    stage->app->frame();
+    stage->window->render();
+    Pixels p = stage->window->capture();
+    stage->window->present();
+    return p;
+  }();
+  CHECK(write_png(test::picture_folder() / "session.png", pixels).has_value());
+  stage->run("palette and menu", script_palette);
+}
+
+TEST_CASE("--screenshot writes a finished picture of the asked size") {
+  if (!test::has_display()) SKIP_TEST(kNoDisplay);
+  RunOptions options;
+  options.builtin_font = true;
+  int width = 0, height = 0;
+  const auto path = test::picture_folder() / "screenshot.png";
+  SUBCASE("1280 x 800") {
+    options.screenshot = path;
+    CHECK(run_window(options, {fake_runner_factory(), [](const SampleWish&) -> Result<QaSample> { return other_sample(); }}) == 0);
+    CHECK(png_size(path, width, height) > 20000);
+    CHECK(width == 1280);
+    CHECK(height == 800);
+  }
+  SUBCASE("twice as dense, light") {
+    options.screenshot = test::picture_folder() / "screenshot_2x.png";
+    options.scale = 2;
+    options.theme = "light";
+    CHECK(run_window(options, {fake_runner_factory(), [](const SampleWish&) -> Result<QaSample> { return other_sample(); }}) == 0);
+    CHECK(png_size(options.screenshot, width, height) > 40000);
+    CHECK(width == 2560);
+    CHECK(height == 1600);
+  }
+  SUBCASE("a model that does not load still gives a picture, with the reason in it") {
+    options.screenshot = test::picture_folder() / "screenshot_failed.png";
+    options.model = "missing";
+    CHECK(run_window(options, {fake_runner_factory(), {}}) == 0);
+    CHECK(png_size(options.screenshot, width, height) > 5000);
+  }
+}

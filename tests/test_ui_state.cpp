@@ -1,0 +1,231 @@
+// links: headscope_app_testing
+// labels: window
+// The window's logic without a window: undo, picking, masses, zoom, files, commands.
+#include <doctest/doctest.h>
+#include <imgui.h>
+
+#include <cmath>
+#include <set>
+
+#include "app/shell/app.h"
+#include "app/shell/user_files.h"
+#include "app/views/answer_view.h"
+#include "core/base/file.h"
+#include "tests/engine_fixture.h"
+#include "tests/temporary_folder.h"
+#include "tests/ui_fixture.h"
+
+using namespace headscope;
+
+TEST_CASE("undo goes back through settings, one step per finished change") {
+  History history;
+  Request r = test::engine_request();
+  history.observe(r, false);
+  for (const double tau : {0.9, 0.7, 0.5}) {  // one drag
+    r.intervention.tau = tau;
+    history.observe(r, true);
+  }
+  history.observe(r, false);
+  r.intervention.top_k = 9;
+  history.observe(r, false);
+  r.selected = {1, 2};  // navigation
+  history.observe(r, false);
+
+  CHECK(history.undo(r));
+  CHECK(r.intervention.top_k == 5);
+  CHECK(r.intervention.tau == 0.5);
+  CHECK(r.selected == HeadId{1, 2});
+  history.observe(r, false);
+  CHECK(history.undo(r));
+  CHECK(r.intervention.tau == 1.0);
+  CHECK_FALSE(history.undo(r));
+  CHECK(history.redo(r));
+  CHECK(history.redo(r));
+  CHECK(r.intervention.top_k == 9);
+  CHECK_FALSE(history.redo(r));
+  CHECK(history.undo(r));
+  r.intervention.alpha = 0.3;  // a new change forgets what was undone
+  history.observe(r, false);
+  CHECK_FALSE(history.can_redo());
+}
+
+TEST_CASE("picking by hand begins with the heads acted on") {
+  AppState state;
+  state.request = test::with_tau(test::engine_request(), 0.1);
+  state.take(test::snapshot_of(state.request));
+  const std::vector<HeadId> before = state.chosen();
+  REQUIRE(before.size() == 5);
+  state.toggle_pick(before[0]);
+  CHECK(state.request.intervention.choice == HeadChoice::picked);
+  CHECK(state.request.intervention.picked.size() == 4);
+  state.toggle_pick(before[0]);
+  const std::set<HeadId> again(state.request.intervention.picked.begin(), state.request.intervention.picked.end());
+  CHECK(again == std::set<HeadId>(before.begin(), before.end()));
+}
+
+TEST_CASE("the first of the ranking is selected until somebody selects another") {
+  AppState state;
+  state.request = test::engine_request();
+  state.take(test::snapshot_of(state.request));
+  CHECK(state.request.selected == state.ranking().front());
+  state.select_rank(2);
+  CHECK(state.request.selected == state.ranking()[2]);
+  state.take(test::snapshot_of(state.request));
+  CHECK(state.request.selected == state.ranking()[2]);
+}
+
+TEST_CASE("masses per document are means over rows and heads and add up to one") {
+  RunResult run;
+  run.layers = 1;
+  run.heads = 2;
+  run.rows = {10, 12};
+  run.sets = 3;
+  run.span_sums = {0.1f, 0.2f, 0.3f, 0.3f, 0.4f, 0.1f,   // head 0: two rows of doc 1, doc 2, sink
+                   0.0f, 0.5f, 0.5f, 0.2f, 0.2f, 0.2f};  // head 1
+  const std::vector<HeadId> both = {{0, 0}, {0, 1}};
+  const auto mass = document_mass(run, both);
+  REQUIRE(mass.has_value());
+  CHECK(mass->documents[0] == doctest::Approx(0.15));
+  CHECK(mass->documents[1] == doctest::Approx(0.325));
+  CHECK(mass->sink == doctest::Approx(0.275));
+  CHECK(mass->rest == doctest::Approx(0.25));
+  CHECK_FALSE(document_mass(run, {}).has_value());
+  const std::vector<HeadId> missing = {{3, 0}};
+  CHECK_FALSE(document_mass(run, missing).has_value());
+}
+
+TEST_CASE("first differing token and where it stands in the text") {
+  RunResult a, b;
+  for (const char* word : {" Rusha", " speaks", " Tamil", "."}) a.response.push_back({static_cast<std::int32_t>(word[2]), word, {}, false, false});
+  b = a;
+  CHECK_FALSE(first_difference(a, b).has_value());
+  b.response[2] = {999, " Turkish", {}, false, false};
+  a.response_text = "Rusha speaks Tamil.";
+  b.response_text = "Rusha speaks Turkish.";
+  REQUIRE(first_difference(a, b) == 2u);
+  CHECK(token_bytes(a, 2) == ByteSpan{13, 18});
+  CHECK(token_bytes(b, 2) == ByteSpan{13, 20});
+  b.response.resize(2);
+  CHECK(first_difference(a, b) == 2u);
+  CHECK(token_bytes(b, 2).empty());
+}
+
+TEST_CASE("samples, questions and gold marks reach the request") {
+  ImGui::CreateContext();
+  AppState state;
+  QaSample sample;
+  sample.question = "who?";
+  sample.answers = {"me"};
+  sample.documents = {{"A", "first.", false, false}, {"B", "second.", true, true}};
+  state.show_sample(sample);
+  CHECK(state.request.prompt.gold_document == 1);
+  CHECK(state.request.prompt.answers == std::vector<std::string>{"me"});
+  REQUIRE(state.layout().documents.size() == 2);
+  state.edit_question("who else?");
+  CHECK(state.request.prompt.text.find("Question: who else?\nAnswer:") != std::string::npos);
+  CHECK(state.quiet_until > ImGui::GetTime());
+  state.mark_gold(0);
+  CHECK(state.request.prompt.gold_document == 0);
+  state.mark_gold(0);
+  CHECK(state.request.prompt.gold_document == -1);
+  ImGui::DestroyContext();
+}
+
+TEST_CASE("zooming keeps the cell under the cursor and stays on the map") {
+  MapZoom zoom;
+  zoom.fit(100, 100);
+  CHECK(zoom.whole());
+  zoom.scale(30, 60, 4, 4);
+  const HeatmapWindow w = zoom.window;
+  CHECK((30 - w.left) / (w.right - w.left) == doctest::Approx(0.3));
+  CHECK((60 - w.top) / (w.bottom - w.top) == doctest::Approx(0.6));
+  zoom.pan(-1000, 1000);
+  CHECK(zoom.window.left == doctest::Approx(0));
+  CHECK(zoom.window.bottom == doctest::Approx(100));
+  for (int i = 0; i < 50; ++i) zoom.scale(1, 99, 2, 2);
+  CHECK(zoom.window.right - zoom.window.left == doctest::Approx(4));
+  zoom.fit(103, 100);  // the response grew: the reader keeps the place
+  CHECK_FALSE(zoom.whole());
+  zoom.fit(50, 50);
+  CHECK(zoom.whole());
+}
+
+TEST_CASE("numbers have one format") {
+  CHECK(format_mass(0.12345f) == "0.123");
+  CHECK(format_mass(NAN) == "-");
+  CHECK(format_delta(0.0001f) == "0.000");
+  CHECK(format_delta(-0.25f) == "-0.250");
+  CHECK(format_weight(0.5f) == "0.5000");
+  CHECK(format_weight(1.25e-5f) == "1.2e-05");
+  CHECK(format_seconds(0.0042) == "4 ms");
+  CHECK(format_seconds(3.14159) == "3.14 s");
+}
+
+TEST_CASE("commands have unique ids and shortcuts, and the palette finds them") {
+  ImGui::CreateContext();
+  {
+    App app(nullptr);
+    std::set<std::string> ids;
+    std::set<ImGuiKeyChord> shortcuts;
+    for (const Command& command : app.commands().all()) {
+      CHECK_MESSAGE(ids.insert(command.id).second, command.id);
+      CHECK_FALSE(command.name.empty());
+      if (command.shortcut != 0) CHECK_MESSAGE(shortcuts.insert(command.shortcut).second, command.id);
+    }
+    CHECK(app.commands().find("edit.undo") != nullptr);
+    CHECK_FALSE(app.commands().run("edit.undo"));  // nothing to undo
+    CHECK_FALSE(app.commands().run("no such command"));
+  }
+  ImGui::DestroyContext();
+  CHECK(fuzzy_match("ful map", "Full attention map"));
+  CHECK(fuzzy_match("", "anything"));
+  CHECK_FALSE(fuzzy_match("mapx", "Full attention map"));
+}
+
+TEST_CASE("session and preferences survive being written and read") {
+  const test::TemporaryFolder folder;
+  Request r = test::with_alpha(test::with_tau(test::engine_request(), 0.25), -0.5);
+  r.model = "/models/some folder";
+  r.intervention.choice = HeadChoice::picked;
+  r.intervention.picked = {{1, 2}, {3, 4}};
+  r.intervention.rows = {RowSelection::Kind::response, 0};
+  r.intervention.random_seed = 77;
+  r.selected = {3, 4};
+  r.want_full_map = true;
+  REQUIRE(save_session(folder / "session.json", r).has_value());
+  const auto read = load_session(folder / "session.json");
+  REQUIRE_MESSAGE(read.has_value(), (read ? "" : read.error().message));
+  REQUIRE(read->has_value());
+  CHECK(**read == r);
+  CHECK_FALSE(load_session(folder / "missing.json")->has_value());
+
+  Preferences p;
+  p.theme = ThemeKind::light;
+  p.zoom = 1.5f;
+  p.width = 1600;
+  p.view.palette = Palette::cividis;
+  p.view.map_source = MapSource::difference;
+  const auto again = preferences_from_json(preferences_to_json(p), "preferences.json");
+  REQUIRE(again.has_value());
+  CHECK(again->theme == p.theme);
+  CHECK(again->zoom == p.zoom);
+  CHECK(again->width == 1600);
+  CHECK(again->view == p.view);
+}
+
+TEST_CASE("damaged user files are refused with the field named") {
+  const auto refused = [](const char* text, const char* field) {
+    const auto json = parse_json(text, "session.json");
+    REQUIRE(json.has_value());
+    const auto session = session_from_json(*json, "session.json");
+    REQUIRE_FALSE(session.has_value());
+    CHECK_MESSAGE(session.error().message.find(field) != std::string::npos, session.error().message);
+  };
+  refused(R"({"version":2})", "version");
+  refused(R"({"version":1})", "prompt");
+  refused(R"({"version":1,"prompt":{"text":5}})", "text");
+  refused(R"({"version":1,"prompt":{"text":"x"},"intervention":{"tau":7}})", "tau");
+  refused(R"({"version":1,"prompt":{"text":"x"},"intervention":{"heads":"some"}})", "heads");
+  refused(R"({"version":1,"prompt":{"text":"x"},"intervention":{"picked":[[1]]}})", "picked");
+  refused(R"({"version":1,"prompt":{"text":"x"},"selected":[-1,0]})", "selected");
+}
