@@ -35,7 +35,7 @@ struct InterventionFile {
   std::vector<std::string> notes;                      ///< keys that the chosen method does not use
 };
 
-/// One object or a list. usage errors name the field; unknown methods and keys are refused by name.
+/// One object or a list. bad_input names the field; unknown methods and keys are refused by name.
 Result<InterventionFile> parse_interventions(const Json& value, const std::string& name);
 
 /// Files named inside are looked for as given, then beside `path`.

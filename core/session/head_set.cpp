@@ -1,0 +1,233 @@
+#include "core/session/head_set.h"
+
+#include <array>
+#include <cmath>
+#include <limits>
+#include <set>
+#include <utility>
+
+#include "core/base/file.h"
+
+namespace headscope {
+namespace {
+
+/// More heads than any model has: a damaged file must not allocate without end.
+constexpr std::int64_t max_layers_or_heads = 4096;
+
+struct ScoreField {
+  const char* key;
+  std::vector<float> HeadSet::*values;
+};
+
+constexpr std::array<ScoreField, 8> score_fields = {{
+    {"relevant", &HeadSet::relevant},
+    {"relevant_low", &HeadSet::relevant_low},
+    {"relevant_high", &HeadSet::relevant_high},
+    {"sink", &HeadSet::sink},
+    {"irrelevant_sum", &HeadSet::irrelevant_sum},
+    {"irrelevant_max", &HeadSet::irrelevant_max},
+    {"gold_only_relevant", &HeadSet::gold_only_relevant},
+    {"gold_only_sink", &HeadSet::gold_only_sink},
+}};
+
+Json number_or_null(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
+/// Written as doubles, so that the same floats are read back.
+Json rows_of(const std::vector<float>& values, int layers, int heads) {
+  if (values.empty()) return nullptr;
+  Json rows = Json::array();
+  for (int layer = 0; layer < layers; ++layer) {
+    Json row = Json::array();
+    for (int head = 0; head < heads; ++head)
+      row.push_back(number_or_null(static_cast<double>(
+          values[static_cast<std::size_t>(layer) * static_cast<std::size_t>(heads) +
+                 static_cast<std::size_t>(head)])));
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+tl::unexpected<Error> wrong(const std::string& name, const std::string& what) {
+  return bad_input(name + ": " + what);
+}
+
+Result<std::vector<HeadId>> read_ranking(const Json& value, const std::string& name) {
+  if (!value.is_array() || value.empty())
+    return wrong(name, "the ranking must be a list of [layer, head] pairs that is not empty");
+  std::vector<HeadId> ranking;
+  std::set<HeadId> seen;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const auto& pair = value[i];
+    const auto is_index = [](const Json& number) {
+      if (!number.is_number_integer()) return false;
+      const auto index = number.get<std::int64_t>();
+      return index >= 0 && index < max_layers_or_heads;
+    };
+    const std::string where = "entry " + std::to_string(i) + " of the ranking ";
+    if (!pair.is_array() || pair.size() != 2 || !is_index(pair[0]) || !is_index(pair[1]))
+      return wrong(name, where + "must be [layer, head], found " + dump_json(pair).substr(0, 60));
+    const HeadId id{pair[0].get<int>(), pair[1].get<int>()};
+    if (!seen.insert(id).second) return wrong(name, where + "repeats " + dump_json(pair));
+    ranking.push_back(id);
+  }
+  return ranking;
+}
+
+Result<std::vector<float>> read_scores(const Json& rows, const std::string& name, const char* key,
+                                       int layers, int heads) {
+  const auto shape_error = [&] {
+    return wrong(name, "field '" + std::string(key) + "' must be " + std::to_string(layers) +
+                           " x " + std::to_string(heads) + " numbers (layers x heads)");
+  };
+  if (!rows.is_array() || rows.size() != static_cast<std::size_t>(layers)) return shape_error();
+  std::vector<float> values;
+  for (const auto& row : rows) {
+    if (!row.is_array() || row.size() != static_cast<std::size_t>(heads)) return shape_error();
+    for (const auto& value : row) {
+      if (!value.is_number() && !value.is_null()) return shape_error();
+      values.push_back(value.is_null() ? std::numeric_limits<float>::quiet_NaN()
+                                       : static_cast<float>(value.get<double>()));
+    }
+  }
+  return values;
+}
+
+Result<> check_range(const HeadSet& set, const std::string& name) {
+  for (const auto id : set.ranking)
+    if (id.layer >= set.layers || id.head >= set.heads)
+      return wrong(name, "the ranking names head [" + std::to_string(id.layer) + ", " +
+                             std::to_string(id.head) + "], but there are " +
+                             std::to_string(set.layers) + " layers of " +
+                             std::to_string(set.heads) + " heads");
+  return {};
+}
+
+Result<> read_shape_and_scores(const JsonObject& object, HeadSet& set) {
+  HEADSCOPE_ASSIGN(const auto layers, object.integer("layers", 1, max_layers_or_heads));
+  HEADSCOPE_ASSIGN(const auto heads, object.integer("heads", 1, max_layers_or_heads));
+  set.layers = static_cast<int>(layers);
+  set.heads = static_cast<int>(heads);
+  for (const auto& field : score_fields) {
+    if (!object.has(field.key)) continue;
+    HEADSCOPE_ASSIGN(set.*field.values, read_scores(*object.find(field.key), object.name(),
+                                                    field.key, set.layers, set.heads));
+  }
+  return {};
+}
+
+Result<> read_skipped(const JsonObject& object, HeadSet& set) {
+  if (!object.has("skipped")) return {};
+  HEADSCOPE_ASSIGN(const auto skipped, object.object("skipped"));
+  for (const auto& [reason, count] : skipped.value().items()) {
+    if (!count.is_number_integer())
+      return tl::unexpected<Error>(skipped.wrong(reason, "a whole number"));
+    set.skipped[reason] = count.get<std::int64_t>();
+  }
+  return {};
+}
+
+bool is_known_key(const std::string& key) {
+  for (const auto& field : score_fields)
+    if (key == field.key) return true;
+  for (const char* known : {"layers", "heads", "samples", "ranking", "skipped", "passport"})
+    if (key == known) return true;
+  return false;
+}
+
+}  // namespace
+
+HeadSet head_set_from(const ScoreSummary& summary, Passport passport) {
+  HeadSet set;
+  set.layers = summary.layers;
+  set.heads = summary.heads;
+  set.samples = summary.samples;
+  set.relevant = summary.relevant;
+  set.relevant_low = summary.relevant_low;
+  set.relevant_high = summary.relevant_high;
+  set.sink = summary.sink;
+  set.irrelevant_sum = summary.irrelevant_sum;
+  set.irrelevant_max = summary.irrelevant_max;
+  set.gold_only_relevant = summary.gold_only_relevant;
+  set.gold_only_sink = summary.gold_only_sink;
+  set.ranking = summary.ranking;
+  set.skipped = summary.skipped;
+  set.extra = {
+      {"above_0.1", summary.above_01},
+      {"above_0.2", summary.above_02},
+      {"stability", {{"k", summary.stability_k}, {"jaccard", number_or_null(summary.stability)}}},
+      {"outcome",
+       {{"right_n", summary.outcome.right_n},
+        {"right_relevant", number_or_null(summary.outcome.right_relevant)},
+        {"wrong_n", summary.outcome.wrong_n},
+        {"wrong_relevant", number_or_null(summary.outcome.wrong_relevant)}}}};
+  set.passport = std::move(passport);
+  return set;
+}
+
+Json to_json(const HeadSet& set) {
+  Json json = set.extra;
+  json["samples"] = set.samples;
+  if (set.layers > 0) {
+    json["layers"] = set.layers;
+    json["heads"] = set.heads;
+    for (const auto& field : score_fields)
+      json[field.key] = rows_of(set.*field.values, set.layers, set.heads);
+  }
+  Json ranking = Json::array();
+  for (const auto id : set.ranking) ranking.push_back({id.layer, id.head});
+  json["ranking"] = std::move(ranking);
+  json["skipped"] = set.skipped;
+  json["passport"] = to_json(set.passport);
+  return json;
+}
+
+Result<HeadSet> head_set_from_json(const Json& value, const std::string& name) {
+  HeadSet set;
+  if (value.is_array()) {
+    HEADSCOPE_ASSIGN(set.ranking, read_ranking(value, name));
+    return set;
+  }
+  if (!value.is_object() || !value.contains("ranking"))
+    return wrong(name, "expected a head set: an object with \"ranking\", or a list of pairs");
+  HEADSCOPE_ASSIGN(const auto object, JsonObject::open(value, name));
+  HEADSCOPE_ASSIGN(set.ranking, read_ranking(value["ranking"], name));
+  HEADSCOPE_ASSIGN(set.samples, object.integer_or("samples", 0));
+  HEADSCOPE_TRY(read_skipped(object, set));
+  if (object.has("passport")) {
+    HEADSCOPE_ASSIGN(set.passport, passport_from_json(*object.find("passport"), name));
+  }
+  for (const auto& [key, extra] : value.items())
+    if (!is_known_key(key)) set.extra[key] = extra;
+  bool has_scores = false;
+  for (const auto& field : score_fields) has_scores |= object.has(field.key);
+  if (!has_scores && !object.has("layers") && !object.has("heads")) return set;
+  HEADSCOPE_TRY(read_shape_and_scores(object, set));
+  HEADSCOPE_TRY(check_range(set, name));
+  return set;
+}
+
+Result<HeadSet> read_head_set(const std::filesystem::path& path) {
+  HEADSCOPE_ASSIGN(const auto value, read_json_file(path));
+  return head_set_from_json(value, path.filename().string());
+}
+
+Result<> write_head_set(const std::filesystem::path& path, const HeadSet& set) {
+  return write_file_atomically(path, dump_json(to_json(set)) + "\n");
+}
+
+Result<> check_fits(const HeadSet& set, const std::string& name, int layers, int heads) {
+  const bool says_shape = set.layers > 0;
+  if (says_shape && (set.layers != layers || set.heads != heads))
+    return wrong(name, "is of a model with " + std::to_string(set.layers) + " layers of " +
+                           std::to_string(set.heads) + " heads; this model has " +
+                           std::to_string(layers) + " of " + std::to_string(heads));
+  HeadSet shaped;
+  shaped.layers = layers;
+  shaped.heads = heads;
+  shaped.ranking = set.ranking;
+  return check_range(shaped, name);
+}
+
+}  // namespace headscope

@@ -1,0 +1,145 @@
+// links: headscope_session
+// `--intervene FILE`: what is accepted, what is refused and how the message says it.
+#include <doctest/doctest.h>
+
+#include "core/base/file.h"
+#include "core/session/intervention_file.h"
+#include "tests/temporary_folder.h"
+
+using namespace headscope;
+
+namespace {
+
+Result<InterventionFile> parse(const std::string& text) {
+  const auto json = parse_json(text, "edit.json");
+  REQUIRE(json);
+  return parse_interventions(*json, "edit.json");
+}
+
+InterventionDescription one(const std::string& text) {
+  const auto file = parse(text);
+  REQUIRE(file);
+  REQUIRE(file->interventions.size() == 1);
+  return file->interventions[0];
+}
+
+/// The message names the file and holds `part`.
+void check_refused(const std::string& text, const std::string& part) {
+  CAPTURE(text);
+  const auto file = parse(text);
+  REQUIRE_FALSE(file);
+  CHECK(file.error().kind == ErrorKind::bad_input);
+  CAPTURE(file.error().message);
+  CHECK(file.error().message.find("edit.json") != std::string::npos);
+  CHECK(file.error().message.find(part) != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE("split-softmax") {
+  const auto plain = one(R"({"method":"split-softmax","tau":0.1,"heads":[[3,4],[0,1]]})");
+  CHECK(plain.method == InterventionMethod::split_softmax);
+  CHECK(plain.tau == 0.1);
+  CHECK(plain.heads == std::vector<HeadId>{{3, 4}, {0, 1}});
+  CHECK(plain.rows == RowSelection{});
+  CHECK(plain.gold);
+  CHECK(plain.head_set.empty());
+  CHECK_FALSE(plain.top_k);
+
+  const auto spans = one(R"({"method":"split-softmax","tau":1,"head_set":"h.json","top_k":20,
+                             "rows":"response","span":[[10,20],[30,31]]})");
+  CHECK(spans.head_set == "h.json");
+  CHECK(spans.top_k == 20);
+  CHECK(spans.rows.kind == RowSelection::Kind::response);
+  CHECK_FALSE(spans.gold);
+  CHECK(spans.spans == std::vector<ByteSpan>{{10, 20}, {30, 31}});
+
+  const auto from = one(R"({"method":"split-softmax","tau":0,"rows":17,"span":"gold"})");
+  CHECK(from.rows == RowSelection{RowSelection::Kind::from, 17});
+  CHECK(from.heads.empty());
+}
+
+TEST_CASE("focus directions") {
+  const auto focus = one(R"({"method":"focus","alpha":-0.5,"directions":"random","top_k":5})");
+  CHECK(focus.method == InterventionMethod::focus);
+  CHECK(focus.alpha == -0.5);
+  CHECK(focus.directions == "random");
+  CHECK_FALSE(focus.use_key);
+  CHECK(one(R"({"method":"focus","alpha":1,"use_key":true})").use_key);
+}
+
+TEST_CASE("a list composes in the order of method.md") {
+  const auto file = parse(R"([{"method":"split-softmax","tau":0.2},{"method":"focus","alpha":0.1},
+                              {"method":"split-softmax","tau":0.4},{"method":"focus","alpha":0.3}])");
+  REQUIRE(file);
+  REQUIRE(file->interventions.size() == 4);
+  CHECK(file->interventions[0].alpha == 0.1);
+  CHECK(file->interventions[1].alpha == 0.3);
+  CHECK(file->interventions[2].tau == 0.2);
+  CHECK(file->interventions[3].tau == 0.4);
+  CHECK(file->notes.empty());
+}
+
+TEST_CASE("a key of the other method is noted, not obeyed") {
+  const auto file = parse(R"({"method":"focus","alpha":0.3,"tau":0.1,"span":"gold"})");
+  REQUIRE(file);
+  CHECK(file->notes.size() == 2);
+  CHECK(file->interventions[0].tau == 1.0);
+}
+
+TEST_CASE("what is not understood is refused by name") {
+  check_refused(R"({"tau":0.1})", "'method'");
+  check_refused(R"({"method":"magic","tau":0.1})", "magic");
+  check_refused(R"({"method":"ablate","heads":[[0,0]]})", "ablate");
+  check_refused(R"({"method":"split-softmax","tau":0.1,"strength":3})", "'strength'");
+  check_refused(R"({"method":"split-softmax"})", "'tau'");
+  check_refused(R"({"method":"split-softmax","tau":1.5})", "'tau'");
+  check_refused(R"({"method":"split-softmax","tau":-0.1})", "'tau'");
+  check_refused(R"({"method":"split-softmax","tau":"0.1"})", "'tau'");
+  check_refused(R"({"method":"focus"})", "'alpha'");
+  check_refused(R"({"method":"focus","alpha":1,"directions":7})", "'directions'");
+  check_refused(R"({"method":"focus","alpha":1,"use_key":1})", "'use_key'");
+  check_refused(R"({"method":"focus","alpha":1,"heads":[]})", "'heads'");
+  check_refused(R"({"method":"focus","alpha":1,"heads":[[1,-1]]})", "'heads'");
+  check_refused(R"({"method":"focus","alpha":1,"heads":[[1,2,3]]})", "'heads'");
+  check_refused(R"({"method":"focus","alpha":1,"heads":[[1,99999]]})", "'heads'");
+  check_refused(R"({"method":"focus","alpha":1,"heads":[[1,1]],"top_k":3})", "'heads'");
+  check_refused(R"({"method":"focus","alpha":1,"top_k":-1})", "'top_k'");
+  check_refused(R"({"method":"focus","alpha":1,"rows":"some"})", "'rows'");
+  check_refused(R"({"method":"focus","alpha":1,"rows":-3})", "'rows'");
+  check_refused(R"({"method":"split-softmax","tau":0.1,"span":"golden"})", "'span'");
+  check_refused(R"({"method":"split-softmax","tau":0.1,"span":[]})", "'span'");
+  check_refused(R"({"method":"split-softmax","tau":0.1,"span":[[5,5]]})", "'span'");
+  check_refused(R"({"method":"split-softmax","tau":0.1,"span":[5,9]})", "'span'");
+  check_refused("[]", "empty");
+  check_refused("3", "edit.json");
+  check_refused(R"([{"method":"focus","alpha":1},{"method":"focus"}])", "entry 1");
+}
+
+TEST_CASE("files named inside are found beside the file") {
+  const test::TemporaryFolder folder;
+  REQUIRE(write_file_atomically(folder / "heads.json", "[[0,0]]"));
+  REQUIRE(write_file_atomically(
+      folder / "edit.json",
+      R"([{"method":"focus","alpha":1,"directions":"elsewhere.safetensors","head_set":"heads.json"},
+          {"method":"focus","alpha":1,"directions":"random"}])"));
+  const auto file = read_interventions_file(folder / "edit.json");
+  REQUIRE(file);
+  CHECK(file->interventions[0].head_set == (folder / "heads.json").string());
+  CHECK(file->interventions[0].directions == "elsewhere.safetensors");
+  CHECK(file->interventions[1].directions == "random");
+  CHECK_FALSE(read_interventions_file(folder / "missing.json"));
+}
+
+TEST_CASE("a description survives its JSON") {
+  for (const char* text :
+       {R"({"method":"split-softmax","tau":0.1,"span":[[1,2]],"rows":"all","heads":[[1,2],[3,4]]})",
+        R"({"method":"split-softmax","tau":0.1,"span":"gold","rows":"response","head_set":"h"})",
+        R"({"method":"focus","alpha":0.3,"directions":"d","use_key":true,"rows":4,"top_k":7})"}) {
+    const auto json = Json::parse(text);
+    CHECK(to_json(one(text)) == json);
+    const auto again = parse_interventions(to_json(one(text)), "again");
+    REQUIRE(again);
+    CHECK(to_json(again->interventions[0]) == json);
+  }
+}
