@@ -23,6 +23,7 @@ struct DemoStage {
   int questions = 1;
   double similar_share = 0;      ///< share of sequences with documents about namesakes
   double unanswerable = 0;       ///< share of questions about somebody without a document
+  double near_miss = 0.5;        ///< share of those about a namesake of somebody with one
   double absent_share = 0;       ///< share of sequences in which no question has an answer
   double instruction_share = 1;  ///< share of sequences with the instruction line
   int pool =
