@@ -99,10 +99,13 @@ Result<> attention(const Options& options) {
   request.ids = prompt.encoding.ids;
   const auto tokens = static_cast<std::int64_t>(request.ids.size());
   HEADSCOPE_ASSIGN(const auto selection, select(options, config, tokens));
-  HEADSCOPE_ASSIGN(request.interventions,
-                   read_interventions(options, opened, prompt, options.seed));
+  HEADSCOPE_ASSIGN(const auto set, read_interventions(options, opened, options.seed, progress));
+  HEADSCOPE_ASSIGN(request.interventions, interventions_for(set, prompt));
   request.logit_rows = selection.rows;
-  request.capture = Capture{.rows = selection.rows, .layers = selection.layers};
+  Capture capture;
+  capture.rows = selection.rows;
+  capture.layers = selection.layers;
+  request.capture = std::move(capture);
   HEADSCOPE_ASSIGN(const auto result, opened.model->forward(request, progress.context()));
   HEADSCOPE_TRY(write_result(options, selection, request.ids, config, result));
   return write_json({{"file", options.file},

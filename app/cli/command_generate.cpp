@@ -32,8 +32,8 @@ Result<> generate(const Options& options) {
   request.prompt_ids = prompt.encoding.ids;
   request.max_new_tokens = options.max_new_tokens;
   request.sampling = {options.temperature, options.top_k, options.top_p, options.seed};
-  HEADSCOPE_ASSIGN(request.interventions,
-                   read_interventions(options, opened, prompt, options.seed));
+  HEADSCOPE_ASSIGN(const auto set, read_interventions(options, opened, options.seed, progress));
+  HEADSCOPE_ASSIGN(request.interventions, interventions_for(set, prompt));
   HEADSCOPE_ASSIGN(const auto generation, opened.model->generate(request, progress.context()));
   return write_json({{"prompt_ids", request.prompt_ids},
                      {"ids", generation.ids},

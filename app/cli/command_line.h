@@ -36,5 +36,6 @@ void add_train_directions(CommandLine& line);
 void add_train_demo(CommandLine& line);
 void add_demo_data(CommandLine& line);
 void add_evaluate(CommandLine& line);
+void add_render(CommandLine& line);
 
 }  // namespace headscope::cli

@@ -1,12 +1,47 @@
 #include "app/cli/intervene.h"
 
+#include "core/runner/companions.h"
+#include "core/session/intervention_file.h"
+
 namespace headscope::cli {
 
-Result<std::vector<Intervention>> read_interventions(const PromptOptions& options,
-                                                     const OpenedModel&, const PromptInput&,
-                                                     std::uint64_t) {
-  if (options.intervene.empty()) return std::vector<Intervention>{};
-  return fail(ErrorKind::usage, "--intervene is not built in yet");
+int default_top_k(const OpenedModel& model) {
+  return model.is_demo ? 5 : 20;
+}
+
+Result<InterventionSet> read_interventions(const PromptOptions& options, const OpenedModel& model,
+                                           std::uint64_t seed, ProgressPrinter& progress) {
+  if (options.intervene.empty()) return InterventionSet();
+  HEADSCOPE_ASSIGN(auto file, read_interventions_file(options.intervene));
+  const Companions beside = read_companions(model.folder, model.model->config());
+  InterventionDefaults defaults{.ranking = beside.ranking,
+                                .directions = beside.directions,
+                                .passports = beside.passports,
+                                .top_k = default_top_k(model),
+                                .seed = seed};
+  HEADSCOPE_ASSIGN(auto set, InterventionSet::create(std::move(file.interventions),
+                                                     model.model->config(), defaults));
+  for (const std::string& note : file.notes) progress.note("note: " + note);
+  for (const std::string& note : beside.notes) progress.note("note: " + note);
+  for (const std::string& note : set.notes()) progress.note("note: " + note);
+  return set;
+}
+
+InterventionsFor on_samples(const InterventionSet& set) {
+  if (set.empty()) return {};
+  return [&set](const SamplePrompt& prompt) {
+    return set.for_prompt({prompt.encoding.offsets, prompt.built.gold_spans()},
+                          WithoutGold::leave_out);
+  };
+}
+
+Result<std::vector<Intervention>> interventions_for(const InterventionSet& set,
+                                                    const PromptInput& prompt) {
+  std::vector<ByteSpan> gold;
+  for (const DocumentSpan& document : prompt.documents) {
+    if (document.gold) gold.push_back(document.relevant);
+  }
+  return set.for_prompt({prompt.encoding.offsets, gold}, WithoutGold::refuse);
 }
 
 }  // namespace headscope::cli

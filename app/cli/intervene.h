@@ -1,20 +1,31 @@
-// --intervene FILE, resolved against a model and a prompt.
+// --intervene FILE, made ready for the opened model.
 #pragma once
 
-#include <optional>
-#include <string>
 #include <vector>
 
 #include "app/cli/options.h"
 #include "app/cli/prompt_input.h"
+#include "app/cli/terminal.h"
 #include "core/base/error.h"
+#include "core/experiment/intervention_set.h"
+#include "core/experiment/sample_run.h"
 #include "core/runner/open_model.h"
 
 namespace headscope::cli {
 
-/// What `options.intervene` asks for on this prompt; empty without the option.
-Result<std::vector<Intervention>> read_interventions(const PromptOptions& options,
-                                                     const OpenedModel& model,
-                                                     const PromptInput& prompt, std::uint64_t seed);
+/// Heads that a top-k means when nobody says how many (method.md 5).
+int default_top_k(const OpenedModel& model);
+
+/// What `options.intervene` asks for; empty without the option. Notes go to `progress`.
+Result<InterventionSet> read_interventions(const PromptOptions& options, const OpenedModel& model,
+                                           std::uint64_t seed, ProgressPrinter& progress);
+
+/// The same on the samples of a data set; split-softmax is left out where no document is gold. The
+/// function refers to `set`.
+InterventionsFor on_samples(const InterventionSet& set);
+
+/// The same on one prompt of the command line.
+Result<std::vector<Intervention>> interventions_for(const InterventionSet& set,
+                                                    const PromptInput& prompt);
 
 }  // namespace headscope::cli

@@ -20,8 +20,7 @@ struct EvaluateOptions {
   RowConvention rows = RowConvention::input;
   std::vector<HeadId> mass_heads;  ///< masses are means over these; empty = all heads
   bool before_split = false;       ///< an intervention splits: report masses before and after
-  /// What to change on one prompt; empty function = nothing.
-  std::function<Result<std::vector<Intervention>>(const SamplePrompt&)> interventions;
+  InterventionsFor interventions = {};
 };
 
 /// One line of the result file. Masses are NaN where there is no gold mark or no response.

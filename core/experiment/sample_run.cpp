@@ -12,7 +12,9 @@ Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const Sam
   GenerateRequest request;
   request.prompt_ids = prompt.encoding.ids;
   request.max_new_tokens = options.max_new_tokens;
-  request.interventions = options.interventions;
+  if (options.interventions) {
+    HEADSCOPE_ASSIGN(request.interventions, options.interventions(prompt));
+  }
   Capture capture;
   capture.span_sets = prompt.span_sets();
   capture.weights = false;

@@ -1,6 +1,7 @@
 // One sample through the model: the answer, and every head's attention mass while it is written.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -22,10 +23,13 @@ inline constexpr const char* skip_no_gold = "no gold document";
 inline constexpr const char* skip_empty_response = "empty response";
 inline constexpr const char* skip_empty_gold_only = "empty response to the gold-only prompt";
 
+/// What to change on one prompt; an empty function = nothing.
+using InterventionsFor = std::function<Result<std::vector<Intervention>>(const SamplePrompt&)>;
+
 struct SampleRunOptions {
   int max_new_tokens = 100;
   RowConvention rows = RowConvention::input;
-  std::vector<Intervention> interventions = {};
+  InterventionsFor interventions = {};
   bool before_split = false;  ///< scores before split-softmax too
 };
 

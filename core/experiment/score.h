@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "core/analysis/head_scores.h"
+#include "core/analysis/score_summary.h"
 #include "core/experiment/sample_run.h"
 #include "core/text/dataset.h"
 
@@ -15,20 +15,13 @@ struct ScoreOptions {
   int max_new_tokens = 100;
   RowConvention rows = RowConvention::input;
   bool gold_only = true;  ///< run the gold-only prompt too, with its own response
-};
-
-/// Scores of one sample.
-struct ScoredSample {
-  std::int64_t index = 0;  ///< in its data set
-  bool correct = false;    ///< best_subspan_em of the response
-  HeadScores scores;       ///< of the full prompt
-  HeadScores gold_only;  ///< of the gold-only prompt; empty arrays without ScoreOptions::gold_only
+  InterventionsFor interventions = {};
 };
 
 struct ScoreRun {
-  std::vector<ScoredSample> samples;  ///< in the order of the data
-  SkipCounts skipped;
-  bool cancelled = false;  ///< stopped early: `samples` are those finished
+  ScoreAccumulator scores;             ///< of the samples that could be scored, and why others not
+  std::vector<std::string> questions;  ///< of the samples that were scored
+  bool cancelled = false;              ///< stopped early: `scores` hold what was finished
 };
 
 /// Runs every sample. A sample that cannot be scored is skipped and counted with the reason.

@@ -1,14 +1,15 @@
 // Files that lie beside a model: its head set and its focus directions.
 #pragma once
 
+#include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/base/types.h"
 #include "core/intervention/spec.h"
-#include "core/runner/open_model.h"
+#include "core/model/config.h"
+#include "core/session/passport.h"
 
 namespace headscope {
 
@@ -20,6 +21,7 @@ struct Companions {
   std::string heads_source;     ///< file name
   std::shared_ptr<const Directions> directions;  ///< of directions.safetensors; null = none
   std::string directions_source;
+  std::vector<Passport> passports;  ///< of both files
   std::vector<std::string> notes;
 };
 

@@ -1,0 +1,131 @@
+// evaluate: exact match and attention masses over a data set, with or without interventions.
+#include <chrono>
+#include <map>
+#include <memory>
+
+#include "app/cli/command_line.h"
+#include "app/cli/experiment_options.h"
+#include "app/cli/intervene.h"
+#include "app/cli/output.h"
+#include "app/cli/prompt_input.h"
+#include "core/base/file.h"
+#include "core/experiment/evaluate.h"
+#include "core/session/head_set.h"
+
+namespace headscope::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto kSaveInterval = std::chrono::seconds(30);
+
+const std::map<std::string, PromptKind> kPrompts{
+    {"all", PromptKind::all}, {"gold", PromptKind::gold_only}, {"no-gold", PromptKind::no_gold}};
+
+struct Options : CommonOptions, ModelChoice, PromptOptions, DataOptions {
+  std::string heads, prompt = "all", suite;
+  std::optional<int> top_k;
+  std::int64_t length = 0;
+  std::string file;
+};
+
+// Heads over which masses are averaged: those intervened on, else the head set's first, else all.
+Result<std::vector<HeadId>> mass_heads(const Options& options, const OpenedModel& opened,
+                                       const InterventionSet& set, std::set<std::string>& used) {
+  if (!set.empty()) return set.heads();
+  if (options.heads.empty()) return std::vector<HeadId>{};
+  HEADSCOPE_ASSIGN(auto head_set, read_head_set(options.heads));
+  const ModelConfig& config = opened.model->config();
+  HEADSCOPE_TRY(check_fits(head_set, options.heads, config.layers, config.heads));
+  add_recorded_questions(head_set.passport, used);
+  const auto top_k = static_cast<std::size_t>(options.top_k.value_or(default_top_k(opened)));
+  if (head_set.ranking.size() > top_k) head_set.ranking.resize(top_k);
+  return std::move(head_set.ranking);
+}
+
+Result<> check_options(const Options& options) {
+  HEADSCOPE_TRY(check_chat(options));
+  if (!options.suite.empty() || options.length > 0) {
+    return fail(ErrorKind::usage, "--suite and --length: suites are not built yet; use --data");
+  }
+  if (options.data.empty()) return fail(ErrorKind::usage, "--data is required");
+  return {};
+}
+
+Json summary_of(const Options& options, const EvaluateRun& run, const ChosenSamples& chosen,
+                Passport passport) {
+  Json summary = summary_json(run);
+  passport.n = static_cast<std::int64_t>(run.samples.size());
+  passport.options["prompt"] = options.prompt;
+  if (!options.intervene.empty()) passport.options["intervene"] = options.intervene;
+  if (!options.heads.empty()) passport.options["heads"] = options.heads;
+  summary["part"] = part_name(chosen.part);
+  summary["prompt"] = options.prompt;
+  summary["notes"] = chosen.notes;
+  summary["file"] = options.file;
+  summary["passport"] = to_json(passport);
+  return summary;
+}
+
+// Saves now and then, so that a killed run has not been for nothing.
+std::function<Result<>(const EvaluateRun&)> saver(const std::string& file) {
+  return [&file, last = Clock::now()](const EvaluateRun& run) mutable -> Result<> {
+    if (Clock::now() - last < kSaveInterval) return {};
+    last = Clock::now();
+    return write_file_atomically(file, result_lines(run));
+  };
+}
+
+Result<> evaluate(const Options& options) {
+  HEADSCOPE_TRY(check_options(options));
+  ProgressPrinter progress(options.quiet);
+  const RunContext context = progress.context();
+  HEADSCOPE_ASSIGN(const auto data, load_dataset(options.data));
+  HEADSCOPE_ASSIGN(const auto opened, open_model(options.model, options.load_options(), context));
+  HEADSCOPE_ASSIGN(const auto set, read_interventions(options, opened, options.seed, progress));
+  std::set<std::string> used = set.used_questions();
+  EvaluateOptions how{.prompt = kPrompts.at(options.prompt),
+                      .max_new_tokens = options.max_new_tokens,
+                      .rows = options.row_convention(),
+                      .mass_heads = {},
+                      .before_split = set.splits(),
+                      .interventions = on_samples(set)};
+  HEADSCOPE_ASSIGN(how.mass_heads, mass_heads(options, opened, set, used));
+  HEADSCOPE_ASSIGN(const auto chosen,
+                   choose_for_evaluation(data, options.wanted_part(), options.samples, used));
+  print_notes(progress, chosen.notes);
+  HEADSCOPE_ASSIGN(const auto passport,
+                   make_passport(opened, data, chosen, options, options, options, context));
+  HEADSCOPE_ASSIGN(const auto run, evaluate_samples(*opened.model, opened.tokenizer, chosen.samples,
+                                                    how, context, saver(options.file)));
+  HEADSCOPE_TRY(write_file_atomically(options.file, result_lines(run)));
+  const Json summary = summary_of(options, run, chosen, passport);
+  HEADSCOPE_TRY(write_json(summary, options.file + ".summary.json", 2));
+  HEADSCOPE_TRY(write_json(summary, ""));
+  if (run.cancelled) return fail(ErrorKind::cancelled, "interrupted; what was finished is kept");
+  return {};
+}
+
+}  // namespace
+
+void add_evaluate(CommandLine& line) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = line.add("evaluate", "exact match and attention masses over a data set",
+                               [options] { return evaluate(*options); });
+  add_model(*command, *options);
+  add_data(*command, *options, false,
+           "questions to evaluate on (default: all, or the test part when heads or directions were "
+           "made from this data)");
+  command->add_option("--suite", options->suite, "not built yet");
+  command->add_option("--length", options->length, "not built yet");
+  command->add_option("--heads", options->heads, "head set whose first heads masses are read at");
+  command->add_option("--top-k", options->top_k, "how many of them (default 20, embedded model 5)")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--prompt", options->prompt, "all documents, the gold one, or all others")
+      ->check(CLI::IsMember({"all", "gold", "no-gold"}))
+      ->capture_default_str();
+  add_prompt_options(*command, *options);
+  command->add_option("--out,-o", options->file, "JSON lines to write, one a sample")->required();
+  add_common(*command, *options, "");
+}
+
+}  // namespace headscope::cli

@@ -1,0 +1,253 @@
+// render: one figure as PNG, SVG or PDF, from a head set or from a prompt; no display needed.
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <memory>
+
+#include "app/cli/command_line.h"
+#include "app/cli/output.h"
+#include "app/cli/render_run.h"
+#include "core/base/hash.h"
+#include "core/base/version.h"
+#include "core/figure/head_map.h"
+#include "core/figure/ranking.h"
+#include "core/figure/write.h"
+#include "core/runner/open_model.h"
+#include "core/session/head_set.h"
+
+namespace headscope::cli {
+namespace {
+
+constexpr double kLeastAlong = 100;  // smaller pages have no room for words
+
+Result<double> parse_length(std::string_view text, const Error& wrong) {
+  double value = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = problem == std::errc{} && end == text.data() + text.size();
+  if (!whole || !(value >= kLeastAlong) || value > figure::kMostPixelsAlong) return tl::unexpected(wrong);
+  return value;
+}
+
+// "800x600"; nothing for empty text.
+Result<std::optional<figure::Size>> parse_size(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const Error wrong{ErrorKind::usage, "--size: expected WIDTHxHEIGHT from 100 to 20000, such as 960x640, found '" +
+                                          text + "'"};
+  const std::size_t cross = text.find('x');
+  if (cross == std::string::npos) return tl::unexpected(wrong);
+  figure::Size size;
+  HEADSCOPE_ASSIGN(size.width, parse_length(std::string_view(text).substr(0, cross), wrong));
+  HEADSCOPE_ASSIGN(size.height, parse_length(std::string_view(text).substr(cross + 1), wrong));
+  return size;
+}
+
+Result<figure::Options> look_of(const RenderOptions& options) {
+  figure::Options look;
+  HEADSCOPE_ASSIGN(look.size, parse_size(options.size));
+  look.theme = figure::theme_from_name(options.theme).value_or(figure::Theme::light);
+  look.palette = sequential_palette(options.palette).value_or(Palette::viridis);
+  return look;
+}
+
+// Where the picture is to go is checked before a model runs for minutes.
+Result<> check_target(const RenderOptions& options) {
+  HEADSCOPE_TRY(figure::format_of(options.file));
+  const auto folder = std::filesystem::path(options.file).parent_path();
+  std::error_code ignored;
+  if (folder.empty() || std::filesystem::is_directory(folder, ignored)) return {};
+  return bad_input(options.file + ": the folder " + folder.string() + " does not exist");
+}
+
+std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : dump_json(value); }
+
+figure::Provenance provenance_of(const HeadSet& set, const std::string& file, const std::string& file_hash) {
+  const Passport& passport = set.passport;
+  figure::Provenance p;
+  p.model = passport.model;
+  p.model_hash = passport.weights_sha256;
+  p.data = passport.data;
+  p.data_hash = passport.data_sha256;
+  p.samples = set.samples > 0 ? set.samples : passport.n;
+  p.settings.push_back("head set " + std::filesystem::path(file).filename().string() + " (sha256 " +
+                       file_hash.substr(0, 12) + ")");
+  for (const char* name : {"rows", "part", "max_new_tokens"}) {
+    if (passport.options.contains(name)) {
+      p.settings.push_back(std::string(name) + ": " + text_of(passport.options.at(name)));
+    }
+  }
+  if (!passport.dtype.empty()) p.settings.push_back(passport.dtype + " on " + passport.device);
+  p.version = kVersion;
+  return p;
+}
+
+// A ranking alone does not say how large its model is: --model does, or else its largest numbers.
+Result<> give_shape(HeadSet& set, const RenderOptions& options) {
+  if (options.model != kDemoModel) {
+    HEADSCOPE_ASSIGN(const auto folder, model_folder(options.model));
+    HEADSCOPE_ASSIGN(const auto config, load_config(folder.string()));
+    HEADSCOPE_TRY(check_fits(set, options.heads, config.layers, config.heads));
+    set.layers = config.layers;
+    set.heads = config.heads;
+  }
+  if (set.layers > 0 && set.heads > 0) return {};
+  const HeadId shape = figure::shape_of_ranking(set.ranking);
+  set.layers = shape.layer;
+  set.heads = shape.head;
+  return {};
+}
+
+// Both figures over all heads begin here.
+struct AllHeads {
+  HeadSet set;
+  figure::Provenance provenance;
+  bool difference = false;
+};
+
+Result<AllHeads> heads_of_file(const RenderOptions& options, const std::string& file) {
+  AllHeads all;
+  HEADSCOPE_ASSIGN(all.set, read_head_set(file));
+  HEADSCOPE_ASSIGN(const auto hash, sha256_file(file));
+  HEADSCOPE_TRY(give_shape(all.set, options));
+  all.provenance = provenance_of(all.set, file, hash);
+  return all;
+}
+
+Result<AllHeads> heads_of_run(const RenderOptions& options, ProgressPrinter& progress) {
+  HEADSCOPE_ASSIGN(const auto run, run_for_figure(options, progress));
+  AllHeads all;
+  const HeadScores& scores = run.shown().scores;
+  all.set.layers = scores.layers;
+  all.set.heads = scores.heads;
+  all.set.relevant = scores.relevant;
+  all.provenance = run.provenance;
+  if (scores.relevant.empty() || std::isnan(scores.relevant.front())) {
+    return bad_input("--figure " + options.figure + ": no document of this prompt is marked as gold; name it with --gold");
+  }
+  all.set.ranking = rank_heads(scores.relevant, scores.layers, scores.heads);
+  if (!options.difference) return all;
+  if (!run.intervened) return fail(ErrorKind::usage, "--difference needs --intervene");
+  all.difference = true;
+  for (std::size_t i = 0; i < all.set.relevant.size(); ++i) all.set.relevant[i] -= run.baseline.scores.relevant[i];
+  return all;
+}
+
+Result<AllHeads> all_heads(const RenderOptions& options, ProgressPrinter& progress) {
+  if (options.has_prompt()) return heads_of_run(options, progress);
+  if (!options.heads.empty()) return heads_of_file(options, options.heads);
+  HEADSCOPE_ASSIGN(const auto folder, model_folder(options.model));
+  const auto beside = folder / "heads.json";
+  std::error_code ignored;
+  if (std::filesystem::exists(beside, ignored)) return heads_of_file(options, beside.string());
+  return fail(ErrorKind::usage, "--figure " + options.figure +
+                                    ": nothing to draw; give a head set (--heads heads.json) or a prompt");
+}
+
+Result<figure::Scene> head_map(const RenderOptions& options, const figure::Options& look, ProgressPrinter& progress) {
+  HEADSCOPE_ASSIGN(auto all, all_heads(options, progress));
+  figure::HeadMapFigure f;
+  f.layers = all.set.layers;
+  f.heads = all.set.heads;
+  f.outlined = all.difference ? 0 : options.top_k.value_or(default_top_k(f.layers, f.heads));
+  f.scores = std::move(all.set.relevant);
+  f.ranking = std::move(all.set.ranking);
+  f.difference = all.difference;
+  f.provenance = std::move(all.provenance);
+  return figure::draw_head_map(f, look);
+}
+
+Result<figure::Scene> ranking(const RenderOptions& options, const figure::Options& look, ProgressPrinter& progress) {
+  HEADSCOPE_ASSIGN(auto all, all_heads(options, progress));
+  if (all.set.relevant.empty()) {
+    return bad_input(options.heads + ": the head set has a ranking but no scores; --figure head-map can draw it");
+  }
+  figure::RankingFigure f;
+  f.layers = all.set.layers;
+  f.heads = all.set.heads;
+  f.scores = std::move(all.set.relevant);
+  if (!all.set.relevant_low.empty() && !all.set.relevant_high.empty()) {
+    f.low = std::move(all.set.relevant_low);
+    f.high = std::move(all.set.relevant_high);
+  }
+  f.provenance = std::move(all.provenance);
+  return figure::draw_ranking(f, look);
+}
+
+Result<figure::Scene> draw(const RenderOptions& options, const figure::Options& look, ProgressPrinter& progress) {
+  if (options.figure == "head-map") return head_map(options, look, progress);
+  if (options.figure == "ranking") return ranking(options, look, progress);
+  if (!options.has_prompt()) {
+    return fail(ErrorKind::usage, "--figure " + options.figure +
+                                      ": give a prompt (--prompt, --prompt-file, --ids, or --data with --sample)");
+  }
+  HEADSCOPE_ASSIGN(const auto run, run_for_figure(options, progress));
+  if (options.figure == "attention") return figure::draw_attention(attention_figure(run, options), look);
+  return figure::draw_document_bars(documents_figure(run, options), look);
+}
+
+Result<> render(const RenderOptions& options) {
+  HEADSCOPE_TRY(check_target(options));
+  HEADSCOPE_ASSIGN(const auto look, look_of(options));
+  if (options.difference && options.figure != "head-map") {
+    return fail(ErrorKind::usage, "--difference is for --figure head-map");
+  }
+  ProgressPrinter progress(options.quiet);
+  HEADSCOPE_ASSIGN(const auto scene, draw(options, look, progress));
+  HEADSCOPE_TRY(figure::write_figure(options.file, scene));
+  return write_json({{"file", options.file}, {"figure", options.figure}, {"caption", scene.description}}, "");
+}
+
+void add_prompt(CLI::App& command, RenderOptions& options) {
+  auto* source = command.add_option_group("prompt", "at most one of");
+  source->add_option("--prompt", options.prompt, "the prompt");
+  source->add_option("--prompt-file", options.prompt_file, "file that holds it, used as it is");
+  source->add_option("--ids", options.ids, "token ids, separated by commas, used as they are");
+  source->add_option("--data", options.data, "data set that holds it, with --sample");
+  source->require_option(0, 1);
+  command.add_option("--sample", options.sample, "which sample of --data, counted from 0")
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
+  command.add_option("--gold", options.gold, "number of the gold document, as the prompt prints it")
+      ->check(CLI::PositiveNumber);
+}
+
+void add_choice(CLI::App& command, RenderOptions& options) {
+  constexpr int most = std::numeric_limits<int>::max();
+  command.add_option("--figure,-f", options.figure, "head-map, ranking, attention or documents")
+      ->check(CLI::IsMember({"head-map", "ranking", "attention", "documents"}))
+      ->required();
+  command.add_option("--heads", options.heads, "head set: scores and ranking, without running a model");
+  command.add_option("--layer", options.layer, "layer of the head to draw")->check(CLI::Range(0, most));
+  command.add_option("--head", options.head, "query head to draw")->check(CLI::Range(0, most));
+  command.add_option("--top-k", options.top_k, "heads that are outlined, or averaged over")->check(CLI::Range(0, most));
+  command.add_option("--rows", options.rows, "response rows: where tokens are the input, or predicted")
+      ->check(CLI::IsMember({"input", "predict"}))
+      ->capture_default_str();
+  command.add_flag("--difference", options.difference, "head map of intervened minus baseline");
+  command.add_flag("--linear", options.linear, "attention in linear instead of logarithmic colours");
+}
+
+void add_look(CLI::App& command, RenderOptions& options) {
+  command.add_option("--theme", options.theme, "light or dark page")
+      ->check(CLI::IsMember({"light", "dark"}))
+      ->capture_default_str();
+  command.add_option("--palette", options.palette, "viridis, magma, cividis or grey")
+      ->check(CLI::IsMember({"viridis", "magma", "cividis", "grey"}))
+      ->capture_default_str();
+  command.add_option("--size", options.size, "WIDTHxHEIGHT: pixels of PNG, points of SVG and PDF");
+  command.add_option("--out,-o", options.file, "file to write; .png, .svg or .pdf")->required();
+}
+
+}  // namespace
+
+void add_render(CommandLine& line) {
+  auto options = std::make_shared<RenderOptions>();
+  CLI::App* command = line.add("render", "one figure as PNG, SVG or PDF", [options] { return render(*options); });
+  add_choice(*command, *options);
+  add_model(*command, *options);
+  add_prompt(*command, *options);
+  add_prompt_options(*command, *options);
+  add_look(*command, *options);
+  add_common(*command, *options, "");
+}
+
+}  // namespace headscope::cli

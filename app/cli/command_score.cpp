@@ -1,0 +1,99 @@
+// score: how much attention every head pays to the relevant document, over a data set.
+#include <memory>
+
+#include "app/cli/command_line.h"
+#include "app/cli/experiment_options.h"
+#include "app/cli/intervene.h"
+#include "app/cli/output.h"
+#include "app/cli/prompt_input.h"
+#include "core/experiment/score.h"
+#include "core/session/head_set.h"
+
+namespace headscope::cli {
+namespace {
+
+constexpr std::size_t kShownHeads = 10;
+
+struct Options : CommonOptions, ModelChoice, PromptOptions, DataOptions {
+  std::string file;
+  bool no_gold_only = false;
+};
+
+Json best_heads(const ScoreSummary& summary) {
+  Json best = Json::array();
+  for (std::size_t i = 0; i < std::min(kShownHeads, summary.ranking.size()); ++i) {
+    const HeadId head = summary.ranking[i];
+    const auto at = static_cast<std::size_t>(head.layer) * static_cast<std::size_t>(summary.heads) +
+                    static_cast<std::size_t>(head.head);
+    best.push_back({{"head", {head.layer, head.head}},
+                    {"relevant", json_number(summary.relevant[at])},
+                    {"low", json_number(summary.relevant_low[at])},
+                    {"high", json_number(summary.relevant_high[at])}});
+  }
+  return best;
+}
+
+// Keeps the head set of what was scored, and says on stdout what it holds.
+Result<> keep(const Options& options, const ScoreRun& run, Passport passport,
+              const ChosenSamples& chosen) {
+  const ScoreSummary summary = run.scores.summary({.seed = options.seed});
+  if (summary.samples == 0) {
+    std::string reasons;
+    for (const auto& [reason, count] : summary.skipped) {
+      reasons += (reasons.empty() ? ": " : ", ") + reason + " " + std::to_string(count) + "x";
+    }
+    if (run.cancelled) return fail(ErrorKind::cancelled, "interrupted before the first sample");
+    return bad_input(options.data + ": no sample could be scored" + reasons);
+  }
+  passport.n = summary.samples;
+  record_questions(passport, run.questions);
+  HEADSCOPE_TRY(write_head_set(options.file, head_set_from(summary, std::move(passport))));
+  HEADSCOPE_TRY(write_json({{"file", options.file},
+                            {"samples", summary.samples},
+                            {"skipped", summary.skipped},
+                            {"part", part_name(chosen.part)},
+                            {"notes", chosen.notes},
+                            {"best", best_heads(summary)},
+                            {"above_0.1", summary.above_01},
+                            {"above_0.2", summary.above_02}},
+                           ""));
+  if (run.cancelled) return fail(ErrorKind::cancelled, "interrupted; what was finished is kept");
+  return {};
+}
+
+Result<> score(const Options& options) {
+  HEADSCOPE_TRY(check_chat(options));
+  ProgressPrinter progress(options.quiet);
+  const RunContext context = progress.context();
+  HEADSCOPE_ASSIGN(const auto data, load_dataset(options.data));
+  HEADSCOPE_ASSIGN(const auto chosen,
+                   choose_for_training(data, options.wanted_part(), options.samples));
+  print_notes(progress, chosen.notes);
+  HEADSCOPE_ASSIGN(const auto opened, open_model(options.model, options.load_options(), context));
+  HEADSCOPE_ASSIGN(auto passport,
+                   make_passport(opened, data, chosen, options, options, options, context));
+  HEADSCOPE_ASSIGN(const auto set, read_interventions(options, opened, options.seed, progress));
+  const ScoreOptions how{.max_new_tokens = options.max_new_tokens,
+                         .rows = options.row_convention(),
+                         .gold_only = !options.no_gold_only,
+                         .interventions = on_samples(set)};
+  HEADSCOPE_ASSIGN(const auto run,
+                   score_samples(*opened.model, opened.tokenizer, chosen.samples, how, context));
+  return keep(options, run, std::move(passport), chosen);
+}
+
+}  // namespace
+
+void add_score(CommandLine& line) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = line.add("score", "contextual score of every head over a data set",
+                               [options] { return score(*options); });
+  add_model(*command, *options);
+  add_data(*command, *options, true, "questions to score on (default: the training part)");
+  add_prompt_options(*command, *options);
+  command->add_flag("--no-gold-only", options->no_gold_only, "leave the gold-only prompts out");
+  command->add_option("--out,-o", options->file, "head set to write")->required();
+  add_common(*command, *options, "");
+}
+
+}  // namespace headscope::cli

@@ -1,0 +1,58 @@
+#include "app/cli/experiment_options.h"
+
+#include "core/experiment/weights_hash.h"
+
+namespace headscope::cli {
+
+std::optional<DataPart> DataOptions::wanted_part() const {
+  if (part == "all") return DataPart::all;
+  if (part == "train") return DataPart::train;
+  if (part == "test") return DataPart::test;
+  return std::nullopt;
+}
+
+RowConvention DataOptions::row_convention() const {
+  return rows == "predict" ? RowConvention::predict : RowConvention::input;
+}
+
+void add_data(CLI::App& command, DataOptions& options, bool required,
+              const std::string& part_help) {
+  command.add_option("--data", options.data, "JSON lines of questions with documents, .gz allowed")
+      ->required(required);
+  command.add_option("--samples", options.samples, "at most so many samples")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--part", options.part, part_help)
+      ->check(CLI::IsMember({"all", "train", "test"}));
+  command
+      .add_option("--rows", options.rows,
+                  "rows that are read: where response tokens are the input, or predicted")
+      ->check(CLI::IsMember({"input", "predict"}))
+      ->capture_default_str();
+}
+
+Result<Passport> make_passport(const OpenedModel& model, const Dataset& data,
+                               const ChosenSamples& chosen, const CommonOptions& common,
+                               const PromptOptions& prompt, const DataOptions& options,
+                               const RunContext& context) {
+  Passport passport = new_passport();
+  passport.model = model.name;
+  HEADSCOPE_ASSIGN(passport.weights_sha256, weights_sha256(model.folder, context));
+  passport.tokenizer_sha256 = model.tokenizer.sha256();
+  passport.data = data.name;
+  passport.data_sha256 = data.sha256;
+  passport.n = static_cast<std::int64_t>(chosen.samples.size());
+  passport.seed = common.seed;
+  passport.chat_template = "none";
+  passport.dtype = model.model->dtype_name();
+  passport.device = model.model->device_name();
+  passport.options = {{"part", part_name(chosen.part)},
+                      {"rows", options.rows},
+                      {"max_new_tokens", prompt.max_new_tokens}};
+  return passport;
+}
+
+void print_notes(ProgressPrinter& progress, const std::vector<std::string>& notes) {
+  for (const std::string& note : notes) progress.note("note: " + note);
+}
+
+}  // namespace headscope::cli

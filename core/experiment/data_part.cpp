@@ -1,0 +1,101 @@
+#include "core/experiment/data_part.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "core/base/hash.h"
+
+namespace headscope {
+namespace {
+
+constexpr const char* kQuestions = "questions";
+
+std::string question_hash(const std::string& question) {
+  char text[20];
+  std::snprintf(text, sizeof text, "%016llx",
+                static_cast<unsigned long long>(stable_hash(question)));
+  return text;
+}
+
+bool any_used(const std::vector<QaSample>& samples, const std::set<std::string>& used) {
+  return !used.empty() && std::any_of(samples.begin(), samples.end(), [&](const QaSample& sample) {
+    return used.contains(question_hash(sample.question));
+  });
+}
+
+Result<ChosenSamples> take(const Dataset& data, DataPart part,
+                           std::optional<std::int64_t> max_samples) {
+  ChosenSamples chosen;
+  chosen.part = part;
+  for (const QaSample& sample : data.samples) {
+    if (max_samples && static_cast<std::int64_t>(chosen.samples.size()) >= *max_samples) break;
+    if (part != DataPart::all && part_of_question(sample.question) != part) continue;
+    chosen.samples.push_back(sample);
+  }
+  if (chosen.samples.empty()) {
+    return bad_input(data.name + ": no sample in the part '" + part_name(part) + "' of its " +
+                     std::to_string(data.samples.size()) + "; use --part all to take every sample");
+  }
+  return chosen;
+}
+
+}  // namespace
+
+std::string part_name(DataPart part) {
+  switch (part) {
+    case DataPart::train:
+      return "train";
+    case DataPart::test:
+      return "test";
+    case DataPart::all:
+      break;
+  }
+  return "all";
+}
+
+Result<ChosenSamples> choose_for_training(const Dataset& data, std::optional<DataPart> wanted,
+                                          std::optional<std::int64_t> max_samples) {
+  const bool small = data.samples.size() < smallest_divided_data;
+  const DataPart part = wanted.value_or(small ? DataPart::all : DataPart::train);
+  HEADSCOPE_ASSIGN(auto chosen, take(data, part, max_samples));
+  if (!wanted && small) {
+    chosen.notes.push_back("the data has only " + std::to_string(data.samples.size()) +
+                           " samples and is not divided: evaluating on it would use the same ones");
+  } else if (part != DataPart::train) {
+    chosen.notes.push_back("not only the training part is used: evaluating on this data mixes");
+  }
+  return chosen;
+}
+
+Result<ChosenSamples> choose_for_evaluation(const Dataset& data, std::optional<DataPart> wanted,
+                                            std::optional<std::int64_t> max_samples,
+                                            const std::set<std::string>& used) {
+  const bool overlap = any_used(data.samples, used);
+  const bool divide = overlap && data.samples.size() >= smallest_divided_data;
+  HEADSCOPE_ASSIGN(auto chosen, take(data, wanted.value_or(divide ? DataPart::test : DataPart::all),
+                                     max_samples));
+  if (any_used(chosen.samples, used)) {
+    chosen.notes.push_back("heads or directions were made from some of these very questions");
+  } else if (!wanted && divide) {
+    chosen.notes.push_back(
+        "heads or directions were made from this data: only its test part is "
+        "used (--part all takes every sample)");
+  }
+  return chosen;
+}
+
+void record_questions(Passport& passport, const std::vector<std::string>& questions) {
+  Json hashes = Json::array();
+  for (const std::string& question : questions) hashes.push_back(question_hash(question));
+  passport.options[kQuestions] = std::move(hashes);
+}
+
+void add_recorded_questions(const Passport& passport, std::set<std::string>& used) {
+  const auto questions = passport.options.find(kQuestions);
+  if (questions == passport.options.end() || !questions->is_array()) return;
+  for (const Json& hash : *questions) {
+    if (hash.is_string()) used.insert(hash.get<std::string>());
+  }
+}
+
+}  // namespace headscope

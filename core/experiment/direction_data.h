@@ -1,0 +1,42 @@
+// From a data set to what direction training and its held-out check run on (method.md 3).
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "core/experiment/sample_run.h"
+#include "core/text/dataset.h"
+#include "core/training/directions.h"
+
+namespace headscope {
+
+struct DirectionData {
+  std::vector<DirectionSample> samples;
+  SkipCounts skipped;
+  std::vector<std::size_t> gold_positions;  ///< of the samples that were used
+  bool cancelled = false;                   ///< stopped early: `samples` are those finished
+};
+
+struct DirectionDataOptions {
+  int max_new_tokens = 100;
+  RowConvention rows = RowConvention::input;
+};
+
+/// Per sample: the greedy answer to the gold-only prompt, fed after the full prompt; keys of every
+/// position and queries at the response rows are kept. Skips (with the reason) what cannot be used.
+Result<DirectionData> collect_direction_data(Model& model, const Tokenizer& tokenizer,
+                                             std::span<const QaSample> samples,
+                                             const DirectionDataOptions& options,
+                                             const RunContext& context);
+
+/// Shape that direction training wants to know.
+DirectionShape direction_shape(const ModelConfig& config);
+
+/// Bytes that one sample of `tokens` positions and `rows` response rows keeps.
+double direction_sample_bytes(const ModelConfig& config, std::int64_t tokens, std::int64_t rows);
+
+/// True when the gold document stands at one place in all samples, where a direction could learn
+/// that place instead of relevance.
+bool same_gold_position(const std::vector<std::size_t>& positions);
+
+}  // namespace headscope

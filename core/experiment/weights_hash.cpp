@@ -1,0 +1,90 @@
+#include "core/experiment/weights_hash.h"
+
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <system_error>
+
+#include "core/base/file.h"
+#include "core/base/hash.h"
+#include "core/base/json.h"
+#include "core/base/safetensors.h"
+
+namespace headscope {
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path user_cache_file() {
+  const char* const cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache != '\0') return fs::path(cache) / "headscope" / "hashes.json";
+  const char* const home = std::getenv("HOME");
+  if (home == nullptr || *home == '\0') return {};
+  return fs::path(home) / ".cache" / "headscope" / "hashes.json";
+}
+
+// Changes whenever the file may have changed; empty when the file cannot be looked at.
+std::string fingerprint(const fs::path& file) {
+  struct stat info {};
+  if (::stat(file.c_str(), &info) != 0) return {};
+  return std::to_string(info.st_size) + ":" + std::to_string(info.st_mtim.tv_sec) + "." +
+         std::to_string(info.st_mtim.tv_nsec) + ":" + std::to_string(info.st_dev) + "." +
+         std::to_string(info.st_ino);
+}
+
+// {"path": ["fingerprint", "sha256"]}
+class HashCache {
+ public:
+  explicit HashCache(fs::path file) : file_(std::move(file)), known_(Json::object()) {
+    std::error_code ignored;
+    if (file_.empty() || !fs::is_regular_file(file_, ignored)) return;
+    auto json = read_json_file(file_);
+    if (json && json->is_object()) known_ = std::move(*json);
+  }
+
+  std::string find(const std::string& path, const std::string& mark) const {
+    const auto entry = known_.find(path);
+    if (entry == known_.end() || !entry->is_array() || entry->size() != 2) return {};
+    const Json &stored = (*entry)[0], &hash = (*entry)[1];
+    if (!stored.is_string() || !hash.is_string() || stored.get<std::string>() != mark) return {};
+    return hash.get<std::string>();
+  }
+
+  void remember(const std::string& path, const std::string& mark, const std::string& hash) {
+    if (file_.empty()) return;
+    known_[path] = {mark, hash};
+    if (create_folders(file_.parent_path()))
+      (void)write_file_atomically(file_, dump_json(known_, 1));
+  }
+
+ private:
+  fs::path file_;
+  Json known_;
+};
+
+Result<std::string> file_hash(const fs::path& file, HashCache& cache, const RunContext& context) {
+  std::error_code problem;
+  const fs::path whole = fs::weakly_canonical(file, problem);
+  const std::string path = problem ? file.string() : whole.string();
+  const std::string mark = fingerprint(file);
+  if (auto known = cache.find(path, mark); !mark.empty() && !known.empty()) return known;
+  HEADSCOPE_ASSIGN(auto hash, sha256_file(file, context));
+  if (!mark.empty() && fingerprint(file) == mark) cache.remember(path, mark, hash);
+  return hash;
+}
+
+}  // namespace
+
+Result<std::string> weights_sha256(const fs::path& folder, const RunContext& context,
+                                   const fs::path& cache_file) {
+  HEADSCOPE_ASSIGN(const auto checkpoint, Checkpoint::open(folder));
+  HashCache cache(cache_file.empty() ? user_cache_file() : cache_file);
+  std::string lines, hash;
+  for (const fs::path& file : checkpoint.files()) {
+    HEADSCOPE_ASSIGN(hash, file_hash(file, cache, context));
+    lines += hash + "  " + file.filename().string() + "\n";
+  }
+  return checkpoint.files().size() == 1 ? hash : sha256_hex(lines);
+}
+
+}  // namespace headscope
