@@ -6,7 +6,9 @@
 #include <numeric>
 
 #include "core/analysis/split_softmax.h"
+#include "core/base/rng.h"
 #include "core/engine/preview.h"
+#include "core/engine/preview_rows.h"
 #include "tests/engine_fixture.h"
 
 using namespace headscope;
@@ -137,6 +139,42 @@ TEST_CASE("focus bias is a softmax of shifted scores") {
   row = {0.25f, 0.75f, 0.0f};
   apply_focus_bias(row, std::vector<float>{5.0f, -2.0f, 1.0f}, 0.0);
   CHECK(row == std::vector<float>{0.25f, 0.75f, 0.0f});
+}
+
+TEST_CASE("the fast row edit equals the plain functions") {
+  Rng rng(11);
+  for (const std::size_t keys : {1u, 7u, 8u, 100u, 1001u})
+    for (const double spread : {1.0, 30.0, 3000.0})
+      for (const double alpha : {0.0, 0.3, -1.0})
+        for (const double tau : {1.0, 0.1}) {
+          std::vector<float> row, bias;
+          for (std::size_t j = 0; j < keys; ++j) {
+            row.push_back(static_cast<float>(rng.uniform() < 0.1 ? 0 : rng.uniform()));
+            bias.push_back(static_cast<float>(rng.normal(0, spread)));
+          }
+          const auto total = static_cast<float>(sum(row));
+          if (total == 0) continue;
+          for (auto& weight : row) weight /= total;
+          // A key whose weight is 0 has the largest bias by far.
+          if (keys > 8) row[3] = 0, bias[3] = static_cast<float>(alpha < 0 ? -5000 : 5000);
+          const auto n = static_cast<std::int64_t>(keys);
+          const TokenRange marked{n / 4, n / 2 + 1};
+          auto expected = row;
+          apply_focus_bias(expected, bias, alpha);
+          if (tau != 1) apply_split_softmax(expected, marked, tau);
+          auto edited = row;
+          RowEdit(bias, alpha, marked, tau).apply(edited);
+          for (std::size_t j = 0; j < keys; ++j)
+            CHECK(std::abs(edited[j] - expected[j]) <= 2e-6f * std::max(expected[j], 0.1f));
+        }
+}
+
+TEST_CASE("sums in lanes") {
+  for (const std::size_t n : {0u, 1u, 7u, 8u, 9u, 64u, 1003u}) {
+    std::vector<float> values;
+    for (std::size_t i = 0; i < n; ++i) values.push_back(static_cast<float>(i + 1));
+    CHECK(sum_of(values) == static_cast<double>(n * (n + 1)) / 2);
+  }
 }
 
 TEST_CASE("the preview is exact in the first touched layer") {

@@ -6,6 +6,7 @@
 
 #include "core/analysis/metrics.h"
 #include "core/analysis/split_softmax.h"
+#include "core/engine/preview_rows.h"
 
 namespace headscope {
 namespace {
@@ -33,49 +34,28 @@ Move move_of(const PromptView& prompt, const RunResult& baseline,
 }
 
 float mass(std::span<const float> row, TokenRange keys) {
-  const auto end = std::min(keys.end, static_cast<std::int64_t>(row.size()));
-  double sum = 0;
-  for (auto j = keys.begin; j < end; ++j)
-    sum += static_cast<double>(row[static_cast<std::size_t>(j)]);
-  return static_cast<float>(sum);
+  const auto size = static_cast<std::int64_t>(row.size());
+  const auto begin = std::clamp<std::int64_t>(keys.begin, 0, size);
+  const auto end = std::clamp<std::int64_t>(keys.end, begin, size);
+  return static_cast<float>(
+      sum_of(row.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin))));
 }
-
-/// alpha * bias is the same for every row of a head, so one exp per key serves all rows.
-class FocusFactors {
- public:
-  FocusFactors(std::span<const float> bias, double alpha) : bias_(bias), alpha_(alpha) {
-    if (alpha == 0 || bias.empty()) return;
-    double top = alpha * static_cast<double>(bias[0]);
-    for (const float b : bias) top = std::max(top, alpha * static_cast<double>(b));
-    for (const float b : bias) factors_.push_back(std::exp(alpha * static_cast<double>(b) - top));
-  }
-
-  void apply(std::span<float> row) const {
-    if (factors_.empty()) return;
-    double sum = 0;
-    for (std::size_t j = 0; j < row.size(); ++j) sum += static_cast<double>(row[j]) * factors_[j];
-    // The keys that hold the row's weight may all lie far below the top: then in logarithms.
-    if (sum < 1e-200) return apply_focus_bias(row, bias_, alpha_);
-    for (std::size_t j = 0; j < row.size(); ++j)
-      row[j] = static_cast<float>(static_cast<double>(row[j]) * factors_[j] / sum);
-  }
-
- private:
-  std::span<const float> bias_;
-  double alpha_ = 0;
-  std::vector<double> factors_;
-};
 
 void preview_weights(const PromptView& prompt, const RunResult& baseline, const Move& move,
                      std::span<const float> bias, HeadId head, RunResult& result) {
   const auto keys = static_cast<std::size_t>(baseline.keys);
   const auto index = baseline.index(head);
-  auto block = std::make_shared<std::vector<float>>(*baseline.weights[index]);
-  const FocusFactors focus(bias, move.alpha);
-  for (auto row = move.first_row; row < baseline.rows.size(); ++row) {
+  const auto& original = *baseline.weights[index];
+  const RowEdit edit(bias, move.alpha, move.marked, move.tau);
+  // Row by row into reserved memory, so that each row is edited while it is in the cache.
+  auto block = std::make_shared<std::vector<float>>();
+  block->reserve(original.size());
+  for (std::int64_t row = 0; row < baseline.rows.size(); ++row) {
+    const auto from = original.begin() + row * baseline.keys;
+    block->insert(block->end(), from, from + baseline.keys);
+    if (row < move.first_row) continue;
     const std::span<float> weights(block->data() + static_cast<std::size_t>(row) * keys, keys);
-    focus.apply(weights);
-    if (move.tau != 1) apply_split_softmax(weights, move.marked, move.tau);
+    edit.apply(weights);
     const auto row_number = static_cast<std::int64_t>(index) * baseline.rows.size() + row;
     float* sums = result.span_sums.data() + row_number * baseline.sets;
     for (const auto& document : prompt.documents) *sums++ = mass(weights, document.tokens);

@@ -1,0 +1,31 @@
+// The preview's inner loop: one row of weights at a time, a few passes that stay in the cache.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "core/base/types.h"
+
+namespace headscope {
+
+/// Sum in double precision, fast (several lanes).
+double sum_of(std::span<const float> values);
+
+/// What one head's rows become: softmax(log a + alpha * bias), then split-softmax.
+class RowEdit {
+ public:
+  /// `bias` [keys] may be empty when alpha = 0; it must outlive the object. `marked` is clipped.
+  RowEdit(std::span<const float> bias, double alpha, TokenRange marked, double tau);
+  void apply(std::span<float> row) const;
+
+ private:
+  double focus(std::span<float> row) const;
+
+  std::span<const float> bias_;
+  double alpha_ = 0;
+  std::vector<float> factors_;  ///< exp(alpha * bias - max): the same for every row of the head
+  TokenRange marked_;
+  double tau_ = 1;
+};
+
+}  // namespace headscope
