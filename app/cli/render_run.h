@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/cli/options.h"
@@ -46,6 +47,8 @@ struct PromptRun {
 
 /// The opened model with everything that was run on the prompt.
 struct RenderRun {
+  explicit RenderRun(OpenedModel model) : opened(std::move(model)) {}
+
   OpenedModel opened;
   PromptInput prompt;
   std::vector<HeadId> ranking;           ///< --heads, or the one beside the model; may be empty

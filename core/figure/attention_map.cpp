@@ -76,6 +76,7 @@ Caption caption_of(const AttentionFigure& f) {
     }
     caption.text += ".";
   }
+  if (f.prompt_tokens > 0 && f.prompt_tokens < f.keys) caption.text += " The last vertical line: where the response begins.";
   caption.provenance = f.provenance;
   return caption;
 }
@@ -161,8 +162,14 @@ void draw_boundaries(Page& page, const Plot& plot, const AttentionFigure& f) {
   if (f.prompt_tokens <= 0 || f.prompt_tokens >= f.keys) return;
   const double x = plot.at_x(static_cast<double>(f.prompt_tokens));
   vertical(page, x, plot.area.y - 2, plot.area.bottom(), page.style.ring, 1, 1, "response");
-  page.text({plot.area.right(), plot.area.y - kStrip / 2 - 2 + page.style.tick_size * 0.36}, "response",
-            page.style.tick_size, page.style.ring, x + 42 > plot.area.right() ? Anchor::end : Anchor::end, "response");
+  double documents_end = plot.area.x;
+  for (const KeyDocument& d : f.documents) {
+    documents_end = std::max(documents_end, plot.at_x(static_cast<double>(d.keys.end)));
+  }
+  const double size = page.style.tick_size;
+  if (plot.area.right() - documents_end < text_width("response", size) + 4) return;
+  page.text({plot.area.right(), plot.area.y - kStrip / 2 - 2 + size * 0.36}, "response", size, page.style.ring,
+            Anchor::end, "response");
 }
 
 }  // namespace

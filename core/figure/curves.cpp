@@ -82,10 +82,11 @@ struct Looks {
   }
 };
 
-void draw_band(Page& page, const Plot& plot, const Curve& curve, Rgb color) {
+void draw_band(Page& page, const Plot& plot, const Curve& curve, Rgb color, std::size_t curves) {
   Path band;
   band.closed = true;
-  band.fill = Paint{color, curve.control ? 0.07 : 0.13};
+  const double opacity = std::min(0.14, 0.75 / static_cast<double>(curves));  // many bands overlap
+  band.fill = Paint{color, curve.control ? opacity / 2 : opacity};
   band.role = "interval";
   for (const CurvePoint& p : curve.points) {
     if (std::isfinite(p.high) && std::isfinite(p.low)) band.points.push_back(plot.at(p.x, p.high));
@@ -129,7 +130,7 @@ void draw_levels(Page& page, const Plot& plot, const Panel& panel) {
     const double y = plot.at_y(level.y);
     Path line;
     line.points = {{plot.area.x, y}, {plot.area.right(), y}};
-    line.stroke = Stroke{{style.muted}, 0.9, true};
+    line.stroke = Stroke{{style.muted, 0.75}, 0.8};
     line.role = "level";
     page.scene.add(line);
     const double baseline = std::max(y + style.tick_size * 0.36, last + style.tick_size * 1.1);
@@ -146,7 +147,7 @@ void draw_panel(Page& page, const Panel& panel, const Looks& looks, Box outer) {
   thin_labels(plot.x.ticks, plot.x, plot.area.width, page.style.tick_size, 4);
   draw_axes(page, plot, true);
   draw_levels(page, plot, panel);
-  for (const Curve& curve : panel.curves) draw_band(page, plot, curve, looks.color(curve));
+  for (const Curve& curve : panel.curves) draw_band(page, plot, curve, looks.color(curve), panel.curves.size());
   for (const bool control : {true, false}) {
     for (const Curve& curve : panel.curves) {
       if (curve.control == control) draw_curve(page, plot, curve, looks.color(curve));

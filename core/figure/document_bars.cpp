@@ -104,7 +104,7 @@ void draw_documents(Page& page, const DocumentBarsFigure& f, const Box& outer) {
 
 void draw_sink(Page& page, const DocumentBarsFigure& f, const Box& outer) {
   const double highest = std::max(finite(f.sink_baseline), f.compares ? finite(f.sink_intervened) : 0.0);
-  Plot plot{{}, {"Sink", -0.5, 0.5, false, {{0, "0, 1"}}}, mass_axis(highest, "", 5)};
+  Plot plot{{}, {"Sink", -0.5, 0.5, false, {{0, "tokens 0, 1"}}}, mass_axis(highest, "", 5)};
   plot.area = inside_axes(page.style, outer, plot.x, plot.y);
   draw_axes(page, plot, true);
   bars(page, plot, plot.at_x(0), plot.area.width, f.compares, f.sink_baseline, f.sink_intervened);

@@ -76,9 +76,7 @@ std::string subtitle_of(const HeadMapFigure& f) {
 
 Caption caption_of(const HeadMapFigure& f, int outlined) {
   Caption caption;
-  std::string name = f.score_name;
-  if (!name.empty() && name[0] >= 'a' && name[0] <= 'z') name[0] = static_cast<char>(name[0] - 'a' + 'A');
-  caption.title = name + (f.difference ? ": what the intervention changes" : " of every head");
+  caption.title = capitalised(f.score_name) + (f.difference ? ": what the intervention changes" : " of every head");
   caption.subtitle = subtitle_of(f);
   caption.text = f.scores.empty() ? "Colour: rank among all heads, 1 is the highest " + f.score_name + "."
                                   : "Colour: " + f.score_name + " of the query head.";
@@ -118,7 +116,7 @@ Axis index_axis(const std::string& label, int count, double cell, double label_r
 
 void outline(Page& page, const Cells& cells, const HeadMapFigure& f, int count) {
   const Box first = cells.cell(0, 0);
-  const double width = std::clamp(std::min(first.width, first.height) * 0.12, 0.9, 1.7);
+  const double width = std::clamp(std::min(first.width, first.height) * 0.12, 0.5, 1.7);
   const bool numbered = std::min(first.width, first.height) >= kLeastNumberedCell;
   for (int i = 0; i < count; ++i) {
     const HeadId id = f.ranking[static_cast<std::size_t>(i)];
@@ -146,7 +144,7 @@ Cells make_cells(const HeadMapFigure& f, const Style& style, const Box& grid) {
   cells.values = f.scores.empty() ? ranks(f) : f.scores;
   cells.scale = scale_of(f, style);
   const double cell = std::min(grid.width / f.heads, grid.height / f.layers);
-  cells.gap = cell >= kLeastGapCell ? std::min(1.0, cell * 0.1) : 0;
+  cells.gap = cell >= kLeastGapCell ? std::min(0.7, cell * 0.08) : 0;
   return cells;
 }
 
@@ -177,17 +175,17 @@ Result<Scene> draw_head_map(const HeadMapFigure& f, const Options& options) {
   outer.width -= color_bar_width(style, bar_ticks) + 12;
 
   Axis x = index_axis("Query head", f.heads, outer.width / f.heads, 16);
-  Axis y = index_axis("Layer", f.layers, outer.height / f.layers, 11);
+  Axis y = index_axis("Layer", f.layers, outer.height / f.layers, 14);
   const Box grid = grid_box(inside_axes(style, outer, x, y), f);
   x = index_axis("Query head", f.heads, grid.width / f.heads, 16);
-  y = index_axis("Layer", f.layers, grid.height / f.layers, 11);
+  y = index_axis("Layer", f.layers, grid.height / f.layers, 14);
   std::swap(y.low, y.high);  // layer 0 at the top, as in the window
 
   const Cells cells = make_cells(f, style, grid);
   page.scene.add(cells);
   draw_axes(page, {grid, x, y}, false);
   outline(page, cells, f, outlined);
-  const std::string bar_label = f.scores.empty() ? "Rank" : (f.difference ? "Change of " : "") + f.score_name;
+  const std::string bar_label = f.scores.empty() ? "Rank" : f.difference ? "Change of " + f.score_name : capitalised(f.score_name);
   draw_color_bar(page, {grid.right() + 12, grid.y, 0, grid.height}, scale, bar_label, bar_ticks);
   return page.scene;
 }

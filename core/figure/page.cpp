@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t kHashDigits = 12;
 constexpr double kLineSpacing = 1.35;
 constexpr double kMostCaption = 0.34;  // share of the page's height
+constexpr double kSmallPage = 260;      // below this height the drawing needs the room more
+constexpr double kMostSmallCaption = 0.17;
 
 std::string named_with_hash(const std::string& what, const std::string& name, const std::string& hash) {
   std::string text = what + " " + (name.empty() ? "(unnamed)" : name);
@@ -58,7 +60,8 @@ double set_foot(Page& page, const std::string& text) {
   const Style& style = page.style;
   const double leading = style.caption_size * kLineSpacing;
   auto lines = wrap_text(text, style.caption_size, page.scene.width - 2 * style.margin);
-  const auto most = static_cast<std::size_t>(page.scene.height * kMostCaption / leading);
+  const auto most = static_cast<std::size_t>(
+      page.scene.height * (page.scene.height < kSmallPage ? kMostSmallCaption : kMostCaption) / leading);
   if (lines.size() > most) {
     lines.resize(most);
     if (!lines.empty()) lines.back() += " …";

@@ -77,7 +77,7 @@ class Painter {
       cairo_set_line_width(context_, stroke->width);
       cairo_set_line_join(context_, CAIRO_LINE_JOIN_ROUND);
       cairo_set_line_cap(context_, CAIRO_LINE_CAP_BUTT);
-      const double dash = 3 * stroke->width;
+      const double dash = kDash * stroke->width;
       cairo_set_dash(context_, &dash, stroke->dashed ? 1 : 0, 0);
       cairo_stroke_preserve(context_);
     }

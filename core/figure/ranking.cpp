@@ -11,7 +11,9 @@ namespace headscope::figure {
 namespace {
 
 constexpr int kLogFrom = 60;      // more heads than this: ranks on a logarithmic axis
-constexpr int kMostMarkers = 120; // the curve of more heads is a line with markers at the top alone
+constexpr double kMarkerDistance = 4;  // points closer than this are a line without markers
+constexpr double kListWidth = 84;      // the list of the best heads beside the plot
+constexpr double kWideEnough = 330;    // pages narrower than this have no list
 
 struct Ranked {
   HeadId id;
@@ -80,8 +82,7 @@ Axis score_axis(const RankingFigure& f, const std::vector<Ranked>& all) {
   }
   for (const double threshold : f.thresholds) top = std::max(top, threshold);
   Axis y;
-  y.label = f.score_name;
-  y.label[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(y.label[0])));
+  y.label = capitalised(f.score_name);
   y.low = bottom;
   y.high = top * 1.06;
   y.ticks = linear_ticks(y.low, y.high, 5);
@@ -118,26 +119,25 @@ void draw_curve(Page& page, const Plot& plot, const std::vector<Ranked>& all, bo
     page.scene.add(bar);
   }
   page.scene.add(curve);
-  const std::size_t markers = std::min<std::size_t>(all.size(), kMostMarkers);
-  for (std::size_t i = 0; i < markers; ++i) {
-    draw_marker(page, Marker::disc, plot.at(static_cast<double>(i + 1), all[i].score), 1.7, style.accent, false);
+  for (std::size_t i = 0; i < curve.points.size(); ++i) {
+    if (i > 0 && curve.points[i].x - curve.points[i - 1].x < kMarkerDistance) break;
+    draw_marker(page, Marker::disc, curve.points[i], 1.7, style.accent, false);
   }
 }
 
-// Names beside the first points, each at least a line below the one before.
-void name_heads(Page& page, const Plot& plot, const std::vector<Ranked>& all, int count) {
+// Rank, name and score of the best heads, in columns.
+void list_heads(Page& page, const Box& column, const std::vector<Ranked>& all, int count) {
   const Style& style = page.style;
-  const double size = style.tick_size, bottom = plot.area.bottom() - 4;
-  double last = plot.area.y - size;
-  for (int i = 0; i < count && i < static_cast<int>(all.size()); ++i) {
+  const double size = style.tick_size, leading = size * 1.55;
+  double y = column.y + size;
+  page.text({column.x, y}, "Best heads", size, style.text, Anchor::start, "list");
+  for (int i = 0; i < count && i < static_cast<int>(all.size()) && y + leading < column.bottom(); ++i) {
     const Ranked& head = all[static_cast<std::size_t>(i)];
-    const Point at = plot.at(i + 1.0, head.score);
-    const double y = at.y + size * 0.36;
-    if (y < last + size * 1.05) continue;
-    if (y > bottom) break;
-    const std::string name = "L" + std::to_string(head.id.layer) + " H" + std::to_string(head.id.head);
-    page.text({at.x + 5, y - 2}, name, size, style.text, Anchor::start, "head");
-    last = y;
+    y += leading;
+    page.text({column.x + 9, y}, std::to_string(i + 1), size, style.muted, Anchor::end, "list");
+    page.text({column.x + 15, y}, "L" + std::to_string(head.id.layer) + " H" + std::to_string(head.id.head), size,
+              style.text, Anchor::start, "head");
+    page.text({column.right(), y}, fixed(head.score, 3), size, style.muted, Anchor::end, "list");
   }
 }
 
@@ -147,12 +147,15 @@ Result<Scene> draw_ranking(const RankingFigure& f, const Options& options) {
   HEADSCOPE_ASSIGN(const auto all, ranked(f));
   Page page = make_page(options, {468, 320}, caption_of(f, all.size()));
   Plot plot{{}, rank_axis(all.size()), score_axis(f, all)};
-  plot.area = inside_axes(page.style, page.body, plot.x, plot.y);
+  const bool lists = f.named > 0 && page.scene.width >= kWideEnough;
+  Box outer = page.body;
+  if (lists) outer.width -= kListWidth + 12;
+  plot.area = inside_axes(page.style, outer, plot.x, plot.y);
   thin_labels(plot.x.ticks, plot.x, plot.area.width, page.style.tick_size, 5);
   draw_axes(page, plot, true);
   draw_thresholds(page, plot, f);
   draw_curve(page, plot, all, !f.low.empty());
-  name_heads(page, plot, all, f.named);
+  if (lists) list_heads(page, {page.body.right() - kListWidth, plot.area.y, kListWidth, plot.area.height}, all, f.named);
   return page.scene;
 }
 

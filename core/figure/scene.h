@@ -35,6 +35,9 @@ struct Paint {
   double opacity = 1;
 };
 
+/// Length of a dash and of a gap, in widths of the line.
+inline constexpr double kDash = 2.5;
+
 struct Stroke {
   Paint paint{};
   double width = 1;

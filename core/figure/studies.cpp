@@ -56,7 +56,7 @@ std::string em_caption(const EmStudy& study, const std::string& control) {
     text += " Dashed with hollow markers: " + control;
     text += study.seeds > 0 ? ", mean over " + std::to_string(study.seeds) + " seeds." : ".";
   }
-  if (!study.baselines.empty()) text += " Dashed lines: the model without intervention.";
+  if (!study.baselines.empty()) text += " Level lines: the model without intervention.";
   return text;
 }
 

@@ -70,7 +70,7 @@ class Element {
     if (!stroke) return *this;
     set("stroke", hex(stroke->paint.color)).set("stroke-width", stroke->width);
     if (stroke->paint.opacity < 1) set("stroke-opacity", stroke->paint.opacity);
-    if (stroke->dashed) set("stroke-dasharray", number(3 * stroke->width));
+    if (stroke->dashed) set("stroke-dasharray", number(kDash * stroke->width));
     return *this;
   }
   pugi::xml_node node() const { return node_; }

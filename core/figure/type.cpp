@@ -89,6 +89,11 @@ std::string clean_text(std::string_view text) {
   return out;
 }
 
+std::string capitalised(std::string text) {
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  return text;
+}
+
 std::string token_label(std::string_view token) {
   std::string out;
   for (const char c : token) {

@@ -23,6 +23,9 @@ std::string shortened(std::string_view text, double size, double width, bool bol
 /// One line of valid UTF-8: what is not valid becomes U+FFFD, control characters become spaces.
 std::string clean_text(std::string_view text);
 
+/// The text with its first letter (of ASCII) in upper case.
+std::string capitalised(std::string text);
+
 /// A token as a label: outer spaces removed, line breaks shown as ⏎, an empty one as ␣.
 std::string token_label(std::string_view token);
 
