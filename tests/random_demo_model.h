@@ -1,0 +1,50 @@
+// A model folder with random weights and the embedded model's tokenizer, for tests that need no
+// trained one.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "core/base/file.h"
+#include "core/model/checkpoint.h"
+#include "core/model/decoder.h"
+#include "core/training/demo_world.h"
+
+namespace headscope::test {
+
+inline ModelConfig random_demo_config() {
+  ModelConfig config;
+  config.model_type = "llama";
+  config.layers = 3;
+  config.heads = 4;
+  config.kv_heads = 2;
+  config.head_dim = 16;
+  config.hidden_size = 48;
+  config.intermediate_size = 64;
+  config.vocab_size = static_cast<std::int64_t>(demo_vocabulary().size());
+  config.context_length = 1024;
+  config.eos_ids = {demo_eos};
+  return config;
+}
+
+/// Deviation 0.3: attention far from even.
+inline void write_random_demo_model(const std::filesystem::path& folder, std::uint64_t seed = 1) {
+  const ModelConfig config = random_demo_config();
+  DecoderWeights weights = random_weights(config, seed, 0.3);
+  REQUIRE(save_checkpoint(folder.string(), weights, config));
+  REQUIRE(write_file_atomically(folder / "tokenizer.json", demo_tokenizer_json()));
+}
+
+/// A sample of the embedded world with its prompt.
+inline QaSample demo_test_sample(std::uint64_t seed, int documents = 4) {
+  Rng rng(seed);
+  DemoSampleOptions options;
+  options.documents = documents;
+  const auto sample = demo_sample(rng, options);
+  REQUIRE(sample);
+  return *sample;
+}
+
+}  // namespace headscope::test

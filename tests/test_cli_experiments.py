@@ -1,0 +1,340 @@
+"""score, compare, evaluate, train-directions and --intervene on small models, one of them against Hugging Face."""
+# timeout: 600
+
+import json
+import math
+import os
+import signal
+import subprocess
+import time
+import unittest
+
+from cli_support import (DEMO, PROGRAM, SOURCE, CliTest, cli, main, metadata, read_safetensors, shared, write_data,
+                         write_model)
+
+GOLDEN = SOURCE / "tests" / "goldens" / "score"
+SCORES = ("relevant", "sink", "irrelevant_sum", "irrelevant_max", "gold_only_relevant", "gold_only_sink")
+
+
+def difference(a, b):
+    return max(abs(x - y) for row_a, row_b in zip(a, b) for x, y in zip(row_a, row_b))
+
+
+class Score(CliTest):
+    def test_equals_hugging_face(self):
+        golden = json.loads((GOLDEN / "golden.json").read_text())
+        out = self.folder / "heads.json"
+        result = self.ok("score", "--model", GOLDEN, "--data", GOLDEN / "data.jsonl", "--out", out,
+                         "--max-new-tokens", golden["max_new_tokens"]).json
+        heads = json.loads(out.read_text())
+        for key in SCORES:
+            self.assertLess(difference(heads[key], golden[key]), 1e-4, key)
+        self.assertEqual(heads["samples"], 4)
+        best = sorted(((-golden["relevant"][l][h], l, h) for l in range(2) for h in range(4)))
+        self.assertEqual(heads["ranking"], [[l, h] for _, l, h in best])
+        self.assertEqual([entry["head"] for entry in result["best"]], heads["ranking"][:10])
+        for low, middle, high in zip(sum(heads["relevant_low"], []), sum(heads["relevant"], []),
+                                     sum(heads["relevant_high"], [])):
+            self.assertLessEqual(low, middle + 1e-6)
+            self.assertLessEqual(middle, high + 1e-6)
+        counts = [sum(x > bound for row in golden["relevant"] for x in row) for bound in (0.1, 0.2)]
+        self.assertEqual([result["above_0.1"], result["above_0.2"]], counts)
+
+    def test_passport(self):
+        out = self.folder / "heads.json"
+        self.ok("score", "--model", GOLDEN, "--data", GOLDEN / "data.jsonl", "--out", out, "--max-new-tokens", 3,
+                "--seed", 5)
+        passport = json.loads(out.read_text())["passport"]
+        digest = subprocess.run(["sha256sum", GOLDEN / "model.safetensors"], capture_output=True, text=True).stdout[:64]
+        self.assertEqual(passport["weights_sha256"], digest)
+        self.assertEqual(passport["seed"], 5)
+        self.assertEqual(passport["n"], 4)
+        self.assertEqual(passport["model"], "score")
+        for key in ("version", "tokenizer_sha256", "data_sha256", "dtype", "device", "options"):
+            self.assertTrue(passport[key], key)
+
+    def test_rows(self):
+        sets = {}
+        for rows in ("input", "predict"):
+            out = self.folder / f"{rows}.json"
+            self.ok("score", "--model", GOLDEN, "--data", GOLDEN / "data.jsonl", "--out", out, "--max-new-tokens", 4,
+                    "--rows", rows)
+            sets[rows] = json.loads(out.read_text())["relevant"]
+        self.assertGreater(difference(sets["input"], sets["predict"]), 1e-5)
+
+    def test_skipped_samples_are_counted(self):
+        data = write_data(self.folder / "d.jsonl", 3)
+        lines = data.read_text().splitlines()
+        lines[0] = lines[0].replace('"isgold": true', '"isgold": false')
+        sample = json.loads(lines[1])
+        sample["ctxs"][0]["text"] = "long " * 1000
+        data.write_text("\n".join([lines[0], json.dumps(sample), lines[2]]) + "\n")
+        out = self.folder / "heads.json"
+        result = self.ok("score", "--model", write_model(self.folder / "m"), "--data", data, "--out", out,
+                         "--max-new-tokens", 3).json
+        self.assertEqual(result["samples"], 1)
+        self.assertEqual(sum(result["skipped"].values()), 2)
+        self.assertEqual(json.loads(out.read_text())["skipped"], result["skipped"])
+
+    def test_real_samples(self):
+        data, tokenizer = shared("data/nq-20docs-gold9-441.jsonl.gz"), shared("tokenizers/mistral/tokenizer.json")
+        if data is None or tokenizer is None:
+            self.skipTest("no ../shared")
+        model = write_model(self.folder / "m", tokenizer, vocab_size=32768, max_position_embeddings=8192)
+        out = self.folder / "heads.json"
+        result = self.ok("score", "--model", model, "--data", data, "--samples", 3, "--max-new-tokens", 4, "--out", out,
+                         timeout=300).json
+        heads = json.loads(out.read_text())
+        self.assertEqual(heads["samples"], 3)
+        self.assertEqual(result["part"], "train")
+        self.assertEqual((len(heads["relevant"]), len(heads["relevant"][0])), (2, 4))
+        for row in heads["relevant"]:
+            self.assertTrue(all(0 < x < 1 for x in row))
+
+    def test_interrupt_keeps_what_was_finished(self):
+        data = write_data(self.folder / "d.jsonl", 400)
+        out = self.folder / "heads.json"
+        with subprocess.Popen([PROGRAM, "score", "--model", GOLDEN, "--data", data, "--out", out, "--max-new-tokens",
+                               "20", "--threads", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            time.sleep(2.5)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130)
+        self.assertTrue(out.exists())
+        self.assertGreater(json.loads(out.read_text())["samples"], 0)
+
+
+class Compare(CliTest):
+    def test_bare_lists(self):
+        a, b = self.folder / "a.json", self.folder / "b.json"
+        a.write_text("[[0,0],[0,1],[1,0],[1,1]]")
+        b.write_text('{"ranking":[[0,0],[1,0],[0,1],[1,1]]}')
+        result = self.ok("compare", a, b).json
+        self.assertEqual(result["jaccard"]["1"], 1)
+        self.assertAlmostEqual(result["kendall_tau"], 1 - 2 * 1 / 6)
+        self.assertIn([0, 1], [mover["head"] for mover in result["movers"]])
+        self.assertEqual(self.ok("compare", a, a).json["kendall_tau"], 1)
+        self.refused(3, "compare", a, self.folder / "none.json", says="none.json")
+        b.write_text('{"ranking":"x"}')
+        self.refused(3, "compare", a, b, says="ranking")
+
+    def test_the_authors_rankings(self):
+        folder = shared("reference/focus_direction/contextual_heads_scores_full_seq")
+        if folder is None:
+            self.skipTest("no ../shared/reference")
+        files = sorted(folder.glob("*/relevant_heads.json"))
+        self.assertTrue(files)
+        for file in files:
+            self.assertEqual(self.ok("compare", file, file).json["jaccard"]["10"], 1)
+
+
+class Evaluate(CliTest):
+    def setUp(self):
+        super().setUp()
+        self.out = self.folder / "run.jsonl"
+
+    def evaluate(self, *more):
+        result = self.ok("evaluate", "--model", GOLDEN, "--data", GOLDEN / "data.jsonl", "--max-new-tokens", 12,
+                         "--out", self.out, *more).json
+        return result, [json.loads(line) for line in self.out.read_text().splitlines()]
+
+    def intervene(self, *descriptions):
+        file = self.folder / "i.json"
+        file.write_text(json.dumps(list(descriptions)))
+        return "--intervene", file
+
+    def test_keys_and_masses(self):
+        golden = json.loads((GOLDEN / "golden.json").read_text())
+        summary, lines = self.evaluate()
+        for key in ("n", "em", "em_low", "em_high", "relevant_mass", "irrelevant_mass", "sink_mass"):
+            self.assertIn(key, summary)
+        self.assertEqual(summary["n"], 4)
+        self.assertEqual(len(lines), 4)
+        for index, line in enumerate(lines):
+            self.assertEqual(line["index"], index)
+            for key in ("question", "response", "em", "relevant_mass", "irrelevant_mass", "sink_mass"):
+                self.assertIn(key, line)
+        for key, score in (("relevant_mass", "relevant"), ("irrelevant_mass", "irrelevant_sum"), ("sink_mass", "sink")):
+            expected = sum(map(sum, golden[score])) / 8
+            self.assertAlmostEqual(summary[key], expected, places=4)
+            self.assertAlmostEqual(sum(line[key] for line in lines) / 4, expected, places=4)
+        self.assertEqual(summary["em"], sum(line["em"] for line in lines) / 4)
+        self.assertLessEqual(summary["em_low"], summary["em"])
+        self.assertLessEqual(summary["em"], summary["em_high"])
+
+    def test_masses_of_a_head_set(self):
+        golden = json.loads((GOLDEN / "golden.json").read_text())
+        heads = self.folder / "heads.json"
+        heads.write_text("[[1,3],[0,2],[0,0]]")
+        summary, _ = self.evaluate("--heads", heads, "--top-k", 2)
+        expected = (golden["relevant"][1][3] + golden["relevant"][0][2]) / 2
+        self.assertAlmostEqual(summary["relevant_mass"], expected, places=4)
+
+    def test_prompts(self):
+        gold, _ = self.evaluate("--prompt", "gold")
+        golden = json.loads((GOLDEN / "golden.json").read_text())
+        self.assertAlmostEqual(gold["relevant_mass"], sum(map(sum, golden["gold_only_relevant"])) / 8, places=4)
+        without, lines = self.evaluate("--prompt", "no-gold")
+        self.assertIsNone(without["relevant_mass"])
+        self.assertTrue(all(line["relevant_mass"] is None for line in lines))
+
+    def test_split_softmax(self):
+        plain, before = self.evaluate()
+        head = {"heads": [[0, 1]], "span": "gold"}
+        split, lines = self.evaluate(*self.intervene({"method": "split-softmax", "tau": 0.1, **head}))
+        for line in lines:
+            self.assertGreater(line["relevant_mass_after"], line["relevant_mass"])
+            self.assertLess(line["relevant_mass_after"], 1)
+        self.assertGreater(split["relevant_mass_after"], 0.5)
+        same, after = self.evaluate(*self.intervene({"method": "split-softmax", "tau": 1, **head}))
+        self.assertEqual([line["response"] for line in before], [line["response"] for line in after])
+
+    def test_focus_with_random_directions(self):
+        plain, before = self.evaluate()
+        focus = {"method": "focus", "heads": [[0, 0], [1, 1]], "directions": "random"}
+        _, none = self.evaluate(*self.intervene({**focus, "alpha": 0}))
+        self.assertEqual([line["response"] for line in before], [line["response"] for line in none])
+        strong, _ = self.evaluate(*self.intervene({**focus, "alpha": 5}))
+        self.assertNotAlmostEqual(strong["relevant_mass"], plain["relevant_mass"], places=3)
+
+    def test_data_that_heads_were_made_from_is_divided(self):
+        data, heads = write_data(self.folder / "d.jsonl", 40), self.folder / "heads.json"
+        self.ok("score", "--model", GOLDEN, "--data", data, "--max-new-tokens", 2, "--no-gold-only", "--out", heads)
+        scored = json.loads(heads.read_text())["samples"]
+        arguments = ("evaluate", "--model", GOLDEN, "--data", data, "--max-new-tokens", 2, "--out", self.out)
+        self.assertEqual(self.ok(*arguments).json["n"], 40)
+        held_out = self.ok(*arguments, "--heads", heads)
+        self.assertEqual(held_out.json["n"], 40 - scored)
+        self.assertEqual(held_out.json["part"], "test")
+        mixed = self.ok(*arguments, "--heads", heads, "--part", "all")
+        self.assertEqual(mixed.json["n"], 40)
+        self.assertIn("these very questions", " ".join(mixed.json["notes"]))
+
+    def test_what_is_not_built_says_so(self):
+        self.refused(2, "evaluate", "--model", GOLDEN, "--suite", "ruler", "--length", 4096, "--out", self.out,
+                     says="suite")
+        self.refused(2, "evaluate", "--model", GOLDEN, "--out", self.out, says="--data")
+
+
+class TrainDirections(CliTest):
+    def train(self, data, *more):
+        out = self.folder / "directions.safetensors"
+        result = self.ok("train-directions", "--model", GOLDEN, "--data", data, "--max-new-tokens", 4, "--out", out,
+                         *more)
+        return result.json, out
+
+    def test_file_and_report(self):
+        data = write_data(self.folder / "d.jsonl", 40)
+        report, out = self.train(data, "--epochs", 4, "--learning-rate", 0.05, "--seed", 3)
+        tensors = read_safetensors(out)
+        self.assertEqual(tensors["q"][0], [2, 4, 8])
+        self.assertEqual(tensors["k"][0], [2, 4, 8])
+        passport = json.loads(metadata(out)["passport"])
+        self.assertEqual(passport["n"], report["samples"])
+        self.assertTrue(passport["data_sha256"])
+        self.assertEqual(len(report["epochs"]), 4)
+        for epoch in report["epochs"]:
+            self.assertEqual(len(epoch["loss"]), 2)
+            self.assertTrue(all(math.isfinite(x) for x in epoch["loss"] + epoch["relevant_mass"]))
+        first, last = report["epochs"][0], report["epochs"][-1]
+        for layer in range(2):
+            self.assertLess(last["loss"][layer], first["loss"][layer])
+        self.assertEqual(report["part"], "train")
+        held_out = report["held_out"]
+        self.assertGreater(held_out["relevant_mass_after"], held_out["relevant_mass_before"])
+        self.assertGreater(held_out["relevant_mass_after"], held_out["relevant_mass_random_directions"])
+
+    def test_used_by_intervene(self):
+        data = write_data(self.folder / "d.jsonl", 40)
+        _, out = self.train(data, "--epochs", 3, "--learning-rate", 0.05)
+        file = self.folder / "i.json"
+        file.write_text(json.dumps({"method": "focus", "alpha": 1.0, "directions": out.name,
+                                    "heads": [[layer, head] for layer in range(2) for head in range(4)]}))
+        arguments = ("evaluate", "--model", GOLDEN, "--data", data, "--max-new-tokens", 4, "--out", self.folder / "r",
+                     "--part", "test")
+        plain, focused = self.ok(*arguments).json, self.ok(*arguments, "--intervene", file).json
+        self.assertGreater(focused["relevant_mass"], plain["relevant_mass"])
+
+    def test_same_seed_same_bytes(self):
+        data = write_data(self.folder / "d.jsonl", 8)
+        first = self.train(data, "--epochs", 2, "--threads", 1)[1].read_bytes()
+        self.assertEqual(first, self.train(data, "--epochs", 2, "--threads", 1)[1].read_bytes())
+
+    def test_fixed_gold_position_is_noted(self):
+        data = write_data(self.folder / "d.jsonl", 6, documents=1)
+        report, _ = self.train(data, "--epochs", 1)
+        self.assertIn("position 0", " ".join(report["notes"]))
+
+    def test_no_interventions(self):
+        data = write_data(self.folder / "d.jsonl", 2)
+        self.refused(2, "train-directions", "--model", GOLDEN, "--data", data, "--out", self.folder / "x",
+                     "--intervene", self.folder / "i.json", says="--intervene")
+
+    def test_memory_estimate(self):
+        data = write_data(self.folder / "d.jsonl", 8)
+        self.refused(4, "train-directions", "--model", GOLDEN, "--data", data, "--out", self.folder / "x",
+                     "--memory-limit", 0.0001, says=("bytes", "--samples"))
+
+
+class Intervene(CliTest):
+    def test_attention_shows_the_split(self):
+        file, out = self.folder / "i.json", self.folder / "a.safetensors"
+        prompt = "alpha beta gamma delta"
+        file.write_text(json.dumps({"method": "split-softmax", "tau": 0.3, "heads": [[0, 2]], "span": [[6, 10]]}))
+        arguments = ("attention", "--model", GOLDEN, "--prompt", prompt, "--rows=-1:", "--out", out)
+        self.ok(*arguments)
+        plain = read_safetensors(out)["attention"][1]
+        self.ok(*arguments, "--intervene", file)
+        edited = read_safetensors(out)["attention"][1]
+        tokens = len(prompt) + 1
+        row, after = plain[2 * tokens:3 * tokens], edited[2 * tokens:3 * tokens]
+        marked = set(range(7, 11))  # bytes 6..9 behind one special token
+        mass = sum(row[t] for t in marked)
+        for t in range(tokens):
+            factor = mass ** 0.3 / mass if t in marked else (1 - mass ** 0.3) / (1 - mass)
+            self.assertAlmostEqual(after[t], row[t] * factor, places=5)
+        self.assertLess(max(abs(plain[t] - edited[t]) for t in range(tokens)), 1e-5)  # head 0 is left alone
+
+    def test_gold_document_of_a_prompt(self):
+        file, out = self.folder / "i.json", self.folder / "a.safetensors"
+        prompt = "x\n\nDocument [1](Title: A) b\nDocument [2](Title: C) d\n\nQuestion: e\nAnswer:"
+        file.write_text(json.dumps({"method": "split-softmax", "tau": 0, "heads": [[0, 0]], "span": "gold"}))
+        arguments = ("attention", "--model", GOLDEN, "--prompt", prompt, "--rows=-1:", "--layers=0:1", "--out", out,
+                     "--intervene", file)
+        self.refused(2, *arguments, says="--gold")
+        self.refused(3, *arguments, "--gold", 3, says="Document [3]")
+        self.ok(*arguments, "--gold", 2)
+        weights = read_safetensors(out)["attention"][1][:len(prompt) + 1]
+        begin = prompt.index("Document [2]") + len("Document [2]")
+        end = prompt.index(" d\n") + 2
+        self.assertAlmostEqual(sum(weights[begin + 1:end + 1]), 1.0, places=5)
+
+
+class EmbeddedModel(CliTest):
+    def setUp(self):
+        super().setUp()
+        if not (DEMO / "config.json").exists():
+            self.skipTest("assets/demo is not there")
+
+    def test_selftest(self):
+        result = self.ok("selftest", timeout=60).json
+        self.assertTrue(result["passed"])
+        self.assertEqual(result["failed"], [])
+
+    def test_default_model(self):
+        self.assertEqual(self.ok("info").json["model_type"], "llama")
+        self.assertEqual(self.ok("info", "--model", "demo").json, self.ok("info").json)
+
+
+class SelfTest(CliTest):
+    def test_random_model(self):
+        result = self.ok("selftest", "--model", GOLDEN).json
+        self.assertTrue(result["passed"])
+        self.assertGreaterEqual(len(result["checks"]), 5)
+
+    def test_low_precision(self):
+        self.ok("selftest", "--model", GOLDEN, "--dtype", "bfloat16")
+
+
+if __name__ == "__main__":
+    main()
