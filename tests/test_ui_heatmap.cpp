@@ -24,7 +24,8 @@ struct Values {
   HeatmapData data;
 };
 
-Values make_values(std::int64_t rows, std::int64_t columns, const std::function<float(std::int64_t, std::int64_t)>& f) {
+Values make_values(std::int64_t rows, std::int64_t columns,
+                   const std::function<float(std::int64_t, std::int64_t)>& f) {
   Values v;
   v.storage = std::make_shared<std::vector<float>>();
   for (std::int64_t r = 0; r < rows; ++r) {
@@ -35,8 +36,8 @@ Values make_values(std::int64_t rows, std::int64_t columns, const std::function<
 }
 
 // Shows one map over the whole window and returns the pixels.
-Pixels show(Window& window, HeatmapRenderer& renderer, const HeatmapData& data, const HeatmapData& baseline,
-            const HeatmapStyle& style, const HeatmapWindow& part) {
+Pixels show(Window& window, HeatmapRenderer& renderer, const HeatmapData& data,
+            const HeatmapData& baseline, const HeatmapStyle& style, const HeatmapWindow& part) {
   window.poll();
   window.begin_frame();
   renderer.begin_frame();
@@ -75,8 +76,10 @@ TEST_CASE("the shader colours values as the palette says") {
   {
     HeatmapRenderer renderer;
     Rng rng(5);
-    const Values a = make_values(20, 40, [&](auto, auto) { return static_cast<float>(rng.next_u32() % 1000) / 1000.0f; });
-    const Values b = make_values(20, 30, [&](auto, auto) { return static_cast<float>(rng.next_u32() % 1000) / 1000.0f; });
+    const Values a = make_values(
+        20, 40, [&](auto, auto) { return static_cast<float>(rng.next_u32() % 1000) / 1000.0f; });
+    const Values b = make_values(
+        20, 30, [&](auto, auto) { return static_cast<float>(rng.next_u32() % 1000) / 1000.0f; });
     const HeatmapWindow whole{0, 0, 40, 20};
     HeatmapStyle style;
 
@@ -85,7 +88,8 @@ TEST_CASE("the shader colours values as the palette says") {
       for (int r = 0; r < 20; ++r) {
         for (int c = 0; c < 40; ++c) {
           const float v = a.data.values[r * 40 + c];
-          CHECK(distance(pixel(p, c * 16 + 8, r * 20 + 10), palette_color(Palette::viridis, v)) < kTolerance);
+          CHECK(distance(pixel(p, c * 16 + 8, r * 20 + 10), palette_color(Palette::viridis, v)) <
+                kTolerance);
         }
       }
     }
@@ -99,7 +103,8 @@ TEST_CASE("the shader colours values as the palette says") {
         for (int c = 0; c < 40; ++c) {
           const float v = a.data.values[r * 40 + c];
           const float t = std::log(std::max(v, 0.01f) / 0.01f) / std::log(50.0f);
-          CHECK(distance(pixel(p, c * 16 + 8, r * 20 + 10), palette_color(Palette::magma, t)) < kTolerance);
+          CHECK(distance(pixel(p, c * 16 + 8, r * 20 + 10), palette_color(Palette::magma, t)) <
+                kTolerance);
         }
       }
     }
@@ -112,7 +117,8 @@ TEST_CASE("the shader colours values as the palette says") {
         for (int c = 0; c < 40; ++c) {
           const float v = a.data.values[r * 40 + c] - (c < 30 ? b.data.values[r * 30 + c] : 0.0f);
           const float t = 0.5f + 0.5f * std::clamp(v / 0.8f, -1.0f, 1.0f);
-          CHECK(distance(pixel(p, c * 16 + 8, r * 20 + 10), palette_color(Palette::diverging_dark, t)) < kTolerance);
+          CHECK(distance(pixel(p, c * 16 + 8, r * 20 + 10),
+                         palette_color(Palette::diverging_dark, t)) < kTolerance);
         }
       }
     }
@@ -122,7 +128,10 @@ TEST_CASE("the shader colours values as the palette says") {
       const Rgb page = pixel(show(window, renderer, {}, {}, style, whole), 1, 1);
       for (int r = 0; r < 10; ++r) {
         for (int c = 0; c < 10; ++c) {
-          const Rgb expected = 10 + c > 5 + r + 2 ? page : palette_color(Palette::viridis, a.data.values[(5 + r) * 40 + 10 + c]);
+          const Rgb expected =
+              10 + c > 5 + r + 2
+                  ? page
+                  : palette_color(Palette::viridis, a.data.values[(5 + r) * 40 + 10 + c]);
           CHECK(distance(pixel(p, c * 64 + 32, r * 40 + 20), expected) < kTolerance);
         }
       }
@@ -142,16 +151,20 @@ TEST_CASE("the shader colours values as the palette says") {
     }
     SUBCASE("wider than a tile: every tile is found, and one bright cell survives zooming out") {
       constexpr std::int64_t kColumns = 9001;
-      const Values wide = make_values(3, kColumns, [](auto r, auto c) { return r == 1 && c == 8777 ? 1.0f : static_cast<float>(c % 7) * 0.05f; });
+      const Values wide = make_values(3, kColumns, [](auto r, auto c) {
+        return r == 1 && c == 8777 ? 1.0f : static_cast<float>(c % 7) * 0.05f;
+      });
       const Pixels all = show(window, renderer, wide.data, {}, style, {0, 0, kColumns, 3});
       const int x = static_cast<int>(8777.5 / kColumns * 640);
       CHECK(distance(pixel(all, x, 200), palette_color(Palette::viridis, 1.0f)) < kTolerance);
       for (const std::int64_t left : {4080, 4490, 8995}) {  // across the borders of tiles
         const double width = std::min<double>(10, static_cast<double>(kColumns - left));
-        const Pixels p = show(window, renderer, wide.data, {}, style, {static_cast<double>(left), 0, static_cast<double>(left) + width, 3});
+        const Pixels p = show(window, renderer, wide.data, {}, style,
+                              {static_cast<double>(left), 0, static_cast<double>(left) + width, 3});
         for (int i = 0; i < static_cast<int>(width); ++i) {
           const float v = static_cast<float>((left + i) % 7) * 0.05f;
-          CHECK(distance(pixel(p, static_cast<int>((i + 0.5) * 640 / width), 60), palette_color(Palette::viridis, v)) < kTolerance);
+          CHECK(distance(pixel(p, static_cast<int>((i + 0.5) * 640 / width), 60),
+                         palette_color(Palette::viridis, v)) < kTolerance);
         }
       }
     }

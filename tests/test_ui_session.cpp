@@ -1,7 +1,8 @@
 // links: headscope_app_testing
 // labels: ui
 // timeout: 240
-// A scripted session: the test engine moves the mouse and types; the engine's snapshots tell what came of it.
+// A scripted session: the test engine moves the mouse and types; the engine's snapshots tell what
+// came of it.
 #include <doctest/doctest.h>
 #include <imgui.h>
 #include <imgui_te_context.h>
@@ -59,7 +60,9 @@ struct Stage {
     stage->app->set_fonts(stage->window->fonts());
     stage->app->set_scale(1, 1);
     stage->app->state().request = test::with_tau(test::engine_request(), 0.1);
-    stage->app->state().sample_source = [](const SampleWish&) -> Result<QaSample> { return other_sample(); };
+    stage->app->state().sample_source = [](const SampleWish&) -> Result<QaSample> {
+      return other_sample();
+    };
     stage->tests = ImGuiTestEngine_CreateContext();
     ImGuiTestEngineIO& io = ImGuiTestEngine_GetIO(stage->tests);
     io.ConfigVerboseLevel = ImGuiTestVerboseLevel_Warning;
@@ -115,27 +118,35 @@ struct Stage {
   }
 };
 
-Stage& stage_of(ImGuiTestContext* test) { return *static_cast<Stage*>(test->Test->UserData); }
+Stage& stage_of(ImGuiTestContext* test) {
+  return *static_cast<Stage*>(test->Test->UserData);
+}
 
 // Middle of the cell of one head in the head map.
 ImVec2 cell_of(ImGuiTestContext* test, HeadId head) {
   const ModelInfo& model = *stage_of(test).snapshot().model;
   const ImRect map = test->ItemInfo("//Heads/heads").RectFull;
-  return {map.Min.x + map.GetWidth() * (static_cast<float>(head.head) + 0.5f) / static_cast<float>(model.heads),
-          map.Min.y + map.GetHeight() * (static_cast<float>(head.layer) + 0.5f) / static_cast<float>(model.layers)};
+  return {map.Min.x + map.GetWidth() * (static_cast<float>(head.head) + 0.5f) /
+                          static_cast<float>(model.heads),
+          map.Min.y + map.GetHeight() * (static_cast<float>(head.layer) + 0.5f) /
+                          static_cast<float>(model.layers)};
 }
 
 void script_slider(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
   s.settle(test);
   IM_CHECK(s.snapshot().intervened != nullptr);
-  const float before = s.snapshot().intervened->scores.relevant[s.snapshot().intervened->scores.index(s.state().ranking()[0])];
+  const float before =
+      s.snapshot().intervened->scores.relevant[s.snapshot().intervened->scores.index(
+          s.state().ranking()[0])];
   test->ItemInputValue("//Intervention/##tau", 0.6f);
   s.settle(test);
   IM_CHECK_EQ(s.snapshot().request.intervention.tau, static_cast<double>(0.6f));
   IM_CHECK_EQ(s.snapshot().intervened->settings.tau, static_cast<double>(0.6f));
   IM_CHECK(s.snapshot().intervened->quality == Quality::exact);
-  const float after = s.snapshot().intervened->scores.relevant[s.snapshot().intervened->scores.index(s.state().ranking()[0])];
+  const float after =
+      s.snapshot().intervened->scores.relevant[s.snapshot().intervened->scores.index(
+          s.state().ranking()[0])];
   IM_CHECK_LT(after, before);  // a weaker split leaves less on the gold document
   test->ItemInputValue("//Intervention/##top_k", 3);
   s.settle(test);
@@ -156,7 +167,8 @@ void script_key_part(ImGuiTestContext* test) {
   IM_CHECK_STR_EQ(s.snapshot().intervened->response_text.c_str(), without->response_text.c_str());
   float largest = 0;
   for (std::size_t i = 0; i < without->span_sums.size(); ++i) {
-    largest = std::max(largest, std::abs(without->span_sums[i] - s.snapshot().intervened->span_sums[i]));
+    largest =
+        std::max(largest, std::abs(without->span_sums[i] - s.snapshot().intervened->span_sums[i]));
   }
   IM_CHECK_LT(largest, 1e-5f);
 }
@@ -200,7 +212,8 @@ void script_prompt(ImGuiTestContext* test) {
   test->ItemClick("//Prompt/##question");
   test->KeyCharsReplaceEnter("Who painted the wall in Tarnå?");
   s.settle(test);
-  IM_CHECK(s.snapshot().prompt->text.find("Question: Who painted the wall in Tarnå?\nAnswer:") != std::string::npos);
+  IM_CHECK(s.snapshot().prompt->text.find("Question: Who painted the wall in Tarnå?\nAnswer:") !=
+           std::string::npos);
   IM_CHECK(!s.snapshot().prompt->unknown_words.empty());  // the fake knows ASCII words only
   IM_CHECK_EQ(s.snapshot().prompt->gold_document(), 4);
   test->SetRef(test->WindowInfo("//Prompt/cards").Window);
@@ -254,7 +267,8 @@ std::size_t png_size(const std::filesystem::path& path, int& width, int& height)
   std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   const auto number = [&](std::size_t at) {
     int value = 0;
-    for (std::size_t i = 0; i < 4; ++i) value = value * 256 + static_cast<unsigned char>(bytes[at + i]);
+    for (std::size_t i = 0; i < 4; ++i)
+      value = value * 256 + static_cast<unsigned char>(bytes[at + i]);
     return value;
   };
   if (bytes.size() < 24 || bytes.compare(1, 3, "PNG") != 0) return 0;
@@ -296,7 +310,9 @@ TEST_CASE("--screenshot writes a finished picture of the asked size") {
   const auto path = test::picture_folder() / "screenshot.png";
   SUBCASE("1280 x 800") {
     options.screenshot = path;
-    CHECK(run_window(options, {fake_runner_factory(), [](const SampleWish&) -> Result<QaSample> { return other_sample(); }}) == 0);
+    CHECK(run_window(options, {fake_runner_factory(), [](const SampleWish&) -> Result<QaSample> {
+                                 return other_sample();
+                               }}) == 0);
     CHECK(png_size(path, width, height) > 20000);
     CHECK(width == 1280);
     CHECK(height == 800);
@@ -305,7 +321,9 @@ TEST_CASE("--screenshot writes a finished picture of the asked size") {
     options.screenshot = test::picture_folder() / "screenshot_2x.png";
     options.scale = 2;
     options.theme = "light";
-    CHECK(run_window(options, {fake_runner_factory(), [](const SampleWish&) -> Result<QaSample> { return other_sample(); }}) == 0);
+    CHECK(run_window(options, {fake_runner_factory(), [](const SampleWish&) -> Result<QaSample> {
+                                 return other_sample();
+                               }}) == 0);
     CHECK(png_size(options.screenshot, width, height) > 40000);
     CHECK(width == 2560);
     CHECK(height == 1600);

@@ -59,7 +59,8 @@ TEST_CASE("picking by hand begins with the heads acted on") {
   CHECK(state.request.intervention.choice == HeadChoice::picked);
   CHECK(state.request.intervention.picked.size() == 4);
   state.toggle_pick(before[0]);
-  const std::set<HeadId> again(state.request.intervention.picked.begin(), state.request.intervention.picked.end());
+  const std::set<HeadId> again(state.request.intervention.picked.begin(),
+                               state.request.intervention.picked.end());
   CHECK(again == std::set<HeadId>(before.begin(), before.end()));
 }
 
@@ -96,7 +97,8 @@ TEST_CASE("masses per document are means over rows and heads and add up to one")
 
 TEST_CASE("first differing token and where it stands in the text") {
   RunResult a, b;
-  for (const char* word : {" Rusha", " speaks", " Tamil", "."}) a.response.push_back({static_cast<std::int32_t>(word[2]), word, {}, false, false});
+  for (const char* word : {" Rusha", " speaks", " Tamil", "."})
+    a.response.push_back({static_cast<std::int32_t>(word[2]), word, {}, false, false});
   b = a;
   CHECK_FALSE(first_difference(a, b).has_value());
   b.response[2] = {999, " Turkish", {}, false, false};
@@ -170,7 +172,8 @@ TEST_CASE("commands have unique ids and shortcuts, and the palette finds them") 
     for (const Command& command : app.commands().all()) {
       CHECK_MESSAGE(ids.insert(command.id).second, command.id);
       CHECK_FALSE(command.name.empty());
-      if (command.shortcut != 0) CHECK_MESSAGE(shortcuts.insert(command.shortcut).second, command.id);
+      if (command.shortcut != 0)
+        CHECK_MESSAGE(shortcuts.insert(command.shortcut).second, command.id);
     }
     CHECK(app.commands().find("edit.undo") != nullptr);
     CHECK_FALSE(app.commands().run("edit.undo"));  // nothing to undo
@@ -219,7 +222,8 @@ TEST_CASE("damaged user files are refused with the field named") {
     REQUIRE(json.has_value());
     const auto session = session_from_json(*json, "session.json");
     REQUIRE_FALSE(session.has_value());
-    CHECK_MESSAGE(session.error().message.find(field) != std::string::npos, session.error().message);
+    CHECK_MESSAGE(session.error().message.find(field) != std::string::npos,
+                  session.error().message);
   };
   refused(R"({"version":2})", "version");
   refused(R"({"version":1})", "prompt");

@@ -34,7 +34,8 @@ class NullWindow {
     ImGui::DestroyContext();
   }
 
-  // Draws `frames` frames with the mouse at `mouse` and returns the number of vertices of the last one.
+  // Draws `frames` frames with the mouse at `mouse` and returns the number of vertices of the last
+  // one.
   int draw(App& app, ImVec2 size, int frames, ImVec2 mouse = ImVec2(-1, -1)) {
     ImFont* font = ImGui::GetIO().Fonts->Fonts[0];
     app.set_fonts({font, font});
@@ -93,7 +94,9 @@ TEST_CASE("views stand every state of the engine") {
   App app(nullptr);
   AppState& state = app.state();
 
-  SUBCASE("nothing yet") { CHECK(window.draw(app, kNormal, 4) > 0); }
+  SUBCASE("nothing yet") {
+    CHECK(window.draw(app, kNormal, 4) > 0);
+  }
   SUBCASE("loading") {
     auto snapshot = std::make_shared<Snapshot>();
     snapshot->status.state = EngineStatus::State::loading_model;
@@ -105,7 +108,8 @@ TEST_CASE("views stand every state of the engine") {
   SUBCASE("failed, with a notice that goes away when the error does") {
     auto snapshot = std::make_shared<Snapshot>();
     snapshot->status.state = EngineStatus::State::failed;
-    snapshot->status.error = Error{ErrorKind::bad_input, "config.json: field 'hidden_size' expected a number"};
+    snapshot->status.error =
+        Error{ErrorKind::bad_input, "config.json: field 'hidden_size' expected a number"};
     state.take(snapshot);
     window.draw(app, kNormal, 4);
     REQUIRE(state.notices.size() == 1);
@@ -161,13 +165,19 @@ TEST_CASE("a complete result is drawn as two pictures, whatever its size") {
   }
   state.request = edited_request();
   SUBCASE("response rows") {}
-  SUBCASE("full map") { state.request.want_full_map = true; }
+  SUBCASE("full map") {
+    state.request.want_full_map = true;
+  }
   SUBCASE("difference, linear") {
     state.view.map_source = state.view.score_source = MapSource::difference;
     state.view.map_logarithmic = false;
   }
-  SUBCASE("text being edited") { state.view.edit_text = true; }
-  SUBCASE("random heads") { state.request.intervention.choice = HeadChoice::random; }
+  SUBCASE("text being edited") {
+    state.view.edit_text = true;
+  }
+  SUBCASE("random heads") {
+    state.request.intervention.choice = HeadChoice::random;
+  }
   SUBCASE("picked heads, one that does not exist") {
     state.request.intervention.choice = HeadChoice::picked;
     state.request.intervention.picked = {{0, 1}, {5, 2}, {400, 3}};

@@ -12,7 +12,9 @@
 namespace headscope::test {
 
 /// ctest runs tests with the label "ui" on a virtual display (packaging/with_display.sh).
-inline bool has_display() { return std::getenv("DISPLAY") != nullptr; }
+inline bool has_display() {
+  return std::getenv("DISPLAY") != nullptr;
+}
 
 /// Where pictures of the tests are kept.
 inline std::filesystem::path picture_folder() {
@@ -23,7 +25,8 @@ inline std::filesystem::path picture_folder() {
 }
 
 /// What an idle engine would publish for `request`, computed here and now by the fake model.
-inline std::shared_ptr<Snapshot> snapshot_of(const Request& request, const FakeOptions& options = {}) {
+inline std::shared_ptr<Snapshot> snapshot_of(const Request& request,
+                                             const FakeOptions& options = {}) {
   FakeRunner runner(options);
   const RunContext context;
   auto snapshot = std::make_shared<Snapshot>();
@@ -34,16 +37,19 @@ inline std::shared_ptr<Snapshot> snapshot_of(const Request& request, const FakeO
   snapshot->baseline = runner.run(*snapshot->prompt, {}, {}, request, context).value();
   const ModelInfo& model = *snapshot->model;
   std::vector<HeadId> ranking = model.known_ranking;
-  if (ranking.empty()) ranking = rank_heads(snapshot->baseline->scores.relevant, model.layers, model.heads);
+  if (ranking.empty())
+    ranking = rank_heads(snapshot->baseline->scores.relevant, model.layers, model.heads);
   const auto heads = chosen_heads(request.intervention, ranking, model.layers, model.heads);
-  snapshot->intervened = request.intervention.is_identity()
-                             ? snapshot->baseline
-                             : runner.run(*snapshot->prompt, request.intervention, heads, request, context).value();
+  snapshot->intervened =
+      request.intervention.is_identity()
+          ? snapshot->baseline
+          : runner.run(*snapshot->prompt, request.intervention, heads, request, context).value();
   if (request.want_full_map) {
     snapshot->full_map_baseline =
         runner.full_map(*snapshot->prompt, *snapshot->baseline, request.selected, context).value();
     snapshot->full_map =
-        runner.full_map(*snapshot->prompt, *snapshot->intervened, request.selected, context).value();
+        runner.full_map(*snapshot->prompt, *snapshot->intervened, request.selected, context)
+            .value();
   }
   snapshot->status.state = EngineStatus::State::idle;
   return snapshot;

@@ -31,7 +31,9 @@ bool same(const HeatmapData& a, const HeatmapData& b) {
   return a.values == b.values && a.columns == b.columns && a.rows == b.rows && a.owner == b.owner;
 }
 
-std::int64_t tiles_for(std::int64_t extent, std::int64_t max_tile) { return (extent + max_tile - 1) / max_tile; }
+std::int64_t tiles_for(std::int64_t extent, std::int64_t max_tile) {
+  return (extent + max_tile - 1) / max_tile;
+}
 
 GLuint compile(GLenum kind, const char* source, std::string& error) {
   const GLuint shader = glCreateShader(kind);
@@ -62,7 +64,8 @@ struct HeatmapRenderer::Impl {
   bool prepare();
   const Texture* texture_for(const HeatmapData& data);
   bool upload(Texture& texture);
-  void set_uniforms(const Picture& picture, const Texture& values, const Texture& baseline, const ImVec4& pixels) const;
+  void set_uniforms(const Picture& picture, const Texture& values, const Texture& baseline,
+                    const ImVec4& pixels) const;
   void paint(const Picture& picture);
   GLint uniform(const char* name) const { return glGetUniformLocation(program, name); }
 };
@@ -99,13 +102,15 @@ bool HeatmapRenderer::Impl::prepare() {
   return true;
 }
 
-// All tiles have one size, so that they can be the layers of one array texture: one draw call, no seams.
+// All tiles have one size, so that they can be the layers of one array texture: one draw call, no
+// seams.
 bool HeatmapRenderer::Impl::upload(Texture& texture) {
   const std::int64_t columns = texture.data.columns, rows = texture.data.rows;
   const std::int64_t across = tiles_for(columns, max_tile), down = tiles_for(rows, max_tile);
   texture.tile_columns = static_cast<int>((columns + across - 1) / across);
   texture.tile_rows = static_cast<int>((rows + down - 1) / down);
-  while (glGetError() != GL_NO_ERROR) {}
+  while (glGetError() != GL_NO_ERROR) {
+  }
   glGenTextures(1, &texture.name);
   glBindTexture(GL_TEXTURE_2D_ARRAY, texture.name);
   glTexImage3D(GL_TEXTURE_2D_ARRAY, 0, GL_R32F, texture.tile_columns, texture.tile_rows,
@@ -118,18 +123,20 @@ bool HeatmapRenderer::Impl::upload(Texture& texture) {
   for (std::int64_t y = 0; y < down; ++y) {
     for (std::int64_t x = 0; x < across; ++x) {
       const std::int64_t left = x * texture.tile_columns, top = y * texture.tile_rows;
-      glTexSubImage3D(GL_TEXTURE_2D_ARRAY, 0, 0, 0, static_cast<GLint>(y * across + x),
-                      static_cast<GLsizei>(std::min<std::int64_t>(texture.tile_columns, columns - left)),
-                      static_cast<GLsizei>(std::min<std::int64_t>(texture.tile_rows, rows - top)), 1, GL_RED, GL_FLOAT,
-                      texture.data.values + top * columns + left);
+      glTexSubImage3D(
+          GL_TEXTURE_2D_ARRAY, 0, 0, 0, static_cast<GLint>(y * across + x),
+          static_cast<GLsizei>(std::min<std::int64_t>(texture.tile_columns, columns - left)),
+          static_cast<GLsizei>(std::min<std::int64_t>(texture.tile_rows, rows - top)), 1, GL_RED,
+          GL_FLOAT, texture.data.values + top * columns + left);
     }
   }
   glPixelStorei(GL_UNPACK_ROW_LENGTH, 0);
   ++uploads;
   if (glGetError() == GL_NO_ERROR) return true;
   glDeleteTextures(1, &texture.name);
-  error = "the graphics card has no room for a map of " + std::to_string(columns) + " x " + std::to_string(rows) +
-          " values (" + std::to_string(columns * rows * 4 / (1 << 20)) + " MiB)";
+  error = "the graphics card has no room for a map of " + std::to_string(columns) + " x " +
+          std::to_string(rows) + " values (" + std::to_string(columns * rows * 4 / (1 << 20)) +
+          " MiB)";
   return false;
 }
 
@@ -147,16 +154,18 @@ const Texture* HeatmapRenderer::Impl::texture_for(const HeatmapData& data) {
   return &textures.back();
 }
 
-void HeatmapRenderer::Impl::set_uniforms(const Picture& picture, const Texture& values, const Texture& baseline,
-                                         const ImVec4& pixels) const {
+void HeatmapRenderer::Impl::set_uniforms(const Picture& picture, const Texture& values,
+                                         const Texture& baseline, const ImVec4& pixels) const {
   const HeatmapStyle& style = picture.style;
   const HeatmapWindow& window = picture.window;
   glUniform1i(uniform("values"), 1);
   glUniform1i(uniform("baseline"), 2);
   glUniform1i(uniform("palettes"), 3);
-  glUniform2i(uniform("size"), static_cast<int>(values.data.columns), static_cast<int>(values.data.rows));
+  glUniform2i(uniform("size"), static_cast<int>(values.data.columns),
+              static_cast<int>(values.data.rows));
   glUniform2i(uniform("tile"), values.tile_columns, values.tile_rows);
-  glUniform2i(uniform("baseline_size"), static_cast<int>(baseline.data.columns), static_cast<int>(baseline.data.rows));
+  glUniform2i(uniform("baseline_size"), static_cast<int>(baseline.data.columns),
+              static_cast<int>(baseline.data.rows));
   glUniform2i(uniform("baseline_tile"), baseline.tile_columns, baseline.tile_rows);
   glUniform4f(uniform("view"), static_cast<float>(window.left), static_cast<float>(window.top),
               static_cast<float>(window.right), static_cast<float>(window.bottom));
@@ -180,8 +189,10 @@ void HeatmapRenderer::Impl::paint(const Picture& picture) {
 
   const ImDrawData* frame_data = ImGui::GetDrawData();
   const ImVec2 scale = frame_data->FramebufferScale, origin = frame_data->DisplayPos;
-  const float width = frame_data->DisplaySize.x * scale.x, height = frame_data->DisplaySize.y * scale.y;
-  const float left = (picture.min.x - origin.x) * scale.x, right = (picture.max.x - origin.x) * scale.x;
+  const float width = frame_data->DisplaySize.x * scale.x,
+              height = frame_data->DisplaySize.y * scale.y;
+  const float left = (picture.min.x - origin.x) * scale.x,
+              right = (picture.max.x - origin.x) * scale.x;
   const float top = height - (picture.min.y - origin.y) * scale.y;
   const float bottom = height - (picture.max.y - origin.y) * scale.y;
   glUseProgram(program);
@@ -191,8 +202,8 @@ void HeatmapRenderer::Impl::paint(const Picture& picture) {
   glBindTexture(GL_TEXTURE_2D_ARRAY, baseline->name);
   glActiveTexture(GL_TEXTURE3);
   glBindTexture(GL_TEXTURE_2D, palette_texture);
-  glUniform4f(uniform("clip_rect"), left / width * 2 - 1, bottom / height * 2 - 1, right / width * 2 - 1,
-              top / height * 2 - 1);
+  glUniform4f(uniform("clip_rect"), left / width * 2 - 1, bottom / height * 2 - 1,
+              right / width * 2 - 1, top / height * 2 - 1);
   set_uniforms(picture, *values, *baseline, ImVec4(left, bottom, right - left, top - bottom));
   glDrawArrays(GL_TRIANGLE_STRIP, 0, 4);
 }
@@ -218,15 +229,17 @@ void HeatmapRenderer::begin_frame() {
     return orphan;
   });
   while (self.textures.size() > kMaxTextures) {
-    const auto oldest = std::min_element(self.textures.begin(), self.textures.end(),
-                                         [](const Texture& a, const Texture& b) { return a.last_frame < b.last_frame; });
+    const auto oldest = std::min_element(
+        self.textures.begin(), self.textures.end(),
+        [](const Texture& a, const Texture& b) { return a.last_frame < b.last_frame; });
     glDeleteTextures(1, &oldest->name);
     self.textures.erase(oldest);
   }
 }
 
 void HeatmapRenderer::draw(ImDrawList& list, ImVec2 min, ImVec2 max, const HeatmapData& data,
-                           const HeatmapData& baseline, const HeatmapStyle& style, const HeatmapWindow& window) {
+                           const HeatmapData& baseline, const HeatmapStyle& style,
+                           const HeatmapWindow& window) {
   if (data.empty() || max.x <= min.x || max.y <= min.y) return;
   impl_->pictures.push_back({min, max, data, baseline, style, window});
   struct Call {
@@ -234,7 +247,8 @@ void HeatmapRenderer::draw(ImDrawList& list, ImVec2 min, ImVec2 max, const Heatm
     std::size_t picture;
   } call{this, impl_->pictures.size() - 1};
   list.AddCallback(&HeatmapRenderer::render, &call, sizeof call);
-  if (const ImDrawCallback reset = ImGui::GetPlatformIO().DrawCallback_ResetRenderState) list.AddCallback(reset, nullptr);
+  if (const ImDrawCallback reset = ImGui::GetPlatformIO().DrawCallback_ResetRenderState)
+    list.AddCallback(reset, nullptr);
 }
 
 void HeatmapRenderer::render(const ImDrawList*, const ImDrawCmd* command) {
@@ -259,8 +273,14 @@ void HeatmapRenderer::render(const ImDrawList*, const ImDrawCmd* command) {
   glActiveTexture(GL_TEXTURE0);  // the back end's reset takes unit 0 for granted
 }
 
-const std::string& HeatmapRenderer::error() const { return impl_->error; }
-std::int64_t HeatmapRenderer::uploads() const { return impl_->uploads; }
-std::size_t HeatmapRenderer::pictures() const { return impl_->pictures.size(); }
+const std::string& HeatmapRenderer::error() const {
+  return impl_->error;
+}
+std::int64_t HeatmapRenderer::uploads() const {
+  return impl_->uploads;
+}
+std::size_t HeatmapRenderer::pictures() const {
+  return impl_->pictures.size();
+}
 
 }  // namespace headscope

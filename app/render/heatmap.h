@@ -12,7 +12,8 @@
 
 namespace headscope {
 
-/// Row-major values which `owner` keeps alive and which never change: their address is their identity.
+/// Row-major values which `owner` keeps alive and which never change: their address is their
+/// identity.
 struct HeatmapData {
   std::shared_ptr<const void> owner;
   const float* values = nullptr;
@@ -26,9 +27,11 @@ struct HeatmapData {
 struct HeatmapStyle {
   Palette palette = Palette::viridis;
   bool logarithmic = false;
-  float low = 0, high = 1;       ///< values of the first and last colour; log and difference: smallest, largest magnitude
-  bool difference = false;       ///< values - baseline
-  std::int64_t causal = -1;      ///< key j is hidden from row i when j > i + causal; -1: nothing is hidden
+  float low = 0, high = 1;  ///< values of the first and last colour; log and difference: smallest,
+                            ///< largest magnitude
+  bool difference = false;  ///< values - baseline
+  std::int64_t causal =
+      -1;  ///< key j is hidden from row i when j > i + causal; -1: nothing is hidden
 };
 
 /// The part of the map that is shown, in cells.
@@ -49,8 +52,8 @@ class HeatmapRenderer {
   void begin_frame();
 
   /// Adds a picture over [min, max] of the screen. `baseline` is read for a difference only.
-  void draw(ImDrawList& list, ImVec2 min, ImVec2 max, const HeatmapData& data, const HeatmapData& baseline,
-            const HeatmapStyle& style, const HeatmapWindow& window);
+  void draw(ImDrawList& list, ImVec2 min, ImVec2 max, const HeatmapData& data,
+            const HeatmapData& baseline, const HeatmapStyle& style, const HeatmapWindow& window);
 
   /// Last failure (shader, texture memory), empty when all is well.
   const std::string& error() const;

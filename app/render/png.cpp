@@ -18,10 +18,12 @@ cairo_status_t append(void* closure, const unsigned char* data, unsigned int len
 }  // namespace
 
 Result<> write_png(const std::filesystem::path& path, const Pixels& pixels) {
-  cairo_surface_t* surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, pixels.width, pixels.height);
+  cairo_surface_t* surface =
+      cairo_image_surface_create(CAIRO_FORMAT_RGB24, pixels.width, pixels.height);
   if (cairo_surface_status(surface) != CAIRO_STATUS_SUCCESS) {
     cairo_surface_destroy(surface);
-    return fail(ErrorKind::internal, path.string() + ": a picture of " + std::to_string(pixels.width) + " x " +
+    return fail(ErrorKind::internal, path.string() + ": a picture of " +
+                                         std::to_string(pixels.width) + " x " +
                                          std::to_string(pixels.height) + " pixels cannot be made");
   }
   unsigned char* out = cairo_image_surface_get_data(surface);
@@ -30,7 +32,8 @@ Result<> write_png(const std::filesystem::path& path, const Pixels& pixels) {
     for (int x = 0; x < pixels.width; ++x) {
       const std::uint8_t* p = &pixels.rgb[(static_cast<std::size_t>(y) * pixels.width + x) * 3];
       const std::uint32_t word = (std::uint32_t{p[0]} << 16) | (std::uint32_t{p[1]} << 8) | p[2];
-      std::memcpy(out + static_cast<std::size_t>(y) * stride + static_cast<std::size_t>(x) * 4, &word, sizeof word);
+      std::memcpy(out + static_cast<std::size_t>(y) * stride + static_cast<std::size_t>(x) * 4,
+                  &word, sizeof word);
     }
   }
   cairo_surface_mark_dirty(surface);

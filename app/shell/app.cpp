@@ -27,14 +27,17 @@ void panel(const char* title, Draw draw) {
 void status_window(ViewContext& context) {
   const ImGuiViewport* viewport = ImGui::GetMainViewport();
   const float height = status_bar_height();
-  ImGui::SetNextWindowPos(ImVec2(viewport->WorkPos.x, viewport->WorkPos.y + viewport->WorkSize.y - height));
+  ImGui::SetNextWindowPos(
+      ImVec2(viewport->WorkPos.x, viewport->WorkPos.y + viewport->WorkSize.y - height));
   ImGui::SetNextWindowSize(ImVec2(viewport->WorkSize.x, height));
-  ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(em() * 0.8f, (height - ImGui::GetTextLineHeight()) * 0.5f));
+  ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding,
+                      ImVec2(em() * 0.8f, (height - ImGui::GetTextLineHeight()) * 0.5f));
   ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, 0.0f);
   ImGui::PushStyleVar(ImGuiStyleVar_WindowMinSize, ImVec2(1, 1));
   ImGui::PushStyleColor(ImGuiCol_WindowBg, context.theme.page);
-  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoDocking |
-                                 ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoFocusOnAppearing |
+  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove |
+                                 ImGuiWindowFlags_NoDocking | ImGuiWindowFlags_NoSavedSettings |
+                                 ImGuiWindowFlags_NoFocusOnAppearing |
                                  ImGuiWindowFlags_NoScrollWithMouse;
   if (ImGui::Begin("##status", nullptr, flags)) status_bar(context);
   ImGui::End();
@@ -51,7 +54,9 @@ bool is_data_file(const std::string& path) {
 
 }  // namespace
 
-App::App(Engine* engine) : engine_(engine) { register_commands(); }
+App::App(Engine* engine) : engine_(engine) {
+  register_commands();
+}
 App::~App() = default;
 
 void App::set_theme(ThemeKind kind) {
@@ -71,7 +76,9 @@ void App::prepare_frame() {
   theme_ = apply_theme(theme_kind_, display_scale_ * zoom_);
 }
 
-bool App::take_picture_request() { return std::exchange(picture_, false); }
+bool App::take_picture_request() {
+  return std::exchange(picture_, false);
+}
 
 void App::open_path(const std::string& path) {
   std::error_code ignored;
@@ -145,7 +152,8 @@ void App::menu_bar(ViewContext& context) {
   if (!ImGui::BeginMainMenuBar()) return;
   std::vector<std::string> menus;
   for (const Command& command : commands_.all()) {
-    if (!command.menu.empty() && std::find(menus.begin(), menus.end(), command.menu) == menus.end()) menus.push_back(command.menu);
+    if (!command.menu.empty() && std::find(menus.begin(), menus.end(), command.menu) == menus.end())
+      menus.push_back(command.menu);
   }
   for (const std::string& menu : menus) {
     if (!ImGui::BeginMenu(menu.c_str())) continue;
@@ -153,8 +161,8 @@ void App::menu_bar(ViewContext& context) {
       if (command.menu != menu) continue;
       if (command.separator_before) ImGui::Separator();
       const std::string shortcut = Commands::shortcut_text(command);
-      if (ImGui::MenuItem(command.name.c_str(), shortcut.c_str(), command.checked && command.checked(),
-                          Commands::is_enabled(command))) {
+      if (ImGui::MenuItem(command.name.c_str(), shortcut.c_str(),
+                          command.checked && command.checked(), Commands::is_enabled(command))) {
         command.run();
       }
     }
@@ -167,8 +175,11 @@ void App::menu_bar(ViewContext& context) {
 }
 
 void App::ask_for_model() {
-  path_dialog_.ask({"Open model", "A Hugging Face folder (config.json, *.safetensors, tokenizer.json), or drop it onto the window.", true,
-                    "Embedded model", "demo", [this](const std::string& path) {
+  path_dialog_.ask({"Open model",
+                    "A Hugging Face folder (config.json, *.safetensors, tokenizer.json), or drop "
+                    "it onto the window.",
+                    true, "Embedded model", "demo",
+                    [this](const std::string& path) {
                       if (path == "demo") {
                         state_.request.model = path;
                       } else {
@@ -179,8 +190,10 @@ void App::ask_for_model() {
 }
 
 void App::ask_for_data() {
-  path_dialog_.ask({"Open data", "Questions with documents, JSON lines (.jsonl, .jsonl.gz), or drop it onto the window.", false, "", "",
-                    [this](const std::string& path) { state_.open_data(path); }});
+  path_dialog_.ask(
+      {"Open data",
+       "Questions with documents, JSON lines (.jsonl, .jsonl.gz), or drop it onto the window.",
+       false, "", "", [this](const std::string& path) { state_.open_data(path); }});
 }
 
 }  // namespace headscope

@@ -1,5 +1,5 @@
-// The window's content: views, menus, commands, and the way to the engine. Knows neither GLFW nor GL,
-// so that tests run it on the null back end.
+// The window's content: views, menus, commands, and the way to the engine. Knows neither GLFW nor
+// GL, so that tests run it on the null back end.
 #pragma once
 
 #include <functional>

@@ -7,46 +7,127 @@ namespace headscope {
 
 void App::register_commands() {
   AppState& s = state_;
-  commands_.add({"file.open_model", "Open model ...", "File", ImGuiMod_Ctrl | ImGuiKey_O, [this] { ask_for_model(); }, {}, {}});
-  commands_.add({"file.open_data", "Open data ...", "File", ImGuiMod_Ctrl | ImGuiKey_D, [this] { ask_for_data(); }, {}, {}});
-  commands_.add({"file.embedded_model", "Use the embedded model", "File", 0, [&s] { s.request.model = "demo"; }, {},
+  commands_.add({"file.open_model",
+                 "Open model ...",
+                 "File",
+                 ImGuiMod_Ctrl | ImGuiKey_O,
+                 [this] { ask_for_model(); },
+                 {},
+                 {}});
+  commands_.add({"file.open_data",
+                 "Open data ...",
+                 "File",
+                 ImGuiMod_Ctrl | ImGuiKey_D,
+                 [this] { ask_for_data(); },
+                 {},
+                 {}});
+  commands_.add({"file.embedded_model",
+                 "Use the embedded model",
+                 "File",
+                 0,
+                 [&s] { s.request.model = "demo"; },
+                 {},
                  [&s] { return s.request.model == "demo"; }});
-  commands_.add({"file.picture", "Save a picture of the window", "File", ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_S,
-                 [this] { picture_ = true; }, {}, {}, true});
-  commands_.add({"file.quit", "Quit", "File", ImGuiMod_Ctrl | ImGuiKey_Q, [this] { quit_ = true; }, {}, {}, true});
+  commands_.add({"file.picture",
+                 "Save a picture of the window",
+                 "File",
+                 ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_S,
+                 [this] { picture_ = true; },
+                 {},
+                 {},
+                 true});
+  commands_.add({"file.quit",
+                 "Quit",
+                 "File",
+                 ImGuiMod_Ctrl | ImGuiKey_Q,
+                 [this] { quit_ = true; },
+                 {},
+                 {},
+                 true});
 
   const auto typing = [] { return ImGui::GetIO().WantTextInput; };  // a text field has its own undo
-  commands_.add({"edit.undo", "Undo", "Edit", ImGuiMod_Ctrl | ImGuiKey_Z, [&s] { s.history.undo(s.request); },
-                 [&s, typing] { return s.history.can_undo() && !typing(); }, {}});
-  commands_.add({"edit.redo", "Redo", "Edit", ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_Z, [&s] { s.history.redo(s.request); },
-                 [&s, typing] { return s.history.can_redo() && !typing(); }, {}});
-  commands_.add({"settings.reset", "Reset the intervention", "Edit", ImGuiMod_Ctrl | ImGuiKey_R, [&s] { s.reset_settings(); },
-                 [&s] { return !s.request.intervention.is_identity() || s.request.intervention.choice != HeadChoice::contextual; }, {}, true});
-  commands_.add({"edit.copy_answers", "Copy both answers", "Edit", ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_C,
+  commands_.add({"edit.undo",
+                 "Undo",
+                 "Edit",
+                 ImGuiMod_Ctrl | ImGuiKey_Z,
+                 [&s] { s.history.undo(s.request); },
+                 [&s, typing] { return s.history.can_undo() && !typing(); },
+                 {}});
+  commands_.add({"edit.redo",
+                 "Redo",
+                 "Edit",
+                 ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_Z,
+                 [&s] { s.history.redo(s.request); },
+                 [&s, typing] { return s.history.can_redo() && !typing(); },
+                 {}});
+  commands_.add({"settings.reset",
+                 "Reset the intervention",
+                 "Edit",
+                 ImGuiMod_Ctrl | ImGuiKey_R,
+                 [&s] { s.reset_settings(); },
+                 [&s] {
+                   return !s.request.intervention.is_identity() ||
+                          s.request.intervention.choice != HeadChoice::contextual;
+                 },
+                 {},
+                 true});
+  commands_.add({"edit.copy_answers",
+                 "Copy both answers",
+                 "Edit",
+                 ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_C,
                  [&s] {
                    std::string text = "baseline: " + s.baseline()->response_text;
-                   if (s.intervened() != nullptr) text += "\nintervened: " + s.intervened()->response_text;
+                   if (s.intervened() != nullptr)
+                     text += "\nintervened: " + s.intervened()->response_text;
                    ImGui::SetClipboardText(text.c_str());
                  },
-                 [&s] { return s.baseline() != nullptr; }, {}});
+                 [&s] { return s.baseline() != nullptr; },
+                 {}});
 
-  commands_.add({"prompt.new_sample", "New sample", "Prompt", ImGuiMod_Ctrl | ImGuiKey_N, [&s] { s.new_sample(); },
-                 [&s] { return static_cast<bool>(s.sample_source); }, {}});
-  commands_.add({"data.previous", "Previous sample of the data file", "Prompt", ImGuiMod_Ctrl | ImGuiKey_PageUp, [&s] { s.turn_page(-1); },
-                 [&s] { return !s.book.samples.empty() && s.book.current > 0; }, {}});
-  commands_.add({"data.next", "Next sample of the data file", "Prompt", ImGuiMod_Ctrl | ImGuiKey_PageDown, [&s] { s.turn_page(1); },
-                 [&s] { return !s.book.samples.empty() && s.book.current + 1 < s.book.samples.size(); }, {}});
-  commands_.add({"prompt.edit_text", "Edit the prompt as text", "Prompt", ImGuiMod_Ctrl | ImGuiKey_E,
-                 [&s] { s.view.edit_text = !s.view.edit_text; }, {}, [&s] { return s.view.edit_text; }, true});
-  commands_.add({"run.cancel", "Cancel the run", "Prompt", ImGuiMod_Ctrl | ImGuiKey_Period,
+  commands_.add({"prompt.new_sample",
+                 "New sample",
+                 "Prompt",
+                 ImGuiMod_Ctrl | ImGuiKey_N,
+                 [&s] { s.new_sample(); },
+                 [&s] { return static_cast<bool>(s.sample_source); },
+                 {}});
+  commands_.add({"data.previous",
+                 "Previous sample of the data file",
+                 "Prompt",
+                 ImGuiMod_Ctrl | ImGuiKey_PageUp,
+                 [&s] { s.turn_page(-1); },
+                 [&s] { return !s.book.samples.empty() && s.book.current > 0; },
+                 {}});
+  commands_.add(
+      {"data.next",
+       "Next sample of the data file",
+       "Prompt",
+       ImGuiMod_Ctrl | ImGuiKey_PageDown,
+       [&s] { s.turn_page(1); },
+       [&s] { return !s.book.samples.empty() && s.book.current + 1 < s.book.samples.size(); },
+       {}});
+  commands_.add({"prompt.edit_text",
+                 "Edit the prompt as text",
+                 "Prompt",
+                 ImGuiMod_Ctrl | ImGuiKey_E,
+                 [&s] { s.view.edit_text = !s.view.edit_text; },
+                 {},
+                 [&s] { return s.view.edit_text; },
+                 true});
+  commands_.add({"run.cancel",
+                 "Cancel the run",
+                 "Prompt",
+                 ImGuiMod_Ctrl | ImGuiKey_Period,
                  [this] {
                    if (engine_ != nullptr) engine_->cancel();
                  },
                  [&s] {
                    const auto now = s.snapshot->status.state;
-                   return now == EngineStatus::State::running || now == EngineStatus::State::loading_model;
+                   return now == EngineStatus::State::running ||
+                          now == EngineStatus::State::loading_model;
                  },
-                 {}, true});
+                 {},
+                 true});
   register_head_commands();
   register_view_commands();
 }
@@ -54,59 +135,154 @@ void App::register_commands() {
 void App::register_head_commands() {
   AppState& s = state_;
   const auto choose = [&](const char* id, const char* name, HeadChoice choice) {
-    commands_.add({id, name, "Heads", 0,
+    commands_.add({id,
+                   name,
+                   "Heads",
+                   0,
                    [&s, choice] {
                      InterventionSettings& settings = s.request.intervention;
-                     if (choice == HeadChoice::picked && settings.picked.empty()) settings.picked = s.chosen();
+                     if (choice == HeadChoice::picked && settings.picked.empty())
+                       settings.picked = s.chosen();
                      settings.choice = choice;
                    },
-                   {}, [&s, choice] { return s.request.intervention.choice == choice; }});
+                   {},
+                   [&s, choice] { return s.request.intervention.choice == choice; }});
   };
   choose("heads.contextual", "Act on contextual heads", HeadChoice::contextual);
   choose("heads.random", "Act on random heads (control)", HeadChoice::random);
   choose("heads.picked", "Act on picked heads", HeadChoice::picked);
-  commands_.add({"heads.pick", "Pick or unpick the selected head", "Heads", ImGuiKey_P,
-                 [&s] { s.toggle_pick(s.request.selected); }, [&s] { return s.snapshot->model != nullptr; }, {}, true});
-  commands_.add({"heads.clear_picks", "Clear the picked heads", "Heads", 0, [&s] { s.request.intervention.picked.clear(); },
-                 [&s] { return !s.request.intervention.picked.empty(); }, {}});
-  commands_.add({"heads.redraw", "Draw other random heads", "Heads", 0, [&s] { ++s.request.intervention.random_seed; },
-                 [&s] { return s.request.intervention.choice == HeadChoice::random; }, {}});
-  commands_.add({"heads.next", "Select the next head of the ranking", "Heads", ImGuiKey_Period, [&s] { s.select_rank(1); },
-                 [&s] { return !s.ranking().empty(); }, {}, true});
-  commands_.add({"heads.previous", "Select the previous head of the ranking", "Heads", ImGuiKey_Comma, [&s] { s.select_rank(-1); },
-                 [&s] { return !s.ranking().empty(); }, {}});
+  commands_.add({"heads.pick",
+                 "Pick or unpick the selected head",
+                 "Heads",
+                 ImGuiKey_P,
+                 [&s] { s.toggle_pick(s.request.selected); },
+                 [&s] { return s.snapshot->model != nullptr; },
+                 {},
+                 true});
+  commands_.add({"heads.clear_picks",
+                 "Clear the picked heads",
+                 "Heads",
+                 0,
+                 [&s] { s.request.intervention.picked.clear(); },
+                 [&s] { return !s.request.intervention.picked.empty(); },
+                 {}});
+  commands_.add({"heads.redraw",
+                 "Draw other random heads",
+                 "Heads",
+                 0,
+                 [&s] { ++s.request.intervention.random_seed; },
+                 [&s] { return s.request.intervention.choice == HeadChoice::random; },
+                 {}});
+  commands_.add({"heads.next",
+                 "Select the next head of the ranking",
+                 "Heads",
+                 ImGuiKey_Period,
+                 [&s] { s.select_rank(1); },
+                 [&s] { return !s.ranking().empty(); },
+                 {},
+                 true});
+  commands_.add({"heads.previous",
+                 "Select the previous head of the ranking",
+                 "Heads",
+                 ImGuiKey_Comma,
+                 [&s] { s.select_rank(-1); },
+                 [&s] { return !s.ranking().empty(); },
+                 {}});
 }
 
 void App::register_view_commands() {
   AppState& s = state_;
-  commands_.add({"view.full_map", "Full attention map", "View", ImGuiKey_F,
-                 [&s] { s.request.want_full_map = !s.request.want_full_map; }, {}, [&s] { return s.request.want_full_map; }});
-  commands_.add({"view.logarithmic", "Logarithmic attention map", "View", ImGuiKey_L,
-                 [&s] { s.view.map_logarithmic = !s.view.map_logarithmic; }, {}, [&s] { return s.view.map_logarithmic; }});
-  const auto source = [&](const char* id, const char* name, ImGuiKeyChord key, MapSource which, bool separator) {
-    commands_.add({id, name, "View", key,
-                   [&s, which] { s.view.map_source = s.view.score_source = which; }, {},
-                   [&s, which] { return s.view.map_source == which && s.view.score_source == which; }, separator});
+  commands_.add({"view.full_map",
+                 "Full attention map",
+                 "View",
+                 ImGuiKey_F,
+                 [&s] { s.request.want_full_map = !s.request.want_full_map; },
+                 {},
+                 [&s] { return s.request.want_full_map; }});
+  commands_.add({"view.logarithmic",
+                 "Logarithmic attention map",
+                 "View",
+                 ImGuiKey_L,
+                 [&s] { s.view.map_logarithmic = !s.view.map_logarithmic; },
+                 {},
+                 [&s] { return s.view.map_logarithmic; }});
+  const auto source = [&](const char* id, const char* name, ImGuiKeyChord key, MapSource which,
+                          bool separator) {
+    commands_.add(
+        {id,
+         name,
+         "View",
+         key,
+         [&s, which] { s.view.map_source = s.view.score_source = which; },
+         {},
+         [&s, which] { return s.view.map_source == which && s.view.score_source == which; },
+         separator});
   };
   source("view.baseline", "Maps: baseline", ImGuiKey_B, MapSource::baseline, true);
   source("view.intervened", "Maps: intervened", ImGuiKey_I, MapSource::intervened, false);
-  source("view.difference", "Maps: difference to the baseline", ImGuiKey_D, MapSource::difference, false);
+  source("view.difference", "Maps: difference to the baseline", ImGuiKey_D, MapSource::difference,
+         false);
   for (int i = 0; i < sequential_palettes; ++i) {
     const auto palette = static_cast<Palette>(i);
-    commands_.add({"view.palette." + std::string(palette_name(palette)), "Colours: " + std::string(palette_name(palette)), "View", 0,
-                   [&s, palette] { s.view.palette = palette; }, {}, [&s, palette] { return s.view.palette == palette; }, i == 0});
+    commands_.add({"view.palette." + std::string(palette_name(palette)),
+                   "Colours: " + std::string(palette_name(palette)),
+                   "View",
+                   0,
+                   [&s, palette] { s.view.palette = palette; },
+                   {},
+                   [&s, palette] { return s.view.palette == palette; },
+                   i == 0});
   }
   for (const ThemeKind kind : {ThemeKind::dark, ThemeKind::light, ThemeKind::contrast}) {
     const std::string name(theme_name(kind));
-    commands_.add({"view.theme." + name, kind == ThemeKind::contrast ? "High contrast theme" : (kind == ThemeKind::dark ? "Dark theme" : "Light theme"),
-                   "View", 0, [this, kind] { set_theme(kind); }, {}, [this, kind] { return theme_kind_ == kind; },
+    commands_.add({"view.theme." + name,
+                   kind == ThemeKind::contrast
+                       ? "High contrast theme"
+                       : (kind == ThemeKind::dark ? "Dark theme" : "Light theme"),
+                   "View",
+                   0,
+                   [this, kind] { set_theme(kind); },
+                   {},
+                   [this, kind] { return theme_kind_ == kind; },
                    kind == ThemeKind::dark});
   }
-  commands_.add({"view.larger", "Larger", "View", ImGuiMod_Ctrl | ImGuiKey_Equal, [this] { set_scale(display_scale_, zoom_ * 1.1f); }, {}, {}, true});
-  commands_.add({"view.smaller", "Smaller", "View", ImGuiMod_Ctrl | ImGuiKey_Minus, [this] { set_scale(display_scale_, zoom_ / 1.1f); }, {}, {}});
-  commands_.add({"view.natural_size", "Natural size", "View", ImGuiMod_Ctrl | ImGuiKey_0, [this] { set_scale(display_scale_, 1.0f); }, {}, {}});
-  commands_.add({"view.layout", "Restore the default layout", "View", 0, [this] { rebuild_layout_ = true; }, {}, {}, true});
-  commands_.add({"help.commands", "All commands ...", "Help", ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_P, [this] { palette_.open(); }, {}, {}});
+  commands_.add({"view.larger",
+                 "Larger",
+                 "View",
+                 ImGuiMod_Ctrl | ImGuiKey_Equal,
+                 [this] { set_scale(display_scale_, zoom_ * 1.1f); },
+                 {},
+                 {},
+                 true});
+  commands_.add({"view.smaller",
+                 "Smaller",
+                 "View",
+                 ImGuiMod_Ctrl | ImGuiKey_Minus,
+                 [this] { set_scale(display_scale_, zoom_ / 1.1f); },
+                 {},
+                 {}});
+  commands_.add({"view.natural_size",
+                 "Natural size",
+                 "View",
+                 ImGuiMod_Ctrl | ImGuiKey_0,
+                 [this] { set_scale(display_scale_, 1.0f); },
+                 {},
+                 {}});
+  commands_.add({"view.layout",
+                 "Restore the default layout",
+                 "View",
+                 0,
+                 [this] { rebuild_layout_ = true; },
+                 {},
+                 {},
+                 true});
+  commands_.add({"help.commands",
+                 "All commands ...",
+                 "Help",
+                 ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_P,
+                 [this] { palette_.open(); },
+                 {},
+                 {}});
 }
 
 }  // namespace headscope

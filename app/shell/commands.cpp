@@ -4,7 +4,9 @@
 
 namespace headscope {
 
-void Commands::add(Command command) { commands_.push_back(std::move(command)); }
+void Commands::add(Command command) {
+  commands_.push_back(std::move(command));
+}
 
 const Command* Commands::find(std::string_view id) const {
   for (const Command& command : commands_) {
@@ -22,7 +24,8 @@ bool Commands::run(std::string_view id) const {
 
 void Commands::handle_shortcuts() const {
   for (const Command& command : commands_) {
-    if (command.shortcut == 0 || !ImGui::Shortcut(command.shortcut, ImGuiInputFlags_RouteGlobal)) continue;
+    if (command.shortcut == 0 || !ImGui::Shortcut(command.shortcut, ImGuiInputFlags_RouteGlobal))
+      continue;
     if (is_enabled(command)) command.run();
     return;
   }
@@ -36,11 +39,16 @@ std::string Commands::shortcut_text(const Command& command) {
   if (command.shortcut & ImGuiMod_Alt) text += "Alt+";
   const auto key = static_cast<ImGuiKey>(command.shortcut & ~ImGuiMod_Mask_);
   switch (key) {
-    case ImGuiKey_Equal: return text + "=";
-    case ImGuiKey_Minus: return text + "-";
-    case ImGuiKey_Comma: return text + ",";
-    case ImGuiKey_Period: return text + ".";
-    default: return text + ImGui::GetKeyName(key);
+    case ImGuiKey_Equal:
+      return text + "=";
+    case ImGuiKey_Minus:
+      return text + "-";
+    case ImGuiKey_Comma:
+      return text + ",";
+    case ImGuiKey_Period:
+      return text + ".";
+    default:
+      return text + ImGui::GetKeyName(key);
   }
 }
 

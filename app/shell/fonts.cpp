@@ -10,7 +10,8 @@ namespace {
 
 constexpr float kFontSize = 14.0f;
 // Similar in width and x-height, most complete first.
-constexpr const char* kFamilies[] = {"Noto Sans", "Inter", "Open Sans", "Source Sans 3", "DejaVu Sans", "Liberation Sans"};
+constexpr const char* kFamilies[] = {"Noto Sans",     "Inter",       "Open Sans",
+                                     "Source Sans 3", "DejaVu Sans", "Liberation Sans"};
 
 ImFont* add_file(const std::string& path) {
   if (path.empty()) return nullptr;
@@ -22,7 +23,8 @@ ImFont* add_file(const std::string& path) {
 }  // namespace
 
 std::string find_font_file(const char* family, bool bold) {
-  const std::unique_ptr<FcPattern, decltype(&FcPatternDestroy)> wanted(FcPatternCreate(), FcPatternDestroy);
+  const std::unique_ptr<FcPattern, decltype(&FcPatternDestroy)> wanted(FcPatternCreate(),
+                                                                       FcPatternDestroy);
   FcPatternAddString(wanted.get(), FC_FAMILY, reinterpret_cast<const FcChar8*>(family));
   FcPatternAddInteger(wanted.get(), FC_WEIGHT, bold ? FC_WEIGHT_BOLD : FC_WEIGHT_REGULAR);
   FcPatternAddInteger(wanted.get(), FC_SLANT, FC_SLANT_ROMAN);
@@ -30,8 +32,8 @@ std::string find_font_file(const char* family, bool bold) {
   FcConfigSubstitute(nullptr, wanted.get(), FcMatchPattern);
   FcDefaultSubstitute(wanted.get());
   FcResult result = FcResultNoMatch;
-  const std::unique_ptr<FcPattern, decltype(&FcPatternDestroy)> match(FcFontMatch(nullptr, wanted.get(), &result),
-                                                                       FcPatternDestroy);
+  const std::unique_ptr<FcPattern, decltype(&FcPatternDestroy)> match(
+      FcFontMatch(nullptr, wanted.get(), &result), FcPatternDestroy);
   FcChar8* name = nullptr;
   FcChar8* file = nullptr;
   if (!match || FcPatternGetString(match.get(), FC_FAMILY, 0, &name) != FcResultMatch ||

@@ -12,8 +12,8 @@ struct Fonts {
   ImFont* bold = nullptr;  ///< the regular one where there is no bold
 };
 
-/// File of the best match for a fontconfig pattern such as "Noto Sans:bold"; empty when the match is of
-/// another family.
+/// File of the best match for a fontconfig pattern such as "Noto Sans:bold"; empty when the match
+/// is of another family.
 std::string find_font_file(const char* family, bool bold);
 
 /// Adds fonts to the current ImGui context. `builtin_only` for screenshots that must not depend on

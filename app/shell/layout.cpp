@@ -39,15 +39,17 @@ void dock_space(float bottom, bool rebuild) {
   ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(0, 0));
   ImGui::PushStyleVar(ImGuiStyleVar_WindowRounding, 0.0f);
   ImGui::PushStyleColor(ImGuiCol_WindowBg, ImGui::GetStyleColorVec4(ImGuiCol_DockingEmptyBg));
-  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoDocking |
-                                 ImGuiWindowFlags_NoBringToFrontOnFocus | ImGuiWindowFlags_NoNavFocus |
-                                 ImGuiWindowFlags_NoSavedSettings;
+  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove |
+                                 ImGuiWindowFlags_NoDocking |
+                                 ImGuiWindowFlags_NoBringToFrontOnFocus |
+                                 ImGuiWindowFlags_NoNavFocus | ImGuiWindowFlags_NoSavedSettings;
   ImGui::Begin("##dock host", nullptr, flags);
   ImGui::PopStyleColor();
   ImGui::PopStyleVar(2);
   const ImGuiID root = ImGui::GetID("dock");
   if (rebuild || ImGui::DockBuilderGetNode(root) == nullptr) build_default(root, size);
-  ImGui::PushStyleColor(ImGuiCol_Border, ImGui::GetStyleColorVec4(ImGuiCol_DockingEmptyBg));  // splitters
+  ImGui::PushStyleColor(ImGuiCol_Border,
+                        ImGui::GetStyleColorVec4(ImGuiCol_DockingEmptyBg));  // splitters
   ImGui::DockSpace(root, ImVec2(0, 0),
                    ImGuiDockNodeFlags_NoWindowMenuButton | ImGuiDockNodeFlags_NoCloseButton);
   ImGui::PopStyleColor();
@@ -60,6 +62,8 @@ std::string save_layout() {
   return {text, size};
 }
 
-void load_layout(const std::string& text) { ImGui::LoadIniSettingsFromMemory(text.data(), text.size()); }
+void load_layout(const std::string& text) {
+  ImGui::LoadIniSettingsFromMemory(text.data(), text.size());
+}
 
 }  // namespace headscope

@@ -18,11 +18,12 @@ inline constexpr const char* documents = "Attention per document";
 inline constexpr const char* controls = "Intervention";
 }  // namespace titles
 
-/// Fills the main viewport with the dock space, leaving `bottom` pixels for the status bar. Builds the
-/// default layout when there is none or `rebuild` says so.
+/// Fills the main viewport with the dock space, leaving `bottom` pixels for the status bar. Builds
+/// the default layout when there is none or `rebuild` says so.
 void dock_space(float bottom, bool rebuild);
 
-/// Content of the layout file for the current context, and taking one over (before the first frame).
+/// Content of the layout file for the current context, and taking one over (before the first
+/// frame).
 std::string save_layout();
 void load_layout(const std::string& text);
 

@@ -18,7 +18,8 @@ Result<QaSample> demo_world_sample(const SampleWish& wish) {
                         : wish.kind == SampleKind::neutral ? DemoDistractors::neutral
                                                            : DemoDistractors::mixed;
   HEADSCOPE_ASSIGN(std::vector<QaSample> samples, demo_samples(options, 1, wish.seed));
-  if (samples.empty()) return fail(ErrorKind::internal, "the embedded model's world made no sample");
+  if (samples.empty())
+    return fail(ErrorKind::internal, "the embedded model's world made no sample");
   return std::move(samples.front());
 }
 
@@ -27,19 +28,29 @@ Result<QaSample> demo_world_sample(const SampleWish& wish) {
 int main(int argc, char** argv) {
   RunOptions options;
   std::string size;
-  CLI::App cli("Headscope: which attention heads read the context, and what happens when they read it more.", "headscope");
+  CLI::App cli(
+      "Headscope: which attention heads read the context, and what happens when they read it more.",
+      "headscope");
   cli.add_option("--model", options.model, "\"demo\", a Hugging Face folder or a .gguf file");
-  cli.add_option("--prompt-file", options.prompt_file, "text of a prompt")->check(CLI::ExistingFile);
-  cli.add_option("--data", options.data, "questions with documents, JSON lines (.gz allowed)")->check(CLI::ExistingFile);
-  cli.add_option("--session", options.session, "session file to continue")->check(CLI::ExistingFile);
-  cli.add_option("--theme", options.theme, "dark, light or contrast")->check(CLI::IsMember({"dark", "light", "contrast"}));
-  cli.add_option("--scale", options.scale, "pixels per unit, e.g. 2 for a dense display")->check(CLI::Range(0.5f, 4.0f));
+  cli.add_option("--prompt-file", options.prompt_file, "text of a prompt")
+      ->check(CLI::ExistingFile);
+  cli.add_option("--data", options.data, "questions with documents, JSON lines (.gz allowed)")
+      ->check(CLI::ExistingFile);
+  cli.add_option("--session", options.session, "session file to continue")
+      ->check(CLI::ExistingFile);
+  cli.add_option("--theme", options.theme, "dark, light or contrast")
+      ->check(CLI::IsMember({"dark", "light", "contrast"}));
+  cli.add_option("--scale", options.scale, "pixels per unit, e.g. 2 for a dense display")
+      ->check(CLI::Range(0.5f, 4.0f));
   cli.add_option("--size", size, "WIDTHxHEIGHT of the window in units at scale 1");
-  cli.add_option("--screenshot", options.screenshot, "write a PNG once the picture is complete, then exit");
-  cli.add_option("--device", options.device, "cpu, cuda or auto")->check(CLI::IsMember({"cpu", "cuda", "auto"}));
+  cli.add_option("--screenshot", options.screenshot,
+                 "write a PNG once the picture is complete, then exit");
+  cli.add_option("--device", options.device, "cpu, cuda or auto")
+      ->check(CLI::IsMember({"cpu", "cuda", "auto"}));
   cli.add_option("--dtype", options.dtype, "auto, float32, bfloat16 or float16")
       ->check(CLI::IsMember({"auto", "float32", "bfloat16", "float16"}));
-  cli.add_option("--threads", options.threads, "threads of the model, 0 = all")->check(CLI::Range(0, 1024));
+  cli.add_option("--threads", options.threads, "threads of the model, 0 = all")
+      ->check(CLI::Range(0, 1024));
   cli.add_flag("--builtin-font", options.builtin_font, "do not use the system's fonts");
   try {
     cli.parse(argc, argv);
@@ -47,9 +58,11 @@ int main(int argc, char** argv) {
     const int code = cli.exit(error);
     return code == 0 ? 0 : exit_code(ErrorKind::usage);
   }
-  if (!size.empty() && (std::sscanf(size.c_str(), "%dx%d", &options.width, &options.height) != 2 || options.width < 320 ||
-                        options.height < 240 || options.width > 16384 || options.height > 16384)) {
-    std::fprintf(stderr, "headscope: --size: expected WIDTHxHEIGHT, e.g. 1280x800, found \"%s\"\n", size.c_str());
+  if (!size.empty() && (std::sscanf(size.c_str(), "%dx%d", &options.width, &options.height) != 2 ||
+                        options.width < 320 || options.height < 240 || options.width > 16384 ||
+                        options.height > 16384)) {
+    std::fprintf(stderr, "headscope: --size: expected WIDTHxHEIGHT, e.g. 1280x800, found \"%s\"\n",
+                 size.c_str());
     return exit_code(ErrorKind::usage);
   }
   return run_window(options, {torch_runner_factory(), demo_world_sample});

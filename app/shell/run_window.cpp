@@ -20,11 +20,16 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr double kProgressInterval = 0.05;
 constexpr int kSettlingFrames = 3;  // ImGui needs a few frames to size and place what is new
 
-void complain(const Error& error) { std::fprintf(stderr, "headscope: %s\n", error.message.c_str()); }
+void complain(const Error& error) {
+  std::fprintf(stderr, "headscope: %s\n", error.message.c_str());
+}
 
-double seconds_since(Clock::time_point then) { return std::chrono::duration<double>(Clock::now() - then).count(); }
+double seconds_since(Clock::time_point then) {
+  return std::chrono::duration<double>(Clock::now() - then).count();
+}
 
 // A first picture that shows something: split-softmax on the heads that matter, on a fixed sample.
 void first_request(AppState& state) {
@@ -43,6 +48,7 @@ class Session {
   void fill_request(App& app);
   void apply_options(App& app);
   void draw(App& app);
+  void wait_for_work(const App& app);
   void loop(App& app);
   int take_screenshot(App& app);
   void save_user_files(App& app);
@@ -54,7 +60,7 @@ class Session {
   std::vector<Error> problems_;
   std::unique_ptr<Window> window_;
   int frames_due_ = kSettlingFrames;
-  Clock::time_point last_input_ = Clock::now();
+  Clock::time_point last_input_ = Clock::now(), last_frame_;
 };
 
 void Session::load_user_files() {
@@ -83,7 +89,8 @@ void Session::fill_request(App& app) {
   first_request(state);
   const bool named = !options_.session.empty();
   if (named || !picture_only()) {
-    const std::filesystem::path path = named ? std::filesystem::path(options_.session) : session_path();
+    const std::filesystem::path path =
+        named ? std::filesystem::path(options_.session) : session_path();
     Result<std::optional<Request>> session = load_session(path);
     if (!session) {
       problems_.push_back(session.error());
@@ -114,43 +121,53 @@ void Session::draw(App& app) {
 }
 
 // Sleeps unless something is due: input, a snapshot, a tooltip's delay, the text cursor.
+void Session::wait_for_work(const App& app) {
+  double sleep = app.redraw_in();
+  const auto at_most = [&](double seconds) {
+    sleep = sleep < 0 ? seconds : std::min(sleep, seconds);
+  };
+  if (ImGui::GetIO().WantTextInput) at_most(0.3);
+  if (seconds_since(last_input_) < 1.0) at_most(0.1);
+  window_->wait(sleep);
+  // Progress of the model alone is shown twenty times a second: on a machine without a graphics
+  // card drawing would take the cores that the model needs.
+  while (!window_->has_input() && !window_->closing() &&
+         seconds_since(last_frame_) < kProgressInterval) {
+    window_->wait(kProgressInterval - seconds_since(last_frame_));
+  }
+  if (!window_->has_input()) return;
+  last_input_ = Clock::now();
+  frames_due_ = kSettlingFrames;
+}
+
 void Session::loop(App& app) {
   while (!window_->closing() && !app.quit_requested()) {
     if (frames_due_ > 0) {
       window_->poll();
       --frames_due_;
     } else {
-      double sleep = app.redraw_in();
-      const auto at_most = [&](double seconds) { sleep = sleep < 0 ? seconds : std::min(sleep, seconds); };
-      if (ImGui::GetIO().WantTextInput) at_most(0.3);
-      if (seconds_since(last_input_) < 1.0) at_most(0.1);
-      const Clock::time_point before = Clock::now();
-      window_->wait(sleep);
-      const bool timed_out = sleep >= 0 && seconds_since(before) >= sleep;
-      if (!timed_out) {
-        last_input_ = Clock::now();
-        frames_due_ = kSettlingFrames;
-      }
+      wait_for_work(app);
     }
     draw(app);
+    last_frame_ = Clock::now();
   }
 }
 
 int Session::take_screenshot(App& app) {
   int settled = 0;
   while (settled < 2 * kSettlingFrames) {
-    if (app.settled()) {
-      window_->poll();
-      ++settled;
-    } else {
-      window_->wait(0.05);
-      settled = 0;
-    }
     app.prepare_frame();
     window_->begin_frame();
     app.frame();
+    if (!app.settled()) {  // nothing is drawn meanwhile: the model needs the cores
+      window_->drop_frame();
+      window_->wait(0.1);
+      settled = 0;
+      continue;
+    }
     window_->render();
-    if (settled < 2 * kSettlingFrames) window_->present();
+    if (++settled < 2 * kSettlingFrames) window_->present();
+    window_->poll();
   }
   const Result<> written = write_png(options_.screenshot, window_->capture());
   if (!written) {
@@ -162,7 +179,9 @@ int Session::take_screenshot(App& app) {
 
 void Session::save_picture(App& app) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const std::string name = "headscope-" + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(now).count()) + ".png";
+  const std::string name =
+      "headscope-" + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(now).count()) +
+      ".png";
   const std::filesystem::path path = std::filesystem::current_path() / name;
   const Result<> written = write_png(path, window_->capture());
   app.state().notify(written ? Notice::Kind::info : Notice::Kind::error,
@@ -174,8 +193,9 @@ void Session::save_user_files(App& app) {
   preferences_.zoom = app.zoom();
   preferences_.view = app.state().view;
   window_->size_in_units(preferences_.width, preferences_.height);
-  for (const Result<>& saved : {save_preferences(preferences_), write_file_atomically(layout_path(), save_layout()),
-                                save_session(session_path(), app.state().request)}) {
+  for (const Result<>& saved :
+       {save_preferences(preferences_), write_file_atomically(layout_path(), save_layout()),
+        save_session(session_path(), app.state().request)}) {
     if (!saved) complain(saved.error());
   }
 }
@@ -195,7 +215,8 @@ int Session::run() {
   }
   window_ = std::move(*opened);
   if (!picture_only()) {
-    if (const Result<std::string> layout = read_text_file(layout_path(), 1 << 20)) load_layout(*layout);
+    if (const Result<std::string> layout = read_text_file(layout_path(), 1 << 20))
+      load_layout(*layout);
   }
   int code = 0;
   {
@@ -216,6 +237,8 @@ int Session::run() {
 
 }  // namespace
 
-int run_window(const RunOptions& options, const Parts& parts) { return Session(options, parts).run(); }
+int run_window(const RunOptions& options, const Parts& parts) {
+  return Session(options, parts).run();
+}
 
 }  // namespace headscope

@@ -11,10 +11,10 @@ namespace headscope {
 /// Command line of the window (cli.md).
 struct RunOptions {
   std::string model, prompt_file, data, session;
-  std::string theme;             ///< empty = the user's
-  float scale = 0;               ///< 0 = the monitor's
-  int width = 0, height = 0;     ///< in units; 0 = the user's
-  std::string screenshot;        ///< PNG to write, then exit
+  std::string theme;          ///< empty = the user's
+  float scale = 0;            ///< 0 = the monitor's
+  int width = 0, height = 0;  ///< in units; 0 = the user's
+  std::string screenshot;     ///< PNG to write, then exit
   std::string device = "auto", dtype = "auto";
   int threads = 0;
   bool builtin_font = false;

@@ -17,7 +17,8 @@ constexpr const char* kModule = "libheadscope_torch.so";
 Result<std::filesystem::path> find_module() {
   HEADSCOPE_ASSIGN(const std::filesystem::path folder, executable_folder());
   std::error_code ignored;
-  for (const auto& candidate : {folder / kModule, folder / ".." / kModule, folder / ".." / "lib" / "headscope" / kModule}) {
+  for (const auto& candidate :
+       {folder / kModule, folder / ".." / kModule, folder / ".." / "lib" / "headscope" / kModule}) {
     if (std::filesystem::exists(candidate, ignored)) return candidate;
   }
   return bad_input(std::string(kModule) + ": not found beside the program in " + folder.string() +
@@ -29,11 +30,14 @@ Result<std::unique_ptr<Runner>> create() {
   void* handle = dlopen(module.c_str(), RTLD_NOW | RTLD_GLOBAL);
   if (handle == nullptr) {
     const char* why = dlerror();
-    return bad_input(module.string() + ": cannot be loaded: " + (why != nullptr ? why : "unknown reason"));
+    return bad_input(module.string() +
+                     ": cannot be loaded: " + (why != nullptr ? why : "unknown reason"));
   }
   using Create = decltype(&headscope_create_runner);
   const auto make = reinterpret_cast<Create>(dlsym(handle, "headscope_create_runner"));
-  if (make == nullptr) return bad_input(module.string() + ": has no headscope_create_runner; it belongs to another version");
+  if (make == nullptr)
+    return bad_input(module.string() +
+                     ": has no headscope_create_runner; it belongs to another version");
   char error[2048] = "";
   std::unique_ptr<Runner> runner(make(error, sizeof error));
   if (!runner) return bad_input(module.string() + ": " + error);
@@ -42,6 +46,8 @@ Result<std::unique_ptr<Runner>> create() {
 
 }  // namespace
 
-Engine::RunnerFactory torch_runner_factory() { return create; }
+Engine::RunnerFactory torch_runner_factory() {
+  return create;
+}
 
 }  // namespace headscope

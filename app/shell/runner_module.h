@@ -5,8 +5,8 @@
 
 namespace headscope {
 
-/// Opens libheadscope_torch.so beside the program. Called on the compute thread; the module is never
-/// closed. Errors name the file and what the dynamic linker missed.
+/// Opens libheadscope_torch.so beside the program. Called on the compute thread; the module is
+/// never closed. Errors name the file and what the dynamic linker missed.
 Engine::RunnerFactory torch_runner_factory();
 
 }  // namespace headscope

@@ -75,7 +75,9 @@ Theme contrast_theme() {
   return t;
 }
 
-ImVec4 vec(ImU32 color) { return ImGui::ColorConvertU32ToFloat4(color); }
+ImVec4 vec(ImU32 color) {
+  return ImGui::ColorConvertU32ToFloat4(color);
+}
 
 void set_colors(const Theme& t) {
   if (t.kind == ThemeKind::light) {
@@ -159,9 +161,12 @@ ImU32 with_alpha(ImU32 color, float alpha) {
 
 std::string_view theme_name(ThemeKind kind) {
   switch (kind) {
-    case ThemeKind::dark: return "dark";
-    case ThemeKind::light: return "light";
-    case ThemeKind::contrast: return "contrast";
+    case ThemeKind::dark:
+      return "dark";
+    case ThemeKind::light:
+      return "light";
+    case ThemeKind::contrast:
+      return "contrast";
   }
   return "dark";
 }
@@ -176,7 +181,9 @@ bool theme_from_name(std::string_view name, ThemeKind& kind) {
 }
 
 Theme apply_theme(ThemeKind kind, float scale) {
-  const Theme theme = kind == ThemeKind::light ? light_theme() : kind == ThemeKind::dark ? dark_theme() : contrast_theme();
+  const Theme theme = kind == ThemeKind::light  ? light_theme()
+                      : kind == ThemeKind::dark ? dark_theme()
+                                                : contrast_theme();
   ImGuiStyle& style = ImGui::GetStyle();
   const float font_size = style.FontSizeBase;
   style = ImGuiStyle();

@@ -24,9 +24,11 @@ constexpr std::array kSpans = {"gold", "document"};
 constexpr std::array kScores = {"relevant", "sink", "irrelevant_sum", "irrelevant_max"};
 constexpr std::array kSources = {"baseline", "intervened", "difference"};
 
-// The value whose name stands in a field; an unknown name is an error, an absent field the fallback.
+// The value whose name stands in a field; an unknown name is an error, an absent field the
+// fallback.
 template <class Enum, std::size_t N>
-Result<Enum> named(const JsonObject& object, const char* field, const std::array<const char*, N>& names, Enum fallback) {
+Result<Enum> named(const JsonObject& object, const char* field,
+                   const std::array<const char*, N>& names, Enum fallback) {
   if (!object.has(field)) return fallback;
   HEADSCOPE_ASSIGN(const std::string name, object.string(field));
   const auto at = std::find(names.begin(), names.end(), name);
@@ -58,9 +60,10 @@ Json settings_to_json(const InterventionSettings& s) {
 }
 
 Result<HeadId> head_from_json(const Json& pair, const JsonObject& object, const char* field) {
-  const bool good = pair.is_array() && pair.size() == 2 && pair[0].is_number_integer() && pair[1].is_number_integer() &&
-                    pair[0].get<std::int64_t>() >= 0 && pair[0].get<std::int64_t>() < 100000 &&
-                    pair[1].get<std::int64_t>() >= 0 && pair[1].get<std::int64_t>() < 100000;
+  const bool good = pair.is_array() && pair.size() == 2 && pair[0].is_number_integer() &&
+                    pair[1].is_number_integer() && pair[0].get<std::int64_t>() >= 0 &&
+                    pair[0].get<std::int64_t>() < 100000 && pair[1].get<std::int64_t>() >= 0 &&
+                    pair[1].get<std::int64_t>() < 100000;
   if (!good) return tl::unexpected<Error>(object.wrong(field, "[layer, head]"));
   return HeadId{pair[0].get<int>(), pair[1].get<int>()};
 }
@@ -95,18 +98,26 @@ Result<JsonObject> open_version(const Json& json, const std::string& name) {
   HEADSCOPE_ASSIGN(const JsonObject object, JsonObject::open(json, name));
   HEADSCOPE_ASSIGN(const std::int64_t version, object.integer("version"));
   if (version != kVersion) {
-    return bad_input(name + ": field 'version' is " + std::to_string(version) + ", this program reads version " +
-                     std::to_string(kVersion));
+    return bad_input(name + ": field 'version' is " + std::to_string(version) +
+                     ", this program reads version " + std::to_string(kVersion));
   }
   return object;
 }
 
 }  // namespace
 
-std::filesystem::path config_folder() { return xdg("XDG_CONFIG_HOME", ".config"); }
-std::filesystem::path state_folder() { return xdg("XDG_STATE_HOME", ".local/state"); }
-std::filesystem::path session_path() { return state_folder() / "session.json"; }
-std::filesystem::path layout_path() { return config_folder() / "layout.ini"; }
+std::filesystem::path config_folder() {
+  return xdg("XDG_CONFIG_HOME", ".config");
+}
+std::filesystem::path state_folder() {
+  return xdg("XDG_STATE_HOME", ".local/state");
+}
+std::filesystem::path session_path() {
+  return state_folder() / "session.json";
+}
+std::filesystem::path layout_path() {
+  return config_folder() / "layout.ini";
+}
 
 Json preferences_to_json(const Preferences& p) {
   return {{"version", kVersion},
@@ -124,7 +135,8 @@ Result<Preferences> preferences_from_json(const Json& json, const std::string& n
   HEADSCOPE_ASSIGN(const JsonObject o, open_version(json, name));
   Preferences p;
   HEADSCOPE_ASSIGN(const std::string theme, o.string_or("theme", "dark"));
-  if (!theme_from_name(theme, p.theme)) return tl::unexpected<Error>(o.wrong("theme", "dark, light or contrast"));
+  if (!theme_from_name(theme, p.theme))
+    return tl::unexpected<Error>(o.wrong("theme", "dark, light or contrast"));
   HEADSCOPE_ASSIGN(const double zoom, o.number_or("zoom", 1.0));
   p.zoom = std::clamp(static_cast<float>(zoom), 0.5f, 4.0f);
   if (o.has("window")) {
@@ -148,7 +160,10 @@ Json session_to_json(const Request& r) {
   return {{"version", kVersion},
           {"model", r.model},
           {"prompt",
-           {{"text", r.prompt.text}, {"gold_document", r.prompt.gold_document}, {"answers", r.prompt.answers}, {"chat", r.prompt.chat}}},
+           {{"text", r.prompt.text},
+            {"gold_document", r.prompt.gold_document},
+            {"answers", r.prompt.answers},
+            {"chat", r.prompt.chat}}},
           {"intervention", settings_to_json(r.intervention)},
           {"selected", {r.selected.layer, r.selected.head}},
           {"full_map", r.want_full_map},
@@ -190,7 +205,8 @@ Result<Preferences> load_preferences() {
 
 Result<> save_preferences(const Preferences& preferences) {
   HEADSCOPE_TRY(create_folders(config_folder()));
-  return write_file_atomically(config_folder() / "preferences.json", dump_json(preferences_to_json(preferences), 2) + "\n");
+  return write_file_atomically(config_folder() / "preferences.json",
+                               dump_json(preferences_to_json(preferences), 2) + "\n");
 }
 
 Result<std::optional<Request>> load_session(const std::filesystem::path& path) {

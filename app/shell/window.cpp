@@ -5,6 +5,7 @@
 #include <imgui.h>
 #include <imgui_impl_glfw.h>
 #include <imgui_impl_opengl3.h>
+#include <imgui_internal.h>
 #include <implot.h>
 
 #include <algorithm>
@@ -16,9 +17,12 @@ namespace {
 
 std::string g_glfw_error;
 
-void on_glfw_error(int, const char* text) { g_glfw_error = text != nullptr ? text : ""; }
+void on_glfw_error(int, const char* text) {
+  g_glfw_error = text != nullptr ? text : "";
+}
 
-constexpr const char* kWithoutWindow = " Everything also works without a window: headscope-cli --help.";
+constexpr const char* kWithoutWindow =
+    " Everything also works without a window: headscope-cli --help.";
 
 }  // namespace
 
@@ -31,7 +35,8 @@ Result<std::unique_ptr<Window>> Window::create(const WindowOptions& options) {
 Result<> Window::open(const WindowOptions& options) {
   glfwSetErrorCallback(on_glfw_error);
   if (glfwInit() != GLFW_TRUE) {
-    return fail(ErrorKind::internal, "no display to open a window on (" + g_glfw_error + ")." + kWithoutWindow);
+    return fail(ErrorKind::internal,
+                "no display to open a window on (" + g_glfw_error + ")." + kWithoutWindow);
   }
   glfwWindowHint(GLFW_CONTEXT_VERSION_MAJOR, 3);
   glfwWindowHint(GLFW_CONTEXT_VERSION_MINOR, 3);
@@ -41,18 +46,22 @@ Result<> Window::open(const WindowOptions& options) {
   glfwWindowHintString(GLFW_X11_CLASS_NAME, "headscope");
   glfwWindowHintString(GLFW_WAYLAND_APP_ID, "headscope");
   fixed_scale_ = options.scale > 0;
-  scale_ = fixed_scale_ ? options.scale : ImGui_ImplGlfw_GetContentScaleForMonitor(glfwGetPrimaryMonitor());
+  scale_ = fixed_scale_ ? options.scale
+                        : ImGui_ImplGlfw_GetContentScaleForMonitor(glfwGetPrimaryMonitor());
   const int width = static_cast<int>(std::lround(static_cast<float>(options.width) * scale_));
   const int height = static_cast<int>(std::lround(static_cast<float>(options.height) * scale_));
   handle_ = glfwCreateWindow(width, height, "Headscope", nullptr, nullptr);
   if (handle_ == nullptr) {
-    return fail(ErrorKind::internal, "no window with OpenGL 3.3 can be opened (" + g_glfw_error +
-                                         "): a newer graphics driver is needed, or software rendering with "
-                                         "LIBGL_ALWAYS_SOFTWARE=1." + kWithoutWindow);
+    return fail(ErrorKind::internal,
+                "no window with OpenGL 3.3 can be opened (" + g_glfw_error +
+                    "): a newer graphics driver is needed, or software rendering with "
+                    "LIBGL_ALWAYS_SOFTWARE=1." +
+                    kWithoutWindow);
   }
   glfwMakeContextCurrent(handle_);
   if (epoxy_gl_version() < 33) {
-    return fail(ErrorKind::internal, "OpenGL 3.3 is needed, this driver offers " + std::to_string(epoxy_gl_version() / 10) + "." +
+    return fail(ErrorKind::internal, "OpenGL 3.3 is needed, this driver offers " +
+                                         std::to_string(epoxy_gl_version() / 10) + "." +
                                          std::to_string(epoxy_gl_version() % 10) +
                                          ": try LIBGL_ALWAYS_SOFTWARE=1." + kWithoutWindow);
   }
@@ -111,8 +120,12 @@ void Window::wait(double seconds) {
   }
 }
 
-void Window::poll() { glfwPollEvents(); }
-void Window::wake() { glfwPostEmptyEvent(); }
+void Window::poll() {
+  glfwPollEvents();
+}
+void Window::wake() {
+  glfwPostEmptyEvent();
+}
 
 void Window::begin_frame() {
   ImGui_ImplOpenGL3_NewFrame();
@@ -149,16 +162,33 @@ Pixels Window::capture() const {
   glReadPixels(0, 0, pixels.width, pixels.height, GL_RGB, GL_UNSIGNED_BYTE, upside_down.data());
   pixels.rgb.resize(upside_down.size());
   for (std::size_t y = 0; y < static_cast<std::size_t>(pixels.height); ++y) {
-    std::copy_n(upside_down.begin() + static_cast<std::ptrdiff_t>((static_cast<std::size_t>(pixels.height) - 1 - y) * stride),
-                stride, pixels.rgb.begin() + static_cast<std::ptrdiff_t>(y * stride));
+    std::copy_n(
+        upside_down.begin() +
+            static_cast<std::ptrdiff_t>((static_cast<std::size_t>(pixels.height) - 1 - y) * stride),
+        stride, pixels.rgb.begin() + static_cast<std::ptrdiff_t>(y * stride));
   }
   return pixels;
 }
 
-bool Window::closing() const { return glfwWindowShouldClose(handle_) != 0; }
-bool Window::scale_changed() { return std::exchange(scale_changed_, false); }
-std::vector<std::string> Window::take_dropped() { return std::exchange(dropped_, {}); }
-void Window::set_title(const std::string& title) { glfwSetWindowTitle(handle_, title.c_str()); }
+void Window::drop_frame() {
+  ImGui::EndFrame();
+}
+bool Window::has_input() const {
+  return !ImGui::GetCurrentContext()->InputEventsQueue.empty();
+}
+
+bool Window::closing() const {
+  return glfwWindowShouldClose(handle_) != 0;
+}
+bool Window::scale_changed() {
+  return std::exchange(scale_changed_, false);
+}
+std::vector<std::string> Window::take_dropped() {
+  return std::exchange(dropped_, {});
+}
+void Window::set_title(const std::string& title) {
+  glfwSetWindowTitle(handle_, title.c_str());
+}
 
 void Window::size_in_units(int& width, int& height) const {
   glfwGetWindowSize(handle_, &width, &height);

@@ -16,7 +16,7 @@ namespace headscope {
 struct WindowOptions {
   int width = 1280, height = 800;  ///< in units at scale 1
   float scale = 0;                 ///< pixels per unit; 0 = the monitor's
-  bool hidden = false;             ///< draws into memory: a picture does not depend on what covers the window
+  bool hidden = false;  ///< draws into memory: a picture does not depend on what covers the window
   bool builtin_font = false;
 };
 
@@ -34,16 +34,18 @@ class Window {
   void poll();
   static void wake();  ///< from any thread
 
-  void begin_frame();  ///< starts an ImGui frame
-  void render();       ///< ends and renders it
+  void begin_frame();      ///< starts an ImGui frame
+  void render();           ///< ends and renders it
   Pixels capture() const;  ///< between `render` and `present`
-  void present();      ///< shows it
+  void present();          ///< shows it
+  void drop_frame();       ///< ends the ImGui frame without drawing it
+  bool has_input() const;  ///< the last `wait` or `poll` brought mouse or keyboard events
 
   bool closing() const;
-  float scale() const { return scale_; }          ///< pixels per unit now
-  bool scale_changed();                           ///< since the last call
+  float scale() const { return scale_; }  ///< pixels per unit now
+  bool scale_changed();                   ///< since the last call
   const Fonts& fonts() const { return fonts_; }
-  std::vector<std::string> take_dropped();        ///< paths dropped onto the window
+  std::vector<std::string> take_dropped();  ///< paths dropped onto the window
   void size_in_units(int& width, int& height) const;
   void set_title(const std::string& title);
 

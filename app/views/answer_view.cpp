@@ -13,7 +13,8 @@ struct Column {
   ImU32 color;
   const RunResult* run;
   bool streaming;
-  bool stale;  // computed with other settings or another prompt than the ones shown
+  const char* stale;  // why the answer is not the current one; null when it is
+  const char* note;   // stands where there is no run
 };
 
 void status_of(const ViewContext& context, const Column& column, bool has_answers) {
@@ -22,7 +23,9 @@ void status_of(const ViewContext& context, const Column& column, bool has_answer
     ImGui::SameLine(0, em() * 0.8f);
     answer_mark(context, run.matches_answer);
   }
-  const char* label = column.stale ? "updating" : run.quality == Quality::preview ? "preview" : nullptr;
+  const char* label = column.stale                      ? column.stale
+                      : run.quality == Quality::preview ? "preview"
+                                                        : nullptr;
   if (label == nullptr) return;
   ImGui::SameLine(0, em() * 0.8f);
   badge(label, context.theme.card_hover, context.theme.muted);
@@ -36,7 +39,9 @@ void answer_text(const ViewContext& context, const Column& column, float width) 
     return;
   }
   if (column.run == nullptr) {
-    text_muted(context, snapshot.status.state == EngineStatus::State::failed ? "no answer" : "...");
+    ImGui::PushTextWrapPos(0);
+    text_muted(context, column.note);
+    ImGui::PopTextWrapPos();
     return;
   }
   std::vector<TextMark> marks;
@@ -58,7 +63,8 @@ void answer_column(const ViewContext& context, const Column& column, bool has_an
   ImDrawList& list = *ImGui::GetWindowDrawList();
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float width = ImGui::GetContentRegionAvail().x;
-  list.AddRectFilled(ImVec2(at.x, at.y + em() * 0.1f), ImVec2(at.x + em() * 0.3f, at.y + em() * 1.1f), column.color, em() * 0.1f);
+  list.AddRectFilled(ImVec2(at.x, at.y + em() * 0.1f),
+                     ImVec2(at.x + em() * 0.3f, at.y + em() * 1.1f), column.color, em() * 0.1f);
   ImGui::SetCursorPosX(ImGui::GetCursorPosX() + em() * 0.6f);
   text_bold(context, column.title);
   if (column.run != nullptr && !column.streaming) status_of(context, column, has_answers);
@@ -67,9 +73,55 @@ void answer_column(const ViewContext& context, const Column& column, bool has_an
   ImGui::PopFont();
 }
 
+bool is_running(const Snapshot& snapshot) {
+  return snapshot.status.state == EngineStatus::State::running;
+}
+
+const char* missing_note(const Snapshot& snapshot) {
+  return snapshot.status.state == EngineStatus::State::failed ? "No answer." : "...";
+}
+
+Column baseline_column(const ViewContext& context) {
+  const Snapshot& snapshot = *context.state.snapshot;
+  const bool streaming = is_running(snapshot) && !snapshot.streaming_text.empty();
+  return {"Baseline",
+          context.theme.baseline,
+          snapshot.baseline.get(),
+          streaming && snapshot.streaming_is_baseline,
+          context.state.prompt_is_current() ? nullptr : "updating",
+          missing_note(snapshot)};
+}
+
+Column intervened_column(const ViewContext& context) {
+  const AppState& state = context.state;
+  const Snapshot& snapshot = *state.snapshot;
+  const bool running = is_running(snapshot);
+  const bool streaming = running && !snapshot.streaming_text.empty();
+  Column column{"Intervened",
+                context.theme.accent,
+                snapshot.intervened.get(),
+                streaming && !snapshot.streaming_is_baseline,
+                nullptr,
+                missing_note(snapshot)};
+  if (!snapshot.intervened) return column;
+  if (snapshot.intervened == snapshot.baseline) {
+    column.run = nullptr;
+    if (state.request.intervention.is_identity()) {
+      column.note = "Off: tau = 1 and alpha = 0, or no head is chosen.";
+    } else if (!running) {
+      column.note = "Nothing to act on: mark a gold document, or choose heads.";
+    }
+    return column;
+  }
+  const bool other_settings = snapshot.intervened->settings != state.request.intervention;
+  if (!state.prompt_is_current() || (other_settings && running)) column.stale = "updating";
+  return column;
+}
+
 std::string expected_line(const PromptView& prompt) {
   std::string line = "Expected: ";
-  for (std::size_t i = 0; i < prompt.answers.size(); ++i) line += (i ? "  |  " : "") + prompt.answers[i];
+  for (std::size_t i = 0; i < prompt.answers.size(); ++i)
+    line += (i ? "  |  " : "") + prompt.answers[i];
   return line;
 }
 
@@ -101,35 +153,22 @@ void answer_view(ViewContext& context) {
                failed ? "The notice below says why." : "Baseline and intervened run side by side.");
     return;
   }
-  const bool running = snapshot.status.state == EngineStatus::State::running;
-  const bool streaming = running && !snapshot.streaming_text.empty();
-  const bool identity = snapshot.baseline && snapshot.intervened == snapshot.baseline;
   const bool has_answers = !snapshot.prompt->answers.empty();
-  const bool prompt_stale = !state.prompt_is_current();
-  const bool settings_stale = snapshot.intervened && !identity && snapshot.intervened->settings != state.request.intervention;
-
   const float footer = ImGui::GetTextLineHeightWithSpacing();
   const float height = std::max(ImGui::GetContentRegionAvail().y - footer, em() * 2);
-  if (ImGui::BeginTable("answers", 2, ImGuiTableFlags_SizingStretchSame, ImVec2(0, height))) {
+  const ImGuiTableFlags flags = ImGuiTableFlags_SizingStretchSame | ImGuiTableFlags_ScrollY;
+  if (ImGui::BeginTable("answers", 2, flags, ImVec2(0, height))) {
     ImGui::TableNextColumn();
-    answer_column(context,
-                  {"Baseline", context.theme.baseline, snapshot.baseline.get(), streaming && snapshot.streaming_is_baseline,
-                   prompt_stale},
-                  has_answers);
+    answer_column(context, baseline_column(context), has_answers);
     ImGui::TableNextColumn();
-    if (identity && state.request.intervention.is_identity()) {
-      answer_column(context, {"Intervened", context.theme.accent, nullptr, false, false}, false);
-    } else {
-      answer_column(context,
-                    {"Intervened", context.theme.accent, identity ? nullptr : snapshot.intervened.get(),
-                     streaming && !snapshot.streaming_is_baseline, prompt_stale || settings_stale},
-                    has_answers);
-    }
+    answer_column(context, intervened_column(context), has_answers);
     ImGui::EndTable();
   }
   const ImVec2 at = ImGui::GetCursorScreenPos();
-  draw_fitted_text(*ImGui::GetWindowDrawList(), at, ImGui::GetContentRegionAvail().x, context.theme.muted,
-                   has_answers ? expected_line(*snapshot.prompt) : "No expected answer: right and wrong are not marked.");
+  draw_fitted_text(*ImGui::GetWindowDrawList(), at, ImGui::GetContentRegionAvail().x,
+                   context.theme.muted,
+                   has_answers ? expected_line(*snapshot.prompt)
+                               : "No expected answer: right and wrong are not marked.");
 }
 
 }  // namespace headscope

@@ -24,8 +24,10 @@ void AppState::take(std::shared_ptr<const Snapshot> next) {
   if (!next || next == snapshot) return;
   const bool new_baseline = next->baseline != snapshot->baseline || next->model != snapshot->model;
   snapshot = std::move(next);
-  const std::string error = snapshot->status.error ? snapshot->status.error->message : std::string();
-  const bool cancelled = snapshot->status.error && snapshot->status.error->kind == ErrorKind::cancelled;
+  const std::string error =
+      snapshot->status.error ? snapshot->status.error->message : std::string();
+  const bool cancelled =
+      snapshot->status.error && snapshot->status.error->kind == ErrorKind::cancelled;
   if (error != last_error_) {  // what is mended needs no notice any more
     std::erase_if(notices, [&](const Notice& notice) { return notice.text == last_error_; });
     if (!error.empty() && !cancelled) notify(Notice::Kind::error, error);
@@ -37,10 +39,12 @@ void AppState::take(std::shared_ptr<const Snapshot> next) {
   ranking_.clear();
   if (snapshot->model && !snapshot->model->known_ranking.empty()) {
     ranking_ = snapshot->model->known_ranking;
-  } else if (run != nullptr && !run->scores.relevant.empty() && !std::isnan(run->scores.relevant.front())) {
+  } else if (run != nullptr && !run->scores.relevant.empty() &&
+             !std::isnan(run->scores.relevant.front())) {
     ranking_ = rank_heads(run->scores.relevant, run->scores.layers, run->scores.heads);
   }
-  const int layers = snapshot->model ? snapshot->model->layers : 0, heads = snapshot->model ? snapshot->model->heads : 0;
+  const int layers = snapshot->model ? snapshot->model->layers : 0,
+            heads = snapshot->model ? snapshot->model->heads : 0;
   rank_of_.assign(static_cast<std::size_t>(layers) * heads, -1);
   for (std::size_t i = 0; i < ranking_.size(); ++i) {
     const HeadId id = ranking_[i];
@@ -57,13 +61,15 @@ void AppState::take(std::shared_ptr<const Snapshot> next) {
 
 int AppState::rank_of(HeadId head) const {
   if (!snapshot->model || head.head >= snapshot->model->heads) return -1;
-  const std::size_t index = static_cast<std::size_t>(head.layer) * snapshot->model->heads + head.head;
+  const std::size_t index =
+      static_cast<std::size_t>(head.layer) * snapshot->model->heads + head.head;
   return index < rank_of_.size() ? rank_of_[index] : -1;
 }
 
 std::vector<HeadId> AppState::chosen() const {
   if (!snapshot->model) return {};
-  return chosen_heads(request.intervention, ranking_, snapshot->model->layers, snapshot->model->heads);
+  return chosen_heads(request.intervention, ranking_, snapshot->model->layers,
+                      snapshot->model->heads);
 }
 
 bool AppState::prompt_is_current() const {
@@ -103,7 +109,8 @@ void AppState::show_sample(const QaSample& sample) {
 
 void AppState::new_sample() {
   if (!sample_source) {
-    notify(Notice::Kind::error, "This build has no source of samples: open a data file (JSON lines) instead.");
+    notify(Notice::Kind::error,
+           "This build has no source of samples: open a data file (JSON lines) instead.");
     return;
   }
   Result<QaSample> sample = sample_source(wish);
@@ -126,7 +133,9 @@ void AppState::open_data(const std::string& path) {
 }
 
 void AppState::poll_data() {
-  if (!book.loading.valid() || book.loading.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return;
+  if (!book.loading.valid() ||
+      book.loading.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
+    return;
   Result<Dataset> data = book.loading.get();
   if (!data) {
     notify(Notice::Kind::error, data.error().message);
@@ -182,10 +191,14 @@ void AppState::reset_settings() {
 
 const std::vector<float>& score_values(const HeadScores& scores, MapScore score) {
   switch (score) {
-    case MapScore::relevant: return scores.relevant;
-    case MapScore::sink: return scores.sink;
-    case MapScore::irrelevant_sum: return scores.irrelevant_sum;
-    case MapScore::irrelevant_max: return scores.irrelevant_max;
+    case MapScore::relevant:
+      return scores.relevant;
+    case MapScore::sink:
+      return scores.sink;
+    case MapScore::irrelevant_sum:
+      return scores.irrelevant_sum;
+    case MapScore::irrelevant_max:
+      return scores.irrelevant_max;
   }
   return scores.relevant;
 }
@@ -193,12 +206,14 @@ const std::vector<float>& score_values(const HeadScores& scores, MapScore score)
 std::optional<DocumentMass> document_mass(const RunResult& run, std::span<const HeadId> heads) {
   const std::int64_t rows = run.rows.size();
   const std::size_t expected = static_cast<std::size_t>(run.layers) * run.heads * rows * run.sets;
-  if (heads.empty() || rows == 0 || run.sets < 1 || run.span_sums.size() != expected) return std::nullopt;
+  if (heads.empty() || rows == 0 || run.sets < 1 || run.span_sums.size() != expected)
+    return std::nullopt;
   std::vector<double> sums(static_cast<std::size_t>(run.sets), 0.0);
   for (const HeadId head : heads) {
     if (head.layer >= run.layers || head.head >= run.heads) return std::nullopt;
     for (std::int64_t row = 0; row < rows; ++row) {
-      for (int set = 0; set < run.sets; ++set) sums[static_cast<std::size_t>(set)] += run.span_sum(head, row, set);
+      for (int set = 0; set < run.sets; ++set)
+        sums[static_cast<std::size_t>(set)] += run.span_sum(head, row, set);
     }
   }
   const double n = static_cast<double>(heads.size()) * static_cast<double>(rows);

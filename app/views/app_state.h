@@ -23,12 +23,13 @@ enum class MapSource { baseline, intervened, difference };
 
 /// How things are shown. None of this reaches the engine.
 struct ViewOptions {
-  MapScore score = MapScore::relevant;        ///< head map
+  MapScore score = MapScore::relevant;  ///< head map
   MapSource score_source = MapSource::baseline;
   MapSource map_source = MapSource::intervened;  ///< attention map
   bool map_logarithmic = true;
-  bool bars_of_selected = false;  ///< documents: the selected head instead of the mean of the chosen heads
-  bool edit_text = false;         ///< prompt: one text field instead of documents
+  bool bars_of_selected =
+      false;               ///< documents: the selected head instead of the mean of the chosen heads
+  bool edit_text = false;  ///< prompt: one text field instead of documents
   Palette palette = Palette::viridis;
   friend bool operator==(const ViewOptions&, const ViewOptions&) = default;
 };
@@ -73,8 +74,9 @@ class AppState {
   SampleWish wish;
   SampleSource sample_source;  ///< empty: the embedded model's world is not at hand
   SampleBook book;
-  double quiet_until = 0;      ///< ImGui time before which nothing is submitted: somebody is typing
-  std::function<void()> wake;  ///< called from a worker when the window should look again; may be empty
+  double quiet_until = 0;  ///< ImGui time before which nothing is submitted: somebody is typing
+  std::function<void()>
+      wake;  ///< called from a worker when the window should look again; may be empty
 
   AppState();
 
@@ -91,19 +93,19 @@ class AppState {
   void show_sample(const QaSample& sample);
   void new_sample();
   void open_data(const std::string& path);
-  void poll_data();                 ///< takes over a data file that was read meanwhile
-  void turn_page(int step);         ///< next or previous sample of the data file
+  void poll_data();          ///< takes over a data file that was read meanwhile
+  void turn_page(int step);  ///< next or previous sample of the data file
 
   void select(HeadId head);
-  void toggle_pick(HeadId head);    ///< picks by hand; the choice becomes "picked"
-  void select_rank(int step);       ///< next or previous head of the ranking
+  void toggle_pick(HeadId head);  ///< picks by hand; the choice becomes "picked"
+  void select_rank(int step);     ///< next or previous head of the ranking
   void reset_settings();
 
   /// Documents and question of the text being edited (not of the last run).
   const BuiltPrompt& layout() const;
 
   const std::vector<HeadId>& ranking() const { return ranking_; }
-  int rank_of(HeadId head) const;   ///< 0-based; -1 when unknown
+  int rank_of(HeadId head) const;  ///< 0-based; -1 when unknown
   /// Heads that the settings being edited act on.
   std::vector<HeadId> chosen() const;
   /// The snapshot's prompt belongs to the text in the editor.

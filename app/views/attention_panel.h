@@ -10,7 +10,8 @@ struct MapZoom {
   std::int64_t columns = 0, rows = 0;  ///< of the map it belongs to
   HeatmapWindow window;
 
-  void fit(std::int64_t map_columns, std::int64_t map_rows);  ///< resets when the map has another shape
+  void fit(std::int64_t map_columns,
+           std::int64_t map_rows);  ///< resets when the map has another shape
   void reset();
   void scale(double x, double y, double factor_x, double factor_y);  ///< about a cell position
   void pan(double columns_moved, double rows_moved);

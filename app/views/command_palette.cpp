@@ -30,14 +30,15 @@ void CommandPalette::open() {
 void CommandPalette::draw(ViewContext& context) {
   if (!open_) return;
   const ImGuiViewport* viewport = ImGui::GetMainViewport();
-  ImGui::SetNextWindowPos(ImVec2(viewport->WorkPos.x + viewport->WorkSize.x * 0.5f, viewport->WorkPos.y + em() * 4),
-                          ImGuiCond_Always, ImVec2(0.5f, 0));
+  ImGui::SetNextWindowPos(
+      ImVec2(viewport->WorkPos.x + viewport->WorkSize.x * 0.5f, viewport->WorkPos.y + em() * 4),
+      ImGuiCond_Always, ImVec2(0.5f, 0));
   ImGui::SetNextWindowSize(ImVec2(std::min(em() * 36, viewport->WorkSize.x - em() * 2), em() * 24));
   ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 1.0f);
   ImGui::PushStyleColor(ImGuiCol_WindowBg, ImGui::GetStyleColorVec4(ImGuiCol_PopupBg));
   std::string chosen;
-  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
-                                 ImGuiWindowFlags_NoDocking;
+  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove |
+                                 ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoDocking;
   if (ImGui::Begin("Command palette", nullptr, flags)) {
     if (focus_) {
       ImGui::SetWindowFocus();
@@ -67,7 +68,8 @@ void CommandPalette::draw(ViewContext& context) {
       ImGui::EndDisabled();
     }
     ImGui::EndChild();
-    if (ImGui::IsKeyPressed(ImGuiKey_Enter) && !found.empty()) chosen = found[static_cast<std::size_t>(current_)]->id;
+    if (ImGui::IsKeyPressed(ImGuiKey_Enter) && !found.empty())
+      chosen = found[static_cast<std::size_t>(current_)]->id;
     const bool away = !focus_ && !ImGui::IsWindowFocused(ImGuiFocusedFlags_RootAndChildWindows);
     if (ImGui::IsKeyPressed(ImGuiKey_Escape) || away || !chosen.empty()) open_ = false;
     focus_ = false;

@@ -6,7 +6,9 @@
 namespace headscope {
 namespace {
 
-float label_width() { return em() * 6.6f; }
+float label_width() {
+  return em() * 6.6f;
+}
 
 // A label on the left; what follows fills the rest of the line.
 void label(const char* text, const char* note) {
@@ -21,18 +23,22 @@ void strengths(ViewContext& context) {
   InterventionSettings& settings = context.state.request.intervention;
   auto tau = static_cast<float>(settings.tau), alpha = static_cast<float>(settings.alpha);
   label("Split, tau",
-        "Split-softmax: the marked document's share p of a head's attention becomes p^tau.\n1 = off; smaller is stronger. "
+        "Split-softmax: the marked document's share p of a head's attention becomes p^tau.\n1 = "
+        "off; smaller is stronger. "
         "It needs to know which document is gold.");
-  if (value_slider(context, "##tau", tau, 0.0f, 1.0f, "%.2f", settings.tau == 1.0 ? "off" : nullptr)) {
+  if (value_slider(context, "##tau", tau, 0.0f, 1.0f, "%.2f",
+                   settings.tau == 1.0 ? "off" : nullptr)) {
     settings.tau = tau > 0.995f ? 1.0 : tau;
   }
   const ModelInfo* model = context.state.snapshot->model.get();
   const bool no_directions = model != nullptr && !model->has_directions;
   label("Focus, alpha",
-        "Focus directions: alpha times a trained vector is added to the head's queries.\n0 = off; negative = less focus. "
+        "Focus directions: alpha times a trained vector is added to the head's queries.\n0 = off; "
+        "negative = less focus. "
         "It needs no gold mark.");
   ImGui::BeginDisabled(no_directions);
-  if (value_slider(context, "##alpha", alpha, -1.0f, 1.0f, "%+.2f", settings.alpha == 0.0 ? "off" : nullptr)) {
+  if (value_slider(context, "##alpha", alpha, -1.0f, 1.0f, "%+.2f",
+                   settings.alpha == 0.0 ? "off" : nullptr)) {
     settings.alpha = alpha > -0.005f && alpha < 0.005f ? 0.0 : alpha;
   }
   ImGui::EndDisabled();
@@ -45,7 +51,9 @@ void heads(ViewContext& context) {
   AppState& state = context.state;
   InterventionSettings& settings = state.request.intervention;
   int choice = static_cast<int>(settings.choice);
-  label("Heads", "contextual = first of the ranking; random = outside it, as a control;\npicked = ctrl-click in the map or the table");
+  label("Heads",
+        "contextual = first of the ranking; random = outside it, as a control;\npicked = "
+        "ctrl-click in the map or the table");
   if (segmented(context, "choice", {"Contextual", "Random", "Picked"}, choice)) {
     const auto wanted = static_cast<HeadChoice>(choice);
     if (wanted == HeadChoice::picked && settings.picked.empty()) settings.picked = state.chosen();
@@ -73,7 +81,8 @@ void heads(ViewContext& context) {
 void rows(ViewContext& context) {
   InterventionSettings& settings = context.state.request.intervention;
   int kind = settings.rows.kind == RowSelection::Kind::response ? 1 : 0;
-  label("Rows", "all = while the prompt is read, too;\nresponse = only from the last prompt token on");
+  label("Rows",
+        "all = while the prompt is read, too;\nresponse = only from the last prompt token on");
   if (segmented(context, "rows", {"All", "Response"}, kind)) {
     settings.rows = {kind == 1 ? RowSelection::Kind::response : RowSelection::Kind::all, 0};
   }
@@ -83,15 +92,18 @@ void rows(ViewContext& context) {
   ImGui::EndDisabled();
   ImGui::SameLine(0, em() * 0.6f);
   text_muted(context, "no effect: why?");
-  ImGui::SetItemTooltip("Changes nothing, and that can be watched here:\nq'.(k + alpha d_k) = q'.k + alpha q'.d_k, and the second term is the\n"
-                        "same for every key, so the softmax cancels it (method, section 3).");
+  ImGui::SetItemTooltip(
+      "Changes nothing, and that can be watched here:\nq'.(k + alpha d_k) = q'.k + alpha q'.d_k, "
+      "and the second term is the\n"
+      "same for every key, so the softmax cancels it (method, section 3).");
 }
 
 std::string state_line(const AppState& state) {
   const RunResult* run = state.intervened();
   if (run == nullptr) return {};
   std::string line = "last run " + format_seconds(run->seconds);
-  if (state.snapshot->preview_error) line += "   preview error " + format_weight(static_cast<float>(*state.snapshot->preview_error));
+  if (state.snapshot->preview_error)
+    line += "   preview error " + format_weight(static_cast<float>(*state.snapshot->preview_error));
   return line;
 }
 
@@ -103,15 +115,19 @@ void footer(ViewContext& context) {
   ImGui::AlignTextToFramePadding();
   if (run != nullptr) {
     const bool preview = run->quality == Quality::preview;
-    badge(preview ? "preview" : "exact", preview ? context.theme.gold_soft : context.theme.accent_soft, context.theme.text);
-    ImGui::SetItemTooltip("%s", preview ? "Estimated from cached attention: exact for the first touched layer with these tokens,\n"
+    badge(preview ? "preview" : "exact",
+          preview ? context.theme.gold_soft : context.theme.accent_soft, context.theme.text);
+    ImGui::SetItemTooltip("%s", preview ? "Estimated from cached attention: exact for the first "
+                                          "touched layer with these tokens,\n"
                                           "an estimate above it. The exact run follows."
                                         : "Computed by the model with these settings.");
     ImGui::SameLine();
     ImGui::AlignTextToFramePadding();
   }
   text_muted(context, state_line(state));
-  ImGui::SetItemTooltip("Preview error: largest difference between preview and exact run\nover the rows of the heads acted on.");
+  ImGui::SetItemTooltip(
+      "Preview error: largest difference between preview and exact run\nover the rows of the heads "
+      "acted on.");
 }
 
 }  // namespace

@@ -22,15 +22,18 @@ float sum(const std::vector<float>& values) {
 }
 
 // Where all of the attention goes, in one line of parts that add up to one.
-void composition(const ViewContext& context, const char* name, ImU32 color, const DocumentMass& mass, int gold,
-                 float label_width) {
+void composition(const ViewContext& context, const char* name, ImU32 color,
+                 const DocumentMass& mass, int gold, float label_width) {
   const Theme& theme = context.theme;
   ImDrawList& list = *ImGui::GetWindowDrawList();
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float height = em() * 1.3f, width = ImGui::GetContentRegionAvail().x - label_width;
-  list.AddRectFilled(ImVec2(at.x, at.y + em() * 0.25f), ImVec2(at.x + em() * 0.3f, at.y + height - em() * 0.2f), color, em() * 0.1f);
+  list.AddRectFilled(ImVec2(at.x, at.y + em() * 0.25f),
+                     ImVec2(at.x + em() * 0.3f, at.y + height - em() * 0.2f), color, em() * 0.1f);
   list.AddText(ImVec2(at.x + em() * 0.6f, at.y + (height - em()) * 0.5f - 1), theme.text, name);
-  const float gold_mass = gold >= 0 && gold < static_cast<int>(mass.documents.size()) ? mass.documents[static_cast<std::size_t>(gold)] : 0;
+  const float gold_mass = gold >= 0 && gold < static_cast<int>(mass.documents.size())
+                              ? mass.documents[static_cast<std::size_t>(gold)]
+                              : 0;
   const struct {
     const char* label;
     float share;
@@ -44,12 +47,17 @@ void composition(const ViewContext& context, const char* name, ImU32 color, cons
   const bool hovered = ImGui::IsItemHovered();
   for (const auto& part : parts) {
     const float w = std::max(0.0f, part.share) * width;
-    if (w >= 1) list.AddRectFilled(ImVec2(x, at.y), ImVec2(x + w - 1, at.y + height), part.fill, em() * 0.12f);
-    const std::string number = format_mass(part.share), both = std::string(part.label) + " " + number;
-    const std::string& text = ImGui::CalcTextSize(both.c_str()).x + em() * 0.6f <= w ? both : number;
+    if (w >= 1)
+      list.AddRectFilled(ImVec2(x, at.y), ImVec2(x + w - 1, at.y + height), part.fill,
+                         em() * 0.12f);
+    const std::string number = format_mass(part.share),
+                      both = std::string(part.label) + " " + number;
+    const std::string& text =
+        ImGui::CalcTextSize(both.c_str()).x + em() * 0.6f <= w ? both : number;
     const float text_width = ImGui::CalcTextSize(text.c_str()).x;
     if (text_width + em() * 0.3f <= w) {
-      list.AddText(ImVec2(x + (w - text_width) * 0.5f, at.y + (height - em()) * 0.5f - 1), part.ink, text.c_str());
+      list.AddText(ImVec2(x + (w - text_width) * 0.5f, at.y + (height - em()) * 0.5f - 1), part.ink,
+                   text.c_str());
     }
     x += w;
   }
@@ -66,9 +74,11 @@ void legend(const ViewContext& context, float label_width) {
   ImVec2 at = ImGui::GetCursorScreenPos();
   at.x += label_width;
   const float square = em() * 0.65f;
-  for (const auto& [label, fill] : {std::pair{"gold", theme.gold}, std::pair{"other documents", theme.line},
-                                    std::pair{"sink", theme.sink}, std::pair{"rest", theme.card_hover}}) {
-    list.AddRectFilled(ImVec2(at.x, at.y + em() * 0.25f), ImVec2(at.x + square, at.y + em() * 0.25f + square), fill, em() * 0.1f);
+  for (const auto& [label, fill] :
+       {std::pair{"gold", theme.gold}, std::pair{"other documents", theme.line},
+        std::pair{"sink", theme.sink}, std::pair{"rest", theme.card_hover}}) {
+    list.AddRectFilled(ImVec2(at.x, at.y + em() * 0.25f),
+                       ImVec2(at.x + square, at.y + em() * 0.25f + square), fill, em() * 0.1f);
     list.AddText(ImVec2(at.x + square + em() * 0.35f, at.y), theme.muted, label);
     at.x += square + em() * 1.25f + ImGui::CalcTextSize(label).x;
   }
@@ -78,7 +88,8 @@ void legend(const ViewContext& context, float label_width) {
 void gold_band(const ViewContext& context, const Comparison& comparison) {
   if (comparison.gold < 0) return;
   const ImPlotRect limits = ImPlot::GetPlotLimits();
-  const ImVec2 a = ImPlot::PlotToPixels(comparison.gold + 0.5, limits.Y.Max), b = ImPlot::PlotToPixels(comparison.gold + 1.5, limits.Y.Min);
+  const ImVec2 a = ImPlot::PlotToPixels(comparison.gold + 0.5, limits.Y.Max),
+               b = ImPlot::PlotToPixels(comparison.gold + 1.5, limits.Y.Min);
   ImPlot::PushPlotClipRect();
   ImPlot::GetPlotDrawList()->AddRectFilled(a, b, context.theme.gold_soft);
   ImPlot::PopPlotClipRect();
@@ -104,9 +115,11 @@ void hover(const ViewContext& context, const Comparison& comparison) {
   const auto slot = static_cast<std::size_t>(index);
   const DocumentView& document = prompt.documents[slot];
   ImGui::BeginTooltip();
-  text_bold(context, std::to_string(document.number) + "  " + document.title + (document.gold ? "  (gold)" : ""));
+  text_bold(context, std::to_string(document.number) + "  " + document.title +
+                         (document.gold ? "  (gold)" : ""));
   const auto line = [&](const char* label, const std::optional<DocumentMass>& mass) {
-    if (mass && slot < mass->documents.size()) ImGui::Text("%s  %s", format_mass(mass->documents[slot]).c_str(), label);
+    if (mass && slot < mass->documents.size())
+      ImGui::Text("%s  %s", format_mass(mass->documents[slot]).c_str(), label);
   };
   line("baseline", comparison.baseline);
   line("intervened", comparison.intervened);
@@ -124,10 +137,14 @@ void tick_labels(const PromptView& prompt, float room) {
     labels.push_back(std::to_string(prompt.documents[i].number));
   }
   for (const std::string& label : labels) pointers.push_back(label.c_str());
-  if (!places.empty()) ImPlot::SetupAxisTicks(ImAxis_X1, places.data(), static_cast<int>(places.size()), pointers.data());
+  if (!places.empty())
+    ImPlot::SetupAxisTicks(ImAxis_X1, places.data(), static_cast<int>(places.size()),
+                           pointers.data());
 }
 
-int format_axis(double value, char* buffer, int size, void*) { return std::snprintf(buffer, static_cast<std::size_t>(size), "%g", value); }
+int format_axis(double value, char* buffer, int size, void*) {
+  return std::snprintf(buffer, static_cast<std::size_t>(size), "%g", value);
+}
 
 void plot(const ViewContext& context, const Comparison& comparison) {
   const PromptView& prompt = *context.state.snapshot->prompt;
@@ -138,16 +155,19 @@ void plot(const ViewContext& context, const Comparison& comparison) {
   ImPlot::PushStyleVar(ImPlotStyleVar_PlotPadding, ImVec2(em() * 0.2f, em() * 0.3f));
   ImPlot::PushStyleVar(ImPlotStyleVar_LabelPadding, ImVec2(em() * 0.3f, em() * 0.2f));
   const float room = ImGui::GetContentRegionAvail().x - em() * 3;
-  if (ImPlot::BeginPlot("##documents", ImVec2(-1, -1), ImPlotFlags_CanvasOnly | ImPlotFlags_NoInputs)) {
+  if (ImPlot::BeginPlot("##documents", ImVec2(-1, -1),
+                        ImPlotFlags_CanvasOnly | ImPlotFlags_NoInputs)) {
     ImPlot::SetupAxes(nullptr, nullptr, ImPlotAxisFlags_NoGridLines, 0);
-    ImPlot::SetupAxisLimits(ImAxis_X1, 0.4, static_cast<double>(prompt.documents.size()) + 0.6, ImPlotCond_Always);
+    ImPlot::SetupAxisLimits(ImAxis_X1, 0.4, static_cast<double>(prompt.documents.size()) + 0.6,
+                            ImPlotCond_Always);
     ImPlot::SetupAxisLimits(ImAxis_Y1, 0, top * 1.08, ImPlotCond_Always);
     ImPlot::SetupAxisFormat(ImAxis_Y1, format_axis);
     tick_labels(prompt, room);
     ImPlot::SetupFinish();
     gold_band(context, comparison);
     const bool two = comparison.intervened.has_value();
-    if (comparison.baseline) bars("baseline", *comparison.baseline, two ? -0.2 : 0, context.theme.baseline);
+    if (comparison.baseline)
+      bars("baseline", *comparison.baseline, two ? -0.2 : 0, context.theme.baseline);
     if (two) bars("intervened", *comparison.intervened, 0.2, context.theme.accent);
     hover(context, comparison);
     ImPlot::EndPlot();
@@ -165,12 +185,15 @@ void documents_view(ViewContext& context) {
     return;
   }
   int of = state.view.bars_of_selected ? 1 : 0;
-  if (segmented(context, "of", {"Mean of chosen heads", "Selected head"}, of)) state.view.bars_of_selected = of == 1;
-  std::vector<HeadId> heads = state.view.bars_of_selected ? std::vector<HeadId>{state.request.selected} : state.chosen();
+  if (segmented(context, "of", {"Mean of chosen heads", "Selected head"}, of))
+    state.view.bars_of_selected = of == 1;
+  std::vector<HeadId> heads =
+      state.view.bars_of_selected ? std::vector<HeadId>{state.request.selected} : state.chosen();
   ImGui::SameLine();
   ImGui::AlignTextToFramePadding();
   if (heads.empty()) heads = {state.request.selected};
-  text_muted(context, heads.size() == 1 ? format_head(heads.front()) : std::to_string(heads.size()) + " heads");
+  text_muted(context, heads.size() == 1 ? format_head(heads.front())
+                                        : std::to_string(heads.size()) + " heads");
 
   Comparison comparison;
   comparison.gold = snapshot.prompt->gold_document();
@@ -178,15 +201,19 @@ void documents_view(ViewContext& context) {
   if (snapshot.intervened && snapshot.intervened != snapshot.baseline) {
     comparison.intervened = document_mass(*snapshot.intervened, heads);
   }
-  if (!comparison.baseline || comparison.baseline->documents.size() != snapshot.prompt->documents.size()) {
-    empty_note(context, "No masses for these heads", "The response was empty, or the prompt has just changed.");
+  if (!comparison.baseline ||
+      comparison.baseline->documents.size() != snapshot.prompt->documents.size()) {
+    empty_note(context, "No masses for these heads",
+               "The response was empty, or the prompt has just changed.");
     return;
   }
   const float label_width = ImGui::CalcTextSize("Intervened").x + em() * 1.2f;
   ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, ImVec2(0, em() * 0.25f));
-  composition(context, "Baseline", context.theme.baseline, *comparison.baseline, comparison.gold, label_width);
+  composition(context, "Baseline", context.theme.baseline, *comparison.baseline, comparison.gold,
+              label_width);
   if (comparison.intervened) {
-    composition(context, "Intervened", context.theme.accent, *comparison.intervened, comparison.gold, label_width);
+    composition(context, "Intervened", context.theme.accent, *comparison.intervened,
+                comparison.gold, label_width);
   }
   legend(context, label_width);
   ImGui::PopStyleVar();

@@ -14,7 +14,8 @@ struct Grid {
   int layers = 0, heads = 0;
 
   ImVec2 min(HeadId id) const {
-    return {origin.x + static_cast<float>(id.head) * cell_w, origin.y + static_cast<float>(id.layer) * cell_h};
+    return {origin.x + static_cast<float>(id.head) * cell_w,
+            origin.y + static_cast<float>(id.layer) * cell_h};
   }
   ImVec2 max(HeadId id) const { return min({id.layer + 1, id.head + 1}); }
   ImVec2 end() const { return min({layers, heads}); }
@@ -33,11 +34,13 @@ HeatmapData data_of(const std::shared_ptr<const RunResult>& run, MapScore score)
   return {run, values.data(), run->heads, run->layers};
 }
 
-HeatmapStyle style_of(const ViewContext& context, const HeatmapData& data, const HeatmapData& baseline) {
+HeatmapStyle style_of(const ViewContext& context, const HeatmapData& data,
+                      const HeatmapData& baseline) {
   const ViewOptions& view = context.state.view;
   HeatmapStyle style;
   const auto all = [](const HeatmapData& d) {
-    return std::span<const float>(d.values, d.empty() ? 0 : static_cast<std::size_t>(d.columns * d.rows));
+    return std::span<const float>(d.values,
+                                  d.empty() ? 0 : static_cast<std::size_t>(d.columns * d.rows));
   };
   if (view.score_source != MapSource::difference) {
     style.palette = view.palette;
@@ -62,37 +65,45 @@ void toolbar(ViewContext& context) {
   if (ImGui::Combo("##score", &score, "relevant\0sink\0irrelevant, sum\0irrelevant, largest\0")) {
     view.score = static_cast<MapScore>(score);
   }
-  ImGui::SetItemTooltip("Attention mass of the response rows, averaged over them:\n"
-                        "relevant = on the gold document (the contextual score)\nsink = on the first two tokens\n"
-                        "irrelevant = on the other documents, all together or the largest one");
+  ImGui::SetItemTooltip(
+      "Attention mass of the response rows, averaged over them:\n"
+      "relevant = on the gold document (the contextual score)\nsink = on the first two tokens\n"
+      "irrelevant = on the other documents, all together or the largest one");
   ImGui::SameLine();
   int source = static_cast<int>(view.score_source);
-  if (segmented(context, "source", {"Base", "Interv.", "Diff."}, source)) view.score_source = static_cast<MapSource>(source);
+  if (segmented(context, "source", {"Base", "Interv.", "Diff."}, source))
+    view.score_source = static_cast<MapSource>(source);
 }
 
-int label_step(float room, float label) { return std::max(1, static_cast<int>(std::ceil(label / std::max(room, 0.5f)))); }
+int label_step(float room, float label) {
+  return std::max(1, static_cast<int>(std::ceil(label / std::max(room, 0.5f))));
+}
 
 void axis_labels(const ViewContext& context, const Grid& grid) {
   ImDrawList& list = *ImGui::GetWindowDrawList();
-  const int layer_step = label_step(grid.cell_h, em() * 1.05f), head_step = label_step(grid.cell_w, em() * 1.5f);
+  const int layer_step = label_step(grid.cell_h, em() * 1.05f),
+            head_step = label_step(grid.cell_w, em() * 1.5f);
   for (int layer = 0; layer < grid.layers; layer += layer_step) {
     const std::string label = std::to_string(layer);
     const float width = ImGui::CalcTextSize(label.c_str()).x;
     const float y = grid.min({layer, 0}).y + (grid.cell_h - em()) * 0.5f;
-    list.AddText(ImVec2(grid.origin.x - width - em() * 0.4f, y), context.theme.muted, label.c_str());
+    list.AddText(ImVec2(grid.origin.x - width - em() * 0.4f, y), context.theme.muted,
+                 label.c_str());
   }
   for (int head = 0; head < grid.heads; head += head_step) {
     const std::string label = std::to_string(head);
     const float width = ImGui::CalcTextSize(label.c_str()).x;
-    list.AddText(ImVec2(grid.min({0, head}).x + (grid.cell_w - width) * 0.5f, grid.end().y + em() * 0.15f),
-                 context.theme.muted, label.c_str());
+    list.AddText(
+        ImVec2(grid.min({0, head}).x + (grid.cell_w - width) * 0.5f, grid.end().y + em() * 0.15f),
+        context.theme.muted, label.c_str());
   }
   const char* const layers_title = "layer";
   list.AddText(ImVec2(grid.origin.x - ImGui::CalcTextSize(layers_title).x - em() * 0.4f,
                       grid.end().y + em() * 0.15f),
                context.theme.muted, layers_title);
   const char* const heads_title = "head";
-  list.AddText(ImVec2(grid.end().x + em() * 0.4f, grid.end().y + em() * 0.15f), context.theme.muted, heads_title);
+  list.AddText(ImVec2(grid.end().x + em() * 0.4f, grid.end().y + em() * 0.15f), context.theme.muted,
+               heads_title);
 }
 
 void outlines(const ViewContext& context, const Grid& grid) {
@@ -111,10 +122,12 @@ void outlines(const ViewContext& context, const Grid& grid) {
   const float thick = std::max(1.5f, em() * 0.14f);
   const auto frame = [&](HeadId id, ImU32 color, float inset, float thickness) {
     const ImVec2 a = grid.min(id), b = grid.max(id);
-    list.AddRect(ImVec2(a.x + inset, a.y + inset), ImVec2(b.x - inset, b.y - inset), color, em() * 0.12f, thickness);
+    list.AddRect(ImVec2(a.x + inset, a.y + inset), ImVec2(b.x - inset, b.y - inset), color,
+                 em() * 0.12f, thickness);
   };
   for (const HeadId id : context.state.chosen()) {
-    if (id.layer < grid.layers && id.head < grid.heads) frame(id, context.theme.accent, thick * 0.5f, thick);
+    if (id.layer < grid.layers && id.head < grid.heads)
+      frame(id, context.theme.accent, thick * 0.5f, thick);
   }
   const HeadId selected = context.state.request.selected;
   if (selected.layer < grid.layers && selected.head < grid.heads) {
@@ -126,11 +139,13 @@ void outlines(const ViewContext& context, const Grid& grid) {
 void interact(ViewContext& context, const Grid& grid) {
   AppState& state = context.state;
   ImGui::SetCursorScreenPos(grid.origin);
-  ImGui::InvisibleButton("heads", ImVec2(grid.end().x - grid.origin.x, grid.end().y - grid.origin.y));
+  ImGui::InvisibleButton("heads",
+                         ImVec2(grid.end().x - grid.origin.x, grid.end().y - grid.origin.y));
   if (!ImGui::IsItemHovered()) return;
   const ImVec2 mouse = ImGui::GetIO().MousePos;
-  const HeadId id{std::clamp(static_cast<int>((mouse.y - grid.origin.y) / grid.cell_h), 0, grid.layers - 1),
-                  std::clamp(static_cast<int>((mouse.x - grid.origin.x) / grid.cell_w), 0, grid.heads - 1)};
+  const HeadId id{
+      std::clamp(static_cast<int>((mouse.y - grid.origin.y) / grid.cell_h), 0, grid.layers - 1),
+      std::clamp(static_cast<int>((mouse.x - grid.origin.x) / grid.cell_w), 0, grid.heads - 1)};
   if (ImGui::IsItemClicked()) {
     if (ImGui::GetIO().KeyCtrl) {
       state.toggle_pick(id);
@@ -147,7 +162,9 @@ void interact(ViewContext& context, const Grid& grid) {
   const int rank = state.rank_of(id);
   ImGui::BeginTooltip();
   text_bold(context, "layer " + std::to_string(id.layer) + "  head " + std::to_string(id.head));
-  if (rank >= 0) text_muted(context, "rank " + std::to_string(rank + 1) + " of " + std::to_string(state.ranking().size()));
+  if (rank >= 0)
+    text_muted(context, "rank " + std::to_string(rank + 1) + " of " +
+                            std::to_string(state.ranking().size()));
   ImGui::Text("baseline    %s", value(state.baseline()).c_str());
   ImGui::Text("intervened  %s", value(state.intervened()).c_str());
   text_muted(context, "click: show   ctrl-click: pick");
@@ -165,11 +182,14 @@ void head_map_view(ViewContext& context) {
   }
   toolbar(context);
   const ViewOptions& view = state.view;
-  const auto& shown = view.score_source == MapSource::baseline ? state.snapshot->baseline : state.snapshot->intervened;
-  const auto& other = view.score_source == MapSource::baseline ? state.snapshot->intervened : state.snapshot->baseline;
+  const auto& shown = view.score_source == MapSource::baseline ? state.snapshot->baseline
+                                                               : state.snapshot->intervened;
+  const auto& other = view.score_source == MapSource::baseline ? state.snapshot->intervened
+                                                               : state.snapshot->baseline;
   const HeatmapData data = data_of(shown, view.score), reference = data_of(other, view.score);
   if (data.empty() || (view.score != MapScore::sink && std::isnan(data.values[0]))) {
-    empty_note(context, "No gold document is marked", "Relevant and irrelevant mass need one: click a document.");
+    empty_note(context, "No gold document is marked",
+               "Relevant and irrelevant mass need one: click a document.");
     return;
   }
   const float left = em() * 3.0f, bottom = em() * 1.4f, bar = color_bar_width();
@@ -183,12 +203,14 @@ void head_map_view(ViewContext& context) {
   grid.cell_h = std::min(height / static_cast<float>(grid.layers), em() * 2.4f);
   grid.origin = ImVec2(std::floor(at.x + left), std::floor(at.y));
   const HeatmapStyle style = style_of(context, data, reference);
-  const HeatmapWindow window{0, 0, static_cast<double>(grid.heads), static_cast<double>(grid.layers)};
-  context.heatmaps.draw(*ImGui::GetWindowDrawList(), grid.origin, grid.end(), data, reference, style, window);
+  const HeatmapWindow window{0, 0, static_cast<double>(grid.heads),
+                             static_cast<double>(grid.layers)};
+  context.heatmaps.draw(*ImGui::GetWindowDrawList(), grid.origin, grid.end(), data, reference,
+                        style, window);
   outlines(context, grid);
   axis_labels(context, grid);
-  color_bar(context, ImVec2(grid.end().x + em() * 0.8f, grid.origin.y), std::max(grid.end().y - grid.origin.y, em() * 6), style,
-            "mass");
+  color_bar(context, ImVec2(grid.end().x + em() * 0.8f, grid.origin.y),
+            std::max(grid.end().y - grid.origin.y, em() * 6), style, "mass");
   interact(context, grid);
 }
 

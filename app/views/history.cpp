@@ -40,7 +40,11 @@ bool History::step(std::vector<Request>& from, std::vector<Request>& to, Request
   return true;
 }
 
-bool History::undo(Request& now) { return step(undo_, redo_, now); }
-bool History::redo(Request& now) { return step(redo_, undo_, now); }
+bool History::undo(Request& now) {
+  return step(undo_, redo_, now);
+}
+bool History::redo(Request& now) {
+  return step(redo_, undo_, now);
+}
 
 }  // namespace headscope

@@ -25,7 +25,9 @@ void scale_axis(double& low, double& high, double at, double factor, double limi
 
 }  // namespace
 
-void MapZoom::reset() { window = {0, 0, static_cast<double>(columns), static_cast<double>(rows)}; }
+void MapZoom::reset() {
+  window = {0, 0, static_cast<double>(columns), static_cast<double>(rows)};
+}
 
 void MapZoom::fit(std::int64_t map_columns, std::int64_t map_rows) {
   if (map_columns == columns && map_rows == rows) return;

@@ -57,23 +57,28 @@ void PathDialog::finish(const std::string& path) {
 void PathDialog::draw(ViewContext& context) {
   if (!open_) return;
   if (browser_->busy()) {
-    if (const std::optional<std::string> path = browser_->poll(); path && !path->empty()) path_ = *path;
+    if (const std::optional<std::string> path = browser_->poll(); path && !path->empty())
+      path_ = *path;
   }
   const ImGuiViewport* viewport = ImGui::GetMainViewport();
-  ImGui::SetNextWindowPos(ImVec2(viewport->WorkPos.x + viewport->WorkSize.x * 0.5f, viewport->WorkPos.y + em() * 6),
-                          ImGuiCond_Appearing, ImVec2(0.5f, 0));
+  ImGui::SetNextWindowPos(
+      ImVec2(viewport->WorkPos.x + viewport->WorkSize.x * 0.5f, viewport->WorkPos.y + em() * 6),
+      ImGuiCond_Appearing, ImVec2(0.5f, 0));
   ImGui::SetNextWindowSize(ImVec2(std::min(em() * 40, viewport->WorkSize.x - em() * 2), 0));
   ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 1.0f);
   const std::string title = question_.title + "###path dialog";
   bool keep = true;
-  if (ImGui::Begin(title.c_str(), &keep, ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_NoDocking | ImGuiWindowFlags_NoSavedSettings)) {
+  if (ImGui::Begin(title.c_str(), &keep,
+                   ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_NoDocking |
+                       ImGuiWindowFlags_NoSavedSettings)) {
     text_muted(context, question_.hint);
     if (focus_) ImGui::SetKeyboardFocusHere();
     focus_ = false;
     const bool browsable = pfd::settings::available();
     const float browse = browsable ? ImGui::CalcTextSize("Browse ...").x + em() * 2 : 0;
     ImGui::SetNextItemWidth(ImGui::GetContentRegionAvail().x - browse);
-    const bool entered = ImGui::InputTextWithHint("##path", "/path/to/...", &path_, ImGuiInputTextFlags_EnterReturnsTrue);
+    const bool entered = ImGui::InputTextWithHint("##path", "/path/to/...", &path_,
+                                                  ImGuiInputTextFlags_EnterReturnsTrue);
     if (browsable) {
       ImGui::SameLine();
       ImGui::BeginDisabled(browser_->busy());

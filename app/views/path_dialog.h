@@ -12,10 +12,10 @@ namespace headscope {
 class PathDialog {
  public:
   struct Question {
-    std::string title;      ///< "Open model"
-    std::string hint;       ///< what kind of path
+    std::string title;  ///< "Open model"
+    std::string hint;   ///< what kind of path
     bool folder = false;
-    std::string extra;      ///< label of a button that answers with `extra_answer`; empty = none
+    std::string extra;  ///< label of a button that answers with `extra_answer`; empty = none
     std::string extra_answer;
     std::function<void(const std::string&)> answer;
   };

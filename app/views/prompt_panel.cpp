@@ -18,7 +18,8 @@ std::string_view slice(const std::string& text, ByteSpan span) {
 
 // The document's text without "Document [3](Title: T) ".
 ByteSpan body_of(const std::string& text, const DocumentSpan& document) {
-  std::size_t begin = document.relevant.begin + std::string_view("(Title: ").size() + document.title.size() + 1;
+  std::size_t begin =
+      document.relevant.begin + std::string_view("(Title: ").size() + document.title.size() + 1;
   while (begin < document.relevant.end && text[begin] == ' ') ++begin;
   return {std::min(begin, document.relevant.end), document.relevant.end};
 }
@@ -35,7 +36,8 @@ void PromptPanel::draw(ViewContext& context) {
   sample_controls(context);
   data_pager(context);
   int mode = state.view.edit_text ? 1 : 0;
-  if (segmented(context, "mode", {"Documents", "Edit text"}, mode)) state.view.edit_text = mode == 1;
+  if (segmented(context, "mode", {"Documents", "Edit text"}, mode))
+    state.view.edit_text = mode == 1;
   if (state.prompt_is_current()) {
     const std::string tokens = std::to_string(state.snapshot->prompt->prompt_tokens()) + " tokens";
     same_line_right(ImGui::CalcTextSize(tokens.c_str()).x);
@@ -44,7 +46,8 @@ void PromptPanel::draw(ViewContext& context) {
   unknown_words(context);
   if (state.view.edit_text) {
     std::string text = state.request.prompt.text;
-    if (ImGui::InputTextMultiline("##text", &text, ImVec2(-FLT_MIN, -FLT_MIN), ImGuiInputTextFlags_WordWrap)) {
+    if (ImGui::InputTextMultiline("##text", &text, ImVec2(-FLT_MIN, -FLT_MIN),
+                                  ImGuiInputTextFlags_WordWrap)) {
       state.edit_text(std::move(text));
     }
     return;
@@ -59,13 +62,17 @@ void PromptPanel::sample_controls(ViewContext& context) {
   ImGui::SameLine();
   int kind = static_cast<int>(state.wish.kind);
   const float documents_width = em() * 5.6f;
-  ImGui::SetNextItemWidth(
-      std::max(em() * 4, ImGui::GetContentRegionAvail().x - documents_width - ImGui::GetStyle().ItemSpacing.x));
-  if (ImGui::Combo("##kind", &kind, "similar\0neutral\0mixed\0")) state.wish.kind = static_cast<SampleKind>(kind);
-  ImGui::SetItemTooltip("Distractors: similar = shared names and the same relations;\nneutral = unlike names; mixed = some of both");
+  ImGui::SetNextItemWidth(std::max(em() * 4, ImGui::GetContentRegionAvail().x - documents_width -
+                                                 ImGui::GetStyle().ItemSpacing.x));
+  if (ImGui::Combo("##kind", &kind, "similar\0neutral\0mixed\0"))
+    state.wish.kind = static_cast<SampleKind>(kind);
+  ImGui::SetItemTooltip(
+      "Distractors: similar = shared names and the same relations;\nneutral = unlike names; mixed "
+      "= some of both");
   ImGui::SameLine();
   ImGui::SetNextItemWidth(documents_width);
-  ImGui::DragInt("##documents", &state.wish.documents, 0.1f, 1, 20, "%d docs", ImGuiSliderFlags_AlwaysClamp);
+  ImGui::DragInt("##documents", &state.wish.documents, 0.1f, 1, 20, "%d docs",
+                 ImGuiSliderFlags_AlwaysClamp);
   ImGui::SetItemTooltip("Documents of a new sample: drag, or double-click to type");
 }
 
@@ -80,10 +87,11 @@ void PromptPanel::data_pager(ViewContext& context) {
   ImGui::SameLine(0, 2);
   command_button(context, "data.next", ">");
   ImGui::SameLine();
-  const std::string place =
-      std::to_string(state.book.current + 1) + " / " + std::to_string(state.book.samples.size()) + "  " + state.book.name;
+  const std::string place = std::to_string(state.book.current + 1) + " / " +
+                            std::to_string(state.book.samples.size()) + "  " + state.book.name;
   draw_fitted_text(*ImGui::GetWindowDrawList(),
-                   ImVec2(ImGui::GetCursorScreenPos().x, ImGui::GetCursorScreenPos().y + ImGui::GetStyle().FramePadding.y),
+                   ImVec2(ImGui::GetCursorScreenPos().x,
+                          ImGui::GetCursorScreenPos().y + ImGui::GetStyle().FramePadding.y),
                    ImGui::GetContentRegionAvail().x, context.theme.muted, place);
   ImGui::Dummy(ImVec2(0, ImGui::GetFrameHeight()));
 }
@@ -94,7 +102,8 @@ void PromptPanel::unknown_words(ViewContext& context) {
   const PromptView& prompt = *state.snapshot->prompt;
   constexpr std::size_t kShown = 6;
   std::string line = std::to_string(prompt.unknown_words.size()) +
-                     (prompt.unknown_words.size() == 1 ? " word the model does not know: " : " words the model does not know: ");
+                     (prompt.unknown_words.size() == 1 ? " word the model does not know: "
+                                                       : " words the model does not know: ");
   std::vector<std::string_view> shown;
   for (const ByteSpan span : prompt.unknown_words) {
     std::string_view word = slice(prompt.text, span);
@@ -120,8 +129,8 @@ void PromptPanel::question_field(ViewContext& context) {
   if (at.empty()) return;
   std::string question(slice(state.request.prompt.text, at));
   ImGui::SetNextItemWidth(-FLT_MIN);
-  if (ImGui::InputTextWithHint("##question", "Question", &question) && question.find('\n') == std::string::npos &&
-      !question.empty()) {
+  if (ImGui::InputTextWithHint("##question", "Question", &question) &&
+      question.find('\n') == std::string::npos && !question.empty()) {
     state.edit_question(question);
   }
   ImGui::SetItemTooltip("Question");
@@ -131,9 +140,10 @@ void PromptPanel::cards(ViewContext& context) {
   const std::vector<DocumentSpan>& documents = context.state.layout().documents;
   if (documents.empty()) {
     const bool blank = context.state.request.prompt.text.empty();
-    empty_note(context, blank ? "No prompt yet" : "No documents found in this text",
-               blank ? "New sample makes one; a data file or a text file can be dropped here."
-                     : "Documents begin with \"Document [1](Title: ...)\". Use Edit text to see it all.");
+    empty_note(
+        context, blank ? "No prompt yet" : "No documents found in this text",
+        blank ? "New sample makes one; a data file or a text file can be dropped here."
+              : "Documents begin with \"Document [1](Title: ...)\". Use Edit text to see it all.");
     return;
   }
   heights_.resize(documents.size(), 0.0f);
@@ -173,24 +183,29 @@ void PromptPanel::card(ViewContext& context, int index, const DocumentSpan& docu
   ImGui::SetNextItemAllowOverlap();
   if (ImGui::InvisibleButton("gold", ImVec2(width, header))) state.mark_gold(index);
   const bool hovered = ImGui::IsItemHovered();
-  if (hovered) ImGui::SetTooltip(gold ? "The gold document. Click to unmark it" : "Click to mark this document as gold");
+  if (hovered)
+    ImGui::SetTooltip(gold ? "The gold document. Click to unmark it"
+                           : "Click to mark this document as gold");
   const float line_y = top.y + pad * 0.8f;
   const std::string number = std::to_string(document.number);
-  list.AddText(ImVec2(top.x + pad + em() * 0.3f, line_y), gold ? theme.gold : theme.muted, number.c_str());
+  list.AddText(ImVec2(top.x + pad + em() * 0.3f, line_y), gold ? theme.gold : theme.muted,
+               number.c_str());
   const char* tag = gold ? "gold" : hovered ? "mark gold" : "";
   const float tag_width = *tag ? ImGui::CalcTextSize(tag).x + pad : 0;
   ImGui::PushFont(context.fonts.bold, 0.0f);
-  draw_fitted_text(list, ImVec2(top.x + pad + em() * 1.9f, line_y), width - em() * 1.9f - 2 * pad - tag_width, theme.text,
-                   document.title);
+  draw_fitted_text(list, ImVec2(top.x + pad + em() * 1.9f, line_y),
+                   width - em() * 1.9f - 2 * pad - tag_width, theme.text, document.title);
   ImGui::PopFont();
-  if (*tag) list.AddText(ImVec2(top.x + width - tag_width, line_y), gold ? theme.gold : theme.muted, tag);
+  if (*tag)
+    list.AddText(ImVec2(top.x + width - tag_width, line_y), gold ? theme.gold : theme.muted, tag);
 
   // Body, with the words that the model does not know underlined.
   const ByteSpan body = body_of(text, document);
   std::vector<TextMark> marks;
   if (state.prompt_is_current()) {
     for (const ByteSpan word : state.snapshot->prompt->unknown_words) {
-      if (word.overlaps(body)) marks.push_back({{word.begin - body.begin, word.end - body.begin}, 0, theme.bad});
+      if (word.overlaps(body))
+        marks.push_back({{word.begin - body.begin, word.end - body.begin}, 0, theme.bad});
     }
   }
   ImGui::SetCursorScreenPos(ImVec2(top.x + pad + em() * 0.3f, top.y + header));
@@ -198,7 +213,8 @@ void PromptPanel::card(ViewContext& context, int index, const DocumentSpan& docu
   const bool all = wrapped_text(slice(text, body), marks, theme.text, width - 2 * pad - em() * 0.3f,
                                 expanded_[slot] ? 0 : kFoldedLines);
   if (!all || expanded_[slot]) {
-    ImGui::SetCursorScreenPos(ImVec2(top.x + pad + em() * 0.3f, ImGui::GetCursorScreenPos().y - em() * 0.35f));
+    ImGui::SetCursorScreenPos(
+        ImVec2(top.x + pad + em() * 0.3f, ImGui::GetCursorScreenPos().y - em() * 0.35f));
     if (ImGui::TextLink(expanded_[slot] ? "less" : "more")) {
       expanded_[slot] = !expanded_[slot];
     }
@@ -207,9 +223,14 @@ void PromptPanel::card(ViewContext& context, int index, const DocumentSpan& docu
   const float bottom = ImGui::GetItemRectMax().y + pad * 0.4f;
   list.ChannelsSetCurrent(0);
   const float rounding = em() * 0.3f;
-  list.AddRectFilled(top, ImVec2(top.x + width, bottom), gold ? theme.gold_soft : hovered ? theme.card_hover : theme.card,
+  list.AddRectFilled(top, ImVec2(top.x + width, bottom),
+                     gold      ? theme.gold_soft
+                     : hovered ? theme.card_hover
+                               : theme.card,
                      rounding);
-  if (gold) list.AddRectFilled(top, ImVec2(top.x + em() * 0.22f, bottom), theme.gold, rounding, ImDrawFlags_RoundCornersLeft);
+  if (gold)
+    list.AddRectFilled(top, ImVec2(top.x + em() * 0.22f, bottom), theme.gold, rounding,
+                       ImDrawFlags_RoundCornersLeft);
   list.ChannelsMerge();
   ImGui::SetCursorScreenPos(top);
   ImGui::Dummy(ImVec2(width, bottom - top.y));

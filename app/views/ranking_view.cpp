@@ -18,7 +18,8 @@ float score_at(const RunResult* run, MapScore score, HeadId id) {
 void number_cell(const std::string& text, ImU32 color) {
   ImGui::TableNextColumn();
   const float width = ImGui::CalcTextSize(text.c_str()).x;
-  ImGui::SetCursorPosX(ImGui::GetCursorPosX() + std::max(0.0f, ImGui::GetContentRegionAvail().x - width));
+  ImGui::SetCursorPosX(ImGui::GetCursorPosX() +
+                       std::max(0.0f, ImGui::GetContentRegionAvail().x - width));
   text_colored(color, text);
 }
 
@@ -27,14 +28,15 @@ void mass_bar(const ViewContext& context, float value, float largest) {
   if (std::isnan(value) || largest <= 0) return;
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float width = ImGui::GetContentRegionAvail().x * std::clamp(value / largest, 0.0f, 1.0f);
-  ImGui::GetWindowDrawList()->AddRectFilled(at, ImVec2(at.x + width, at.y + ImGui::GetTextLineHeight()),
+  ImGui::GetWindowDrawList()->AddRectFilled(at,
+                                            ImVec2(at.x + width, at.y + ImGui::GetTextLineHeight()),
                                             with_alpha(context.theme.gold, 0.28f), em() * 0.1f);
 }
 
 struct Column {
   const char* name;
   const char* note;
-  float weight;                ///< share of the width that is left
+  float weight;                  ///< share of the width that is left
   const char* widest = nullptr;  ///< as wide as this text instead
 };
 
@@ -42,8 +44,11 @@ struct Column {
 std::vector<Column> columns_of(bool has_scores) {
   std::vector<Column> columns = {{"#", "Rank by contextual score", 0, "000"},
                                  {"head", "Layer and head", 0, "L00 H00"}};
-  if (has_scores) columns.push_back({"score", "Contextual score: mean mass on the gold document over many samples", 1.0f});
-  columns.push_back({has_scores ? "here" : "relevant", "Mass on the gold document in this run (baseline)", 1.0f});
+  if (has_scores)
+    columns.push_back(
+        {"score", "Contextual score: mean mass on the gold document over many samples", 1.0f});
+  columns.push_back(
+      {has_scores ? "here" : "relevant", "Mass on the gold document in this run (baseline)", 1.0f});
   columns.push_back({"sink", "Mass on the first two tokens (baseline)", 0.9f});
   columns.push_back({"irrel.", "Mass on all other documents (baseline)", 0.9f});
   columns.push_back({"change", "Mass on the gold document: intervened minus baseline", 1.0f});
@@ -56,7 +61,8 @@ void header_row(const std::vector<Column>& columns) {
     ImGui::TableSetColumnIndex(static_cast<int>(i));
     if (i >= 2) {
       const float width = ImGui::CalcTextSize(columns[i].name).x;
-      ImGui::SetCursorPosX(ImGui::GetCursorPosX() + std::max(0.0f, ImGui::GetContentRegionAvail().x - width));
+      ImGui::SetCursorPosX(ImGui::GetCursorPosX() +
+                           std::max(0.0f, ImGui::GetContentRegionAvail().x - width));
     }
     ImGui::TableHeader(columns[i].name);
     ImGui::SetItemTooltip("%s", columns[i].note);
@@ -68,12 +74,14 @@ void bar_cell(const ViewContext& context, float value, float largest, ImU32 colo
   ImGui::TableNextColumn();
   mass_bar(context, value, largest);
   const std::string number = format_mass(value);
-  ImGui::SetCursorPosX(ImGui::GetCursorPosX() +
-                       std::max(0.0f, ImGui::GetContentRegionAvail().x - ImGui::CalcTextSize(number.c_str()).x));
+  ImGui::SetCursorPosX(
+      ImGui::GetCursorPosX() +
+      std::max(0.0f, ImGui::GetContentRegionAvail().x - ImGui::CalcTextSize(number.c_str()).x));
   text_colored(color, number);
 }
 
-void row(ViewContext& context, int rank, HeadId id, bool chosen, float largest, const std::vector<float>& scores) {
+void row(ViewContext& context, int rank, HeadId id, bool chosen, float largest,
+         const std::vector<float>& scores) {
   AppState& state = context.state;
   const Theme& theme = context.theme;
   const RunResult* base = state.baseline();
@@ -93,9 +101,9 @@ void row(ViewContext& context, int rank, HeadId id, bool chosen, float largest, 
   }
   ImGui::PopID();
   if (chosen) {  // a bar at the left edge: chosen without relying on the shade
-    ImGui::GetWindowDrawList()->AddRectFilled(ImVec2(corner.x - em() * 0.35f, corner.y),
-                                              ImVec2(corner.x - em() * 0.15f, corner.y + ImGui::GetTextLineHeight()),
-                                              theme.accent);
+    ImGui::GetWindowDrawList()->AddRectFilled(
+        ImVec2(corner.x - em() * 0.35f, corner.y),
+        ImVec2(corner.x - em() * 0.15f, corner.y + ImGui::GetTextLineHeight()), theme.accent);
   }
   ImGui::SameLine(0, 0);
   text_muted(context, std::to_string(rank + 1));
@@ -103,7 +111,8 @@ void row(ViewContext& context, int rank, HeadId id, bool chosen, float largest, 
   ImGui::TextUnformatted(format_head(id).c_str());
   const float relevant = score_at(base, MapScore::relevant, id);
   if (!scores.empty()) {
-    const std::size_t index = static_cast<std::size_t>(id.layer) * state.snapshot->model->heads + id.head;
+    const std::size_t index =
+        static_cast<std::size_t>(id.layer) * state.snapshot->model->heads + id.head;
     bar_cell(context, index < scores.size() ? scores[index] : NAN, largest, theme.text);
     number_cell(format_mass(relevant), theme.text);
   } else {
@@ -112,7 +121,8 @@ void row(ViewContext& context, int rank, HeadId id, bool chosen, float largest, 
   number_cell(format_mass(score_at(base, MapScore::sink, id)), theme.muted);
   number_cell(format_mass(score_at(base, MapScore::irrelevant_sum, id)), theme.muted);
   const float delta = score_at(edited, MapScore::relevant, id) - relevant;
-  number_cell(format_delta(delta), std::isnan(delta) || std::abs(delta) < 0.0005f ? theme.muted : theme.text);
+  number_cell(format_delta(delta),
+              std::isnan(delta) || std::abs(delta) < 0.0005f ? theme.muted : theme.text);
 }
 
 }  // namespace
@@ -121,20 +131,25 @@ void ranking_view(ViewContext& context) {
   AppState& state = context.state;
   if (state.ranking().empty()) {
     empty_note(context, "No ranking yet",
-               state.baseline() ? "Mark a gold document: the ranking is by mass on it." : "It follows the first run.");
+               state.baseline() ? "Mark a gold document: the ranking is by mass on it."
+                                : "It follows the first run.");
     return;
   }
   const std::vector<HeadId> chosen = state.chosen();
   const std::vector<float>& scores = state.snapshot->model->known_scores;
   const RunResult* run = state.baseline();
-  const float largest = largest_magnitude(!scores.empty() || run == nullptr ? scores : run->scores.relevant, 0);
+  const float largest =
+      largest_magnitude(!scores.empty() || run == nullptr ? scores : run->scores.relevant, 0);
   const std::vector<Column> columns = columns_of(!scores.empty());
   const float padding = std::floor(em() * 0.1f);
   ImGui::PushStyleVar(ImGuiStyleVar_CellPadding, ImVec2(em() * 0.45f, padding));
   const float line = ImGui::GetTextLineHeight() + 2 * padding;
-  const float height = std::max(2.0f, std::floor(ImGui::GetContentRegionAvail().y / line)) * line;  // no row cut in two
-  if (ImGui::BeginTable("ranking", static_cast<int>(columns.size()),
-                        ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp, ImVec2(0, height))) {
+  const float height = std::max(2.0f, std::floor(ImGui::GetContentRegionAvail().y / line)) *
+                       line;  // no row cut in two
+  if (ImGui::BeginTable(
+          "ranking", static_cast<int>(columns.size()),
+          ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp,
+          ImVec2(0, height))) {
     ImGui::TableSetupScrollFreeze(0, 1);
     for (const Column& column : columns) {
       if (column.widest != nullptr) {
@@ -150,7 +165,8 @@ void ranking_view(ViewContext& context) {
     while (clipper.Step()) {
       for (int i = clipper.DisplayStart; i < clipper.DisplayEnd; ++i) {
         const HeadId id = state.ranking()[static_cast<std::size_t>(i)];
-        row(context, i, id, std::find(chosen.begin(), chosen.end(), id) != chosen.end(), largest, scores);
+        row(context, i, id, std::find(chosen.begin(), chosen.end(), id) != chosen.end(), largest,
+            scores);
       }
     }
     ImGui::EndTable();

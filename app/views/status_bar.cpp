@@ -22,23 +22,28 @@ std::string with_unit(std::int64_t count) {
 }
 
 std::string model_line(const ModelInfo& model) {
-  return model.model_type + "   " + std::to_string(model.layers) + " layers x " + std::to_string(model.heads) + " heads   " +
-         with_unit(model.parameters) + "   " + model.dtype + "   " + model.device;
+  return model.model_type + "   " + std::to_string(model.layers) + " layers x " +
+         std::to_string(model.heads) + " heads   " + with_unit(model.parameters) + "   " +
+         model.dtype + "   " + model.device;
 }
 
 void progress(ViewContext& context) {
   const EngineStatus& status = context.state.snapshot->status;
-  const bool busy = status.state == EngineStatus::State::running || status.state == EngineStatus::State::loading_model ||
+  const bool busy = status.state == EngineStatus::State::running ||
+                    status.state == EngineStatus::State::loading_model ||
                     status.state == EngineStatus::State::starting;
   if (!busy) {
     const char* text = status.state == EngineStatus::State::failed ? "failed" : "ready";
     same_line_right(ImGui::CalcTextSize(text).x);
-    text_colored(status.state == EngineStatus::State::failed ? context.theme.bad : context.theme.muted, text);
+    text_colored(
+        status.state == EngineStatus::State::failed ? context.theme.bad : context.theme.muted,
+        text);
     return;
   }
   const std::string what = !status.activity.empty() ? status.activity
-                           : status.state == EngineStatus::State::loading_model ? "loading the model"
-                                                                                : "starting";
+                           : status.state == EngineStatus::State::loading_model
+                               ? "loading the model"
+                               : "starting";
   const float bar = em() * 9, cancel = ImGui::CalcTextSize("Cancel").x + em() * 1.2f;
   same_line_right(ImGui::CalcTextSize(what.c_str()).x + bar + cancel + em() * 1.5f);
   text_muted(context, what);
@@ -46,10 +51,13 @@ void progress(ViewContext& context) {
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float height = em() * 0.5f, y = at.y + (ImGui::GetTextLineHeight() - height) * 0.5f;
   ImDrawList& list = *ImGui::GetWindowDrawList();
-  list.AddRectFilled(ImVec2(at.x, y), ImVec2(at.x + bar, y + height), context.theme.card_hover, height * 0.5f);
+  list.AddRectFilled(ImVec2(at.x, y), ImVec2(at.x + bar, y + height), context.theme.card_hover,
+                     height * 0.5f);
   const double total = status.progress.total;
-  const float share = total > 0 ? static_cast<float>(std::clamp(status.progress.done / total, 0.0, 1.0)) : 0.15f;
-  list.AddRectFilled(ImVec2(at.x, y), ImVec2(at.x + std::max(bar * share, height), y + height), context.theme.accent, height * 0.5f);
+  const float share =
+      total > 0 ? static_cast<float>(std::clamp(status.progress.done / total, 0.0, 1.0)) : 0.15f;
+  list.AddRectFilled(ImVec2(at.x, y), ImVec2(at.x + std::max(bar * share, height), y + height),
+                     context.theme.accent, height * 0.5f);
   ImGui::Dummy(ImVec2(bar, ImGui::GetTextLineHeight()));
   ImGui::SameLine(0, em() * 0.6f);
   ImGui::PushStyleVar(ImGuiStyleVar_FramePadding, ImVec2(em() * 0.5f, 0));
@@ -59,7 +67,9 @@ void progress(ViewContext& context) {
 
 }  // namespace
 
-float status_bar_height() { return em() * 1.9f; }
+float status_bar_height() {
+  return em() * 1.9f;
+}
 
 void status_bar(ViewContext& context) {
   const Snapshot& snapshot = *context.state.snapshot;
@@ -72,9 +82,12 @@ void status_bar(ViewContext& context) {
   }
   if (snapshot.prompt) {
     ImGui::SameLine(0, em() * 1.2f);
-    const std::int64_t response = snapshot.baseline ? static_cast<std::int64_t>(snapshot.baseline->response.size()) : 0;
-    std::string tokens = std::to_string(snapshot.prompt->prompt_tokens()) + " + " + std::to_string(response);
-    if (snapshot.model && snapshot.model->context_length > 0) tokens += " of " + std::to_string(snapshot.model->context_length);
+    const std::int64_t response =
+        snapshot.baseline ? static_cast<std::int64_t>(snapshot.baseline->response.size()) : 0;
+    std::string tokens =
+        std::to_string(snapshot.prompt->prompt_tokens()) + " + " + std::to_string(response);
+    if (snapshot.model && snapshot.model->context_length > 0)
+      tokens += " of " + std::to_string(snapshot.model->context_length);
     text_muted(context, tokens + " tokens");
   }
   progress(context);
@@ -85,15 +98,17 @@ void notices(ViewContext& context) {
   if (all.empty()) return;
   const ImGuiViewport* viewport = ImGui::GetMainViewport();
   const float width = std::min(em() * 44, viewport->WorkSize.x - em() * 2);
-  ImGui::SetNextWindowPos(ImVec2(viewport->WorkPos.x + viewport->WorkSize.x * 0.5f,
-                                 viewport->WorkPos.y + viewport->WorkSize.y - status_bar_height() - em() * 0.6f),
-                          ImGuiCond_Always, ImVec2(0.5f, 1.0f));
+  ImGui::SetNextWindowPos(
+      ImVec2(viewport->WorkPos.x + viewport->WorkSize.x * 0.5f,
+             viewport->WorkPos.y + viewport->WorkSize.y - status_bar_height() - em() * 0.6f),
+      ImGuiCond_Always, ImVec2(0.5f, 1.0f));
   ImGui::SetNextWindowSize(ImVec2(width, 0));
   ImGui::PushStyleColor(ImGuiCol_WindowBg, context.theme.card);
   ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 1.0f);
-  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoSavedSettings |
-                                 ImGuiWindowFlags_NoFocusOnAppearing | ImGuiWindowFlags_NoNav | ImGuiWindowFlags_NoDocking |
-                                 ImGuiWindowFlags_AlwaysAutoResize;
+  const ImGuiWindowFlags flags = ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_NoMove |
+                                 ImGuiWindowFlags_NoSavedSettings |
+                                 ImGuiWindowFlags_NoFocusOnAppearing | ImGuiWindowFlags_NoNav |
+                                 ImGuiWindowFlags_NoDocking | ImGuiWindowFlags_AlwaysAutoResize;
   std::size_t dismissed = all.size();
   if (ImGui::Begin("##notices", nullptr, flags)) {
     const float button = ImGui::CalcTextSize("Dismiss").x + em() * 1.6f;

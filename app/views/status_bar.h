@@ -8,7 +8,8 @@ namespace headscope {
 /// Height of the line.
 float status_bar_height();
 void status_bar(ViewContext& context);
-/// Messages, above the status bar; they stay until dismissed and cover nothing for longer than wanted.
+/// Messages, above the status bar; they stay until dismissed and cover nothing for longer than
+/// wanted.
 void notices(ViewContext& context);
 
 }  // namespace headscope

@@ -18,30 +18,39 @@ std::string print(const char* format, Args... args) {
   return buffer;
 }
 
-const char* begin_of(std::string_view text) { return text.data(); }
-const char* end_of(std::string_view text) { return text.data() + text.size(); }
+const char* begin_of(std::string_view text) {
+  return text.data();
+}
+const char* end_of(std::string_view text) {
+  return text.data() + text.size();
+}
 
-ImVec2 text_size(std::string_view text) { return ImGui::CalcTextSize(begin_of(text), end_of(text)); }
+ImVec2 text_size(std::string_view text) {
+  return ImGui::CalcTextSize(begin_of(text), end_of(text));
+}
 
 // Draws the marks that meet one line of wrapped text.
-void draw_marks(ImDrawList& list, std::string_view text, std::span<const TextMark> marks, const char* line,
-                const char* line_end, ImVec2 at, bool backgrounds) {
+void draw_marks(ImDrawList& list, std::string_view text, std::span<const TextMark> marks,
+                const char* line, const char* line_end, ImVec2 at, bool backgrounds) {
   const auto first = static_cast<std::size_t>(line - begin_of(text));
   const auto last = static_cast<std::size_t>(line_end - begin_of(text));
   for (const TextMark& mark : marks) {
-    const std::size_t begin = std::max(mark.bytes.begin, first), end = std::min(mark.bytes.end, last);
+    const std::size_t begin = std::max(mark.bytes.begin, first),
+                      end = std::min(mark.bytes.end, last);
     if (begin >= end) continue;
     const float x0 = at.x + ImGui::CalcTextSize(line, begin_of(text) + begin).x;
     const float x1 = at.x + ImGui::CalcTextSize(line, begin_of(text) + end).x;
     if (backgrounds && mark.background != 0) {
-      list.AddRectFilled(ImVec2(x0 - 1, at.y), ImVec2(x1 + 1, at.y + em() * 1.1f), mark.background, em() * 0.15f);
+      list.AddRectFilled(ImVec2(x0 - 1, at.y), ImVec2(x1 + 1, at.y + em() * 1.1f), mark.background,
+                         em() * 0.15f);
     }
     if (!backgrounds && mark.underline != 0) {
       const float y = at.y + em() * 1.08f, step = em() * 0.16f;
       for (float x = x0; x < x1; x += 2 * step) {  // a wave: legible without colour
-        list.AddLine(ImVec2(x, y), ImVec2(std::min(x + step, x1), y - step), mark.underline, em() * 0.09f);
-        list.AddLine(ImVec2(std::min(x + step, x1), y - step), ImVec2(std::min(x + 2 * step, x1), y), mark.underline,
+        list.AddLine(ImVec2(x, y), ImVec2(std::min(x + step, x1), y - step), mark.underline,
                      em() * 0.09f);
+        list.AddLine(ImVec2(std::min(x + step, x1), y - step),
+                     ImVec2(std::min(x + 2 * step, x1), y), mark.underline, em() * 0.09f);
       }
     }
   }
@@ -62,25 +71,32 @@ struct Tick {
 
 std::vector<Tick> ticks_of(const HeatmapStyle& style) {
   if (style.difference) {
-    return {{0, tick_label(-style.high)}, {0.5f, "0"}, {1, tick_label(style.high).insert(0, 1, '+')}};
+    return {
+        {0, tick_label(-style.high)}, {0.5f, "0"}, {1, tick_label(style.high).insert(0, 1, '+')}};
   }
   std::vector<Tick> ticks;
   if (style.logarithmic) {
     const float span = std::log10(style.high / style.low);
     const int first = static_cast<int>(std::ceil(std::log10(style.low) - 1e-4f));
-    for (int decade = first; decade <= static_cast<int>(std::floor(std::log10(style.high) + 1e-4f)); ++decade) {
+    for (int decade = first; decade <= static_cast<int>(std::floor(std::log10(style.high) + 1e-4f));
+         ++decade) {
       const float value = std::pow(10.0f, static_cast<float>(decade));
-      ticks.push_back({std::log10(value / style.low) / span, decade == 0 ? "1" : decade >= -2 ? print("%g", value) : tick_label(value)});
+      ticks.push_back({std::log10(value / style.low) / span, decade == 0    ? "1"
+                                                             : decade >= -2 ? print("%g", value)
+                                                                            : tick_label(value)});
     }
     return ticks;
   }
-  for (const float at : {0.0f, 0.5f, 1.0f}) ticks.push_back({at, tick_label(style.low + at * (style.high - style.low))});
+  for (const float at : {0.0f, 0.5f, 1.0f})
+    ticks.push_back({at, tick_label(style.low + at * (style.high - style.low))});
   return ticks;
 }
 
 }  // namespace
 
-std::string format_mass(float value) { return std::isnan(value) ? "-" : print("%.3f", value); }
+std::string format_mass(float value) {
+  return std::isnan(value) ? "-" : print("%.3f", value);
+}
 
 std::string format_delta(float value) {
   if (std::isnan(value)) return "-";
@@ -92,7 +108,9 @@ std::string format_weight(float value) {
   return value != 0 && std::abs(value) < 1e-3f ? print("%.1e", value) : print("%.4f", value);
 }
 
-std::string format_head(HeadId head) { return print("L%d H%d", head.layer, head.head); }
+std::string format_head(HeadId head) {
+  return print("L%d H%d", head.layer, head.head);
+}
 
 std::string format_seconds(double seconds) {
   return seconds < 0.1 ? print("%.0f ms", seconds * 1e3) : print("%.2f s", seconds);
@@ -104,7 +122,9 @@ void text_colored(ImU32 color, std::string_view text) {
   ImGui::PopStyleColor();
 }
 
-void text_muted(const ViewContext& context, std::string_view text) { text_colored(context.theme.muted, text); }
+void text_muted(const ViewContext& context, std::string_view text) {
+  text_colored(context.theme.muted, text);
+}
 
 void text_bold(const ViewContext& context, std::string_view text) {
   ImGui::PushFont(context.fonts.bold, 0.0f);
@@ -112,7 +132,8 @@ void text_bold(const ViewContext& context, std::string_view text) {
   ImGui::PopFont();
 }
 
-void draw_fitted_text(ImDrawList& list, ImVec2 position, float width, ImU32 color, std::string_view text) {
+void draw_fitted_text(ImDrawList& list, ImVec2 position, float width, ImU32 color,
+                      std::string_view text) {
   if (width <= 0) return;
   const ImVec2 size = text_size(text);
   if (size.x <= width) {
@@ -120,12 +141,13 @@ void draw_fitted_text(ImDrawList& list, ImVec2 position, float width, ImU32 colo
     return;
   }
   ImGui::PushStyleColor(ImGuiCol_Text, color);
-  ImGui::RenderTextEllipsis(&list, position, ImVec2(position.x + width, position.y + size.y), position.x + width,
-                            begin_of(text), end_of(text), &size);
+  ImGui::RenderTextEllipsis(&list, position, ImVec2(position.x + width, position.y + size.y),
+                            position.x + width, begin_of(text), end_of(text), &size);
   ImGui::PopStyleColor();
 }
 
-bool wrapped_text(std::string_view text, std::span<const TextMark> marks, ImU32 color, float width, int max_lines) {
+bool wrapped_text(std::string_view text, std::span<const TextMark> marks, ImU32 color, float width,
+                  int max_lines) {
   ImDrawList& list = *ImGui::GetWindowDrawList();
   ImFont* font = ImGui::GetFont();
   const float line_height = em() * 1.25f;
@@ -153,7 +175,8 @@ bool wrapped_text(std::string_view text, std::span<const TextMark> marks, ImU32 
     }
     ++lines;
     line = newline < stop ? newline + 1 : stop;
-    while (newline >= stop && line < end && *line == ' ') ++line;  // the space at which the line was broken
+    while (newline >= stop && line < end && *line == ' ')
+      ++line;  // the space at which the line was broken
   }
   ImGui::Dummy(ImVec2(width, static_cast<float>(std::max(lines, 1)) * line_height));
   return line >= end;
@@ -178,7 +201,8 @@ void answer_mark(const ViewContext& context, bool right) {
   list.AddCircleFilled(center, r, color);
   const ImU32 ink = context.theme.panel;
   if (right) {
-    const ImVec2 points[] = {ImVec2(center.x - r * 0.48f, center.y + r * 0.02f), ImVec2(center.x - r * 0.12f, center.y + r * 0.40f),
+    const ImVec2 points[] = {ImVec2(center.x - r * 0.48f, center.y + r * 0.02f),
+                             ImVec2(center.x - r * 0.12f, center.y + r * 0.40f),
                              ImVec2(center.x + r * 0.50f, center.y - r * 0.36f)};
     list.AddPolyline(points, 3, ink, w);
   } else {
@@ -191,7 +215,9 @@ void answer_mark(const ViewContext& context, bool right) {
   text_colored(color, right ? "right" : "wrong");
 }
 
-float badge_width(std::string_view text) { return text_size(text).x + em() * 0.9f; }
+float badge_width(std::string_view text) {
+  return text_size(text).x + em() * 0.9f;
+}
 
 void badge(std::string_view text, ImU32 background, ImU32 color) {
   ImDrawList& list = *ImGui::GetWindowDrawList();
@@ -203,7 +229,8 @@ void badge(std::string_view text, ImU32 background, ImU32 color) {
   ImGui::Dummy(size);
 }
 
-bool segmented(const ViewContext& context, const char* id, std::initializer_list<const char*> labels, int& current) {
+bool segmented(const ViewContext& context, const char* id,
+               std::initializer_list<const char*> labels, int& current) {
   bool changed = false;
   ImGui::PushID(id);
   ImGui::PushStyleVar(ImGuiStyleVar_FrameRounding, 0.0f);
@@ -219,7 +246,8 @@ bool segmented(const ViewContext& context, const char* id, std::initializer_list
     }
     if (on) {  // a bar under it: which one is on does not rest on shade alone
       const ImVec2 min = ImGui::GetItemRectMin(), max = ImGui::GetItemRectMax();
-      ImGui::GetWindowDrawList()->AddRectFilled(ImVec2(min.x, max.y - em() * 0.14f), max, context.theme.accent);
+      ImGui::GetWindowDrawList()->AddRectFilled(ImVec2(min.x, max.y - em() * 0.14f), max,
+                                                context.theme.accent);
     }
     ImGui::PopStyleColor(2);
     ++index;
@@ -230,7 +258,9 @@ bool segmented(const ViewContext& context, const char* id, std::initializer_list
 }
 
 namespace {
-float value_width() { return em() * 3.2f; }
+float value_width() {
+  return em() * 3.2f;
+}
 
 // Draws a slider without its own text, then the value beside it.
 template <class Slide>
@@ -258,7 +288,9 @@ bool value_slider(const ViewContext& context, const char* id, float& value, floa
                   const char* format, const char* shown) {
   return slider_line(
       context, id, 0,
-      [&] { return ImGui::SliderFloat(id, &value, low, high, format, ImGuiSliderFlags_AlwaysClamp); },
+      [&] {
+        return ImGui::SliderFloat(id, &value, low, high, format, ImGuiSliderFlags_AlwaysClamp);
+      },
       [&] { return shown != nullptr ? std::string(shown) : print(format, value); });
 }
 
@@ -275,9 +307,11 @@ bool command_button(const ViewContext& context, std::string_view id, const char*
   ImGui::BeginDisabled(command == nullptr || !Commands::is_enabled(*command));
   const bool pressed = ImGui::Button(label);
   ImGui::EndDisabled();
-  if (command != nullptr && ImGui::IsItemHovered(ImGuiHoveredFlags_DelayNormal | ImGuiHoveredFlags_AllowWhenDisabled)) {
+  if (command != nullptr &&
+      ImGui::IsItemHovered(ImGuiHoveredFlags_DelayNormal | ImGuiHoveredFlags_AllowWhenDisabled)) {
     const std::string shortcut = Commands::shortcut_text(*command);
-    ImGui::SetTooltip("%s%s%s", command->name.c_str(), shortcut.empty() ? "" : "  ", shortcut.c_str());
+    ImGui::SetTooltip("%s%s%s", command->name.c_str(), shortcut.empty() ? "" : "  ",
+                      shortcut.c_str());
   }
   if (pressed) context.commands.run(id);
   return pressed;
@@ -285,7 +319,8 @@ bool command_button(const ViewContext& context, std::string_view id, const char*
 
 void same_line_right(float width) {
   ImGui::SameLine();
-  ImGui::SetCursorPosX(ImGui::GetCursorPosX() + std::max(0.0f, ImGui::GetContentRegionAvail().x - width));
+  ImGui::SetCursorPosX(ImGui::GetCursorPosX() +
+                       std::max(0.0f, ImGui::GetContentRegionAvail().x - width));
 }
 
 void empty_note(const ViewContext& context, std::string_view title, std::string_view detail) {
@@ -293,9 +328,11 @@ void empty_note(const ViewContext& context, std::string_view title, std::string_
   const float wrap = std::max(room.x - em(), em() * 4);
   const ImVec2 title_size = ImGui::CalcTextSize(begin_of(title), end_of(title), false, wrap);
   const ImVec2 detail_size =
-      detail.empty() ? ImVec2(0, 0) : ImGui::CalcTextSize(begin_of(detail), end_of(detail), false, wrap);
+      detail.empty() ? ImVec2(0, 0)
+                     : ImGui::CalcTextSize(begin_of(detail), end_of(detail), false, wrap);
   const float left = ImGui::GetCursorPosX();
-  const float top = ImGui::GetCursorPosY() + std::max(0.0f, (room.y - title_size.y - detail_size.y) * 0.45f);
+  const float top =
+      ImGui::GetCursorPosY() + std::max(0.0f, (room.y - title_size.y - detail_size.y) * 0.45f);
   ImGui::SetCursorPos(ImVec2(left + std::max(0.0f, (room.x - title_size.x) * 0.5f), top));
   ImGui::PushTextWrapPos(left + room.x);
   text_muted(context, title);
@@ -306,10 +343,12 @@ void empty_note(const ViewContext& context, std::string_view title, std::string_
   ImGui::PopTextWrapPos();
 }
 
-float color_bar_width() { return em() * 4.0f; }
+float color_bar_width() {
+  return em() * 4.0f;
+}
 
-float color_bar(const ViewContext& context, ImVec2 position, float height, const HeatmapStyle& style,
-                std::string_view unit) {
+float color_bar(const ViewContext& context, ImVec2 position, float height,
+                const HeatmapStyle& style, std::string_view unit) {
   ImDrawList& list = *ImGui::GetWindowDrawList();
   const float width = em() * 0.8f;
   const float top = position.y + (unit.empty() ? 0 : em() * 1.4f), bottom = position.y + height;
@@ -319,14 +358,17 @@ float color_bar(const ViewContext& context, ImVec2 position, float height, const
     const Rgb c = palette_color(style.palette, (static_cast<float>(i) + 0.5f) / kSteps);
     const float y0 = bottom - (bottom - top) * static_cast<float>(i + 1) / kSteps;
     const float y1 = bottom - (bottom - top) * static_cast<float>(i) / kSteps;
-    list.AddRectFilled(ImVec2(position.x, std::floor(y0)), ImVec2(position.x + width, std::floor(y1)),
+    list.AddRectFilled(ImVec2(position.x, std::floor(y0)),
+                       ImVec2(position.x + width, std::floor(y1)),
                        ImGui::ColorConvertFloat4ToU32(ImVec4(c.r, c.g, c.b, 1)));
   }
   for (const Tick& tick : ticks_of(style)) {
     const float y = bottom - (bottom - top) * tick.at;
-    list.AddLine(ImVec2(position.x + width, y), ImVec2(position.x + width + em() * 0.2f, y), context.theme.line);
+    list.AddLine(ImVec2(position.x + width, y), ImVec2(position.x + width + em() * 0.2f, y),
+                 context.theme.line);
     const float text_y = std::clamp(y - em() * 0.55f, top - em() * 0.2f, bottom - em() * 0.95f);
-    list.AddText(ImVec2(position.x + width + em() * 0.35f, text_y), context.theme.muted, tick.label.c_str());
+    list.AddText(ImVec2(position.x + width + em() * 0.35f, text_y), context.theme.muted,
+                 tick.label.c_str());
   }
   return color_bar_width();
 }

@@ -27,7 +27,9 @@ struct ViewContext {
 };
 
 /// Font height in pixels: every size is a multiple of it.
-inline float em() { return ImGui::GetFontSize(); }
+inline float em() {
+  return ImGui::GetFontSize();
+}
 
 /// Attention masses: three decimals, the same width everywhere.
 std::string format_mass(float value);
@@ -45,7 +47,8 @@ void text_muted(const ViewContext& context, std::string_view text);
 void text_bold(const ViewContext& context, std::string_view text);
 
 /// Draws text on one line, ending in an ellipsis where it does not fit.
-void draw_fitted_text(ImDrawList& list, ImVec2 position, float width, ImU32 color, std::string_view text);
+void draw_fitted_text(ImDrawList& list, ImVec2 position, float width, ImU32 color,
+                      std::string_view text);
 
 /// A range of bytes drawn with a background or an underline.
 struct TextMark {
@@ -53,9 +56,10 @@ struct TextMark {
   ImU32 background = 0;
   ImU32 underline = 0;
 };
-/// Draws wrapped text with marks at the cursor and advances it. `max_lines` 0 = all; returns whether
-/// all was shown.
-bool wrapped_text(std::string_view text, std::span<const TextMark> marks, ImU32 color, float width, int max_lines = 0);
+/// Draws wrapped text with marks at the cursor and advances it. `max_lines` 0 = all; returns
+/// whether all was shown.
+bool wrapped_text(std::string_view text, std::span<const TextMark> marks, ImU32 color, float width,
+                  int max_lines = 0);
 
 /// Tick or cross in a disc, with the word beside it: never colour alone.
 void answer_mark(const ViewContext& context, bool right);
@@ -65,7 +69,8 @@ void badge(std::string_view text, ImU32 background, ImU32 color);
 float badge_width(std::string_view text);
 
 /// Buttons in one row of which one is on. Returns true when another one was chosen.
-bool segmented(const ViewContext& context, const char* id, std::initializer_list<const char*> labels, int& current);
+bool segmented(const ViewContext& context, const char* id,
+               std::initializer_list<const char*> labels, int& current);
 /// Slider over the rest of the line, with its value to the right of it instead of under the grab.
 /// `shown` replaces the number ("off"); ctrl-click types one.
 bool value_slider(const ViewContext& context, const char* id, float& value, float low, float high,
@@ -81,8 +86,8 @@ void same_line_right(float width);
 void empty_note(const ViewContext& context, std::string_view title, std::string_view detail = {});
 
 /// Vertical colour bar with tick labels on its right; `unit` stands above. Returns the width used.
-float color_bar(const ViewContext& context, ImVec2 position, float height, const HeatmapStyle& style,
-                std::string_view unit);
+float color_bar(const ViewContext& context, ImVec2 position, float height,
+                const HeatmapStyle& style, std::string_view unit);
 float color_bar_width();
 
 /// Largest magnitude of some values (NaN ignored), at least `least`.
