@@ -297,6 +297,9 @@ TEST_CASE("SVG: text is text, cells have their colours, large grids are one pict
   CHECK(svg.attribute("width").as_double() == 140);
   CHECK(std::string(svg.attribute("viewBox").value()) == "0 0 70 60");
   CHECK(std::string(svg.child("text").text().get()) == "Wörter & <Zahlen>");
+  const std::string families = svg.attribute("font-family").value();
+  CHECK(families.ends_with(", sans-serif"));
+  CHECK(families.find_first_of("0123456789'\"") == std::string::npos);  // CSS would ignore the list
   const auto cells = svg.select_nodes("//rect[@class='cell']");
   REQUIRE(cells.size() == 20);
   CHECK(std::string(cells[0].node().attribute("fill").value()) == "#470155");

@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "app/cli/cli.h"
+#include "app/cli/render_run.h"
 #include "core/base/file.h"
+#include "core/base/json.h"
 #include "tests/resources.h"
 #include "tests/temporary_folder.h"
 
@@ -119,4 +121,50 @@ TEST_CASE_FIXTURE(Fixture, "what render refuses, with the exit codes of cli.md")
   CHECK(code({"--figure", "head-map", "--heads", heads, "--out", out("none") + "/map.png"}) == 3);
   CHECK(code({"--figure", "documents", "--model", model, "--data", data, "--sample", "99999", "--out", out("map.png")}) == 3);
   CHECK_FALSE(std::filesystem::exists(out("map.png")));
+}
+
+TEST_CASE_FIXTURE(Fixture, "bars and map of a head agree with scores that plain Python computed") {
+  const auto golden = read_json_file(test::source_folder() / "tests" / "goldens" / "score" / "golden.json");
+  REQUIRE(golden);
+  const std::size_t samples = golden->at("responses").size();
+  cli::ProgressPrinter progress(true);
+  cli::RenderOptions options;
+  options.model = model;
+  options.data = data;
+  options.figure = "attention";
+  options.max_new_tokens = golden->at("max_new_tokens").get<int>();
+  for (const HeadId head : {HeadId{0, 1}, HeadId{1, 3}}) {
+    options.layer = head.layer;
+    options.head = head.head;
+    double bars = 0, map = 0, sink = 0;
+    for (std::size_t i = 0; i < samples; ++i) {
+      options.sample = static_cast<std::int64_t>(i);
+      options.figure = "attention";
+      auto run = cli::run_for_figure(options, progress);
+      if (!run) FAIL(run.error().message);
+      const auto attention = cli::attention_figure(*run, options);
+      const auto rows = static_cast<std::int64_t>(attention.row_tokens.size());
+      CHECK(attention.first_row == attention.prompt_tokens);
+      CHECK(attention.keys == attention.prompt_tokens + rows);
+      for (const auto& document : attention.documents) {
+        if (!document.gold) continue;
+        for (std::int64_t row = 0; row < rows; ++row) {
+          for (std::int64_t key = document.keys.begin; key < document.keys.end; ++key) {
+            map += attention.weights[static_cast<std::size_t>(row * attention.keys + key)] / static_cast<double>(rows);
+          }
+        }
+      }
+      options.figure = "documents";
+      run = cli::run_for_figure(options, progress);
+      REQUIRE(run);
+      const auto documents = cli::documents_figure(*run, options);
+      for (const auto& document : documents.documents) bars += document.gold ? document.baseline : 0;
+      sink += documents.sink_baseline;
+    }
+    const auto of = [&](const char* key) { return golden->at(key).at(static_cast<std::size_t>(head.layer)).at(static_cast<std::size_t>(head.head)).get<double>(); };
+    const double n = static_cast<double>(samples);
+    CHECK(bars / n == doctest::Approx(of("relevant")).epsilon(1e-4));
+    CHECK(map / n == doctest::Approx(of("relevant")).epsilon(1e-4));
+    CHECK(sink / n == doctest::Approx(of("sink")).epsilon(1e-4));
+  }
 }
