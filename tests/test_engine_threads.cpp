@@ -67,6 +67,55 @@ TEST_CASE("another selected head does not throw away the running intervened run"
   CHECK(fixture.engine.snapshot()->full_map->head == HeadId{2, 2});
 }
 
+TEST_CASE("another gold mark stops a run whose heads come from the gold mark's scores") {
+  FakeOptions options;
+  SUBCASE("heads from the known ranking: goes on") {}
+  SUBCASE("heads from the scores: stops") {
+    options.has_ranking = false;
+  }
+  EngineFixture fixture(options);
+  auto& control = *fixture.control;
+  auto request = with_alpha(engine_request(), 0.3);
+  fixture.answer(with_alpha(request, 0));
+  control.hold(FakeCall::run);
+  fixture.engine.submit(request);
+  REQUIRE(control.wait_held());
+  request.prompt.gold_document = 0;
+  fixture.engine.submit(request);
+  control.release();
+  REQUIRE(fixture.wait_idle());
+  CHECK(control.cancelled() == (options.has_ranking ? 0 : 1));
+  CHECK(fixture.engine.snapshot()->prompt->gold_document() == 0);
+  const auto snapshot = fixture.engine.snapshot();
+  const auto ranking = rank_heads(snapshot->baseline->scores.relevant, 8, 8);
+  const auto heads = chosen_heads(
+      request.intervention, options.has_ranking ? snapshot->model->known_ranking : ranking, 8, 8);
+  CHECK(std::set<HeadId>(snapshot->intervened->touched.begin(),
+                         snapshot->intervened->touched.end()) ==
+        std::set<HeadId>(heads.begin(), heads.end()));
+}
+
+TEST_CASE("a request that changes no settings never shows a preview in place of the exact result") {
+  std::atomic<Engine*> engine{nullptr};
+  std::atomic<int> previews{0};
+  Engine owner(fake_runner_factory(), [&] {
+    if (engine == nullptr) return;
+    const auto snapshot = engine.load()->snapshot();
+    previews += snapshot->intervened && snapshot->intervened->quality == Quality::preview ? 1 : 0;
+  });
+  auto request = with_tau(engine_request(), 0.1);
+  request.want_full_map = true;
+  owner.submit(request);
+  REQUIRE(eventually([&] { return owner.idle(); }));
+  engine = &owner;
+  for (int i = 0; i < 40; ++i) {
+    request.selected = {i % 8, i / 8};
+    owner.submit(request);
+    REQUIRE(eventually([&] { return owner.idle(); }));
+  }
+  CHECK(previews == 0);
+}
+
 TEST_CASE("another prompt stops the baseline, another model stops loading") {
   EngineFixture fixture;
   auto& control = *fixture.control;
