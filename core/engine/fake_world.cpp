@@ -13,9 +13,11 @@
 namespace headscope {
 namespace {
 
-/// Total weight (before softmax's normalisation) of the sink and of a document nobody asks for.
-constexpr double sink_weight = 12.0;
-constexpr double document_gain = 2.5;
+/// Weights before softmax's normalisation: of the sink, and of the document that the strongest head
+/// likes best; the others fall off with their distance in salience.
+constexpr double sink_weight = 60.0;
+constexpr double favourite_weight = 40.0;
+constexpr double document_gain = 9.0;
 
 std::set<std::string> content_words(std::string_view text) {
   std::set<std::string> words;
@@ -186,7 +188,9 @@ double FakeWorld::noise(std::uint64_t kind, HeadId head, std::int64_t a, std::in
 std::vector<double> FakeWorld::base_scores(const FakeScene& scene, HeadId head,
                                            std::int64_t keys) const {
   const double contextual = strength(head);
-  const double sink = sink_weight * std::exp(1.2 * noise(2, head, 0) - contextual);
+  const double sink = sink_weight * std::exp(1.2 * noise(2, head, 0));
+  double favourite = 0;
+  for (const double salience : scene.salience) favourite = std::max(favourite, salience);
   std::vector<double> scores(static_cast<std::size_t>(keys));
   for (std::int64_t j = 0; j < keys; ++j) {
     const int d = j < static_cast<std::int64_t>(scene.document.size())
@@ -197,8 +201,9 @@ std::vector<double> FakeWorld::base_scores(const FakeScene& scene, HeadId head,
     if (j == 1) score = std::log(0.1 * sink);
     if (d >= 0) {
       const auto n = static_cast<std::size_t>(d);
-      score = document_gain * contextual * scene.salience[n] - std::log(scene.size[n]) -
-              (contextual > 0 ? 0.0 : 1.5);
+      const double liking = document_gain * contextual * (scene.salience[n] - favourite);
+      const double weight = contextual > 0 ? favourite_weight * contextual : 0.2;
+      score = std::log(weight / scene.size[n]) + liking;
     }
     scores[static_cast<std::size_t>(j)] = score + (j > 1 ? 0.8 * noise(3, head, j) : 0.0);
   }
