@@ -37,7 +37,8 @@ inline std::vector<float> sample_scores(int layers, int heads, std::uint64_t see
     const double place = (layer + 0.5) / layers - 0.52;
     for (int head = 0; head < heads; ++head) {
       const double middle = std::exp(-place * place / 0.02);
-      scores.push_back(static_cast<float>(0.004 + 0.26 * middle * std::pow(rng.uniform(), 5) + 0.012 * rng.uniform()));
+      scores.push_back(static_cast<float>(0.004 + 0.26 * middle * std::pow(rng.uniform(), 5) +
+                                          0.012 * rng.uniform()));
     }
   }
   return scores;
@@ -74,7 +75,8 @@ inline figure::RankingFigure sample_ranking(int layers, int heads) {
 }
 
 /// `documents` documents of equal length before a question; every row looks at the gold one.
-inline figure::AttentionFigure sample_attention(int documents, int document_tokens, int gold, int rows) {
+inline figure::AttentionFigure sample_attention(int documents, int document_tokens, int gold,
+                                                int rows) {
   figure::AttentionFigure f;
   f.head = {13, 23};
   Rng rng(3);
@@ -83,16 +85,20 @@ inline figure::AttentionFigure sample_attention(int documents, int document_toke
   f.first_row = prompt;
   f.keys = prompt + rows;
   for (int d = 0; d < documents; ++d) {
-    f.documents.push_back({d + 1, {begin + d * document_tokens, begin + (d + 1) * document_tokens}, d == gold});
+    f.documents.push_back(
+        {d + 1, {begin + d * document_tokens, begin + (d + 1) * document_tokens}, d == gold});
   }
-  const std::vector<std::string> words = {" Wil", "helm", " Con", "rad", " R", "ö", "ntgen", ".", "\n", " The"};
+  const std::vector<std::string> words = {" Wil", "helm",  " Con", "rad", " R",
+                                          "ö",    "ntgen", ".",    "\n",  " The"};
   for (int row = 0; row < rows; ++row) {
     f.row_tokens.push_back(words[static_cast<std::size_t>(row) % words.size()]);
     double sum = 0;
     std::vector<double> raw;
     for (std::int64_t key = 0; key < f.keys; ++key) {
       const bool in_gold = f.documents[static_cast<std::size_t>(gold)].keys.contains(key);
-      double weight = key > prompt + row ? 0 : std::exp(3 * rng.normal() - 2 + (in_gold ? 5 : 0) + (key < 2 ? 13 : 0));
+      double weight = key > prompt + row
+                          ? 0
+                          : std::exp(3 * rng.normal() - 2 + (in_gold ? 5 : 0) + (key < 2 ? 13 : 0));
       raw.push_back(weight);
       sum += weight;
     }
@@ -110,7 +116,8 @@ inline figure::DocumentBarsFigure sample_documents(int documents, int gold) {
   Rng rng(4);
   for (int d = 0; d < documents; ++d) {
     const double mass = 0.004 + 0.012 * rng.uniform();
-    f.documents.push_back({d + 1, d == gold, d == gold ? 0.11 : mass, d == gold ? 0.31 : mass * 0.8});
+    f.documents.push_back(
+        {d + 1, d == gold, d == gold ? 0.11 : mass, d == gold ? 0.31 : mass * 0.8});
   }
   f.sink_baseline = 0.62;
   f.sink_intervened = 0.41;
@@ -134,7 +141,9 @@ inline figure::EmStudy sample_study(const std::vector<double>& strengths, bool c
     }
     ++place;
   }
-  study.baselines = {{"all documents", 0.59, 0.55, 0.63}, {"gold only", 0.847, 0.81, 0.88}, {"all but gold", 0.21, 0.17, 0.25}};
+  study.baselines = {{"all documents", 0.59, 0.55, 0.63},
+                     {"gold only", 0.847, 0.81, 0.88},
+                     {"all but gold", 0.21, 0.17, 0.25}};
   study.seeds = 5;
   study.provenance = sample_provenance();
   return study;
@@ -149,7 +158,8 @@ inline figure::PositionStudy sample_positions() {
     for (const int p : {0, 4, 9, 14, 19}) {
       const double em = 0.58 + 0.0016 * (p - 9) * (p - 9) + 0.11 * lift;
       series.em.push_back({static_cast<double>(p), em, em - 0.03, em + 0.03});
-      series.relevant_mass.push_back({static_cast<double>(p), 0.05 + 0.05 * lift, 0.045 + 0.05 * lift, 0.055 + 0.05 * lift});
+      series.relevant_mass.push_back(
+          {static_cast<double>(p), 0.05 + 0.05 * lift, 0.045 + 0.05 * lift, 0.055 + 0.05 * lift});
     }
     study.series.push_back(series);
     ++lift;

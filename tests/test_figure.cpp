@@ -31,13 +31,19 @@ std::string labels(const std::vector<Tick>& ticks) {
   return out;
 }
 
-float linear(float v) { return v <= 0.04045f ? v / 12.92f : std::pow((v + 0.055f) / 1.055f, 2.4f); }
+float linear(float v) {
+  return v <= 0.04045f ? v / 12.92f : std::pow((v + 0.055f) / 1.055f, 2.4f);
+}
 
 using Matrix = std::array<std::array<float, 3>, 3>;
 
 // Dichromacy as Machado, Oliveira and Fernandes (2009) model it, severity 1, in linear RGB.
-constexpr Matrix kProtanopia = {{{0.152286f, 1.052583f, -0.204868f}, {0.114503f, 0.786281f, 0.099216f}, {-0.003882f, -0.048116f, 1.051998f}}};
-constexpr Matrix kDeuteranopia = {{{0.367322f, 0.860646f, -0.227968f}, {0.280085f, 0.672501f, 0.047413f}, {-0.011820f, 0.042940f, 0.968881f}}};
+constexpr Matrix kProtanopia = {{{0.152286f, 1.052583f, -0.204868f},
+                                 {0.114503f, 0.786281f, 0.099216f},
+                                 {-0.003882f, -0.048116f, 1.051998f}}};
+constexpr Matrix kDeuteranopia = {{{0.367322f, 0.860646f, -0.227968f},
+                                   {0.280085f, 0.672501f, 0.047413f},
+                                   {-0.011820f, 0.042940f, 0.968881f}}};
 constexpr Matrix kNormal = {{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}};
 
 // CIE L*a*b* (D65) of the colour as somebody sees it.
@@ -47,7 +53,9 @@ std::array<double, 3> seen(Rgb color, const Matrix& m) {
   for (std::size_t i = 0; i < 3; ++i) {
     rgb[i] = std::clamp(m[i][0] * in[0] + m[i][1] * in[1] + m[i][2] * in[2], 0.0f, 1.0f);
   }
-  const auto f = [](double t) { return t > 216.0 / 24389 ? std::cbrt(t) : (24389.0 / 27 * t + 16) / 116; };
+  const auto f = [](double t) {
+    return t > 216.0 / 24389 ? std::cbrt(t) : (24389.0 / 27 * t + 16) / 116;
+  };
   const double x = f((0.4124 * rgb[0] + 0.3576 * rgb[1] + 0.1805 * rgb[2]) / 0.95047);
   const double y = f(0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2]);
   const double z = f((0.0193 * rgb[0] + 0.1192 * rgb[1] + 0.9505 * rgb[2]) / 1.08883);
@@ -86,10 +94,14 @@ struct Decoded {
 
   Rgb at(int x, int y) const {
     std::uint32_t pixel = 0;
-    std::memcpy(&pixel, cairo_image_surface_get_data(surface.get()) +
-                            static_cast<std::ptrdiff_t>(y) * cairo_image_surface_get_stride(surface.get()) + 4 * x,
+    std::memcpy(&pixel,
+                cairo_image_surface_get_data(surface.get()) +
+                    static_cast<std::ptrdiff_t>(y) * cairo_image_surface_get_stride(surface.get()) +
+                    4 * x,
                 sizeof pixel);
-    const auto channel = [pixel](int shift) { return static_cast<float>(pixel >> shift & 255) / 255; };
+    const auto channel = [pixel](int shift) {
+      return static_cast<float>(pixel >> shift & 255) / 255;
+    };
     return {channel(16), channel(8), channel(0)};
   }
 };
@@ -118,7 +130,8 @@ Decoded decode_png(const std::string& bytes) {
 }
 
 bool close(Rgb a, Rgb b) {
-  return std::abs(a.r - b.r) < 0.006f && std::abs(a.g - b.g) < 0.006f && std::abs(a.b - b.b) < 0.006f;
+  return std::abs(a.r - b.r) < 0.006f && std::abs(a.g - b.g) < 0.006f &&
+         std::abs(a.b - b.b) < 0.006f;
 }
 
 std::filesystem::path scratch(const std::string& name) {
@@ -194,7 +207,9 @@ TEST_CASE("sequential colour maps rise in lightness") {
       const Rgb now = palette_color(palette, static_cast<float>(i) / 64);
       CHECK(seen(now, kNormal)[0] > seen(before, kNormal)[0]);
     }
-    CHECK(seen(palette_color(palette, 1), kNormal)[0] - seen(palette_color(palette, 0), kNormal)[0] > 60);
+    CHECK(seen(palette_color(palette, 1), kNormal)[0] -
+              seen(palette_color(palette, 0), kNormal)[0] >
+          60);
   }
   CHECK_FALSE(sequential_palette("jet"));
 }
@@ -204,8 +219,10 @@ TEST_CASE("colour maps stay distinguishable for colour-blind readers") {
     for (int p = 0; p < sequential_palettes; ++p) {
       const auto palette = static_cast<Palette>(p);
       CAPTURE(palette_name(palette));
-      for (int i = 1; i <= 8; ++i) {  // eight steps, each well above the threshold of noticing (about 2)
-        CHECK(distance(palette_color(palette, static_cast<float>(i - 1) / 8), palette_color(palette, static_cast<float>(i) / 8), eye) > 5);
+      for (int i = 1; i <= 8;
+           ++i) {  // eight steps, each well above the threshold of noticing (about 2)
+        CHECK(distance(palette_color(palette, static_cast<float>(i - 1) / 8),
+                       palette_color(palette, static_cast<float>(i) / 8), eye) > 5);
       }
     }
     for (const Palette palette : {Palette::diverging_light, Palette::diverging_dark}) {
@@ -226,7 +243,8 @@ TEST_CASE("series colours differ for every reader, on both pages") {
     const Style style = make_style(theme, Palette::viridis);
     for (const Matrix& eye : {kNormal, kProtanopia, kDeuteranopia}) {
       for (std::size_t a = 0; a < 3; ++a) {
-        for (std::size_t b = a + 1; b < 3; ++b) CHECK(distance(style.series[a], style.series[b], eye) > 12);
+        for (std::size_t b = a + 1; b < 3; ++b)
+          CHECK(distance(style.series[a], style.series[b], eye) > 12);
       }
       CHECK(distance(style.baseline, style.accent, eye) > 20);
     }
@@ -280,11 +298,13 @@ TEST_CASE("PNG: known cells have the colours of the map") {
     CHECK(png.height == 120);
     for (int i = 0; i < 20; ++i) {
       const int x = 20 + (i % 5) * 20 + 10, y = 20 + (i / 5) * 20 + 10;
-      const Rgb wanted = i == 7 ? ColorScale{}.missing : palette_color(Palette::viridis, static_cast<float>(i) / 19);
+      const Rgb wanted = i == 7 ? ColorScale{}.missing
+                                : palette_color(Palette::viridis, static_cast<float>(i) / 19);
       CHECK_MESSAGE(close(png.at(x, y), wanted), i);
     }
     CHECK(close(png.at(2, 2), {1, 1, 1}));
-    CHECK(close(png.at(40, 30), gap > 0 ? Rgb{1, 1, 1} : palette_color(Palette::viridis, 1.0f / 19)));
+    CHECK(
+        close(png.at(40, 30), gap > 0 ? Rgb{1, 1, 1} : palette_color(Palette::viridis, 1.0f / 19)));
   }
 }
 
@@ -321,11 +341,13 @@ TEST_CASE("PDF: starts and ends as one, keeps its text, carries no date") {
   CHECK(bytes->starts_with("%PDF-1."));
   CHECK(bytes->find("%%EOF") != std::string::npos);
   CHECK(bytes->find("CreationDate") == std::string::npos);
-  if (std::system("command -v pdftotext >/dev/null 2>&1") != 0) SKIP_TEST("pdftotext is not installed");
+  if (std::system("command -v pdftotext >/dev/null 2>&1") != 0)
+    SKIP_TEST("pdftotext is not installed");
   const auto file = scratch("text-check.pdf");
   REQUIRE(write_figure(file, *scene));
   const auto out = scratch("text-check.txt");
-  REQUIRE(std::system(("pdftotext -raw '" + file.string() + "' '" + out.string() + "'").c_str()) == 0);
+  REQUIRE(std::system(("pdftotext -raw '" + file.string() + "' '" + out.string() + "'").c_str()) ==
+          0);
   const auto text = read_text_file(out);
   REQUIRE(text);
   CHECK(text->find("Heads by contextual score") != std::string::npos);
@@ -337,14 +359,16 @@ TEST_CASE("the same scene is the same file") {
   const auto scene = draw_head_map(test::sample_head_map(28, 24, 20), {});
   REQUIRE(scene);
   for (const Format format : {Format::png, Format::svg, Format::pdf}) {
-    const auto first = encode(*scene, format), second = encode(*draw_head_map(test::sample_head_map(28, 24, 20), {}), format);
+    const auto first = encode(*scene, format),
+               second = encode(*draw_head_map(test::sample_head_map(28, 24, 20), {}), format);
     REQUIRE(first);
     REQUIRE(second);
     CHECK(*first == *second);
   }
 }
 
-TEST_CASE("size: pixels of the PNG, points of the others; larger magnifies, smaller lays out anew") {
+TEST_CASE(
+    "size: pixels of the PNG, points of the others; larger magnifies, smaller lays out anew") {
   const auto figure = test::sample_ranking(4, 8);
   const auto at = [&](double w, double h) {
     Options options;

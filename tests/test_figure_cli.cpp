@@ -1,5 +1,6 @@
 // links: headscope_cli
-// headscope-cli render: from head sets without a model, from a prompt with one, and what it refuses.
+// headscope-cli render: from head sets without a model, from a prompt with one, and what it
+// refuses.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -47,7 +48,8 @@ struct Fixture {
   test::TemporaryFolder folder;
   std::string heads = (folder / "heads.json").string();
   std::string model = (test::source_folder() / "tests" / "goldens" / "score").string();
-  std::string data = (test::source_folder() / "tests" / "goldens" / "score" / "data.jsonl").string();
+  std::string data =
+      (test::source_folder() / "tests" / "goldens" / "score" / "data.jsonl").string();
 
   Fixture() { REQUIRE(write_file_atomically(heads, kHeadSet)); }
   std::string out(const std::string& name) const { return (folder / name).string(); }
@@ -56,15 +58,19 @@ struct Fixture {
 }  // namespace
 
 TEST_CASE_FIXTURE(Fixture, "head map and ranking of a head set need no model") {
-  REQUIRE(render({"--figure", "head-map", "--heads", heads, "--top-k", "2", "--out", out("map.svg")}) == 0);
+  REQUIRE(render({"--figure", "head-map", "--heads", heads, "--top-k", "2", "--out",
+                  out("map.svg")}) == 0);
   const std::string map = read(out("map.svg"));
   CHECK(count(map, "//rect[@class='cell']") == 6);
   CHECK(count(map, "//rect[@class='ring']") == 2);
-  for (const char* part : {"tiny", "abcdef012345", "questions.jsonl", "n = 17", "3 of 6 query heads above 0.1"}) {
+  for (const char* part :
+       {"tiny", "abcdef012345", "questions.jsonl", "n = 17", "3 of 6 query heads above 0.1"}) {
     CHECK_MESSAGE(map.find(part) != std::string::npos, part);
   }
-  CHECK(render({"--figure", "head-map", "--heads", heads, "--theme", "dark", "--size", "640x480", "--out", out("map.png")}) == 0);
-  CHECK(read(out("map.png")).substr(16, 8) == std::string("\0\0\x02\x80\0\0\x01\xE0", 8));  // 640 x 480 in IHDR
+  CHECK(render({"--figure", "head-map", "--heads", heads, "--theme", "dark", "--size", "640x480",
+                "--out", out("map.png")}) == 0);
+  CHECK(read(out("map.png")).substr(16, 8) ==
+        std::string("\0\0\x02\x80\0\0\x01\xE0", 8));  // 640 x 480 in IHDR
   CHECK(render({"--figure", "ranking", "--heads", heads, "--out", out("ranking.pdf")}) == 0);
   CHECK(read(out("ranking.pdf")).starts_with("%PDF-1."));
 }
@@ -79,12 +85,14 @@ TEST_CASE_FIXTURE(Fixture, "a bare ranking has a map of ranks and no curve") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "figures of a prompt: attention, documents, head map") {
-  const std::vector<std::string> sample = {"--model", model, "--data", data, "--sample", "0", "--max-new-tokens", "4"};
+  const std::vector<std::string> sample = {"--model",  model, "--data",           data,
+                                           "--sample", "0",   "--max-new-tokens", "4"};
   const auto with = [&](std::vector<std::string> more) {
     more.insert(more.end(), sample.begin(), sample.end());
     return render(more);
   };
-  REQUIRE(with({"--figure", "attention", "--layer", "1", "--head", "0", "--out", out("attention.svg")}) == 0);
+  REQUIRE(with({"--figure", "attention", "--layer", "1", "--head", "0", "--out",
+                out("attention.svg")}) == 0);
   const std::string attention = read(out("attention.svg"));
   CHECK(count(attention, "//image[@class='cell']") == 1);
   CHECK(attention.find("Attention of layer 1, head 0") != std::string::npos);
@@ -97,15 +105,19 @@ TEST_CASE_FIXTURE(Fixture, "figures of a prompt: attention, documents, head map"
   CHECK(count(read(out("heads.svg")), "//rect[@class='cell']") > 0);
 
   const std::string change = (folder / "change.json").string();
-  REQUIRE(write_file_atomically(change, R"({"method":"split-softmax","tau":0.1,"heads":[[0,0],[1,0]]})"));
+  REQUIRE(write_file_atomically(change,
+                                R"({"method":"split-softmax","tau":0.1,"heads":[[0,0],[1,0]]})"));
   REQUIRE(with({"--figure", "documents", "--intervene", change, "--out", out("change.svg")}) == 0);
   const std::string changed = read(out("change.svg"));
-  CHECK(count(changed, "//rect[@class='intervened']") == count(changed, "//rect[@class='baseline']"));
+  CHECK(count(changed, "//rect[@class='intervened']") ==
+        count(changed, "//rect[@class='baseline']"));
   CHECK(changed.find("split-softmax τ = 0.1 on 2 heads") != std::string::npos);
-  CHECK(with({"--figure", "head-map", "--intervene", change, "--difference", "--out", out("difference.svg")}) == 0);
+  CHECK(with({"--figure", "head-map", "--intervene", change, "--difference", "--out",
+              out("difference.svg")}) == 0);
   CHECK(with({"--figure", "head-map", "--difference", "--out", out("no.svg")}) == 2);
   CHECK(with({"--figure", "attention", "--out", out("no.svg")}) == 2);
-  CHECK(with({"--figure", "attention", "--layer", "99", "--head", "0", "--out", out("no.svg")}) == 2);
+  CHECK(with({"--figure", "attention", "--layer", "99", "--head", "0", "--out", out("no.svg")}) ==
+        2);
   CHECK_FALSE(std::filesystem::exists(out("no.svg")));
 }
 
@@ -113,18 +125,24 @@ TEST_CASE_FIXTURE(Fixture, "what render refuses, with the exit codes of cli.md")
   const auto code = [&](std::vector<std::string> a) { return render(std::move(a)); };
   CHECK(code({"--figure", "head-map", "--heads", heads, "--out", out("map.jpeg")}) == 2);
   CHECK(code({"--figure", "cake", "--heads", heads, "--out", out("map.png")}) == 2);
-  CHECK(code({"--figure", "head-map", "--heads", heads, "--size", "640", "--out", out("map.png")}) == 2);
-  CHECK(code({"--figure", "head-map", "--heads", heads, "--size", "9x9", "--out", out("map.png")}) == 2);
-  CHECK(code({"--figure", "head-map", "--heads", heads, "--size", "20000x20000", "--out", out("map.png")}) == 2);
+  CHECK(code({"--figure", "head-map", "--heads", heads, "--size", "640", "--out",
+              out("map.png")}) == 2);
+  CHECK(code({"--figure", "head-map", "--heads", heads, "--size", "9x9", "--out",
+              out("map.png")}) == 2);
+  CHECK(code({"--figure", "head-map", "--heads", heads, "--size", "20000x20000", "--out",
+              out("map.png")}) == 2);
   CHECK(code({"--figure", "documents", "--out", out("map.png")}) == 2);
-  CHECK(code({"--figure", "head-map", "--heads", out("missing.json"), "--out", out("map.png")}) == 3);
+  CHECK(code({"--figure", "head-map", "--heads", out("missing.json"), "--out", out("map.png")}) ==
+        3);
   CHECK(code({"--figure", "head-map", "--heads", heads, "--out", out("none") + "/map.png"}) == 3);
-  CHECK(code({"--figure", "documents", "--model", model, "--data", data, "--sample", "99999", "--out", out("map.png")}) == 3);
+  CHECK(code({"--figure", "documents", "--model", model, "--data", data, "--sample", "99999",
+              "--out", out("map.png")}) == 3);
   CHECK_FALSE(std::filesystem::exists(out("map.png")));
 }
 
 TEST_CASE_FIXTURE(Fixture, "bars and map of a head agree with scores that plain Python computed") {
-  const auto golden = read_json_file(test::source_folder() / "tests" / "goldens" / "score" / "golden.json");
+  const auto golden =
+      read_json_file(test::source_folder() / "tests" / "goldens" / "score" / "golden.json");
   REQUIRE(golden);
   const std::size_t samples = golden->at("responses").size();
   cli::ProgressPrinter progress(true);
@@ -150,7 +168,8 @@ TEST_CASE_FIXTURE(Fixture, "bars and map of a head agree with scores that plain 
         if (!document.gold) continue;
         for (std::int64_t row = 0; row < rows; ++row) {
           for (std::int64_t key = document.keys.begin; key < document.keys.end; ++key) {
-            map += attention.weights[static_cast<std::size_t>(row * attention.keys + key)] / static_cast<double>(rows);
+            map += attention.weights[static_cast<std::size_t>(row * attention.keys + key)] /
+                   static_cast<double>(rows);
           }
         }
       }
@@ -158,10 +177,16 @@ TEST_CASE_FIXTURE(Fixture, "bars and map of a head agree with scores that plain 
       run = cli::run_for_figure(options, progress);
       REQUIRE(run);
       const auto documents = cli::documents_figure(*run, options);
-      for (const auto& document : documents.documents) bars += document.gold ? document.baseline : 0;
+      for (const auto& document : documents.documents)
+        bars += document.gold ? document.baseline : 0;
       sink += documents.sink_baseline;
     }
-    const auto of = [&](const char* key) { return golden->at(key).at(static_cast<std::size_t>(head.layer)).at(static_cast<std::size_t>(head.head)).get<double>(); };
+    const auto of = [&](const char* key) {
+      return golden->at(key)
+          .at(static_cast<std::size_t>(head.layer))
+          .at(static_cast<std::size_t>(head.head))
+          .get<double>();
+    };
     const double n = static_cast<double>(samples);
     CHECK(bars / n == doctest::Approx(of("relevant")).epsilon(1e-4));
     CHECK(map / n == doctest::Approx(of("relevant")).epsilon(1e-4));

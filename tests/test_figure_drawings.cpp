@@ -1,5 +1,6 @@
 // links: headscope_figure
-// Every figure from made-up results: written in all three formats, and what it says checked in the SVG.
+// Every figure from made-up results: written in all three formats, and what it says checked in the
+// SVG.
 #include <doctest/doctest.h>
 
 #include <filesystem>
@@ -42,7 +43,8 @@ pugi::xml_document svg_of(const Scene& scene) {
 
 std::vector<pugi::xml_node> of_class(const pugi::xml_document& document, const std::string& name) {
   std::vector<pugi::xml_node> nodes;
-  for (const auto& found : document.select_nodes(("//*[@class='" + name + "']").c_str())) nodes.push_back(found.node());
+  for (const auto& found : document.select_nodes(("//*[@class='" + name + "']").c_str()))
+    nodes.push_back(found.node());
   return nodes;
 }
 
@@ -60,7 +62,9 @@ std::string joined(const std::vector<std::string>& words) {
   return out;
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 Options dark() {
   Options options;
@@ -102,8 +106,9 @@ TEST_CASE("head map: the caption names what somebody needs to repeat it") {
   std::string caption;
   for (const auto& line : texts(svg, "caption")) caption += line + " ";
   for (const std::string& all : {description, caption}) {
-    for (const char* part : {"Llama-3.2-3B-Instruct", "0123456789ab", "nq-20docs-gold9-441.jsonl.gz", "fedcba987654",
-                             "n = 441", "rows: input", "Headscope 0.1.0", "top 20 heads"}) {
+    for (const char* part :
+         {"Llama-3.2-3B-Instruct", "0123456789ab", "nq-20docs-gold9-441.jsonl.gz", "fedcba987654",
+          "n = 441", "rows: input", "Headscope 0.1.0", "top 20 heads"}) {
       CHECK_MESSAGE(contains(all, part), part);
     }
   }
@@ -190,16 +195,19 @@ TEST_CASE("attention: documents with numbers, the gold one marked, rows named") 
   leave("attention-demo", require(draw_attention(test::sample_attention(5, 12, 2, 6), {})));
   const auto svg = svg_of(scene);
   std::size_t boxes = 0;
-  for (const auto& node : of_class(svg, "document")) boxes += std::string(node.name()) == "rect" ? 1 : 0;
+  for (const auto& node : of_class(svg, "document"))
+    boxes += std::string(node.name()) == "rect" ? 1 : 0;
   CHECK(boxes == 20);
   bool gold_named = false;
   for (const auto& node : of_class(svg, "document")) {
-    gold_named = gold_named || (std::string(node.text().get()) == "10" && node.attribute("font-weight"));
+    gold_named =
+        gold_named || (std::string(node.text().get()) == "10" && node.attribute("font-weight"));
   }
   CHECK(gold_named);
   CHECK(of_class(svg, "gold").size() == 2);
   const std::string rows = joined(texts(svg, "tick"));
-  for (const char* token : {"Wil|", "helm|", "ö|", "⏎|"}) CHECK_MESSAGE(contains(rows, token), token);
+  for (const char* token : {"Wil|", "helm|", "ö|", "⏎|"})
+    CHECK_MESSAGE(contains(rows, token), token);
 }
 
 TEST_CASE("attention: pooling keeps the largest weight of a column; hidden keys have no value") {
@@ -212,8 +220,9 @@ TEST_CASE("attention: pooling keeps the largest weight of a column; hidden keys 
     const auto* cells = std::get_if<Cells>(&item);
     if (cells == nullptr || std::string(cells->role) != "cell") continue;
     REQUIRE(cells->columns < figure.keys);
-    const auto peak = std::max_element(cells->values.begin(), cells->values.begin() + cells->columns,
-                                       [](float a, float b) { return !(a >= b); });
+    const auto peak =
+        std::max_element(cells->values.begin(), cells->values.begin() + cells->columns,
+                         [](float a, float b) { return !(a >= b); });
     CHECK(*peak == 0.75f);
     const double place = static_cast<double>(peak - cells->values.begin()) / cells->columns;
     CHECK(place == doctest::Approx(5000.0 / static_cast<double>(figure.keys)).epsilon(0.002));
@@ -262,7 +271,8 @@ TEST_CASE("curves: the paper's figures 3 and 4, with controls, intervals and bas
   CHECK(contains(joined(texts(svg, "tick")), "1|5|10|20|30|50|100|"));
   CHECK(contains(scene.description, "mean over 5 seeds"));
 
-  const auto alphas = test::sample_study({-0.5, -0.2, -0.1, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0}, false);
+  const auto alphas =
+      test::sample_study({-0.5, -0.2, -0.1, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0}, false);
   leave("em-alpha", require(draw_curves(em_against_alpha(alphas), {})));
 }
 

@@ -25,15 +25,17 @@ Result<double> parse_length(std::string_view text, const Error& wrong) {
   double value = 0;
   const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
   const bool whole = problem == std::errc{} && end == text.data() + text.size();
-  if (!whole || !(value >= kLeastAlong) || value > figure::kMostPixelsAlong) return tl::unexpected(wrong);
+  if (!whole || !(value >= kLeastAlong) || value > figure::kMostPixelsAlong)
+    return tl::unexpected(wrong);
   return value;
 }
 
 // "800x600"; nothing for empty text.
 Result<std::optional<figure::Size>> parse_size(const std::string& text) {
   if (text.empty()) return std::nullopt;
-  const Error wrong{ErrorKind::usage, "--size: expected WIDTHxHEIGHT from 100 to 20000, such as 960x640, found '" +
-                                          text + "'"};
+  const Error wrong{
+      ErrorKind::usage,
+      "--size: expected WIDTHxHEIGHT from 100 to 20000, such as 960x640, found '" + text + "'"};
   const std::size_t cross = text.find('x');
   if (cross == std::string::npos) return tl::unexpected(wrong);
   figure::Size size;
@@ -59,9 +61,12 @@ Result<> check_target(const RenderOptions& options) {
   return bad_input(options.file + ": the folder " + folder.string() + " does not exist");
 }
 
-std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : dump_json(value); }
+std::string text_of(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : dump_json(value);
+}
 
-figure::Provenance provenance_of(const HeadSet& set, const std::string& file, const std::string& file_hash) {
+figure::Provenance provenance_of(const HeadSet& set, const std::string& file,
+                                 const std::string& file_hash) {
   const Passport& passport = set.passport;
   figure::Provenance p;
   p.model = passport.model;
@@ -122,13 +127,15 @@ Result<AllHeads> heads_of_run(const RenderOptions& options, ProgressPrinter& pro
   all.set.relevant = scores.relevant;
   all.provenance = run.provenance;
   if (scores.relevant.empty() || std::isnan(scores.relevant.front())) {
-    return bad_input("--figure " + options.figure + ": no document of this prompt is marked as gold; name it with --gold");
+    return bad_input("--figure " + options.figure +
+                     ": no document of this prompt is marked as gold; name it with --gold");
   }
   all.set.ranking = rank_heads(scores.relevant, scores.layers, scores.heads);
   if (!options.difference) return all;
   if (!run.intervened) return fail(ErrorKind::usage, "--difference needs --intervene");
   all.difference = true;
-  for (std::size_t i = 0; i < all.set.relevant.size(); ++i) all.set.relevant[i] -= run.baseline.scores.relevant[i];
+  for (std::size_t i = 0; i < all.set.relevant.size(); ++i)
+    all.set.relevant[i] -= run.baseline.scores.relevant[i];
   return all;
 }
 
@@ -139,11 +146,13 @@ Result<AllHeads> all_heads(const RenderOptions& options, ProgressPrinter& progre
   const auto beside = folder / "heads.json";
   std::error_code ignored;
   if (std::filesystem::exists(beside, ignored)) return heads_of_file(options, beside.string());
-  return fail(ErrorKind::usage, "--figure " + options.figure +
-                                    ": nothing to draw; give a head set (--heads heads.json) or a prompt");
+  return fail(ErrorKind::usage,
+              "--figure " + options.figure +
+                  ": nothing to draw; give a head set (--heads heads.json) or a prompt");
 }
 
-Result<figure::Scene> head_map(const RenderOptions& options, const figure::Options& look, ProgressPrinter& progress) {
+Result<figure::Scene> head_map(const RenderOptions& options, const figure::Options& look,
+                               ProgressPrinter& progress) {
   HEADSCOPE_ASSIGN(auto all, all_heads(options, progress));
   figure::HeadMapFigure f;
   f.layers = all.set.layers;
@@ -156,10 +165,12 @@ Result<figure::Scene> head_map(const RenderOptions& options, const figure::Optio
   return figure::draw_head_map(f, look);
 }
 
-Result<figure::Scene> ranking(const RenderOptions& options, const figure::Options& look, ProgressPrinter& progress) {
+Result<figure::Scene> ranking(const RenderOptions& options, const figure::Options& look,
+                              ProgressPrinter& progress) {
   HEADSCOPE_ASSIGN(auto all, all_heads(options, progress));
   if (all.set.relevant.empty()) {
-    return bad_input(options.heads + ": the head set has a ranking but no scores; --figure head-map can draw it");
+    return bad_input(options.heads +
+                     ": the head set has a ranking but no scores; --figure head-map can draw it");
   }
   figure::RankingFigure f;
   f.layers = all.set.layers;
@@ -173,15 +184,18 @@ Result<figure::Scene> ranking(const RenderOptions& options, const figure::Option
   return figure::draw_ranking(f, look);
 }
 
-Result<figure::Scene> draw(const RenderOptions& options, const figure::Options& look, ProgressPrinter& progress) {
+Result<figure::Scene> draw(const RenderOptions& options, const figure::Options& look,
+                           ProgressPrinter& progress) {
   if (options.figure == "head-map") return head_map(options, look, progress);
   if (options.figure == "ranking") return ranking(options, look, progress);
   if (!options.has_prompt()) {
-    return fail(ErrorKind::usage, "--figure " + options.figure +
-                                      ": give a prompt (--prompt, --prompt-file, --ids, or --data with --sample)");
+    return fail(ErrorKind::usage,
+                "--figure " + options.figure +
+                    ": give a prompt (--prompt, --prompt-file, --ids, or --data with --sample)");
   }
   HEADSCOPE_ASSIGN(const auto run, run_for_figure(options, progress));
-  if (options.figure == "attention") return figure::draw_attention(attention_figure(run, options), look);
+  if (options.figure == "attention")
+    return figure::draw_attention(attention_figure(run, options), look);
   return figure::draw_document_bars(documents_figure(run, options), look);
 }
 
@@ -194,7 +208,8 @@ Result<> render(const RenderOptions& options) {
   ProgressPrinter progress(options.quiet);
   HEADSCOPE_ASSIGN(const auto scene, draw(options, look, progress));
   HEADSCOPE_TRY(figure::write_figure(options.file, scene));
-  return write_json({{"file", options.file}, {"figure", options.figure}, {"caption", scene.description}}, "");
+  return write_json(
+      {{"file", options.file}, {"figure", options.figure}, {"caption", scene.description}}, "");
 }
 
 void add_prompt(CLI::App& command, RenderOptions& options) {
@@ -206,7 +221,8 @@ void add_prompt(CLI::App& command, RenderOptions& options) {
   source->require_option(0, 1);
   command.add_option("--sample", options.sample, "which sample of --data, counted from 0")
       ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
-  command.add_option("--gold", options.gold, "number of the gold document, as the prompt prints it")
+  command
+      .add_option("--gold", options.gold, "number of the gold document, as the prompt prints it")
       ->check(CLI::PositiveNumber);
 }
 
@@ -215,15 +231,20 @@ void add_choice(CLI::App& command, RenderOptions& options) {
   command.add_option("--figure,-f", options.figure, "head-map, ranking, attention or documents")
       ->check(CLI::IsMember({"head-map", "ranking", "attention", "documents"}))
       ->required();
-  command.add_option("--heads", options.heads, "head set: scores and ranking, without running a model");
-  command.add_option("--layer", options.layer, "layer of the head to draw")->check(CLI::Range(0, most));
+  command.add_option("--heads", options.heads,
+                     "head set: scores and ranking, without running a model");
+  command.add_option("--layer", options.layer, "layer of the head to draw")
+      ->check(CLI::Range(0, most));
   command.add_option("--head", options.head, "query head to draw")->check(CLI::Range(0, most));
-  command.add_option("--top-k", options.top_k, "heads that are outlined, or averaged over")->check(CLI::Range(0, most));
-  command.add_option("--rows", options.rows, "response rows: where tokens are the input, or predicted")
+  command.add_option("--top-k", options.top_k, "heads that are outlined, or averaged over")
+      ->check(CLI::Range(0, most));
+  command
+      .add_option("--rows", options.rows, "response rows: where tokens are the input, or predicted")
       ->check(CLI::IsMember({"input", "predict"}))
       ->capture_default_str();
   command.add_flag("--difference", options.difference, "head map of intervened minus baseline");
-  command.add_flag("--linear", options.linear, "attention in linear instead of logarithmic colours");
+  command.add_flag("--linear", options.linear,
+                   "attention in linear instead of logarithmic colours");
 }
 
 void add_look(CLI::App& command, RenderOptions& options) {
@@ -241,7 +262,8 @@ void add_look(CLI::App& command, RenderOptions& options) {
 
 void add_render(CommandLine& line) {
   auto options = std::make_shared<RenderOptions>();
-  CLI::App* command = line.add("render", "one figure as PNG, SVG or PDF", [options] { return render(*options); });
+  CLI::App* command =
+      line.add("render", "one figure as PNG, SVG or PDF", [options] { return render(*options); });
   add_choice(*command, *options);
   add_model(*command, *options);
   add_prompt(*command, *options);

@@ -75,8 +75,9 @@ Result<Capture> capture_for(const RenderOptions& options, const PromptInput& pro
   if (!capture.weights) return capture;
   capture.layers = {*options.layer, *options.layer + 1};
   const double keys = static_cast<double>(prompt.encoding.size()) + options.max_new_tokens;
-  HEADSCOPE_TRY(check_fits(4.0 * config.heads * (options.max_new_tokens + 1.0) * keys, options.memory_limit,
-                           "attention of the response rows in one layer", "use a lower --max-new-tokens"));
+  HEADSCOPE_TRY(check_fits(4.0 * config.heads * (options.max_new_tokens + 1.0) * keys,
+                           options.memory_limit, "attention of the response rows in one layer",
+                           "use a lower --max-new-tokens"));
   return capture;
 }
 
@@ -93,8 +94,8 @@ Result<PromptRun> run_once(RenderRun& run, const RenderOptions& options,
   if (result.generation.ids.empty()) {
     return bad_input("the model's response to this prompt is empty: there are no rows to draw");
   }
-  result.rows = response_rows(options.convention(),
-                              static_cast<std::int64_t>(result.generation.ids.size()));
+  result.rows =
+      response_rows(options.convention(), static_cast<std::int64_t>(result.generation.ids.size()));
   const CapturedAttention& attention = result.generation.attention;
   result.scores = scores_from_span_sums(attention.span_sums, attention.layers, attention.heads,
                                         attention.rows.size(), result.rows, layout_of(run.prompt));
@@ -118,11 +119,13 @@ Result<> fill_provenance(RenderRun& run, const RenderOptions& options, const Run
   HEADSCOPE_ASSIGN(run.provenance.model_hash, weights_sha256(run.opened.folder, context));
   run.provenance.samples = 1;
   const Model& model = *run.opened.model;
-  run.provenance.settings = {"rows: " + options.rows,
-                             "greedy, at most " + std::to_string(options.max_new_tokens) + " new tokens",
-                             model.dtype_name() + " on " + model.device_name()};
+  run.provenance.settings = {
+      "rows: " + options.rows,
+      "greedy, at most " + std::to_string(options.max_new_tokens) + " new tokens",
+      model.dtype_name() + " on " + model.device_name()};
   if (!run.intervention.empty()) {
-    run.provenance.settings.insert(run.provenance.settings.begin(), "intervention: " + run.intervention);
+    run.provenance.settings.insert(run.provenance.settings.begin(),
+                                   "intervention: " + run.intervention);
     run.provenance.settings.push_back("seed " + std::to_string(options.seed));
   }
   run.provenance.version = kVersion;
@@ -151,7 +154,8 @@ Result<> check_head(const RenderOptions& options, const ModelConfig& config) {
   const auto check = [](const char* name, std::optional<int> value, int count) -> Result<> {
     if (!value || *value < count) return {};
     return fail(ErrorKind::usage, std::string(name) + " " + std::to_string(*value) +
-                                      ": the model has " + std::to_string(count) + ", counted from 0");
+                                      ": the model has " + std::to_string(count) +
+                                      ", counted from 0");
   };
   HEADSCOPE_TRY(check("--layer", options.layer, config.layers));
   return check("--head", options.head, config.heads);
@@ -162,10 +166,12 @@ double mean_mass(const PromptRun& run, const std::vector<HeadId>& heads, int set
   const CapturedAttention& attention = run.generation.attention;
   const std::int64_t rows = attention.rows.size();
   const auto all = static_cast<std::int64_t>(attention.layers) * attention.heads * rows;
-  const std::int64_t sets = all > 0 ? static_cast<std::int64_t>(attention.span_sums.size()) / all : 0;
+  const std::int64_t sets =
+      all > 0 ? static_cast<std::int64_t>(attention.span_sums.size()) / all : 0;
   double sum = 0;
   for (const HeadId id : heads) {
-    const std::int64_t first = (static_cast<std::int64_t>(id.layer) * attention.heads + id.head) * rows;
+    const std::int64_t first =
+        (static_cast<std::int64_t>(id.layer) * attention.heads + id.head) * rows;
     for (std::int64_t row = run.rows.begin; row < run.rows.end; ++row) {
       sum += attention.span_sums[static_cast<std::size_t>((first + row) * sets + set)];
     }
@@ -174,30 +180,36 @@ double mean_mass(const PromptRun& run, const std::vector<HeadId>& heads, int set
 }
 
 // Whose mass the document bars show, and how to call them.
-std::pair<std::vector<HeadId>, std::string> heads_of_bars(const RenderRun& run, const RenderOptions& options) {
+std::pair<std::vector<HeadId>, std::string> heads_of_bars(const RenderRun& run,
+                                                          const RenderOptions& options) {
   const ModelConfig& config = run.opened.model->config();
   if (options.layer) {
     return {std::vector<HeadId>{HeadId{*options.layer, *options.head}},
             "Layer " + std::to_string(*options.layer) + ", head " + std::to_string(*options.head)};
   }
   if (!run.intervened_heads.empty()) {
-    return {run.intervened_heads,
-            "Mean over the " + std::to_string(run.intervened_heads.size()) + " heads intervened on"};
+    return {run.intervened_heads, "Mean over the " + std::to_string(run.intervened_heads.size()) +
+                                      " heads intervened on"};
   }
   if (!run.ranking.empty()) {
     const int wanted = options.top_k.value_or(default_top_k(config.layers, config.heads));
-    const auto count = std::clamp<std::size_t>(static_cast<std::size_t>(wanted), 1, run.ranking.size());
-    return {std::vector<HeadId>(run.ranking.begin(), run.ranking.begin() + static_cast<std::ptrdiff_t>(count)),
+    const auto count =
+        std::clamp<std::size_t>(static_cast<std::size_t>(wanted), 1, run.ranking.size());
+    return {std::vector<HeadId>(run.ranking.begin(),
+                                run.ranking.begin() + static_cast<std::ptrdiff_t>(count)),
             "Mean over the top " + std::to_string(count) + " contextual heads"};
   }
   std::vector<HeadId> all;
-  for (int i = 0; i < config.layers * config.heads; ++i) all.push_back({i / config.heads, i % config.heads});
+  for (int i = 0; i < config.layers * config.heads; ++i)
+    all.push_back({i / config.heads, i % config.heads});
   return {all, "Mean over all " + std::to_string(all.size()) + " heads"};
 }
 
 }  // namespace
 
-int default_top_k(int layers, int heads) { return layers * heads < kSmallModel ? 5 : 20; }
+int default_top_k(int layers, int heads) {
+  return layers * heads < kSmallModel ? 5 : 20;
+}
 
 Result<RenderRun> run_for_figure(const RenderOptions& options, ProgressPrinter& progress) {
   HEADSCOPE_TRY(check_chat(options));
@@ -254,7 +266,8 @@ figure::DocumentBarsFigure documents_figure(const RenderRun& run, const RenderOp
   f.compares = run.intervened.has_value();
   int set = 0;
   for (const DocumentSpan& d : run.prompt.documents) {
-    f.documents.push_back({d.number, d.gold, mean_mass(run.baseline, heads, set), mean_mass(after, heads, set)});
+    f.documents.push_back(
+        {d.number, d.gold, mean_mass(run.baseline, heads, set), mean_mass(after, heads, set)});
     ++set;
   }
   f.sink_baseline = mean_mass(run.baseline, heads, set);

@@ -10,12 +10,14 @@
 namespace headscope::figure {
 namespace {
 
-constexpr double kColumnsPerPoint = 3;   // as fine as the PNG's pixels
-constexpr double kLowest = 1e-4;         // smallest weight that a logarithmic scale tells apart
-constexpr double kStrip = 13;            // height of the strip of documents
+constexpr double kColumnsPerPoint = 3;  // as fine as the PNG's pixels
+constexpr double kLowest = 1e-4;        // smallest weight that a logarithmic scale tells apart
+constexpr double kStrip = 13;           // height of the strip of documents
 constexpr double kWidestToken = 74;
 
-std::int64_t row_count(const AttentionFigure& f) { return static_cast<std::int64_t>(f.row_tokens.size()); }
+std::int64_t row_count(const AttentionFigure& f) {
+  return static_cast<std::int64_t>(f.row_tokens.size());
+}
 
 Result<> check(const AttentionFigure& f) {
   if (f.row_tokens.empty() || f.keys <= 0) {
@@ -24,8 +26,8 @@ Result<> check(const AttentionFigure& f) {
   const auto expected = static_cast<std::size_t>(row_count(f) * f.keys);
   if (f.weights.size() == expected) return {};
   return bad_input("attention: expected " + std::to_string(expected) + " weights (" +
-                   std::to_string(row_count(f)) + " rows x " + std::to_string(f.keys) + " keys), found " +
-                   std::to_string(f.weights.size()));
+                   std::to_string(row_count(f)) + " rows x " + std::to_string(f.keys) +
+                   " keys), found " + std::to_string(f.weights.size()));
 }
 
 // Largest weight of the visible keys [begin, end) of a row; NaN when none is visible.
@@ -65,7 +67,8 @@ Cells make_cells(const AttentionFigure& f, const Style& style, const Box& area) 
 
 Caption caption_of(const AttentionFigure& f) {
   Caption caption;
-  caption.title = "Attention of layer " + std::to_string(f.head.layer) + ", head " + std::to_string(f.head.head);
+  caption.title = "Attention of layer " + std::to_string(f.head.layer) + ", head " +
+                  std::to_string(f.head.head);
   caption.subtitle = "Response rows (the token that is the input) × keys; " + f.run;
   caption.text = "Colour: attention weight after the softmax";
   caption.text += f.logarithmic ? ", logarithmic, below 10⁻⁴ as 10⁻⁴." : ".";
@@ -76,7 +79,8 @@ Caption caption_of(const AttentionFigure& f) {
     }
     caption.text += ".";
   }
-  if (f.prompt_tokens > 0 && f.prompt_tokens < f.keys) caption.text += " The last vertical line: where the response begins.";
+  if (f.prompt_tokens > 0 && f.prompt_tokens < f.keys)
+    caption.text += " The last vertical line: where the response begins.";
   caption.provenance = f.provenance;
   return caption;
 }
@@ -104,7 +108,8 @@ Axis key_axis(const AttentionFigure& f) {
   return x;
 }
 
-void vertical(Page& page, double x, double top, double bottom, Rgb color, double width, double opacity, Role role) {
+void vertical(Page& page, double x, double top, double bottom, Rgb color, double width,
+              double opacity, Role role) {
   Path line;
   line.points = {{x, top}, {x, bottom}};
   line.stroke = Stroke{{color, opacity}, width};
@@ -118,7 +123,8 @@ void draw_strip(Page& page, const Plot& plot, const AttentionFigure& f) {
   const double top = plot.area.y - kStrip - 2;
   double last = -1e9;  // right end of the last number
   std::vector<KeyDocument> ordered = f.documents;
-  std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.gold > b.gold; });
+  std::stable_sort(ordered.begin(), ordered.end(),
+                   [](const auto& a, const auto& b) { return a.gold > b.gold; });
   double gold_left = 1e9, gold_right = -1e9;
   for (const KeyDocument& d : f.documents) {
     const double left = plot.at_x(static_cast<double>(d.keys.begin));
@@ -138,8 +144,10 @@ void draw_strip(Page& page, const Plot& plot, const AttentionFigure& f) {
     const double middle = plot.at_x(static_cast<double>(d.keys.begin + d.keys.end) / 2);
     const std::string number = std::to_string(d.number);
     const double half = text_width(number, style.tick_size, d.gold) / 2;
-    const bool near_gold = !d.gold && middle + half + 2 > gold_left && middle - half - 2 < gold_right;
-    const double room = plot.at_x(static_cast<double>(d.keys.end)) - plot.at_x(static_cast<double>(d.keys.begin));
+    const bool near_gold =
+        !d.gold && middle + half + 2 > gold_left && middle - half - 2 < gold_right;
+    const double room =
+        plot.at_x(static_cast<double>(d.keys.end)) - plot.at_x(static_cast<double>(d.keys.begin));
     if (!d.gold && (middle - half < last + 2 || (near_gold && room < 2 * half))) continue;
     Text text{{middle, top + kStrip / 2 + style.tick_size * 0.36}, number};
     text.size = style.tick_size;
@@ -156,8 +164,8 @@ void draw_boundaries(Page& page, const Plot& plot, const AttentionFigure& f) {
   const Rgb color = readable_on(palette_color(page.style.sequential, 0));
   for (const KeyDocument& d : f.documents) {
     if (d.gold) continue;
-    vertical(page, plot.at_x(static_cast<double>(d.keys.begin)), plot.area.y, plot.area.bottom(), color, 0.5, 0.3,
-             "boundary");
+    vertical(page, plot.at_x(static_cast<double>(d.keys.begin)), plot.area.y, plot.area.bottom(),
+             color, 0.5, 0.3, "boundary");
   }
   if (f.prompt_tokens <= 0 || f.prompt_tokens >= f.keys) return;
   const double x = plot.at_x(static_cast<double>(f.prompt_tokens));
@@ -168,8 +176,8 @@ void draw_boundaries(Page& page, const Plot& plot, const AttentionFigure& f) {
   }
   const double size = page.style.tick_size;
   if (plot.area.right() - documents_end < text_width("response", size) + 4) return;
-  page.text({plot.area.right(), plot.area.y - kStrip / 2 - 2 + size * 0.36}, "response", size, page.style.ring,
-            Anchor::end, "response");
+  page.text({plot.area.right(), plot.area.y - kStrip / 2 - 2 + size * 0.36}, "response", size,
+            page.style.ring, Anchor::end, "response");
 }
 
 }  // namespace
@@ -196,8 +204,8 @@ Result<Scene> draw_attention(const AttentionFigure& f, const Options& options) {
   draw_boundaries(page, plot, f);
   draw_strip(page, plot, f);
   draw_axes(page, plot, false);
-  draw_color_bar(page, {plot.area.right() + 12, plot.area.y, 0, plot.area.height}, cells.scale, "Attention weight",
-                 bar_ticks);
+  draw_color_bar(page, {plot.area.right() + 12, plot.area.y, 0, plot.area.height}, cells.scale,
+                 "Attention weight", bar_ticks);
   return page.scene;
 }
 

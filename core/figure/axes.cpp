@@ -9,8 +9,8 @@ namespace headscope::figure {
 namespace {
 
 constexpr double kTickLength = 3;
-constexpr double kTickGap = 2.5;    // between a tick and its label
-constexpr double kLabelGap = 5;     // between tick labels and the axis' name
+constexpr double kTickGap = 2.5;  // between a tick and its label
+constexpr double kLabelGap = 5;   // between tick labels and the axis' name
 constexpr double kBarWidth = 9;
 
 double widest_label(const std::vector<Tick>& ticks, double size) {
@@ -40,36 +40,42 @@ void upwards(Page& page, Point at, const std::string& text, double size, Rgb col
 void draw_left(Page& page, const Plot& plot) {
   const Style& style = page.style;
   const Box& area = plot.area;
-  page.scene.add(line_between({area.x, area.y}, {area.x, area.bottom()}, style.line, 0.75, "axis-line"));
+  page.scene.add(
+      line_between({area.x, area.y}, {area.x, area.bottom()}, style.line, 0.75, "axis-line"));
   for (const Tick& tick : plot.y.ticks) {
     const double y = plot.at_y(tick.value);
-    page.scene.add(line_between({area.x - kTickLength, y}, {area.x, y}, style.line, 0.75, "tick-mark"));
+    page.scene.add(
+        line_between({area.x - kTickLength, y}, {area.x, y}, style.line, 0.75, "tick-mark"));
     if (tick.label.empty()) continue;
-    page.text({area.x - kTickLength - kTickGap, y + style.tick_size * 0.36}, tick.label, style.tick_size,
-              style.muted, Anchor::end, "tick");
+    page.text({area.x - kTickLength - kTickGap, y + style.tick_size * 0.36}, tick.label,
+              style.tick_size, style.muted, Anchor::end, "tick");
   }
   if (plot.y.label.empty()) return;
   const double left = area.x - kTickLength - kTickGap - widest_label(plot.y.ticks, style.tick_size);
   const double size = style.label_size;
-  upwards(page, {left - kLabelGap, area.centre_y()}, shortened(plot.y.label, size, area.height * 1.15), size,
-          style.text);
+  upwards(page, {left - kLabelGap, area.centre_y()},
+          shortened(plot.y.label, size, area.height * 1.15), size, style.text);
 }
 
 void draw_bottom(Page& page, const Plot& plot) {
   const Style& style = page.style;
   const Box& area = plot.area;
   const double bottom = area.bottom();
-  page.scene.add(line_between({area.x, bottom}, {area.right(), bottom}, style.line, 0.75, "axis-line"));
+  page.scene.add(
+      line_between({area.x, bottom}, {area.right(), bottom}, style.line, 0.75, "axis-line"));
   for (const Tick& tick : plot.x.ticks) {
     const double x = plot.at_x(tick.value);
-    page.scene.add(line_between({x, bottom}, {x, bottom + kTickLength}, style.line, 0.75, "tick-mark"));
+    page.scene.add(
+        line_between({x, bottom}, {x, bottom + kTickLength}, style.line, 0.75, "tick-mark"));
     if (tick.label.empty()) continue;
-    page.text({x, bottom + kTickLength + kTickGap + style.tick_size * 0.8}, tick.label, style.tick_size,
-              style.muted, Anchor::middle, "tick");
+    page.text({x, bottom + kTickLength + kTickGap + style.tick_size * 0.8}, tick.label,
+              style.tick_size, style.muted, Anchor::middle, "tick");
   }
   if (plot.x.label.empty()) return;
-  const double y = bottom + kTickLength + kTickGap + style.tick_size + kLabelGap + style.label_size * 0.75;
-  page.text({area.centre_x(), y}, plot.x.label, style.label_size, style.text, Anchor::middle, "axis");
+  const double y =
+      bottom + kTickLength + kTickGap + style.tick_size + kLabelGap + style.label_size * 0.75;
+  page.text({area.centre_x(), y}, plot.x.label, style.label_size, style.text, Anchor::middle,
+            "axis");
 }
 
 }  // namespace
@@ -85,7 +91,8 @@ Box inside_axes(const Style& style, const Box& outer, const Axis& x, const Axis&
   if (!y.label.empty()) left += kLabelGap + style.label_size;
   double below = kTickLength + kTickGap + style.tick_size;
   if (!x.label.empty()) below += kLabelGap + style.label_size;
-  const double half_last = x.ticks.empty() ? 0 : text_width(x.ticks.back().label, style.tick_size) / 2;
+  const double half_last =
+      x.ticks.empty() ? 0 : text_width(x.ticks.back().label, style.tick_size) / 2;
   const double above = y.ticks.empty() ? 0 : style.tick_size / 2;
   return {outer.x + left, outer.y + above, std::max(1.0, outer.width - left - half_last),
           std::max(1.0, outer.height - below - above)};
@@ -95,14 +102,17 @@ void draw_axes(Page& page, const Plot& plot, bool grid) {
   if (grid) {
     for (const Tick& tick : plot.y.ticks) {
       const double y = plot.at_y(tick.value);
-      page.scene.add(line_between({plot.area.x, y}, {plot.area.right(), y}, page.style.grid, 0.6, "grid"));
+      page.scene.add(
+          line_between({plot.area.x, y}, {plot.area.right(), y}, page.style.grid, 0.6, "grid"));
     }
   }
   draw_left(page, plot);
   draw_bottom(page, plot);
 }
 
-Marker marker_of(int index) { return static_cast<Marker>(1 + index % 4); }
+Marker marker_of(int index) {
+  return static_cast<Marker>(1 + index % 4);
+}
 
 void draw_marker(Page& page, Marker marker, Point c, double r, Rgb color, bool hollow) {
   const Stroke stroke{{color}, 1.1};
@@ -148,8 +158,10 @@ Box draw_legend(Page& page, const Box& area, const std::vector<LegendEntry>& ent
     } else {
       Rect rect{{x, middle - size / 2 + 0.5, size - 1, size - 1}};
       rect.role = "legend";
-      if (entry.key == LegendEntry::Key::ring) rect.stroke = Stroke{{entry.color}, 1.5};
-      else rect.fill = Paint{entry.color};
+      if (entry.key == LegendEntry::Key::ring)
+        rect.stroke = Stroke{{entry.color}, 1.5};
+      else
+        rect.fill = Paint{entry.color};
       page.scene.add(rect);
     }
     page.text({x + key + key_gap, y}, entry.text, size, page.style.text, Anchor::start, "legend");
@@ -170,8 +182,8 @@ double color_bar_width(const Style& style, const std::vector<Tick>& ticks) {
          style.label_size;
 }
 
-void draw_color_bar(Page& page, const Box& column, const ColorScale& scale, const std::string& label,
-                    const std::vector<Tick>& ticks) {
+void draw_color_bar(Page& page, const Box& column, const ColorScale& scale,
+                    const std::string& label, const std::vector<Tick>& ticks) {
   constexpr int steps = 256;
   const Style& style = page.style;
   Cells cells{{column.x, column.y, kBarWidth, column.height}, steps, 1, {}, {}, 0, "color-bar"};
@@ -181,17 +193,19 @@ void draw_color_bar(Page& page, const Box& column, const ColorScale& scale, cons
   const double right = column.x + kBarWidth;
   for (const Tick& tick : ticks) {
     const double y = column.bottom() - scale.position(tick.value) * column.height;
-    page.scene.add(line_between({right, y}, {right + kTickLength, y}, style.line, 0.75, "tick-mark"));
-    page.text({right + kTickLength + kTickGap, y + style.tick_size * 0.36}, tick.label, style.tick_size,
-              style.muted, Anchor::start, "tick");
+    page.scene.add(
+        line_between({right, y}, {right + kTickLength, y}, style.line, 0.75, "tick-mark"));
+    page.text({right + kTickLength + kTickGap, y + style.tick_size * 0.36}, tick.label,
+              style.tick_size, style.muted, Anchor::start, "tick");
   }
-  const double x = right + kTickLength + kTickGap + widest_label(ticks, style.tick_size) + kLabelGap +
-                   style.label_size * 0.75;
+  const double x = right + kTickLength + kTickGap + widest_label(ticks, style.tick_size) +
+                   kLabelGap + style.label_size * 0.75;
   upwards(page, {x, column.centre_y()}, shortened(label, style.label_size, column.height * 1.15),
           style.label_size, style.text);
 }
 
-void thin_labels(std::vector<Tick>& ticks, const Axis& axis, double length, double size, double gap) {
+void thin_labels(std::vector<Tick>& ticks, const Axis& axis, double length, double size,
+                 double gap) {
   double end = -1e9;
   for (Tick& tick : ticks) {
     const double half = text_width(tick.label, size) / 2, centre = axis.share(tick.value) * length;

@@ -51,13 +51,13 @@ struct LegendEntry {
   bool hollow = false;
 };
 
-/// Draws the entries from left to right, as many lines as needed, at the top of `area`; returns what
-/// is left of it.
+/// Draws the entries from left to right, as many lines as needed, at the top of `area`; returns
+/// what is left of it.
 Box draw_legend(Page& page, const Box& area, const std::vector<LegendEntry>& entries);
 
 /// A column of the scale's colours with ticks to its right.
-void draw_color_bar(Page& page, const Box& column, const ColorScale& scale, const std::string& label,
-                    const std::vector<Tick>& ticks);
+void draw_color_bar(Page& page, const Box& column, const ColorScale& scale,
+                    const std::string& label, const std::vector<Tick>& ticks);
 
 /// Ticks of a colour scale, linear or logarithmic.
 std::vector<Tick> scale_ticks(const ColorScale& scale, int wanted);
@@ -66,6 +66,7 @@ std::vector<Tick> scale_ticks(const ColorScale& scale, int wanted);
 double color_bar_width(const Style& style, const std::vector<Tick>& ticks);
 
 /// Drops labels (not marks) that would come closer than `gap` points to the one before.
-void thin_labels(std::vector<Tick>& ticks, const Axis& axis, double length, double size, double gap);
+void thin_labels(std::vector<Tick>& ticks, const Axis& axis, double length, double size,
+                 double gap);
 
 }  // namespace headscope::figure

@@ -43,7 +43,8 @@ Rgb polynomial(const Coefficients& c, double t) {
 Rgb cividis(double t) {
   const double r = -4.54 - t * (35.34 - t * (2381.73 - t * (6402.7 - t * (7024.72 - t * 2710.57))));
   const double g = 32.49 + t * (170.73 + t * (52.82 - t * (131.46 - t * (176.58 - t * 67.37))));
-  const double b = 81.24 + t * (442.36 - t * (2482.43 - t * (6167.24 - t * (6614.94 - t * 2475.67))));
+  const double b =
+      81.24 + t * (442.36 - t * (2482.43 - t * (6167.24 - t * (6614.94 - t * 2475.67))));
   const auto unit = [](double v) { return static_cast<float>(std::clamp(v / 255.0, 0.0, 1.0)); };
   return {unit(r), unit(g), unit(b)};
 }
@@ -86,19 +87,25 @@ Rgb diverging(double t, Rgb low, Rgb middle, Rgb high) {
   const Lab from = to_oklab(middle);
   const Lab to = to_oklab(t < 0.5 ? low : high);
   const float x = static_cast<float>(std::abs(2.0 * t - 1.0));
-  return from_oklab({from.l + x * (to.l - from.l), from.a + x * (to.a - from.a), from.b + x * (to.b - from.b)});
+  return from_oklab(
+      {from.l + x * (to.l - from.l), from.a + x * (to.a - from.a), from.b + x * (to.b - from.b)});
 }
 
 }  // namespace
 
 std::string_view palette_name(Palette palette) {
   switch (palette) {
-    case Palette::viridis: return "viridis";
-    case Palette::magma: return "magma";
-    case Palette::cividis: return "cividis";
-    case Palette::grey: return "grey";
+    case Palette::viridis:
+      return "viridis";
+    case Palette::magma:
+      return "magma";
+    case Palette::cividis:
+      return "cividis";
+    case Palette::grey:
+      return "grey";
     case Palette::diverging_light:
-    case Palette::diverging_dark: return "blue-orange";
+    case Palette::diverging_dark:
+      return "blue-orange";
   }
   return "viridis";
 }
@@ -106,10 +113,14 @@ std::string_view palette_name(Palette palette) {
 Rgb palette_color(Palette palette, float t) {
   const double x = std::clamp(static_cast<double>(t), 0.0, 1.0);
   switch (palette) {
-    case Palette::viridis: return polynomial(kViridis, x);
-    case Palette::magma: return polynomial(kMagma, x);
-    case Palette::cividis: return cividis(x);
-    case Palette::grey: return from_oklab({static_cast<float>(0.08 + 0.90 * x), 0, 0});
+    case Palette::viridis:
+      return polynomial(kViridis, x);
+    case Palette::magma:
+      return polynomial(kMagma, x);
+    case Palette::cividis:
+      return cividis(x);
+    case Palette::grey:
+      return from_oklab({static_cast<float>(0.08 + 0.90 * x), 0, 0});
     case Palette::diverging_light:
       return diverging(x, {0.07f, 0.32f, 0.62f}, {0.965f, 0.965f, 0.965f}, {0.72f, 0.32f, 0.02f});
     case Palette::diverging_dark:
@@ -125,6 +136,8 @@ std::optional<Palette> sequential_palette(std::string_view name) {
   return std::nullopt;
 }
 
-float oklab_lightness(Rgb color) { return to_oklab(color).l; }
+float oklab_lightness(Rgb color) {
+  return to_oklab(color).l;
+}
 
 }  // namespace headscope

@@ -5,8 +5,8 @@
 
 namespace headscope::figure {
 
-/// `low` has the palette's first colour, `high` its last; values beyond are clamped, NaN is `missing`.
-/// `high` may be below `low` (ranks). A logarithmic scale needs both above 0.
+/// `low` has the palette's first colour, `high` its last; values beyond are clamped, NaN is
+/// `missing`. `high` may be below `low` (ranks). A logarithmic scale needs both above 0.
 struct ColorScale {
   Palette palette = Palette::viridis;
   double low = 0, high = 1;

@@ -92,7 +92,8 @@ void draw_band(Page& page, const Plot& plot, const Curve& curve, Rgb color, std:
     if (std::isfinite(p.high) && std::isfinite(p.low)) band.points.push_back(plot.at(p.x, p.high));
   }
   for (auto p = curve.points.rbegin(); p != curve.points.rend(); ++p) {
-    if (std::isfinite(p->high) && std::isfinite(p->low)) band.points.push_back(plot.at(p->x, p->low));
+    if (std::isfinite(p->high) && std::isfinite(p->low))
+      band.points.push_back(plot.at(p->x, p->low));
   }
   if (band.points.size() >= 4) page.scene.add(std::move(band));
 }
@@ -107,7 +108,8 @@ void draw_curve(Page& page, const Plot& plot, const Curve& curve, Rgb color) {
   const auto centres = line.points;
   page.scene.add(std::move(line));
   for (const Point& centre : centres) {
-    draw_marker(page, marker_of(curve.color), centre, curve.control ? 1.8 : 2.2, color, curve.control);
+    draw_marker(page, marker_of(curve.color), centre, curve.control ? 1.8 : 2.2, color,
+                curve.control);
   }
 }
 
@@ -123,7 +125,8 @@ double level_width(const Panel& panel, const Style& style) {
 void draw_levels(Page& page, const Plot& plot, const Panel& panel) {
   const Style& style = page.style;
   std::vector<Level> levels = panel.levels;
-  std::stable_sort(levels.begin(), levels.end(), [](const Level& a, const Level& b) { return a.y > b.y; });
+  std::stable_sort(levels.begin(), levels.end(),
+                   [](const Level& a, const Level& b) { return a.y > b.y; });
   double last = -1e9;
   for (const Level& level : levels) {
     if (!std::isfinite(level.y)) continue;
@@ -134,8 +137,8 @@ void draw_levels(Page& page, const Plot& plot, const Panel& panel) {
     line.role = "level";
     page.scene.add(line);
     const double baseline = std::max(y + style.tick_size * 0.36, last + style.tick_size * 1.1);
-    page.text({plot.area.right() + kLevelGap, baseline}, level.name + " " + fixed(level.y, 2), style.tick_size,
-              style.muted, Anchor::start, "level");
+    page.text({plot.area.right() + kLevelGap, baseline}, level.name + " " + fixed(level.y, 2),
+              style.tick_size, style.muted, Anchor::start, "level");
     last = baseline;
   }
 }
@@ -147,7 +150,8 @@ void draw_panel(Page& page, const Panel& panel, const Looks& looks, Box outer) {
   thin_labels(plot.x.ticks, plot.x, plot.area.width, page.style.tick_size, 4);
   draw_axes(page, plot, true);
   draw_levels(page, plot, panel);
-  for (const Curve& curve : panel.curves) draw_band(page, plot, curve, looks.color(curve), panel.curves.size());
+  for (const Curve& curve : panel.curves)
+    draw_band(page, plot, curve, looks.color(curve), panel.curves.size());
   for (const bool control : {true, false}) {
     for (const Curve& curve : panel.curves) {
       if (curve.control == control) draw_curve(page, plot, curve, looks.color(curve));
@@ -169,7 +173,8 @@ std::vector<LegendEntry> legend_of(const CurvesFigure& figure, const Looks& look
 }
 
 bool has_points(const Panel& panel) {
-  return std::any_of(panel.curves.begin(), panel.curves.end(), [](const Curve& c) { return !c.points.empty(); });
+  return std::any_of(panel.curves.begin(), panel.curves.end(),
+                     [](const Curve& c) { return !c.points.empty(); });
 }
 
 }  // namespace
@@ -178,8 +183,10 @@ Result<Scene> draw_curves(const CurvesFigure& figure, const Options& options) {
   if (!std::any_of(figure.panels.begin(), figure.panels.end(), has_points)) {
     return bad_input("curves: '" + figure.title + "' has no points to draw");
   }
-  const Size natural{figure.panels.size() > 1 ? 540.0 : 468.0, figure.panels.size() > 1 ? 300.0 : 340.0};
-  Page page = make_page(options, natural, {figure.title, figure.subtitle, figure.text, figure.provenance});
+  const Size natural{figure.panels.size() > 1 ? 540.0 : 468.0,
+                     figure.panels.size() > 1 ? 300.0 : 340.0};
+  Page page =
+      make_page(options, natural, {figure.title, figure.subtitle, figure.text, figure.provenance});
   const Looks looks(figure, page.style);
   const Box body = draw_legend(page, page.body, legend_of(figure, looks));
   const auto count = static_cast<double>(figure.panels.size());

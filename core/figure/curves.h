@@ -34,8 +34,8 @@ struct Level {
 
 struct Panel {
   std::string x_label, y_label;
-  bool logarithmic = false;      ///< the x axis
-  std::vector<double> x_ticks;   ///< exactly these; empty = chosen from the points
+  bool logarithmic = false;                    ///< the x axis
+  std::vector<double> x_ticks;                 ///< exactly these; empty = chosen from the points
   double y_low = kNoValue, y_high = kNoValue;  ///< NaN = from the values
   std::vector<Curve> curves;
   std::vector<Level> levels;
@@ -43,8 +43,8 @@ struct Panel {
 
 struct CurvesFigure {
   std::string title, subtitle, text;
-  bool ordered = false;          ///< colours follow the order of the curves
-  std::vector<Panel> panels;     ///< curves of the same name look alike and share one legend entry
+  bool ordered = false;       ///< colours follow the order of the curves
+  std::vector<Panel> panels;  ///< curves of the same name look alike and share one legend entry
   Provenance provenance;
 };
 
@@ -59,14 +59,14 @@ struct EmPoint {
 
 /// One curve of Fig. 3 or 4.
 struct EmSeries {
-  double strength = 0;           ///< tau or alpha
-  bool control = false;          ///< random heads (Fig. 3) or random directions (Fig. 4), mean over seeds
+  double strength = 0;   ///< tau or alpha
+  bool control = false;  ///< random heads (Fig. 3) or random directions (Fig. 4), mean over seeds
   std::vector<EmPoint> points;
 };
 
 /// What the same samples give without intervention.
 struct EmBaseline {
-  std::string name;              ///< "all documents", "gold only", "all but gold"
+  std::string name;  ///< "all documents", "gold only", "all but gold"
   double em = 0, low = kNoValue, high = kNoValue;
 };
 
@@ -74,7 +74,7 @@ struct EmStudy {
   std::vector<EmSeries> series;
   std::vector<EmBaseline> baselines;
   std::string interval = "95 % Wilson interval";
-  int seeds = 0;                 ///< of the controls, 0 = none
+  int seeds = 0;  ///< of the controls, 0 = none
   Provenance provenance;
 };
 

@@ -11,7 +11,9 @@ namespace {
 
 constexpr double kGroupShare = 0.72;  // of the room of a document, taken by its bars
 
-double finite(double value) { return std::isfinite(value) ? value : 0; }
+double finite(double value) {
+  return std::isfinite(value) ? value : 0;
+}
 
 Caption caption_of(const DocumentBarsFigure& f) {
   Caption caption;
@@ -26,11 +28,14 @@ Caption caption_of(const DocumentBarsFigure& f) {
     after += finite(document.intervened);
   }
   if (gold) {
-    caption.subtitle += (caption.subtitle.empty() ? "" : "; ") + std::string("gold document ") + fixed(before, 3);
+    caption.subtitle +=
+        (caption.subtitle.empty() ? "" : "; ") + std::string("gold document ") + fixed(before, 3);
     if (f.compares) caption.subtitle += " → " + fixed(after, 3);
   }
-  caption.text = "Attention mass of the response rows on each document's tokens, averaged over the rows; the sink is "
-                 "tokens 0 and 1, on an axis of its own.";
+  caption.text =
+      "Attention mass of the response rows on each document's tokens, averaged over the rows; the "
+      "sink is "
+      "tokens 0 and 1, on an axis of its own.";
   caption.provenance = f.provenance;
   return caption;
 }
@@ -43,7 +48,8 @@ Axis mass_axis(double highest, const std::string& label, int wanted) {
   return y;
 }
 
-void bar(Page& page, const Plot& plot, double centre, double width, double value, Rgb color, Role role) {
+void bar(Page& page, const Plot& plot, double centre, double width, double value, Rgb color,
+         Role role) {
   const double top = plot.at_y(finite(value));
   Rect rect{{centre - width / 2, top, width, std::max(0.0, plot.area.bottom() - top)}};
   rect.fill = Paint{color};
@@ -69,7 +75,8 @@ void mark_gold(Page& page, const Plot& plot, double centre, double room) {
   band.fill = Paint{page.style.gold_soft};
   band.role = "gold";
   page.scene.add(band);
-  page.text({centre, plot.area.y - 4}, "gold", page.style.tick_size, page.style.gold, Anchor::middle, "gold");
+  page.text({centre, plot.area.y - 4}, "gold", page.style.tick_size, page.style.gold,
+            Anchor::middle, "gold");
 }
 
 Axis document_axis(const DocumentBarsFigure& f) {
@@ -103,7 +110,8 @@ void draw_documents(Page& page, const DocumentBarsFigure& f, const Box& outer) {
 }
 
 void draw_sink(Page& page, const DocumentBarsFigure& f, const Box& outer) {
-  const double highest = std::max(finite(f.sink_baseline), f.compares ? finite(f.sink_intervened) : 0.0);
+  const double highest =
+      std::max(finite(f.sink_baseline), f.compares ? finite(f.sink_intervened) : 0.0);
   Plot plot{{}, {"Sink", -0.5, 0.5, false, {{0, "tokens 0, 1"}}}, mass_axis(highest, "", 5)};
   plot.area = inside_axes(page.style, outer, plot.x, plot.y);
   draw_axes(page, plot, true);

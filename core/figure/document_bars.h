@@ -11,15 +11,15 @@ namespace headscope::figure {
 
 /// One document of the prompt: mass of the response rows on its tokens.
 struct DocumentMass {
-  int number = 0;           ///< as the prompt prints it
+  int number = 0;  ///< as the prompt prints it
   bool gold = false;
   double baseline = 0;
-  double intervened = 0;    ///< used only when the figure compares
+  double intervened = 0;  ///< used only when the figure compares
 };
 
 struct DocumentBarsFigure {
-  std::string of;           ///< "layer 13, head 23" or "mean over the top 20 heads"
-  bool compares = false;    ///< an intervened run stands beside the baseline
+  std::string of;         ///< "layer 13, head 23" or "mean over the top 20 heads"
+  bool compares = false;  ///< an intervened run stands beside the baseline
   std::vector<DocumentMass> documents;
   double sink_baseline = 0, sink_intervened = 0;  ///< mass on tokens {0,1}
   Provenance provenance;

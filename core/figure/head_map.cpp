@@ -10,7 +10,7 @@
 namespace headscope::figure {
 namespace {
 
-constexpr double kLeastGapCell = 5;      // smaller cells touch each other
+constexpr double kLeastGapCell = 5;  // smaller cells touch each other
 constexpr double kLeastNumberedCell = 11;
 
 bool inside(const HeadMapFigure& f, HeadId id) {
@@ -30,7 +30,8 @@ Result<> check(const HeadMapFigure& f) {
                      std::to_string(id.head) + " is not in a model of " + std::to_string(f.layers) +
                      " layers with " + std::to_string(f.heads) + " heads");
   }
-  if (f.scores.empty() && f.ranking.empty()) return bad_input("head map: neither scores nor a ranking");
+  if (f.scores.empty() && f.ranking.empty())
+    return bad_input("head map: neither scores nor a ranking");
   return {};
 }
 
@@ -76,14 +77,20 @@ std::string subtitle_of(const HeadMapFigure& f) {
 
 Caption caption_of(const HeadMapFigure& f, int outlined) {
   Caption caption;
-  caption.title = capitalised(f.score_name) + (f.difference ? ": what the intervention changes" : " of every head");
+  caption.title = capitalised(f.score_name) +
+                  (f.difference ? ": what the intervention changes" : " of every head");
   caption.subtitle = subtitle_of(f);
-  caption.text = f.scores.empty() ? "Colour: rank among all heads, 1 is the highest " + f.score_name + "."
-                                  : "Colour: " + f.score_name + " of the query head.";
+  caption.text = f.scores.empty()
+                     ? "Colour: rank among all heads, 1 is the highest " + f.score_name + "."
+                     : "Colour: " + f.score_name + " of the query head.";
   if (!f.scores.empty() && f.score_name == "contextual score") {
-    caption.text += " It is the attention mass of the response rows on the gold document, averaged over rows and samples.";
+    caption.text +=
+        " It is the attention mass of the response rows on the gold document, averaged over rows "
+        "and samples.";
   }
-  if (outlined > 0) caption.text += " Outlined: the top " + std::to_string(outlined) + " heads, numbered by rank where there is room.";
+  if (outlined > 0)
+    caption.text += " Outlined: the top " + std::to_string(outlined) +
+                    " heads, numbered by rank where there is room.";
   caption.provenance = f.provenance;
   return caption;
 }
@@ -185,7 +192,9 @@ Result<Scene> draw_head_map(const HeadMapFigure& f, const Options& options) {
   page.scene.add(cells);
   draw_axes(page, {grid, x, y}, false);
   outline(page, cells, f, outlined);
-  const std::string bar_label = f.scores.empty() ? "Rank" : f.difference ? "Change of " + f.score_name : capitalised(f.score_name);
+  const std::string bar_label = f.scores.empty() ? "Rank"
+                                : f.difference   ? "Change of " + f.score_name
+                                                 : capitalised(f.score_name);
   draw_color_bar(page, {grid.right() + 12, grid.y, 0, grid.height}, scale, bar_label, bar_ticks);
   return page.scene;
 }

@@ -12,10 +12,10 @@ namespace headscope::figure {
 
 struct HeadMapFigure {
   int layers = 0, heads = 0;
-  std::vector<float> scores;      ///< [layers * heads]; empty: the map shows each head's rank instead
-  std::vector<HeadId> ranking;    ///< best first; its first `outlined` are outlined and numbered
+  std::vector<float> scores;    ///< [layers * heads]; empty: the map shows each head's rank instead
+  std::vector<HeadId> ranking;  ///< best first; its first `outlined` are outlined and numbered
   int outlined = 0;
-  bool difference = false;        ///< scores are intervened minus baseline: diverging colours around 0
+  bool difference = false;  ///< scores are intervened minus baseline: diverging colours around 0
   std::string score_name = "contextual score";
   Provenance provenance;
 };

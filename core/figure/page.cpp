@@ -11,10 +11,11 @@ namespace {
 constexpr std::size_t kHashDigits = 12;
 constexpr double kLineSpacing = 1.35;
 constexpr double kMostCaption = 0.34;  // share of the page's height
-constexpr double kSmallPage = 260;      // below this height the drawing needs the room more
+constexpr double kSmallPage = 260;     // below this height the drawing needs the room more
 constexpr double kMostSmallCaption = 0.17;
 
-std::string named_with_hash(const std::string& what, const std::string& name, const std::string& hash) {
+std::string named_with_hash(const std::string& what, const std::string& name,
+                            const std::string& hash) {
   std::string text = what + " " + (name.empty() ? "(unnamed)" : name);
   if (!hash.empty()) text += " (sha256 " + hash.substr(0, kHashDigits) + ")";
   return text;
@@ -24,7 +25,8 @@ void set_size(Scene& scene, const Options& options, Size natural) {
   const Size size = options.size.value_or(natural);
   double magnification = 1;
   if (options.size) {
-    magnification = std::max(1.0, std::min(size.width / natural.width, size.height / natural.height));
+    magnification =
+        std::max(1.0, std::min(size.width / natural.width, size.height / natural.height));
     scene.magnification = magnification;
   }
   scene.width = size.width / magnification;
@@ -61,7 +63,8 @@ double set_foot(Page& page, const std::string& text) {
   const double leading = style.caption_size * kLineSpacing;
   auto lines = wrap_text(text, style.caption_size, page.scene.width - 2 * style.margin);
   const auto most = static_cast<std::size_t>(
-      page.scene.height * (page.scene.height < kSmallPage ? kMostSmallCaption : kMostCaption) / leading);
+      page.scene.height * (page.scene.height < kSmallPage ? kMostSmallCaption : kMostCaption) /
+      leading);
   if (lines.size() > most) {
     lines.resize(most);
     if (!lines.empty()) lines.back() += " …";
@@ -70,7 +73,8 @@ double set_foot(Page& page, const std::string& text) {
   const double end = y;
   for (const std::string& line : lines) {
     y += leading;
-    page.text({style.margin, y - 2}, line, style.caption_size, style.muted, Anchor::start, "caption");
+    page.text({style.margin, y - 2}, line, style.caption_size, style.muted, Anchor::start,
+              "caption");
   }
   return lines.empty() ? end : end - 8;
 }
@@ -97,7 +101,8 @@ std::string provenance_text(const Provenance& p) {
   return text;
 }
 
-void Page::text(Point at, const std::string& text, double size, Rgb color, Anchor anchor, Role role) {
+void Page::text(Point at, const std::string& text, double size, Rgb color, Anchor anchor,
+                Role role) {
   Text item{at, text};
   item.size = size;
   item.paint = {color};
@@ -117,7 +122,8 @@ Page make_page(const Options& options, Size natural, const Caption& caption) {
   const double top = set_head(page, caption);
   const double bottom = set_foot(page, page.scene.description);
   const double margin = page.style.margin;
-  page.body = {margin, top, std::max(1.0, page.scene.width - 2 * margin), std::max(1.0, bottom - top)};
+  page.body = {margin, top, std::max(1.0, page.scene.width - 2 * margin),
+               std::max(1.0, bottom - top)};
   return page;
 }
 

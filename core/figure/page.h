@@ -15,8 +15,9 @@ struct Size {
   double width = 0, height = 0;
 };
 
-/// How a figure is to look. Without a size it has its natural one. A larger size magnifies the page,
-/// so that text keeps its share of it; a smaller one leaves less room around text of natural size.
+/// How a figure is to look. Without a size it has its natural one. A larger size magnifies the
+/// page, so that text keeps its share of it; a smaller one leaves less room around text of natural
+/// size.
 struct Options {
   std::optional<Size> size;  ///< points of SVG and PDF, pixels of PNG
   Theme theme = Theme::light;
@@ -50,8 +51,8 @@ struct Page {
   Box body;
 
   /// Text in the style of `role`; `muted` for everything that is not the message.
-  void text(Point at, const std::string& text, double size, Rgb color, Anchor anchor = Anchor::start,
-            Role role = "label");
+  void text(Point at, const std::string& text, double size, Rgb color,
+            Anchor anchor = Anchor::start, Role role = "label");
 };
 
 Page make_page(const Options& options, Size natural, const Caption& caption);

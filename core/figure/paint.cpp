@@ -146,7 +146,8 @@ Result<Surface> picture_of(const Cells& cells) {
   for (int row = 0; row < cells.rows; ++row) {
     for (int column = 0; column < cells.columns; ++column) {
       const std::uint32_t pixel = packed(cells.color(row, column));
-      std::memcpy(data + static_cast<std::ptrdiff_t>(row) * stride + 4 * column, &pixel, sizeof pixel);
+      std::memcpy(data + static_cast<std::ptrdiff_t>(row) * stride + 4 * column, &pixel,
+                  sizeof pixel);
     }
   }
   cairo_surface_mark_dirty(surface.get());

@@ -15,7 +15,8 @@ struct ReleaseObject {
 };
 using Layout = std::unique_ptr<PangoLayout, ReleaseObject>;
 
-/// A layout of one line, `size` points high, without hinting: figures look alike at every resolution.
+/// A layout of one line, `size` points high, without hinting: figures look alike at every
+/// resolution.
 inline Layout make_layout(const std::string& text, double size, bool bold) {
   const std::unique_ptr<PangoContext, ReleaseObject> context(
       pango_font_map_create_context(pango_cairo_font_map_get_default()));

@@ -10,7 +10,7 @@
 namespace headscope::figure {
 namespace {
 
-constexpr int kLogFrom = 60;      // more heads than this: ranks on a logarithmic axis
+constexpr int kLogFrom = 60;           // more heads than this: ranks on a logarithmic axis
 constexpr double kMarkerDistance = 4;  // points closer than this are a line without markers
 constexpr double kListWidth = 84;      // the list of the best heads beside the plot
 constexpr double kWideEnough = 330;    // pages narrower than this have no list
@@ -24,7 +24,8 @@ Result<std::vector<Ranked>> ranked(const RankingFigure& f) {
   const std::size_t cells = static_cast<std::size_t>(std::max(f.layers, 0)) *
                             static_cast<std::size_t>(std::max(f.heads, 0));
   const bool intervals = !f.low.empty() || !f.high.empty();
-  if (f.scores.size() != cells || (intervals && (f.low.size() != cells || f.high.size() != cells))) {
+  if (f.scores.size() != cells ||
+      (intervals && (f.low.size() != cells || f.high.size() != cells))) {
     return bad_input("ranking: expected " + std::to_string(cells) + " scores, found " +
                      std::to_string(f.scores.size()) + " (with intervals of " +
                      std::to_string(f.low.size()) + " and " + std::to_string(f.high.size()) + ")");
@@ -33,10 +34,12 @@ Result<std::vector<Ranked>> ranked(const RankingFigure& f) {
   for (std::size_t i = 0; i < cells; ++i) {
     if (!std::isfinite(f.scores[i])) continue;
     const HeadId id{static_cast<int>(i) / f.heads, static_cast<int>(i) % f.heads};
-    all.push_back({id, f.scores[i], intervals ? f.low[i] : f.scores[i], intervals ? f.high[i] : f.scores[i]});
+    all.push_back(
+        {id, f.scores[i], intervals ? f.low[i] : f.scores[i], intervals ? f.high[i] : f.scores[i]});
   }
   if (all.empty()) return bad_input("ranking: no head has a score");
-  std::stable_sort(all.begin(), all.end(), [](const Ranked& a, const Ranked& b) { return a.score > b.score; });
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Ranked& a, const Ranked& b) { return a.score > b.score; });
   return all;
 }
 
@@ -44,9 +47,10 @@ Caption caption_of(const RankingFigure& f, std::size_t measured) {
   Caption caption;
   caption.title = "Heads by " + f.score_name;
   for (const double threshold : f.thresholds) {
-    caption.subtitle += (caption.subtitle.empty() ? "" : ", ") + std::to_string(count_above(f.scores, threshold)) +
-                        (caption.subtitle.empty() ? " of " + std::to_string(measured) + " query heads" : "") +
-                        " above " + shortest(threshold);
+    caption.subtitle +=
+        (caption.subtitle.empty() ? "" : ", ") + std::to_string(count_above(f.scores, threshold)) +
+        (caption.subtitle.empty() ? " of " + std::to_string(measured) + " query heads" : "") +
+        " above " + shortest(threshold);
   }
   caption.text = "Every query head's " + f.score_name + ", best first.";
   if (!f.low.empty()) caption.text += " Bars: 95 % bootstrap interval.";
@@ -98,8 +102,10 @@ void draw_thresholds(Page& page, const Plot& plot, const RankingFigure& f) {
     line.stroke = Stroke{{style.ring}, 0.9, true};
     line.role = "threshold";
     page.scene.add(line);
-    const std::string text = std::to_string(count_above(f.scores, threshold)) + " heads above " + shortest(threshold);
-    page.text({plot.area.right() - 2, y - 3}, text, style.tick_size, style.ring, Anchor::end, "threshold");
+    const std::string text =
+        std::to_string(count_above(f.scores, threshold)) + " heads above " + shortest(threshold);
+    page.text({plot.area.right() - 2, y - 3}, text, style.tick_size, style.ring, Anchor::end,
+              "threshold");
   }
 }
 
@@ -131,11 +137,13 @@ void list_heads(Page& page, const Box& column, const std::vector<Ranked>& all, i
   const double size = style.tick_size, leading = size * 1.55;
   double y = column.y + size;
   page.text({column.x, y}, "Best heads", size, style.text, Anchor::start, "list");
-  for (int i = 0; i < count && i < static_cast<int>(all.size()) && y + leading < column.bottom(); ++i) {
+  for (int i = 0; i < count && i < static_cast<int>(all.size()) && y + leading < column.bottom();
+       ++i) {
     const Ranked& head = all[static_cast<std::size_t>(i)];
     y += leading;
     page.text({column.x + 9, y}, std::to_string(i + 1), size, style.muted, Anchor::end, "list");
-    page.text({column.x + 15, y}, "L" + std::to_string(head.id.layer) + " H" + std::to_string(head.id.head), size,
+    page.text({column.x + 15, y},
+              "L" + std::to_string(head.id.layer) + " H" + std::to_string(head.id.head), size,
               style.text, Anchor::start, "head");
     page.text({column.right(), y}, fixed(head.score, 3), size, style.muted, Anchor::end, "list");
   }
@@ -155,7 +163,9 @@ Result<Scene> draw_ranking(const RankingFigure& f, const Options& options) {
   draw_axes(page, plot, true);
   draw_thresholds(page, plot, f);
   draw_curve(page, plot, all, !f.low.empty());
-  if (lists) list_heads(page, {page.body.right() - kListWidth, plot.area.y, kListWidth, plot.area.height}, all, f.named);
+  if (lists)
+    list_heads(page, {page.body.right() - kListWidth, plot.area.y, kListWidth, plot.area.height},
+               all, f.named);
   return page.scene;
 }
 

@@ -12,10 +12,10 @@ namespace headscope::figure {
 
 struct RankingFigure {
   int layers = 0, heads = 0;
-  std::vector<float> scores;               ///< [layers * heads]; NaN = not measured, left out
-  std::vector<float> low, high;            ///< interval of each score, same order; empty = none
+  std::vector<float> scores;     ///< [layers * heads]; NaN = not measured, left out
+  std::vector<float> low, high;  ///< interval of each score, same order; empty = none
   std::vector<double> thresholds = {0.1, 0.2};
-  int named = 10;                          ///< so many of the best heads are listed beside the curve
+  int named = 10;  ///< so many of the best heads are listed beside the curve
   std::string score_name = "contextual score";
   Provenance provenance;
 };

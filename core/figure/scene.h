@@ -85,8 +85,8 @@ struct Disc {
   Role role = "marker";
 };
 
-/// A grid of values, row-major from the top left, coloured by `scale`. With a gap between cells it is
-/// drawn cell by cell, else as one picture.
+/// A grid of values, row-major from the top left, coloured by `scale`. With a gap between cells it
+/// is drawn cell by cell, else as one picture.
 struct Cells {
   Box box;
   int rows = 0, columns = 0;
@@ -113,12 +113,14 @@ struct Scene {
   double width = 0, height = 0;
   double magnification = 0;  ///< page units per point; 0 = 1 for SVG and PDF, 3 for PNG
   Rgb background{1, 1, 1};
-  std::string title;         ///< for readers who do not see the picture, and for search
-  std::string description;   ///< the whole caption
+  std::string title;        ///< for readers who do not see the picture, and for search
+  std::string description;  ///< the whole caption
   std::vector<Item> items;
 
   template <class T>
-  void add(T item) { items.emplace_back(std::move(item)); }
+  void add(T item) {
+    items.emplace_back(std::move(item));
+  }
 };
 
 }  // namespace headscope::figure

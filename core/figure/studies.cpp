@@ -20,12 +20,14 @@ std::map<double, int> strengths_of(const EmStudy& study) {
 
 std::vector<CurvePoint> points_of(const EmSeries& series) {
   std::vector<CurvePoint> points;
-  for (const EmPoint& p : series.points) points.push_back({static_cast<double>(p.top_k), p.em, p.low, p.high});
+  for (const EmPoint& p : series.points)
+    points.push_back({static_cast<double>(p.top_k), p.em, p.low, p.high});
   std::sort(points.begin(), points.end(), [](const auto& a, const auto& b) { return a.x < b.x; });
   return points;
 }
 
-CurvesFigure em_figure(const EmStudy& study, const std::string& symbol, const std::string& control) {
+CurvesFigure em_figure(const EmStudy& study, const std::string& symbol,
+                       const std::string& control) {
   const auto order = strengths_of(study);
   Panel panel;
   panel.x_label = "Number of heads intervened on (top k)";
@@ -35,7 +37,8 @@ CurvesFigure em_figure(const EmStudy& study, const std::string& symbol, const st
     for (const auto& [strength, place] : order) {
       for (const EmSeries& series : study.series) {
         if (series.strength != strength || series.control != controls) continue;
-        const std::string name = symbol + " = " + shortest(strength) + (controls ? ", " + control : "");
+        const std::string name =
+            symbol + " = " + shortest(strength) + (controls ? ", " + control : "");
         panel.curves.push_back({name, points_of(series), place, controls});
       }
     }
@@ -49,9 +52,10 @@ CurvesFigure em_figure(const EmStudy& study, const std::string& symbol, const st
 }
 
 std::string em_caption(const EmStudy& study, const std::string& control) {
-  std::string text = "Exact match (best_subspan_em) of the responses; bands: " + study.interval + ".";
-  const bool has_control =
-      std::any_of(study.series.begin(), study.series.end(), [](const EmSeries& s) { return s.control; });
+  std::string text =
+      "Exact match (best_subspan_em) of the responses; bands: " + study.interval + ".";
+  const bool has_control = std::any_of(study.series.begin(), study.series.end(),
+                                       [](const EmSeries& s) { return s.control; });
   if (has_control) {
     text += " Dashed with hollow markers: " + control;
     text += study.seeds > 0 ? ", mean over " + std::to_string(study.seeds) + " seeds." : ".";
@@ -87,15 +91,19 @@ CurvesFigure position_curves(const PositionStudy& study) {
   int color = 0;
   for (const PositionSeries& series : study.series) {
     if (!series.em.empty()) em.curves.push_back({series.name, series.em, color});
-    if (!series.relevant_mass.empty()) mass.curves.push_back({series.name, series.relevant_mass, color});
+    if (!series.relevant_mass.empty())
+      mass.curves.push_back({series.name, series.relevant_mass, color});
     ++color;
   }
   CurvesFigure figure;
   figure.title = "Exact match against the position of the gold document";
-  if (study.documents > 0) figure.subtitle = std::to_string(study.documents) + " documents in the prompt";
+  if (study.documents > 0)
+    figure.subtitle = std::to_string(study.documents) + " documents in the prompt";
   figure.text = "Bands: 95 % interval.";
   if (!mass.curves.empty()) {
-    figure.text += " Relevant mass: attention of the response rows on the gold document, mean over the heads intervened on.";
+    figure.text +=
+        " Relevant mass: attention of the response rows on the gold document, mean over the heads "
+        "intervened on.";
   }
   figure.panels.push_back(std::move(em));
   if (!mass.curves.empty()) figure.panels.push_back(std::move(mass));

@@ -4,7 +4,9 @@ namespace headscope::figure {
 namespace {
 
 constexpr Rgb rgb(unsigned hex) {
-  const auto channel = [hex](int shift) { return static_cast<float>(hex >> shift & 0xFF) / 255.0f; };
+  const auto channel = [hex](int shift) {
+    return static_cast<float>(hex >> shift & 0xFF) / 255.0f;
+  };
   return {channel(16), channel(8), channel(0)};
 }
 
@@ -21,7 +23,8 @@ Style light() {
   s.gold_soft = rgb(0xFBEFD0);
   s.ring = rgb(0xD55E00);
   s.missing = rgb(0xE6E9ED);
-  s.series = {rgb(0x0072B2), rgb(0xD55E00), rgb(0x009E73), rgb(0xA3487C), rgb(0xB27A00), rgb(0x3B4452)};
+  s.series = {rgb(0x0072B2), rgb(0xD55E00), rgb(0x009E73),
+              rgb(0xA3487C), rgb(0xB27A00), rgb(0x3B4452)};
   s.diverging = Palette::diverging_light;
   return s;
 }
@@ -39,7 +42,8 @@ Style dark() {
   s.gold_soft = rgb(0x3D3420);
   s.ring = rgb(0xFF9A4D);
   s.missing = rgb(0x2B313D);
-  s.series = {rgb(0x56B4E9), rgb(0xFF9A4D), rgb(0x3CC48A), rgb(0xDD8FBC), rgb(0xF0D75A), rgb(0xC8CFDA)};
+  s.series = {rgb(0x56B4E9), rgb(0xFF9A4D), rgb(0x3CC48A),
+              rgb(0xDD8FBC), rgb(0xF0D75A), rgb(0xC8CFDA)};
   s.diverging = Palette::diverging_dark;
   s.dark = true;
   return s;

@@ -16,18 +16,19 @@ std::optional<Theme> theme_from_name(std::string_view name);
 
 struct Style {
   Rgb page, text, muted, line, grid;
-  Rgb baseline;   ///< the unedited run
-  Rgb accent;     ///< the intervened run, what is pointed at
+  Rgb baseline;  ///< the unedited run
+  Rgb accent;    ///< the intervened run, what is pointed at
   Rgb gold, gold_soft;
-  Rgb ring;       ///< around chosen cells
-  Rgb missing;    ///< cells without a value
+  Rgb ring;                   ///< around chosen cells
+  Rgb missing;                ///< cells without a value
   std::array<Rgb, 6> series;  ///< curves without an order (after Okabe and Ito 2008)
   Palette sequential = Palette::viridis;
   Palette diverging = Palette::diverging_light;
   bool dark = false;
 
   // Points.
-  double title_size = 11, subtitle_size = 8.5, label_size = 8.5, tick_size = 7.5, caption_size = 6.5;
+  double title_size = 11, subtitle_size = 8.5, label_size = 8.5, tick_size = 7.5,
+         caption_size = 6.5;
   double margin = 14;
 
   /// Colour of curve `i` of `count` whose order means something (tau, alpha).

@@ -36,7 +36,8 @@ std::string hex(Rgb color) {
 }
 
 std::string base64(std::string_view bytes) {
-  static constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  static constexpr char digits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   out.reserve((bytes.size() + 2) / 3 * 4);
   for (std::size_t at = 0; at < bytes.size(); at += 3) {
@@ -90,7 +91,9 @@ class SvgWriter {
       points += number(p.x) + "," + number(p.y);
     }
     Element(parent_, path.closed ? "polygon" : "polyline")
-        .set("class", path.role).set("points", points).paint(path.fill, path.stroke)
+        .set("class", path.role)
+        .set("points", points)
+        .paint(path.fill, path.stroke)
         .set("stroke-linejoin", "round");
     return {};
   }
@@ -102,8 +105,11 @@ class SvgWriter {
 
   Result<> operator()(const Disc& disc) const {
     Element(parent_, "circle")
-        .set("class", disc.role).set("cx", disc.centre.x).set("cy", disc.centre.y)
-        .set("r", disc.radius).paint(disc.fill, disc.stroke);
+        .set("class", disc.role)
+        .set("cx", disc.centre.x)
+        .set("cy", disc.centre.y)
+        .set("r", disc.radius)
+        .paint(disc.fill, disc.stroke);
     return {};
   }
 
@@ -135,7 +141,8 @@ class SvgWriter {
     for (int row = 0; row < cells.rows; ++row) {
       for (int column = 0; column < cells.columns; ++column) {
         Element(group.node(), "rect")
-            .set("class", cells.role).box(cells.cell(row, column))
+            .set("class", cells.role)
+            .box(cells.cell(row, column))
             .set("fill", hex(cells.color(row, column)));
       }
     }
@@ -147,7 +154,9 @@ class SvgWriter {
     HEADSCOPE_ASSIGN(const Surface picture, picture_of(cells));
     HEADSCOPE_ASSIGN(const std::string png, png_bytes(*picture));
     Element(parent_, "image")
-        .set("class", cells.role).box(cells.box).set("preserveAspectRatio", "none")
+        .set("class", cells.role)
+        .box(cells.box)
+        .set("preserveAspectRatio", "none")
         .set("style", "image-rendering:optimizeSpeed;image-rendering:pixelated")
         .set("xlink:href", "data:image/png;base64," + base64(png));
     return {};
@@ -161,14 +170,18 @@ Element begin_document(pugi::xml_document& document, const Scene& scene, double 
   declaration.append_attribute("version") = "1.0";
   declaration.append_attribute("encoding") = "UTF-8";
   Element svg(document, "svg");
-  svg.set("xmlns", "http://www.w3.org/2000/svg").set("xmlns:xlink", "http://www.w3.org/1999/xlink")
-      .set("width", scene.width * magnification).set("height", scene.height * magnification)
+  svg.set("xmlns", "http://www.w3.org/2000/svg")
+      .set("xmlns:xlink", "http://www.w3.org/1999/xlink")
+      .set("width", scene.width * magnification)
+      .set("height", scene.height * magnification)
       .set("viewBox", "0 0 " + number(scene.width) + " " + number(scene.height))
-      .set("font-family", kFontFamilies).set("role", "img");
+      .set("font-family", kFontFamilies)
+      .set("role", "img");
   svg.node().append_child("title").text().set(clean_text(scene.title).c_str());
   svg.node().append_child("desc").text().set(clean_text(scene.description).c_str());
   Element(svg.node(), "rect")
-      .set("class", "page").box({0, 0, scene.width, scene.height})
+      .set("class", "page")
+      .box({0, 0, scene.width, scene.height})
       .set("fill", hex(scene.background));
   return svg;
 }

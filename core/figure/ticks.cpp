@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <string_view>
 
 namespace headscope::figure {
 namespace {
@@ -33,12 +34,8 @@ std::string superscript(int number) {
   static constexpr std::array<const char*, 10> digits = {"⁰", "¹", "²", "³", "⁴",
                                                          "⁵", "⁶", "⁷", "⁸", "⁹"};
   std::string text = number < 0 ? "⁻" : "";
-  for (const char c : std::to_string(std::abs(number))) text += digits[static_cast<std::size_t>(c - '0')];
-  return text;
-}
-
-std::string with_minus(std::string text) {
-  if (!text.empty() && text.front() == '-') text.replace(0, 1, "−");
+  for (const char c : std::to_string(std::abs(number)))
+    text += digits[static_cast<std::size_t>(c - '0')];
   return text;
 }
 
@@ -51,13 +48,14 @@ std::string power_label(double factor, int exponent) {
 
 std::string fixed(double value, int decimals) {
   std::array<char, 400> text{};
-  const auto [end, problem] =
-      std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed, decimals);
+  const auto [end, problem] = std::to_chars(text.data(), text.data() + text.size(), value,
+                                            std::chars_format::fixed, decimals);
   if (problem != std::errc{}) return "?";
-  std::string out(text.data(), end);
-  const bool zero = out.find_first_of("123456789") == std::string::npos && std::isfinite(value);
-  if (zero && !out.empty() && out.front() == '-') out.erase(0, 1);
-  return with_minus(std::move(out));
+  std::string_view digits(text.data(), static_cast<std::size_t>(end - text.data()));
+  const bool negative = digits.starts_with('-');
+  if (negative) digits.remove_prefix(1);
+  const bool zero = std::isfinite(value) && digits.find_first_of("123456789") == digits.npos;
+  return (negative && !zero ? "−" : "") + std::string(digits);
 }
 
 std::string shortest(double value, int digits) {

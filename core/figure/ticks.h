@@ -18,8 +18,8 @@ std::vector<Tick> linear_ticks(double low, double high, int wanted);
 /// Whole numbers from `low` to `high` with steps of 1, 2, 5, 10...; at most `most` of them.
 std::vector<Tick> whole_ticks(long low, long high, int most);
 
-/// Powers of ten in [low, high]; also 2 and 5 times them where fewer than three powers fit. Both ends
-/// must be above 0.
+/// Powers of ten in [low, high]; also 2 and 5 times them where fewer than three powers fit. Both
+/// ends must be above 0.
 std::vector<Tick> log_ticks(double low, double high, int wanted);
 
 /// `value` with `decimals` places and a true minus sign, independent of the locale.

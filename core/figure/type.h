@@ -9,7 +9,8 @@ namespace headscope::figure {
 
 /// Families in order of preference, for pango and for CSS (where a name with a digit would need
 /// quotes and, without them, void the whole list); the last is the system's choice.
-inline constexpr const char* kFontFamilies = "Inter, Noto Sans, Liberation Sans, DejaVu Sans, sans-serif";
+inline constexpr const char* kFontFamilies =
+    "Inter, Noto Sans, Liberation Sans, DejaVu Sans, sans-serif";
 
 /// Width of one line in points.
 double text_width(std::string_view text, double size, bool bold = false);

@@ -77,9 +77,12 @@ Result<std::string> encode(const Scene& scene, Format format) {
   const double magnification = magnification_of(scene, format);
   HEADSCOPE_TRY(check_size(scene.width * magnification, scene.height * magnification));
   switch (format) {
-    case Format::png: return png(scene, magnification);
-    case Format::svg: return svg_document(scene, magnification);
-    case Format::pdf: return pdf(scene, magnification);
+    case Format::png:
+      return png(scene, magnification);
+    case Format::svg:
+      return svg_document(scene, magnification);
+    case Format::pdf:
+      return pdf(scene, magnification);
   }
   return fail(ErrorKind::internal, "figure: unknown format");
 }

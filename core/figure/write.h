@@ -18,8 +18,8 @@ inline constexpr double kMostPixels = 100e6;
 /// By the name's ending; any other ending is a usage error that lists the three.
 Result<Format> format_of(const std::filesystem::path& path);
 
-/// The bytes of the file. The same scene gives the same bytes: no time is stored. Text stays text in
-/// SVG and PDF. A page without size or beyond the limits above is a usage error.
+/// The bytes of the file. The same scene gives the same bytes: no time is stored. Text stays text
+/// in SVG and PDF. A page without size or beyond the limits above is a usage error.
 Result<std::string> encode(const Scene& scene, Format format);
 
 /// Encodes by the name's ending and writes whole or not at all; the folder must exist.
