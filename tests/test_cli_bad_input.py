@@ -2,9 +2,7 @@
 # timeout: 300
 
 import json
-import shutil
 import struct
-import unittest
 
 from cli_support import CliTest, cli, main, tiny_config, tiny_tensors, write_data, write_model, write_safetensors
 

@@ -3,13 +3,11 @@
 
 import json
 import math
-import os
 import signal
 import subprocess
 import time
-import unittest
 
-from cli_support import (DEMO, PROGRAM, SOURCE, CliTest, cli, main, metadata, read_safetensors, shared, write_data,
+from cli_support import (DEMO, PROGRAM, SOURCE, CliTest, main, metadata, read_safetensors, shared, write_data,
                          write_model)
 
 GOLDEN = SOURCE / "tests" / "goldens" / "score"
@@ -320,6 +318,25 @@ class EmbeddedModel(CliTest):
         result = self.ok("selftest", timeout=60).json
         self.assertTrue(result["passed"])
         self.assertEqual(result["failed"], [])
+
+    def test_the_phenomenon(self):
+        """A gold document alone is answered; among namesakes less so; split-softmax on the heads that were scored on
+        other people brings answers back."""
+        train, test, heads = (self.folder / name for name in ("train.jsonl", "test.jsonl", "heads.json"))
+        for path, split in ((train, "train"), (test, "test")):
+            self.ok("demo-data", "--documents", 20, "--samples", 40, "--distractors", "similar", "--split", split,
+                    "--out", path)
+        self.ok("score", "--data", train, "--part", "all", "--samples", 15, "--out", heads)
+        file = self.folder / "i.json"
+        file.write_text(json.dumps({"method": "split-softmax", "tau": 0.1, "head_set": "heads.json", "top_k": 5}))
+
+        def evaluate(*more):
+            return self.ok("evaluate", "--data", test, "--out", self.folder / "r", *more).json
+        gold, plain, split = evaluate("--prompt", "gold"), evaluate("--heads", heads), evaluate("--intervene", file)
+        self.assertGreaterEqual(gold["em"], 0.9)
+        self.assertLess(plain["em"], gold["em"] - 0.1)
+        self.assertGreater(split["em"], plain["em"] + 0.1)
+        self.assertGreater(split["relevant_mass_after"], split["relevant_mass"])
 
     def test_default_model(self):
         self.assertEqual(self.ok("info").json["model_type"], "llama")

@@ -117,7 +117,7 @@ TEST_CASE("a head set beside the model is its ranking; one of another shape is l
   other.threads = 2;  // another request, so that the files are read again
   auto info = f.runner.load(other, {});
   REQUIRE(info);
-  CHECK((*info)->known_ranking == std::vector<HeadId>{{2, 3}, {0, 1}});
+  CHECK(((*info)->known_ranking == std::vector<HeadId>{{2, 3}, {0, 1}}));
   REQUIRE(write_file_atomically(f.folder / "heads.json", R"({"ranking":[[9,9]]})"));
   info = f.runner.load(f.request, {});
   REQUIRE(info);
@@ -228,7 +228,7 @@ TEST_CASE("split-softmax in the first layer is the formula on the baseline's wei
   f.request.row_convention = RowConvention::predict;
   f.request.max_new_tokens = 1;
   const auto plain = f.run(), edited = f.run(picked(0.2, 0, {kFirst}), {kFirst});
-  CHECK(edited->touched == std::vector<HeadId>{kFirst});
+  CHECK((edited->touched == std::vector<HeadId>{kFirst}));
   const TokenRange gold =
       f.prompt->documents[static_cast<std::size_t>(f.prompt->gold_document())].tokens;
   const float* a = plain->row(kFirst, 0);
