@@ -93,6 +93,7 @@ Result<> attention(const Options& options) {
   ProgressPrinter progress(options.quiet);
   HEADSCOPE_ASSIGN(const auto opened,
                    open_model(options.model, options.load_options(), progress.context()));
+  if (!options.ids) note_chat_template(options, opened.folder, progress);
   HEADSCOPE_ASSIGN(const auto prompt, read_prompt(options, opened.tokenizer));
   const ModelConfig& config = opened.model->config();
   ForwardRequest request;

@@ -24,8 +24,8 @@ Json to_json(const HeadComparison& comparison) {
   }
   return {{"jaccard", std::move(jaccard)},
           {"common", comparison.common},
-          {"kendall_tau", json_number(static_cast<float>(comparison.kendall))},
-          {"spearman_rho", json_number(static_cast<float>(comparison.spearman))},
+          {"kendall_tau", json_number(comparison.kendall)},
+          {"spearman_rho", json_number(comparison.spearman)},
           {"movers", std::move(movers)}};
 }
 

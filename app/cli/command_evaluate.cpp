@@ -56,7 +56,7 @@ Json summary_of(const Options& options, const EvaluateRun& run, const ChosenSamp
   Json summary = summary_json(run);
   passport.n = static_cast<std::int64_t>(run.samples.size());
   passport.options["prompt"] = options.prompt;
-  if (!options.intervene.empty()) passport.options["intervene"] = options.intervene;
+  if (!options.intervene.empty()) passport.options["intervene"] = described_file(options.intervene);
   if (!options.heads.empty()) passport.options["heads"] = options.heads;
   summary["part"] = part_name(chosen.part);
   summary["prompt"] = options.prompt;
@@ -81,6 +81,7 @@ Result<> evaluate(const Options& options) {
   const RunContext context = progress.context();
   HEADSCOPE_ASSIGN(const auto data, load_dataset(options.data));
   HEADSCOPE_ASSIGN(const auto opened, open_model(options.model, options.load_options(), context));
+  note_chat_template(options, opened.folder, progress);
   HEADSCOPE_ASSIGN(const auto set, read_interventions(options, opened, options.seed, progress));
   std::set<std::string> used = set.used_questions();
   EvaluateOptions how{.prompt = kPrompts.at(options.prompt),

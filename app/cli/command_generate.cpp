@@ -8,7 +8,6 @@
 #include "app/cli/output.h"
 #include "app/cli/prompt_input.h"
 #include "app/cli/terminal.h"
-#include "core/runner/inspect_model.h"
 
 namespace headscope::cli {
 namespace {
@@ -24,9 +23,7 @@ Result<> generate(const Options& options) {
   ProgressPrinter progress(options.quiet);
   HEADSCOPE_ASSIGN(const auto opened,
                    open_model(options.model, options.load_options(), progress.context()));
-  if (!options.no_chat && !options.ids && has_chat_template(opened.folder)) {
-    progress.note("note: this model has a chat template, which is not applied yet");
-  }
+  if (!options.ids) note_chat_template(options, opened.folder, progress);
   HEADSCOPE_ASSIGN(const auto prompt, read_prompt(options, opened.tokenizer));
   GenerateRequest request;
   request.prompt_ids = prompt.encoding.ids;

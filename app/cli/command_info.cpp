@@ -29,15 +29,20 @@ Json to_json(const ModelSummary& summary) {
 }
 
 // Scripts that ask whether a model can be used get an answer on stdout beside the exit code.
-Json refusal(const Error& error) {
-  return {{"supported", false}, {"notes", {error.message}}};
+Json refusal(const std::filesystem::path& folder, const Error& error) {
+  Json answer = {{"supported", false}, {"notes", {error.message}}};
+  const auto config = read_json_file(folder / "config.json");
+  if (config && config->is_object() && config->contains("model_type")) {
+    answer["model_type"] = (*config)["model_type"];
+  }
+  return answer;
 }
 
 Result<> info(const Options& options) {
   HEADSCOPE_ASSIGN(const auto folder, model_folder(options.model));
   const auto summary = inspect_model(folder.string());
   if (!summary) {
-    HEADSCOPE_TRY(write_json(refusal(summary.error()), options.out));
+    HEADSCOPE_TRY(write_json(refusal(folder, summary.error()), options.out));
     return tl::unexpected(summary.error());
   }
   return write_json(to_json(*summary), options.out);

@@ -46,6 +46,7 @@ Result<> keep(const Options& options, const ScoreRun& run, Passport passport,
     return bad_input(options.data + ": no sample could be scored" + reasons);
   }
   passport.n = summary.samples;
+  if (!options.intervene.empty()) passport.options["intervene"] = described_file(options.intervene);
   record_questions(passport, run.questions);
   HEADSCOPE_TRY(write_head_set(options.file, head_set_from(summary, std::move(passport))));
   HEADSCOPE_TRY(write_json({{"file", options.file},
@@ -70,6 +71,7 @@ Result<> score(const Options& options) {
                    choose_for_training(data, options.wanted_part(), options.samples));
   print_notes(progress, chosen.notes);
   HEADSCOPE_ASSIGN(const auto opened, open_model(options.model, options.load_options(), context));
+  note_chat_template(options, opened.folder, progress);
   HEADSCOPE_ASSIGN(auto passport,
                    make_passport(opened, data, chosen, options, options, options, context));
   HEADSCOPE_ASSIGN(const auto set, read_interventions(options, opened, options.seed, progress));

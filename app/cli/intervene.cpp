@@ -27,6 +27,14 @@ Result<InterventionSet> read_interventions(const PromptOptions& options, const O
   return set;
 }
 
+Json described_file(const std::string& path) {
+  const auto file = read_interventions_file(path);
+  if (!file) return nullptr;
+  Json list = Json::array();
+  for (const auto& description : file->interventions) list.push_back(to_json(description));
+  return list;
+}
+
 InterventionsFor on_samples(const InterventionSet& set) {
   if (set.empty()) return {};
   return [&set](const SamplePrompt& prompt) {

@@ -20,6 +20,9 @@ int default_top_k(const OpenedModel& model);
 Result<InterventionSet> read_interventions(const PromptOptions& options, const OpenedModel& model,
                                            std::uint64_t seed, ProgressPrinter& progress);
 
+/// The content of an --intervene file for passports; null when it cannot be read any more.
+Json described_file(const std::string& path);
+
 /// The same on the samples of a data set; split-softmax is left out where no document is gold. The
 /// function refers to `set`.
 InterventionsFor on_samples(const InterventionSet& set);

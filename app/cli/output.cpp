@@ -26,4 +26,8 @@ Json json_number(float value) {
   return shortest;
 }
 
+Json json_number(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
 }  // namespace headscope::cli

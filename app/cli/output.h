@@ -13,5 +13,6 @@ Result<> write_json(const Json& value, const std::string& out, int indent = -1);
 
 /// A number as short as its float precision allows (0.1 instead of 0.10000000149); NaN is null.
 Json json_number(float value);
+Json json_number(double value);  ///< as it is; NaN is null
 
 }  // namespace headscope::cli

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/base/file.h"
+#include "core/runner/inspect_model.h"
 
 namespace headscope::cli {
 namespace {
@@ -65,6 +66,12 @@ Result<PromptInput> read_prompt(const PromptSource& source, const Tokenizer& tok
   input.documents = find_documents(input.text).documents;
   HEADSCOPE_TRY(mark_gold(input.documents, source.gold));
   return input;
+}
+
+void note_chat_template(const PromptOptions& options, const std::filesystem::path& folder,
+                        ProgressPrinter& progress) {
+  if (options.no_chat || !has_chat_template(folder)) return;
+  progress.note("note: this model has a chat template, which is not applied yet (--no-chat)");
 }
 
 Result<> check_chat(const PromptOptions& options) {

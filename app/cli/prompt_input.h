@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "app/cli/options.h"
+#include "app/cli/terminal.h"
 #include "core/base/error.h"
 #include "core/text/prompt.h"
 #include "core/text/tokenizer.h"
@@ -27,5 +29,8 @@ Result<std::vector<std::int32_t>> parse_ids(const std::string& text);
 
 /// Chat templates are not read yet: says so when one was asked for.
 Result<> check_chat(const PromptOptions& options);
+/// ... and notes it when the model has one and nobody said --no-chat.
+void note_chat_template(const PromptOptions& options, const std::filesystem::path& folder,
+                        ProgressPrinter& progress);
 
 }  // namespace headscope::cli
