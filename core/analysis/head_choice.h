@@ -1,0 +1,20 @@
+// Which heads an intervention acts on: the best of a ranking, or the random control.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/base/types.h"
+
+namespace headscope {
+
+/// The first `k` heads of `ids` that exist in a model of layers x heads, each once.
+std::vector<HeadId> first_heads(const std::vector<HeadId>& ids, int k, int layers, int heads);
+
+/// The control of method.md 3: `k` heads drawn (seeded) among all but the contextual ones, which
+/// are the first max(k, a tenth of the heads, at most 20) of `ranking`. Each head once; fewer than
+/// `k` when fewer are left.
+std::vector<HeadId> random_heads(const std::vector<HeadId>& ranking, int k, std::uint64_t seed,
+                                 int layers, int heads);
+
+}  // namespace headscope
