@@ -18,7 +18,7 @@ struct EvaluateOptions {
   PromptKind prompt = PromptKind::all;
   int max_new_tokens = 100;
   RowConvention rows = RowConvention::input;
-  std::vector<HeadId> mass_heads;  ///< masses are means over these; empty = all heads
+  std::vector<HeadId> mass_heads = {};  ///< masses are means over these; empty = all heads
   bool before_split = false;       ///< an intervention splits: report masses before and after
   InterventionsFor interventions = {};
 };

@@ -49,7 +49,9 @@ class SelfTest {
         tolerance_(model.dtype_name() == "float32" ? kRounding : kCoarse) {}
 
   Result<> prepare() {
-    HEADSCOPE_ASSIGN(samples_, demo_samples({.documents = kDocuments}, kSamples, kSeed));
+    DemoSampleOptions options;
+    options.documents = kDocuments;
+    HEADSCOPE_ASSIGN(samples_, demo_samples(options, kSamples, kSeed));
     HEADSCOPE_ASSIGN(prompt_, make_sample_prompt(samples_.front(), PromptKind::all, tokenizer_));
     return {};
   }
