@@ -93,6 +93,18 @@ struct Stage {
     ImGuiTestEngine_PostSwap(tests);
   }
 
+  void save_picture(const char* name) {
+    for (int i = 0; i < 3; ++i) frame();
+    window->poll();
+    app->prepare_frame();
+    window->begin_frame();
+    app->frame();
+    window->render();
+    CHECK(write_png(test::picture_folder() / name, window->capture()).has_value());
+    window->present();
+    ImGuiTestEngine_PostSwap(tests);
+  }
+
   AppState& state() { return app->state(); }
   const Snapshot& snapshot() { return *app->state().snapshot; }
 
@@ -288,18 +300,13 @@ TEST_CASE("a session with mouse and keyboard") {
   stage->run("full map and difference", script_full_map);
   stage->run("question, gold mark, new sample", script_prompt);
   stage->run("cancel", script_cancel);
-  const Pixels pixels = [&] {
-    stage->window->poll();
-    stage->app->prepare_frame();
-    stage->window->begin_frame();
-    stage->app->frame();
-    stage->window->render();
-    Pixels p = stage->window->capture();
-    stage->window->present();
-    return p;
-  }();
-  CHECK(write_png(test::picture_folder() / "session.png", pixels).has_value());
+  stage->save_picture("session.png");
   stage->run("palette and menu", script_palette);
+  stage->app->set_theme(ThemeKind::light);
+  stage->state().request.intervention.tau = 0.1;
+  stage->app->commands().run("view.difference");
+  stage->run("settle", [](ImGuiTestContext* test) { stage_of(test).settle(test); });
+  stage->save_picture("difference.png");
 }
 
 TEST_CASE("--screenshot writes a finished picture of the asked size") {

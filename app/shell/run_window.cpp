@@ -11,6 +11,7 @@
 #include "app/render/png.h"
 #include "app/shell/app.h"
 #include "app/shell/layout.h"
+#include "app/shell/signals.h"
 #include "app/shell/user_files.h"
 #include "app/shell/window.h"
 #include "core/base/file.h"
@@ -59,6 +60,7 @@ class Session {
   Preferences preferences_;
   std::vector<Error> problems_;
   std::unique_ptr<Window> window_;
+  std::unique_ptr<SignalWatch> signals_;  // of an open window; a picture is just interrupted
   int frames_due_ = kSettlingFrames;
   Clock::time_point last_input_ = Clock::now(), last_frame_;
 };
@@ -131,7 +133,7 @@ void Session::wait_for_work(const App& app) {
   window_->wait(sleep);
   // Progress of the model alone is shown twenty times a second: on a machine without a graphics
   // card drawing would take the cores that the model needs.
-  while (!window_->has_input() && !window_->closing() &&
+  while (!window_->has_input() && !window_->closing() && !signals_->stopped() &&
          seconds_since(last_frame_) < kProgressInterval) {
     window_->wait(kProgressInterval - seconds_since(last_frame_));
   }
@@ -141,7 +143,7 @@ void Session::wait_for_work(const App& app) {
 }
 
 void Session::loop(App& app) {
-  while (!window_->closing() && !app.quit_requested()) {
+  while (!window_->closing() && !app.quit_requested() && !signals_->stopped()) {
     if (frames_due_ > 0) {
       window_->poll();
       --frames_due_;
@@ -201,6 +203,8 @@ void Session::save_user_files(App& app) {
 }
 
 int Session::run() {
+  // Before the graphics driver and the engine start threads, which must not get the signals.
+  if (!picture_only()) signals_ = std::make_unique<SignalWatch>(Window::wake);
   load_user_files();
   WindowOptions window;
   window.width = options_.width > 0 ? options_.width : preferences_.width;
@@ -231,6 +235,7 @@ int Session::run() {
       save_user_files(app);
     }
   }
+  signals_.reset();  // it wakes the window, so it goes first
   window_.reset();
   return code;
 }

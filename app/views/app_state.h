@@ -44,7 +44,7 @@ struct Notice {
 enum class SampleKind { similar, neutral, mixed };
 struct SampleWish {
   SampleKind kind = SampleKind::similar;
-  int documents = 10;
+  int documents = 20;
   std::uint64_t seed = 1;
 };
 using SampleSource = std::function<Result<QaSample>(const SampleWish&)>;

@@ -105,6 +105,21 @@ bool AttentionPanel::find_map(const ViewContext& context, Map& map) const {
   return true;
 }
 
+// Largest change of any weight, so that a linear scale shows it.
+float AttentionPanel::difference_range(const Map& map) {
+  const HeatmapData &a = map.shown, &b = map.baseline;
+  if (a.values == compared_ && b.values == compared_baseline_) return range_;
+  compared_ = a.values;
+  compared_baseline_ = b.values;
+  range_ = 1e-3f;
+  for (std::int64_t row = 0; row < a.rows; ++row) {
+    for (std::int64_t column = 0; column < a.columns; ++column) {
+      range_ = std::max(range_, std::abs(value_at(a, row, column) - value_at(b, row, column)));
+    }
+  }
+  return range_;
+}
+
 void AttentionPanel::navigate(const Map& map, ImVec2 min, ImVec2 max) {
   ImGui::SetCursorScreenPos(min);
   ImGui::InvisibleButton("map", ImVec2(max.x - min.x, max.y - min.y));
@@ -267,6 +282,7 @@ void AttentionPanel::draw(ViewContext& context) {
                 : "They are kept for the response rows of the last run, within the memory budget.");
     return;
   }
+  if (map.style.difference && !map.style.logarithmic) map.style.high = difference_range(map);
   zoom_.fit(map.shown.columns, map.shown.rows);
   const bool full = map.shown.rows == map.shown.columns;
   const float strip = em() * 1.25f, bar = color_bar_width() + em() * 0.6f;

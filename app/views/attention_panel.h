@@ -32,7 +32,11 @@ class AttentionPanel {
   void row_labels(const ViewContext& context, const Map& map, ImVec2 min, ImVec2 max) const;
   void readout(const ViewContext& context, const Map& map, ImVec2 min, ImVec2 max) const;
 
+  float difference_range(const Map& map);
+
   MapZoom zoom_;
+  const float *compared_ = nullptr, *compared_baseline_ = nullptr;  ///< maps that `range_` is of
+  float range_ = 1;
 };
 
 }  // namespace headscope

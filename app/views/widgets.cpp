@@ -60,8 +60,8 @@ std::string tick_label(float value) {
   const float magnitude = std::abs(value);
   if (magnitude == 0) return "0";
   if (magnitude >= 0.1f) return print("%.2f", value);
-  if (magnitude >= 0.01f) return print("%.3f", value);
-  return print("1e%d", static_cast<int>(std::lround(std::log10(magnitude))));
+  if (magnitude >= 0.0095f) return print("%.3f", value);
+  return print(value < 0 ? "-1e%d" : "1e%d", static_cast<int>(std::lround(std::log10(magnitude))));
 }
 
 struct Tick {
@@ -71,8 +71,14 @@ struct Tick {
 
 std::vector<Tick> ticks_of(const HeatmapStyle& style) {
   if (style.difference) {
-    return {
+    std::vector<Tick> both = {
         {0, tick_label(-style.high)}, {0.5f, "0"}, {1, tick_label(style.high).insert(0, 1, '+')}};
+    if (style.logarithmic && style.low < style.high * 0.01f) {  // half way in magnitude
+      const float middle = std::sqrt(style.low * style.high);
+      both.push_back({0.25f, tick_label(-middle)});
+      both.push_back({0.75f, tick_label(middle).insert(0, 1, '+')});
+    }
+    return both;
   }
   std::vector<Tick> ticks;
   if (style.logarithmic) {
