@@ -19,9 +19,10 @@ std::size_t distance(const Mover& mover) {
 HeadComparison compare_rankings(const std::vector<HeadId>& a, const std::vector<HeadId>& b,
                                 std::size_t max_movers) {
   HeadComparison comparison;
-  for (const std::size_t k : {1u, 5u, 10u, 20u, 30u, 50u, 100u})
+  for (const std::size_t k : {1u, 5u, 10u, 20u, 30u, 50u, 100u}) {
     if (k <= std::min(a.size(), b.size()))
       comparison.jaccard.push_back({k, top_k_jaccard(a, b, k)});
+  }
   std::map<HeadId, std::size_t> rank_in_b;
   for (std::size_t rank = 0; rank < b.size(); ++rank) rank_in_b.emplace(b[rank], rank);
   std::vector<double> ranks_a, ranks_b;

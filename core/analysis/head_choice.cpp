@@ -34,9 +34,10 @@ std::vector<HeadId> random_heads(const std::vector<HeadId>& ranking, int k, std:
       first_heads(ranking, std::max(k, contextual_part(layers, heads)), layers, heads);
   const std::set<HeadId> excluded(contextual.begin(), contextual.end());
   std::vector<HeadId> others;
-  for (int layer = 0; layer < layers; ++layer)
+  for (int layer = 0; layer < layers; ++layer) {
     for (int head = 0; head < heads; ++head)
       if (!excluded.contains({layer, head})) others.push_back({layer, head});
+  }
   Rng rng(seed);
   rng.shuffle(others);
   others.resize(std::min(others.size(), static_cast<std::size_t>(k)));

@@ -10,9 +10,10 @@ namespace {
 /// Mean over rows of every key set of one head.
 std::vector<double> mean_masses(const float* sums, std::int64_t sets, TokenRange rows) {
   std::vector<double> mean(static_cast<std::size_t>(sets), 0.0);
-  for (std::int64_t row = rows.begin; row < rows.end; ++row)
+  for (std::int64_t row = rows.begin; row < rows.end; ++row) {
     for (std::int64_t set = 0; set < sets; ++set)
       mean[static_cast<std::size_t>(set)] += sums[row * sets + set];
+  }
   for (auto& value : mean) value /= static_cast<double>(rows.size());
   return mean;
 }

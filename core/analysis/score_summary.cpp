@@ -27,6 +27,7 @@ void add_to(std::vector<double>& sums, const std::vector<float>& values) {
 
 std::vector<float> divided(const std::vector<double>& sums, std::int64_t n) {
   std::vector<float> means;
+  means.reserve(sums.size());
   for (const double sum : sums) means.push_back(static_cast<float>(sum / static_cast<double>(n)));
   return means;
 }

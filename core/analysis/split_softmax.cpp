@@ -34,21 +34,27 @@ void apply_split_softmax(std::span<float> weights, TokenRange marked, double tau
 void apply_focus_bias(std::span<float> weights, std::span<const float> bias, double alpha) {
   if (alpha == 0) return;
   double top = -std::numeric_limits<double>::infinity();
-  for (std::size_t j = 0; j < weights.size(); ++j)
-    if (weights[j] > 0)
+  for (std::size_t j = 0; j < weights.size(); ++j) {
+    if (weights[j] > 0) {
       top = std::max(
           top, std::log(static_cast<double>(weights[j])) + alpha * static_cast<double>(bias[j]));
+    }
+  }
   double sum = 0;
-  for (std::size_t j = 0; j < weights.size(); ++j)
-    if (weights[j] > 0)
+  for (std::size_t j = 0; j < weights.size(); ++j) {
+    if (weights[j] > 0) {
       sum += std::exp(std::log(static_cast<double>(weights[j])) +
                       alpha * static_cast<double>(bias[j]) - top);
+    }
+  }
   if (!(sum > 0) || !std::isfinite(sum)) return;
-  for (std::size_t j = 0; j < weights.size(); ++j)
-    if (weights[j] > 0)
+  for (std::size_t j = 0; j < weights.size(); ++j) {
+    if (weights[j] > 0) {
       weights[j] = static_cast<float>(std::exp(std::log(static_cast<double>(weights[j])) +
                                                alpha * static_cast<double>(bias[j]) - top) /
                                       sum);
+    }
+  }
 }
 
 }  // namespace headscope

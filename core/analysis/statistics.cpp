@@ -161,6 +161,7 @@ double kendall_tau(std::span<const double> x, std::span<const double> y) {
   std::sort(order.begin(), order.end(),
             [&](std::size_t a, std::size_t b) { return x[a] != x[b] ? x[a] < x[b] : y[a] < y[b]; });
   std::vector<double> in_order;
+  in_order.reserve(n);
   for (const auto i : order) in_order.push_back(y[i]);
   const auto same_x = [&](std::size_t a, std::size_t b) { return x[order[a]] == x[order[b]]; };
   const double ties_x = tied_pairs(n, same_x);

@@ -229,9 +229,10 @@ Result<std::shared_ptr<const PromptView>> FakeRunner::prepare(const PromptReques
   for (const auto& token : view->tokens)
     if (token.unknown) view->unknown_words.push_back(token.bytes);
   const auto limit = world_.options().context_length;
-  if (view->prompt_tokens() > limit)
+  if (view->prompt_tokens() > limit) {
     return bad_input("prompt: " + std::to_string(view->prompt_tokens()) +
                      " tokens, the model's context is " + std::to_string(limit));
+  }
   steps.finish();
   return view;
 }
@@ -336,16 +337,18 @@ Result<std::shared_ptr<const PreviewInputs>> FakeRunner::preview_inputs(const Pr
   HEADSCOPE_TRY(steps.next("preview"));
   auto inputs = std::make_shared<PreviewInputs>();
   const FakeScene scene(prompt);
-  for (int layer = 0; layer < baseline.layers && world_.options().has_directions; ++layer)
-    for (int head = 0; head < baseline.heads; ++head)
+  for (int layer = 0; layer < baseline.layers && world_.options().has_directions; ++layer) {
+    for (int head = 0; head < baseline.heads; ++head) {
       for (const double bias : world_.focus_bias(scene, {layer, head}, baseline.keys))
         inputs->focus_bias.push_back(static_cast<float>(bias));
+    }
+  }
   steps.finish();
   return inputs;
 }
 
 Engine::RunnerFactory fake_runner_factory(const FakeOptions& options,
-                                          std::shared_ptr<FakeControl> control) {
+                                          const std::shared_ptr<FakeControl>& control) {
   return [options, control]() -> Result<std::unique_ptr<Runner>> {
     return std::make_unique<FakeRunner>(options, control);
   };

@@ -92,6 +92,6 @@ class FakeRunner : public Runner {
 
 /// For Engine's constructor.
 Engine::RunnerFactory fake_runner_factory(const FakeOptions& options = {},
-                                          std::shared_ptr<FakeControl> control = {});
+                                          const std::shared_ptr<FakeControl>& control = {});
 
 }  // namespace headscope

@@ -68,16 +68,18 @@ void split(std::vector<double>& weights, const TokenRange& marked, double tau) {
     if (marked.contains(static_cast<std::int64_t>(j))) p += weights[j];
   if (!(p > 0) || p >= 1 || std::log(p) < -80) return;
   const double marked_mass = std::pow(p, tau);
-  for (std::size_t j = 0; j < weights.size(); ++j)
+  for (std::size_t j = 0; j < weights.size(); ++j) {
     weights[j] *= marked.contains(static_cast<std::int64_t>(j)) ? marked_mass / p
                                                                 : (1 - marked_mass) / (1 - p);
+  }
 }
 
 bool same_word(std::string_view text, std::size_t at, std::string_view wanted) {
-  for (std::size_t i = 0; i < wanted.size(); ++i)
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (std::tolower(static_cast<unsigned char>(text[at + i])) !=
         std::tolower(static_cast<unsigned char>(wanted[i])))
       return false;
+  }
   return true;
 }
 
@@ -158,13 +160,17 @@ FakeWorld::FakeWorld(const FakeOptions& options) : options_(options) {
   strength_.assign(total, 0.0);
   for (int rank = 0; rank < contextual_; ++rank) {
     const auto id = ranking_[static_cast<std::size_t>(rank)];
-    strength_[static_cast<std::size_t>(id.layer * options.heads + id.head)] =
-        1.0 - 0.6 * rank / contextual_;
+    strength_[index(id)] = 1.0 - 0.6 * rank / contextual_;
   }
 }
 
+std::size_t FakeWorld::index(HeadId head) const {
+  return static_cast<std::size_t>(head.layer) * static_cast<std::size_t>(options_.heads) +
+         static_cast<std::size_t>(head.head);
+}
+
 double FakeWorld::strength(HeadId head) const {
-  return strength_[static_cast<std::size_t>(head.layer * options_.heads + head.head)];
+  return strength_[index(head)];
 }
 
 std::vector<float> FakeWorld::known_scores() const {
@@ -248,9 +254,10 @@ std::vector<float> FakeWorld::weights(const FakeScene& scene, HeadId head, Token
   std::vector<double> row;
   for (auto t = rows.begin; t < rows.end; ++t) {
     row.assign(base.begin(), base.begin() + t + 1);
-    for (std::int64_t j = 2; j <= t; ++j)
+    for (std::int64_t j = 2; j <= t; ++j) {
       row[static_cast<std::size_t>(j)] +=
           0.15 * noise(7, head, t, j) + locality * (2.5 / (1.0 + 0.3 * static_cast<double>(t - j)));
+    }
     const bool edited = touched && t >= edit.rows.first_row(scene.prompt->prompt_tokens());
     if (edited)
       for (std::size_t j = 0; j < row.size(); ++j) row[j] += edit.alpha * bias[j];
@@ -270,9 +277,10 @@ std::string FakeWorld::answer(const FakeScene& scene, const FakeEdit& edit) cons
   for (int rank = 0; rank < contextual_; ++rank) {
     const auto row =
         weights(scene, ranking_[static_cast<std::size_t>(rank)], {last, last + 1}, last + 1, edit);
-    for (std::size_t d = 0; d < mass.size(); ++d)
+    for (std::size_t d = 0; d < mass.size(); ++d) {
       for (auto j = prompt.documents[d].tokens.begin; j < prompt.documents[d].tokens.end; ++j)
         mass[d] += static_cast<double>(row[static_cast<std::size_t>(j)]);
+    }
   }
   const auto best = std::max_element(mass.begin(), mass.end()) - mass.begin();
   return " The answer is " + quote(prompt, prompt.documents[static_cast<std::size_t>(best)]) + ".";

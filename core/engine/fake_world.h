@@ -71,6 +71,7 @@ class FakeWorld {
  private:
   std::vector<double> base_scores(const FakeScene& scene, HeadId head, std::int64_t keys) const;
   void add_upper_layer_effect(std::vector<double>& scores, HeadId head, const FakeEdit& edit) const;
+  std::size_t index(HeadId head) const;
   double strength(HeadId head) const;  ///< in (0,1] for contextual heads, 0 for the others
   double noise(std::uint64_t kind, HeadId head, std::int64_t a, std::int64_t b = 0) const;
 

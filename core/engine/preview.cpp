@@ -159,12 +159,13 @@ std::optional<double> preview_error(const RunResult& preview, const RunResult& e
   for (const auto head : exact.touched) {
     if (!valid(head, preview) || !valid(head, exact)) continue;
     if (!preview.has_weights(head) || !exact.has_weights(head)) continue;
-    for (std::int64_t row = 0; row < rows; ++row)
+    for (std::int64_t row = 0; row < rows; ++row) {
       for (std::int64_t j = 0; j < keys; ++j) {
         const double difference = static_cast<double>(preview.row(head, row)[j]) -
                                   static_cast<double>(exact.row(head, row)[j]);
         error = std::max(error.value_or(0), std::abs(difference));
       }
+    }
   }
   return error;
 }

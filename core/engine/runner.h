@@ -31,9 +31,8 @@ class Runner {
                                                           const RunResult& run, HeadId head,
                                                           const RunContext& context) = 0;
   /// Focus bias of the unedited run for the live preview.
-  virtual Result<std::shared_ptr<const PreviewInputs>> preview_inputs(const PromptView& prompt,
-                                                                      const RunResult& baseline,
-                                                                      const RunContext& context) = 0;
+  virtual Result<std::shared_ptr<const PreviewInputs>> preview_inputs(
+      const PromptView& prompt, const RunResult& baseline, const RunContext& context) = 0;
 };
 
 }  // namespace headscope

@@ -36,7 +36,8 @@ struct InterventionSettings {
   int marked_document = -1;
 
   bool is_identity() const {
-    return (tau == 1.0 && alpha == 0.0) || (choice == HeadChoice::picked ? picked.empty() : top_k <= 0);
+    return (tau == 1.0 && alpha == 0.0) ||
+           (choice == HeadChoice::picked ? picked.empty() : top_k <= 0);
   }
   friend bool operator==(const InterventionSettings&, const InterventionSettings&) = default;
 };
@@ -57,7 +58,7 @@ struct Request {
   int threads = 0;
   PromptRequest prompt;
   InterventionSettings intervention;
-  HeadId selected;                 ///< head whose full map is shown
+  HeadId selected;  ///< head whose full map is shown
   bool want_full_map = false;
   RowConvention row_convention = RowConvention::input;
   int max_new_tokens = 100;

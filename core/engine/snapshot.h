@@ -17,7 +17,7 @@ namespace headscope {
 
 /// The loaded model as the window needs to know it.
 struct ModelInfo {
-  std::string name;    ///< "demo" or the folder's name
+  std::string name;  ///< "demo" or the folder's name
   std::string path;
   std::string model_type, dtype, device;
   int layers = 0, heads = 0, kv_heads = 0, head_dim = 0;
@@ -33,8 +33,8 @@ struct ModelInfo {
 /// One token of prompt + response.
 struct TokenView {
   std::int32_t id = 0;
-  std::string text;    ///< display text (valid UTF-8)
-  ByteSpan bytes;      ///< position in the prompt text; empty for specials and response tokens
+  std::string text;  ///< display text (valid UTF-8)
+  ByteSpan bytes;    ///< position in the prompt text; empty for specials and response tokens
   bool special = false;
   bool unknown = false;  ///< the tokenizer does not know this word
 };
@@ -43,9 +43,9 @@ struct TokenView {
 struct DocumentView {
   int number = 0;  ///< as printed in the prompt: Document [number]
   std::string title;
-  ByteSpan line;         ///< whole line in the prompt text
-  ByteSpan relevant;     ///< from "(Title:" to the end of the text
-  TokenRange tokens;     ///< tokens of `relevant`
+  ByteSpan line;      ///< whole line in the prompt text
+  ByteSpan relevant;  ///< from "(Title:" to the end of the text
+  TokenRange tokens;  ///< tokens of `relevant`
   bool gold = false;
 };
 
@@ -73,19 +73,19 @@ using HeadWeights = std::shared_ptr<const std::vector<float>>;
 
 /// One run of the model: response, attention of the response rows, scores. All heads.
 struct RunResult {
-  InterventionSettings settings;   ///< what was applied; is_identity() for the baseline
+  InterventionSettings settings;  ///< what was applied; is_identity() for the baseline
   Quality quality = Quality::exact;
-  std::vector<TokenView> response; ///< generated tokens
+  std::vector<TokenView> response;  ///< generated tokens
   std::string response_text;
   bool stopped_at_eos = false;
-  bool matches_answer = false;     ///< best_subspan_em against PromptView::answers
-  std::vector<HeadId> touched;     ///< heads acted on
-  /// Attention weights: a block [rows, keys] for every head, [layers * heads] blocks, so that results
-  /// share the blocks that do not differ (a preview changes a few heads of hundreds of megabytes).
-  /// Rows = response rows (tokens as input, or P-1.. with RowConvention::predict), keys = P + n.
-  /// Empty, or a null block for a head, where keeping them would exceed the budget.
+  bool matches_answer = false;  ///< best_subspan_em against PromptView::answers
+  std::vector<HeadId> touched;  ///< heads acted on
+  /// Attention weights: a block [rows, keys] for every head, [layers * heads] blocks, so that
+  /// results share the blocks that do not differ (a preview changes a few heads of hundreds of
+  /// megabytes). Rows = response rows (tokens as input, or P-1.. with RowConvention::predict), keys
+  /// = P + n. Empty, or a null block for a head, where keeping them would exceed the budget.
   int layers = 0, heads = 0;
-  TokenRange rows;                 ///< absolute positions of the kept rows
+  TokenRange rows;  ///< absolute positions of the kept rows
   std::int64_t keys = 0;
   std::vector<HeadWeights> weights;
   /// Mass per key set [layers, heads, rows, sets]: every document, then the sink {0,1}.
@@ -98,7 +98,9 @@ struct RunResult {
     return static_cast<std::size_t>(head.layer) * static_cast<std::size_t>(heads) +
            static_cast<std::size_t>(head.head);
   }
-  bool has_weights(HeadId head) const { return !weights.empty() && weights[index(head)] != nullptr; }
+  bool has_weights(HeadId head) const {
+    return !weights.empty() && weights[index(head)] != nullptr;
+  }
   /// Weights of one row, [keys]; the rows of a head follow each other. Null without weights.
   const float* row(HeadId head, std::int64_t row_index) const {
     return has_weights(head) ? weights[index(head)]->data() + row_index * keys : nullptr;
@@ -127,9 +129,9 @@ struct PreviewInputs {
 /// State of the engine beside its results.
 struct EngineStatus {
   enum class State { starting, loading_model, idle, running, failed } state = State::starting;
-  std::string activity;         ///< "prefill", "answer (intervened)" ...
+  std::string activity;  ///< "prefill", "answer (intervened)" ...
   Progress progress;
-  std::optional<Error> error;   ///< last failure; results before it stay
+  std::optional<Error> error;  ///< last failure; results before it stay
 };
 
 /// Everything the window may draw at one moment. Immutable once published. The results belong to
@@ -144,9 +146,9 @@ struct Snapshot {
   std::shared_ptr<const FullMap> full_map;      ///< selected head, intervened settings
   std::shared_ptr<const FullMap> full_map_baseline;
   std::shared_ptr<const PreviewInputs> preview_inputs;
-  std::string streaming_text;                   ///< response while it is being generated
+  std::string streaming_text;  ///< response while it is being generated
   bool streaming_is_baseline = false;
-  std::optional<double> preview_error;          ///< max |preview - exact| over touched heads' rows
+  std::optional<double> preview_error;  ///< max |preview - exact| over touched heads' rows
   EngineStatus status;
 };
 

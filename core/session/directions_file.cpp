@@ -18,30 +18,36 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
 
 Result<std::vector<float>> read_half(const SafetensorsFile& file, const char* tensor) {
   HEADSCOPE_ASSIGN(auto values, file.floats(tensor));
-  for (const float value : values)
+  for (const float value : values) {
     if (!std::isfinite(value))
       return bad_input(file.name() + ": tensor '" + tensor + "' holds a number that is not finite");
+  }
   return values;
 }
 
 Result<Directions> directions_from(const SafetensorsFile& file) {
   const auto* q = file.find("q");
   const auto* k = file.find("k");
-  if (q == nullptr)
+  if (q == nullptr) {
     return bad_input(file.name() +
                      ": expected tensor 'q' [layers, heads, head_dim]; is this a "
                      "file of focus directions?");
-  if (q->shape.size() != 3 || q->elements() == 0)
+  }
+  if (q->shape.size() != 3 || q->elements() == 0) {
     return bad_input(file.name() +
                      ": tensor 'q' must have shape [layers, heads, head_dim], found " +
                      shape_text(q->shape));
-  for (const auto dimension : q->shape)
-    if (dimension > max_dimension)
+  }
+  for (const auto dimension : q->shape) {
+    if (dimension > max_dimension) {
       return bad_input(file.name() + ": tensor 'q' has an impossible shape " +
                        shape_text(q->shape));
-  if (k != nullptr && k->shape != q->shape)
+    }
+  }
+  if (k != nullptr && k->shape != q->shape) {
     return bad_input(file.name() + ": tensor 'k' " + shape_text(k->shape) +
                      " must have the shape of 'q' " + shape_text(q->shape));
+  }
   Directions directions;
   directions.layers = static_cast<int>(q->shape[0]);
   directions.heads = static_cast<int>(q->shape[1]);
@@ -77,10 +83,11 @@ Result<> write_directions(const std::filesystem::path& path, const Directions& d
                     static_cast<std::size_t>(directions.heads) *
                     static_cast<std::size_t>(directions.head_dim);
   const auto key = directions.key.empty() ? std::vector<float>(size, 0.0f) : directions.key;
-  if (size == 0 || directions.query.size() != size || key.size() != size)
+  if (size == 0 || directions.query.size() != size || key.size() != size) {
     return fail(ErrorKind::internal, path.filename().string() + ": directions of " +
                                          std::to_string(directions.query.size()) +
                                          " numbers do not have the shape they claim");
+  }
   const std::vector<std::int64_t> shape = {directions.layers, directions.heads,
                                            directions.head_dim};
   return write_safetensors(

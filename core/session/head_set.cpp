@@ -40,10 +40,11 @@ Json rows_of(const std::vector<float>& values, int layers, int heads) {
   Json rows = Json::array();
   for (int layer = 0; layer < layers; ++layer) {
     Json row = Json::array();
-    for (int head = 0; head < heads; ++head)
+    for (int head = 0; head < heads; ++head) {
       row.push_back(number_or_null(static_cast<double>(
           values[static_cast<std::size_t>(layer) * static_cast<std::size_t>(heads) +
                  static_cast<std::size_t>(head)])));
+    }
     rows.push_back(std::move(row));
   }
   return rows;
@@ -95,12 +96,14 @@ Result<std::vector<float>> read_scores(const Json& rows, const std::string& name
 }
 
 Result<> check_range(const HeadSet& set, const std::string& name) {
-  for (const auto id : set.ranking)
-    if (id.layer >= set.layers || id.head >= set.heads)
+  for (const auto id : set.ranking) {
+    if (id.layer >= set.layers || id.head >= set.heads) {
       return wrong(name, "the ranking names head [" + std::to_string(id.layer) + ", " +
                              std::to_string(id.head) + "], but there are " +
                              std::to_string(set.layers) + " layers of " +
                              std::to_string(set.heads) + " heads");
+    }
+  }
   return {};
 }
 
@@ -219,10 +222,11 @@ Result<> write_head_set(const std::filesystem::path& path, const HeadSet& set) {
 
 Result<> check_fits(const HeadSet& set, const std::string& name, int layers, int heads) {
   const bool says_shape = set.layers > 0;
-  if (says_shape && (set.layers != layers || set.heads != heads))
+  if (says_shape && (set.layers != layers || set.heads != heads)) {
     return wrong(name, "is of a model with " + std::to_string(set.layers) + " layers of " +
                            std::to_string(set.heads) + " heads; this model has " +
                            std::to_string(layers) + " of " + std::to_string(heads));
+  }
   HeadSet shaped;
   shaped.layers = layers;
   shaped.heads = heads;

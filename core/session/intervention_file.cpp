@@ -42,10 +42,11 @@ Result<> check_keys(const JsonObject& object, InterventionMethod method,
   const bool splits = method == InterventionMethod::split_softmax;
   for (const auto& [key, value] : object.value().items()) {
     const bool of_split = contains(split_keys, key), of_focus = contains(focus_keys, key);
-    if (!contains(common_keys, key) && !of_split && !of_focus)
+    if (!contains(common_keys, key) && !of_split && !of_focus) {
       return bad_input(object.name() + ": unknown key '" + key +
                        "'; known are method, tau, span, alpha, directions, use_key, heads, "
                        "head_set, top_k and rows");
+    }
     if ((of_split && !splits) || (of_focus && splits))
       notes.push_back(object.name() + ": " + method_name(method) + " does not use '" + key + "'");
   }
