@@ -302,6 +302,14 @@ TEST_CASE("a session with mouse and keyboard") {
   stage->run("cancel", script_cancel);
   stage->save_picture("session.png");
   stage->run("palette and menu", script_palette);
+  stage->state().view.edit_text = true;
+  stage->app->commands().run("help.commands");
+  stage->save_picture("palette.png");
+  stage->run("escape", [](ImGuiTestContext* test) { test->KeyPress(ImGuiKey_Escape); });
+  stage->state().view.edit_text = false;
+  stage->app->commands().run("file.open_model");
+  stage->app->set_theme(ThemeKind::contrast);
+  stage->save_picture("open_model.png");
   stage->app->set_theme(ThemeKind::light);
   stage->state().request.intervention.tau = 0.1;
   stage->app->commands().run("view.difference");

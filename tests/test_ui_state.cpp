@@ -233,3 +233,54 @@ TEST_CASE("damaged user files are refused with the field named") {
   refused(R"({"version":1,"prompt":{"text":"x"},"intervention":{"picked":[[1]]}})", "picked");
   refused(R"({"version":1,"prompt":{"text":"x"},"selected":[-1,0]})", "selected");
 }
+
+TEST_CASE("what is dropped onto the window is recognised") {
+  const test::TemporaryFolder folder;
+  ImGui::CreateContext();
+  {
+    App app(nullptr);
+    AppState& state = app.state();
+    app.open_path(folder.path().string());
+    CHECK(state.request.model == folder.path().string());
+
+    std::vector<QaSample> samples(3);
+    for (int i = 0; i < 3; ++i) {
+      samples[static_cast<std::size_t>(i)].question = "question " + std::to_string(i) + "?";
+      samples[static_cast<std::size_t>(i)].documents = {{"A", "text.", i == 1, false}};
+    }
+    REQUIRE(write_dataset(folder / "data.jsonl.gz", samples).has_value());
+    app.open_path((folder / "data.jsonl.gz").string());
+    CHECK_FALSE(app.settled());
+    CHECK(test::eventually([&] {
+      state.poll_data();
+      return !state.book.loading.valid();
+    }));
+    CHECK(state.request.prompt.text.find("question 0?") != std::string::npos);
+    CHECK(state.request.prompt.gold_document == -1);
+    CHECK_FALSE(app.commands().run("data.previous"));
+    CHECK(app.commands().run("data.next"));
+    CHECK(state.request.prompt.gold_document == 0);
+    state.turn_page(99);
+    CHECK(state.request.prompt.text.find("question 2?") != std::string::npos);
+    CHECK_FALSE(app.commands().run("data.next"));
+
+    REQUIRE(write_file_atomically(folder / "prompt.txt", "Question: Who?\nAnswer:").has_value());
+    app.open_path((folder / "prompt.txt").string());
+    CHECK(state.request.prompt.text == "Question: Who?\nAnswer:");
+    CHECK(state.notices.empty());
+
+    REQUIRE(write_file_atomically(folder / "bad.jsonl", "{\"question\": 3}").has_value());
+    for (const char* name : {"missing.txt", "bad.jsonl"}) {
+      state.notices.clear();
+      app.open_path((folder / name).string());
+      test::eventually([&] {
+        state.poll_data();
+        return !state.book.loading.valid();
+      });
+      REQUIRE(state.notices.size() == 1);
+      CHECK(state.notices[0].text.find(name) != std::string::npos);
+    }
+    CHECK(state.request.prompt.text == "Question: Who?\nAnswer:");  // what was there stays
+  }
+  ImGui::DestroyContext();
+}

@@ -117,6 +117,12 @@ void Session::draw(App& app) {
   window_->begin_frame();
   app.frame();
   window_->render();
+  if (const std::string error = window_->take_gl_error(); !error.empty()) {
+    app.state().notify(Notice::Kind::error, error);
+  }
+  const ModelInfo* model = app.state().snapshot->model.get();
+  window_->set_title(model == nullptr || model->is_demo ? "Headscope"
+                                                        : "Headscope - " + model->name);
   if (app.take_picture_request()) save_picture(app);
   window_->present();
   for (const std::string& path : window_->take_dropped()) app.open_path(path);

@@ -58,7 +58,7 @@ Theme light_theme() {
 Theme contrast_theme() {
   Theme t = dark_theme();
   t.kind = ThemeKind::contrast;
-  t.page = rgb(0x000000);
+  t.page = rgb(0x333333);  // panels need an edge
   t.panel = rgb(0x000000);
   t.card = rgb(0x101010);
   t.card_hover = rgb(0x2A2A2A);

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <utility>
 
 namespace headscope {
@@ -143,6 +144,7 @@ void Window::render() {
   glClearColor(page.x, page.y, page.z, 1);
   glClear(GL_COLOR_BUFFER_BIT);
   ImGui_ImplOpenGL3_RenderDrawData(ImGui::GetDrawData());
+  if (const GLenum error = glGetError(); error != GL_NO_ERROR) gl_error_ = error;
 }
 
 void Window::present() {
@@ -187,7 +189,19 @@ std::vector<std::string> Window::take_dropped() {
   return std::exchange(dropped_, {});
 }
 void Window::set_title(const std::string& title) {
+  if (title == title_) return;
+  title_ = title;
   glfwSetWindowTitle(handle_, title.c_str());
+}
+
+std::string Window::take_gl_error() {
+  if (gl_error_ == 0) return {};
+  char text[160];
+  std::snprintf(text, sizeof text,
+                "OpenGL reports error 0x%04x: pictures may be incomplete. Try software rendering: "
+                "LIBGL_ALWAYS_SOFTWARE=1 headscope",
+                std::exchange(gl_error_, 0u));
+  return text;
 }
 
 void Window::size_in_units(int& width, int& height) const {

@@ -48,6 +48,7 @@ class Window {
   std::vector<std::string> take_dropped();  ///< paths dropped onto the window
   void size_in_units(int& width, int& height) const;
   void set_title(const std::string& title);
+  std::string take_gl_error();  ///< what OpenGL complained about since the last call, or ""
 
  private:
   Window() = default;
@@ -64,6 +65,8 @@ class Window {
   bool imgui_ready_ = false;
   unsigned framebuffer_ = 0, color_ = 0;  ///< target of a hidden window
   std::vector<std::string> dropped_;
+  std::string title_;
+  unsigned gl_error_ = 0;
 };
 
 }  // namespace headscope

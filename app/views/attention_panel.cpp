@@ -160,10 +160,11 @@ void AttentionPanel::document_strip(const ViewContext& context, ImVec2 min, ImVe
                  q = vertical ? ImVec2(max.x, b) : ImVec2(b, max.y);
     list.AddRectFilled(p, q, color);
     const ImVec2 size = ImGui::CalcTextSize(label.c_str());
-    if ((vertical ? size.y * 0.8f : size.x + 2) > b - a) return;
+    if ((vertical ? size.y * 0.8f : size.x) > b - a) return;
     list.AddText(ImVec2((p.x + q.x - size.x) * 0.5f, (p.y + q.y - size.y) * 0.5f), ink,
                  label.c_str());
   };
+  ImGui::PushFont(nullptr, ImGui::GetStyle().FontSizeBase * 0.85f);
   const ImU32 shades[] = {context.theme.card, context.theme.card_hover};
   int index = 0;
   for (const DocumentView& document : prompt.documents) {
@@ -173,6 +174,7 @@ void AttentionPanel::document_strip(const ViewContext& context, ImVec2 min, ImVe
   }
   block({prompt.prompt_tokens(), static_cast<std::int64_t>(last) + 1},
         with_alpha(context.theme.accent, 0.35f), context.theme.text, vertical ? "R" : "resp.");
+  ImGui::PopFont();
 }
 
 void AttentionPanel::overlay(const ViewContext& context, const Map& map, ImVec2 min,

@@ -200,7 +200,7 @@ void head_map_view(ViewContext& context) {
   const float width = room.x - left - bar - em() * 0.8f, height = room.y - bottom;
   if (width < em() * 2 || height < em() * 2) return;
   grid.cell_w = std::min(width / static_cast<float>(grid.heads), em() * 4.4f);
-  grid.cell_h = std::min(height / static_cast<float>(grid.layers), em() * 2.4f);
+  grid.cell_h = std::min(height / static_cast<float>(grid.layers), em() * 3.6f);
   grid.origin = ImVec2(std::floor(at.x + left), std::floor(at.y));
   const HeatmapStyle style = style_of(context, data, reference);
   const HeatmapWindow window{0, 0, static_cast<double>(grid.heads),

@@ -71,7 +71,9 @@ void PathDialog::draw(ViewContext& context) {
   if (ImGui::Begin(title.c_str(), &keep,
                    ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_NoDocking |
                        ImGuiWindowFlags_NoSavedSettings)) {
+    ImGui::PushTextWrapPos(0);
     text_muted(context, question_.hint);
+    ImGui::PopTextWrapPos();
     if (focus_) ImGui::SetKeyboardFocusHere();
     focus_ = false;
     const bool browsable = pfd::settings::available();

@@ -32,6 +32,7 @@ void PromptPanel::draw(ViewContext& context) {
   if (hash != text_hash_) {
     text_hash_ = hash;
     heights_.clear();
+    show_gold_ = ImGui::GetTime() >= state.quiet_until;  // not while somebody types
   }
   sample_controls(context);
   data_pager(context);
@@ -160,6 +161,10 @@ void PromptPanel::cards(ViewContext& context) {
     const float before = ImGui::GetCursorPosY();
     card(context, i, documents[static_cast<std::size_t>(i)], width);
     height = ImGui::GetCursorPosY() - before - ImGui::GetStyle().ItemSpacing.y;
+    if (show_gold_ && i == context.state.request.prompt.gold_document) {
+      ImGui::SetScrollHereY(0.35f);
+      show_gold_ = false;
+    }
   }
   ImGui::PopStyleVar();
   ImGui::EndChild();

@@ -22,6 +22,7 @@ class PromptPanel {
   std::vector<float> heights_;  ///< of the cards, so that those out of sight cost nothing
   std::vector<bool> expanded_;
   std::size_t text_hash_ = 0;
+  bool show_gold_ = false;  ///< scroll to the gold card: another sample came
 };
 
 }  // namespace headscope
