@@ -184,6 +184,12 @@ def write_data(path, samples=8, documents=4):
 class CliTest(unittest.TestCase):
     """A folder of its own for every test, and checks of what a run said."""
 
+    @classmethod
+    def setUpClass(cls):
+        cache = tempfile.TemporaryDirectory(prefix="headscope-cache-")
+        cls.addClassCleanup(cache.cleanup)
+        os.environ["XDG_CACHE_HOME"] = cache.name  # hashes of these models are nobody's business
+
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="headscope-cli-")
         self.addCleanup(folder.cleanup)

@@ -208,6 +208,27 @@ class Evaluate(CliTest):
         self.assertEqual(mixed.json["n"], 40)
         self.assertIn("these very questions", " ".join(mixed.json["notes"]))
 
+    def test_an_interrupted_run_goes_on(self):
+        data = write_data(self.folder / "d.jsonl", 300)
+        arguments = ("evaluate", "--model", GOLDEN, "--data", data, "--max-new-tokens", "20", "--threads", "1", "--out")
+        whole, part = self.folder / "whole", self.folder / "part"
+        expected = self.ok(*arguments, whole).json
+        with subprocess.Popen([PROGRAM, *arguments, part], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            time.sleep(1)
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130)
+        finished = part.read_text().splitlines()
+        self.assertEqual(json.loads(out)["n"], len(finished))
+        self.assertTrue(0 < len(finished) < 300, len(finished))
+        self.assertFalse(json.loads(out)["complete"])
+        result = self.ok(*arguments, part)
+        self.assertIn(f"going on after {len(finished)} samples", result.err)
+        self.assertEqual(part.read_text(), whole.read_text())
+        self.assertEqual(result.json["em"], expected["em"])
+        self.assertTrue(result.json["complete"])
+        self.assertNotIn("going on", self.ok(*arguments, part).err)  # complete: from the start again
+
     def test_what_is_not_built_says_so(self):
         self.refused(2, "evaluate", "--model", GOLDEN, "--suite", "ruler", "--length", 4096, "--out", self.out,
                      says="suite")

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <ctime>
 #include <numeric>
 #include <thread>
 
@@ -330,6 +331,32 @@ TEST_CASE("work polls at every layer of every step, and stops at the first yes")
     CHECK(stopped.error().kind == ErrorKind::cancelled);
     CHECK(polls <= limit + 2);
   }
+}
+
+TEST_CASE("less than 50 ms of work lie between two polls") {
+  Fixture f;
+  f.request.max_new_tokens = 20;
+  auto longer = f.request.prompt;  // near the model's context
+  const std::string line = longer.text.substr(longer.text.find("Document [1]"));
+  const std::string document = line.substr(0, line.find('\n') + 1);
+  while (f.prompt->prompt_tokens() < 900) {
+    longer.text.insert(longer.text.find("Document [1]"), document);
+    f.prompt = f.runner.prepare(longer).value();
+  }
+  // Time of this thread alone (the model runs on one), so that a busy machine does not count.
+  double last = -1, longest = 0;
+  RunContext context;
+  context.is_cancelled = [&] {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    const double seconds =
+        static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+    if (last >= 0) longest = std::max(longest, seconds - last);
+    last = seconds;
+    return false;
+  };
+  REQUIRE(f.runner.run(*f.prompt, {}, {}, f.request, context));
+  CHECK(longest < 0.05);
 }
 
 TEST_CASE("in the engine the newest request wins over a long one") {

@@ -51,27 +51,61 @@ Result<> check_options(const Options& options) {
   return {};
 }
 
-Json summary_of(const Options& options, const EvaluateRun& run, const ChosenSamples& chosen,
-                Passport passport) {
-  Json summary = summary_json(run);
-  passport.n = static_cast<std::int64_t>(run.samples.size());
+// Everything that decides the result.
+void describe(const Options& options, const EvaluateOptions& how, Passport& passport) {
   passport.options["prompt"] = options.prompt;
   if (!options.intervene.empty()) passport.options["intervene"] = described_file(options.intervene);
-  if (!options.heads.empty()) passport.options["heads"] = options.heads;
-  summary["part"] = part_name(chosen.part);
-  summary["prompt"] = options.prompt;
-  summary["notes"] = chosen.notes;
-  summary["file"] = options.file;
-  summary["passport"] = to_json(passport);
-  return summary;
+  Json heads = Json::array();
+  for (const HeadId head : how.mass_heads) heads.push_back({head.layer, head.head});
+  passport.options["mass_heads"] = std::move(heads);
 }
 
+// The lines, and beside them a file with the summary, which says whether the run is complete.
+struct Output {
+  std::string file, part, prompt;
+  std::vector<std::string> notes;
+  Passport passport;
+
+  std::string summary_file() const { return file + ".summary.json"; }
+
+  Json summary(const EvaluateRun& run, bool complete) const {
+    Json summary = summary_json(run);
+    summary["part"] = part;
+    summary["prompt"] = prompt;
+    summary["notes"] = notes;
+    summary["file"] = file;
+    summary["complete"] = complete;
+    summary["passport"] = to_json(passport);
+    return summary;
+  }
+
+  // The lines first: a summary never speaks of lines that are not there.
+  Result<> save(const EvaluateRun& run, bool complete) const {
+    HEADSCOPE_TRY(write_file_atomically(file, result_lines(run)));
+    return write_json(summary(run, complete), summary_file(), 2);
+  }
+
+  // Samples of an interrupted run with the same passport; none when there is nothing to go on from.
+  std::vector<EvaluatedSample> finished_before() const {
+    std::error_code ignored;
+    if (!std::filesystem::exists(summary_file(), ignored)) return {};
+    const auto before = read_json_file(summary_file());
+    const bool ours = before && before->is_object() && before->contains("complete") &&
+                      (*before)["complete"] == false && before->contains("passport") &&
+                      (*before)["passport"] == to_json(passport);
+    if (!ours) return {};
+    const auto text = read_text_file(file);
+    auto samples = text ? parse_result_lines(*text, file) : Result<std::vector<EvaluatedSample>>();
+    return samples ? std::move(*samples) : std::vector<EvaluatedSample>{};
+  }
+};
+
 // Saves now and then, so that a killed run has not been for nothing.
-std::function<Result<>(const EvaluateRun&)> saver(const std::string& file) {
-  return [&file, last = Clock::now()](const EvaluateRun& run) mutable -> Result<> {
+std::function<Result<>(const EvaluateRun&)> saver(const Output& output) {
+  return [&output, last = Clock::now()](const EvaluateRun& run) mutable -> Result<> {
     if (Clock::now() - last < kSaveInterval) return {};
     last = Clock::now();
-    return write_file_atomically(file, result_lines(run));
+    return output.save(run, false);
   };
 }
 
@@ -87,22 +121,25 @@ Result<> evaluate(const Options& options) {
   EvaluateOptions how{.prompt = kPrompts.at(options.prompt),
                       .max_new_tokens = options.max_new_tokens,
                       .rows = options.row_convention(),
-                      .mass_heads = {},
                       .before_split = set.splits(),
                       .interventions = on_samples(set)};
   HEADSCOPE_ASSIGN(how.mass_heads, mass_heads(options, opened, set, used));
   HEADSCOPE_ASSIGN(const auto chosen,
                    choose_for_evaluation(data, options.wanted_part(), options.samples, used));
   print_notes(progress, chosen.notes);
-  HEADSCOPE_ASSIGN(const auto passport,
+  Output output{options.file, part_name(chosen.part), options.prompt, chosen.notes, {}};
+  HEADSCOPE_ASSIGN(output.passport,
                    make_passport(opened, data, chosen, options, options, options, context));
+  describe(options, how, output.passport);
+  how.finished = output.finished_before();
+  if (!how.finished.empty()) {
+    progress.note("going on after " + std::to_string(how.finished.size()) + " samples");
+  }
   HEADSCOPE_ASSIGN(const auto run, evaluate_samples(*opened.model, opened.tokenizer, chosen.samples,
-                                                    how, context, saver(options.file)));
-  HEADSCOPE_TRY(write_file_atomically(options.file, result_lines(run)));
-  const Json summary = summary_of(options, run, chosen, passport);
-  HEADSCOPE_TRY(write_json(summary, options.file + ".summary.json", 2));
-  HEADSCOPE_TRY(write_json(summary, ""));
-  if (run.cancelled) return fail(ErrorKind::cancelled, "interrupted; what was finished is kept");
+                                                    how, context, saver(output)));
+  HEADSCOPE_TRY(output.save(run, !run.cancelled));
+  HEADSCOPE_TRY(write_json(output.summary(run, !run.cancelled), ""));
+  if (run.cancelled) return fail(ErrorKind::cancelled, "interrupted; run again to go on");
   return {};
 }
 

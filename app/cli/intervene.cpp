@@ -1,5 +1,6 @@
 #include "app/cli/intervene.h"
 
+#include "core/base/hash.h"
 #include "core/runner/companions.h"
 #include "core/session/intervention_file.h"
 
@@ -31,7 +32,13 @@ Json described_file(const std::string& path) {
   const auto file = read_interventions_file(path);
   if (!file) return nullptr;
   Json list = Json::array();
-  for (const auto& description : file->interventions) list.push_back(to_json(description));
+  for (const InterventionDescription& description : file->interventions) {
+    Json entry = to_json(description);
+    for (const std::string& named : {description.head_set, description.directions}) {
+      if (const auto hash = sha256_file(named)) entry["sha256"][named] = *hash;
+    }
+    list.push_back(std::move(entry));
+  }
   return list;
 }
 

@@ -20,7 +20,8 @@ int default_top_k(const OpenedModel& model);
 Result<InterventionSet> read_interventions(const PromptOptions& options, const OpenedModel& model,
                                            std::uint64_t seed, ProgressPrinter& progress);
 
-/// The content of an --intervene file for passports; null when it cannot be read any more.
+/// The content of an --intervene file for passports, with the hashes of the files it names; null
+/// when it cannot be read any more.
 Json described_file(const std::string& path);
 
 /// The same on the samples of a data set; split-softmax is left out where no document is gold. The

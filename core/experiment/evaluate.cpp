@@ -57,8 +57,12 @@ struct Evaluator {
   }
 };
 
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
+const EvaluatedSample* find_finished(const std::vector<EvaluatedSample>& finished,
+                                     const QaSample& sample) {
+  for (const EvaluatedSample& known : finished) {
+    if (known.index == sample.index && known.question == sample.question) return &known;
+  }
+  return nullptr;
 }
 
 // Mean of a mass over the samples that have it; null when none has.
@@ -85,6 +89,10 @@ Result<EvaluateRun> evaluate_samples(Model& model, const Tokenizer& tokenizer,
   EvaluateRun run;
   for (std::size_t i = 0; i < samples.size(); ++i) {
     context.progress("sample", static_cast<double>(i), static_cast<double>(samples.size()));
+    if (const auto* known = find_finished(options.finished, samples[i])) {
+      run.samples.push_back(*known);
+      continue;
+    }
     if (context.cancelled()) {
       run.cancelled = true;
       break;
@@ -103,19 +111,6 @@ Result<EvaluateRun> evaluate_samples(Model& model, const Tokenizer& tokenizer,
     if (on_sample) HEADSCOPE_TRY(on_sample(run));
   }
   return run;
-}
-
-Json to_json(const EvaluatedSample& sample) {
-  Json line = {{"index", sample.index},
-               {"question", sample.question},
-               {"response", sample.response},
-               {"em", sample.correct ? 1 : 0},
-               {"relevant_mass", number(sample.relevant_mass)},
-               {"irrelevant_mass", number(sample.irrelevant_mass)},
-               {"sink_mass", number(sample.sink_mass)}};
-  if (sample.relevant_mass_after) line["relevant_mass_after"] = number(*sample.relevant_mass_after);
-  if (sample.gold_position) line["gold_position"] = *sample.gold_position;
-  return line;
 }
 
 Json summary_json(const EvaluateRun& run) {
@@ -146,12 +141,6 @@ Json summary_json(const EvaluateRun& run) {
     summary["em_high"] = interval.high;
   }
   return summary;
-}
-
-std::string result_lines(const EvaluateRun& run) {
-  std::string text;
-  for (const EvaluatedSample& sample : run.samples) text += dump_json(to_json(sample)) + "\n";
-  return text;
 }
 
 }  // namespace headscope

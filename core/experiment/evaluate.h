@@ -14,15 +14,6 @@
 
 namespace headscope {
 
-struct EvaluateOptions {
-  PromptKind prompt = PromptKind::all;
-  int max_new_tokens = 100;
-  RowConvention rows = RowConvention::input;
-  std::vector<HeadId> mass_heads = {};  ///< masses are means over these; empty = all heads
-  bool before_split = false;       ///< an intervention splits: report masses before and after
-  InterventionsFor interventions = {};
-};
-
 /// One line of the result file. Masses are NaN where there is no gold mark or no response.
 struct EvaluatedSample {
   std::int64_t index = 0;
@@ -31,6 +22,16 @@ struct EvaluatedSample {
   bool correct = false;
   double relevant_mass = 0, irrelevant_mass = 0, sink_mass = 0;
   std::optional<double> relevant_mass_after;  ///< after split-softmax
+};
+
+struct EvaluateOptions {
+  PromptKind prompt = PromptKind::all;
+  int max_new_tokens = 100;
+  RowConvention rows = RowConvention::input;
+  std::vector<HeadId> mass_heads = {};  ///< masses are means over these; empty = all heads
+  bool before_split = false;            ///< an intervention splits: report masses before and after
+  InterventionsFor interventions = {};
+  std::vector<EvaluatedSample> finished = {};  ///< of an interrupted run: not run again
 };
 
 struct EvaluateRun {
@@ -52,5 +53,8 @@ Json to_json(const EvaluatedSample& sample);
 Json summary_json(const EvaluateRun& run);
 /// All lines, each ended by a newline.
 std::string result_lines(const EvaluateRun& run);
+/// ... and back; `name` begins the messages.
+Result<std::vector<EvaluatedSample>> parse_result_lines(const std::string& text,
+                                                        const std::string& name);
 
 }  // namespace headscope

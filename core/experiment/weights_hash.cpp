@@ -52,12 +52,20 @@ class HashCache {
 
   void remember(const std::string& path, const std::string& mark, const std::string& hash) {
     if (file_.empty()) return;
+    forget_missing_files();
     known_[path] = {mark, hash};
     if (create_folders(file_.parent_path()))
       (void)write_file_atomically(file_, dump_json(known_, 1));
   }
 
  private:
+  void forget_missing_files() {
+    std::error_code ignored;
+    for (auto entry = known_.begin(); entry != known_.end();) {
+      entry = fs::exists(entry.key(), ignored) ? std::next(entry) : known_.erase(entry);
+    }
+  }
+
   fs::path file_;
   Json known_;
 };
