@@ -1,0 +1,75 @@
+// Result files of evaluations: written as lines, read back to go on where a run stopped.
+#include <cmath>
+#include <limits>
+#include <sstream>
+
+#include "core/experiment/evaluate.h"
+
+namespace headscope {
+namespace {
+
+Json number(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
+Result<double> number_or_nan(const JsonObject& line, std::string_view field) {
+  return line.number_or(field, std::numeric_limits<double>::quiet_NaN());
+}
+
+Result<EvaluatedSample> read_sample(const Json& value, const std::string& name) {
+  HEADSCOPE_ASSIGN(const auto line, JsonObject::open(value, name));
+  EvaluatedSample sample;
+  HEADSCOPE_ASSIGN(sample.index, line.integer("index"));
+  HEADSCOPE_ASSIGN(sample.question, line.string("question"));
+  HEADSCOPE_ASSIGN(sample.response, line.string("response"));
+  HEADSCOPE_ASSIGN(const auto right, line.integer("em", 0, 1));
+  sample.correct = right == 1;
+  HEADSCOPE_ASSIGN(sample.relevant_mass, number_or_nan(line, "relevant_mass"));
+  HEADSCOPE_ASSIGN(sample.irrelevant_mass, number_or_nan(line, "irrelevant_mass"));
+  HEADSCOPE_ASSIGN(sample.sink_mass, number_or_nan(line, "sink_mass"));
+  if (line.find("relevant_mass_after") != nullptr) {
+    HEADSCOPE_ASSIGN(sample.relevant_mass_after, number_or_nan(line, "relevant_mass_after"));
+  }
+  if (line.has("gold_position")) {
+    HEADSCOPE_ASSIGN(const auto position, line.integer("gold_position", 0));
+    sample.gold_position = static_cast<std::size_t>(position);
+  }
+  return sample;
+}
+
+}  // namespace
+
+Json to_json(const EvaluatedSample& sample) {
+  Json line = {{"index", sample.index},
+               {"question", sample.question},
+               {"response", sample.response},
+               {"em", sample.correct ? 1 : 0},
+               {"relevant_mass", number(sample.relevant_mass)},
+               {"irrelevant_mass", number(sample.irrelevant_mass)},
+               {"sink_mass", number(sample.sink_mass)}};
+  if (sample.relevant_mass_after) line["relevant_mass_after"] = number(*sample.relevant_mass_after);
+  if (sample.gold_position) line["gold_position"] = *sample.gold_position;
+  return line;
+}
+
+std::string result_lines(const EvaluateRun& run) {
+  std::string text;
+  for (const EvaluatedSample& sample : run.samples) text += dump_json(to_json(sample)) + "\n";
+  return text;
+}
+
+Result<std::vector<EvaluatedSample>> parse_result_lines(const std::string& text,
+                                                        const std::string& name) {
+  std::vector<EvaluatedSample> samples;
+  std::istringstream lines(text);
+  std::string line;
+  while (std::getline(lines, line)) {
+    const std::string place = name + " line " + std::to_string(samples.size() + 1);
+    HEADSCOPE_ASSIGN(const auto value, parse_json(line, place));
+    HEADSCOPE_ASSIGN(auto sample, read_sample(value, place));
+    samples.push_back(std::move(sample));
+  }
+  return samples;
+}
+
+}  // namespace headscope
