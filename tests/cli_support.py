@@ -6,10 +6,12 @@ import os
 import pathlib
 import random
 import shutil
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 SOURCE = pathlib.Path(os.environ.get("HEADSCOPE_SOURCE_DIR", pathlib.Path(__file__).resolve().parent.parent))
@@ -41,6 +43,21 @@ def cli(*arguments, timeout=120, env=None):
     environment = dict(os.environ, **(env or {}))
     return Result(subprocess.run([str(PROGRAM), *map(str, arguments)], stdin=subprocess.DEVNULL,
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, env=environment))
+
+
+def interrupted(*arguments, after):
+    """Runs, presses Ctrl+C once the program has worked for `after` seconds of processor time, and waits."""
+    process = subprocess.Popen([str(PROGRAM), *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE)
+    tick, deadline = os.sysconf("SC_CLK_TCK"), time.monotonic() + 100
+    while process.poll() is None and time.monotonic() < deadline:
+        fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        if (int(fields[11]) + int(fields[12])) / tick >= after:
+            process.send_signal(signal.SIGINT)
+            break
+        time.sleep(0.02)
+    out, err = process.communicate(timeout=100)
+    return Result(subprocess.CompletedProcess(process.args, process.returncode, out, err))
 
 
 def shared(name):

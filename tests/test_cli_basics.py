@@ -2,11 +2,8 @@
 
 import json
 import math
-import signal
-import subprocess
-import time
 
-from cli_support import PROGRAM, CliTest, main, read_safetensors, shared, write_model
+from cli_support import CliTest, interrupted, main, read_safetensors, shared, write_model
 
 PROMPT = "The quick brown fox jumps over the lazy dog."
 
@@ -178,13 +175,10 @@ class Generate(CliTest):
 
     def test_interrupt(self):
         long = write_model(self.folder / "long", max_position_embeddings=100000, eos_token_id=None)
-        with subprocess.Popen([PROGRAM, "generate", "--model", long, "--prompt", PROMPT, "--max-new-tokens", "90000",
-                               "--threads", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            time.sleep(2)
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=30)
-        self.assertEqual(process.returncode, 130, err)
-        self.assertEqual(out, b"")
+        result = interrupted("generate", "--model", long, "--prompt", PROMPT, "--max-new-tokens", 90000, "--threads", 1,
+                             after=1)
+        self.assertEqual(result.code, 130, result.err)
+        self.assertEqual(result.out, "")
 
     def test_quiet(self):
         self.assertEqual(self.ok("generate", "--model", self.model, "--prompt", "a", "--max-new-tokens", 1,

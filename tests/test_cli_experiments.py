@@ -3,11 +3,9 @@
 
 import json
 import math
-import signal
 import subprocess
-import time
 
-from cli_support import (DEMO, PROGRAM, SOURCE, CliTest, main, metadata, read_safetensors, shared, write_data,
+from cli_support import (DEMO, SOURCE, CliTest, interrupted, main, metadata, read_safetensors, shared, write_data,
                          write_model)
 
 GOLDEN = SOURCE / "tests" / "goldens" / "score"
@@ -90,16 +88,15 @@ class Score(CliTest):
             self.assertTrue(all(0 < x < 1 for x in row))
 
     def test_interrupt_keeps_what_was_finished(self):
-        data = write_data(self.folder / "d.jsonl", 400)
+        data = write_data(self.folder / "d.jsonl", 4000)
         out = self.folder / "heads.json"
-        with subprocess.Popen([PROGRAM, "score", "--model", GOLDEN, "--data", data, "--out", out, "--max-new-tokens",
-                               "20", "--threads", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            time.sleep(2.5)
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=60)
-        self.assertEqual(process.returncode, 130)
-        self.assertTrue(out.exists())
-        self.assertGreater(json.loads(out.read_text())["samples"], 0)
+        result = interrupted("score", "--model", GOLDEN, "--data", data, "--part", "all", "--out", out, "--threads", 1,
+                             after=1.5)
+        self.assertEqual(result.code, 130, result.err)
+        self.assertIn("kept", result.err)
+        heads = json.loads(out.read_text())
+        self.assertTrue(0 < heads["samples"] < 4000)
+        self.assertEqual(heads["passport"]["n"], heads["samples"])
 
 
 class Compare(CliTest):
@@ -209,19 +206,16 @@ class Evaluate(CliTest):
         self.assertIn("these very questions", " ".join(mixed.json["notes"]))
 
     def test_an_interrupted_run_goes_on(self):
-        data = write_data(self.folder / "d.jsonl", 300)
+        data = write_data(self.folder / "d.jsonl", 600)
         arguments = ("evaluate", "--model", GOLDEN, "--data", data, "--max-new-tokens", "20", "--threads", "1", "--out")
         whole, part = self.folder / "whole", self.folder / "part"
         expected = self.ok(*arguments, whole).json
-        with subprocess.Popen([PROGRAM, *arguments, part], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            time.sleep(1)
-            process.send_signal(signal.SIGINT)
-            out, _ = process.communicate(timeout=60)
-        self.assertEqual(process.returncode, 130)
+        stopped = interrupted(*arguments, part, after=0.8)
+        self.assertEqual(stopped.code, 130, stopped.err)
         finished = part.read_text().splitlines()
-        self.assertEqual(json.loads(out)["n"], len(finished))
-        self.assertTrue(0 < len(finished) < 300, len(finished))
-        self.assertFalse(json.loads(out)["complete"])
+        self.assertEqual(stopped.json["n"], len(finished))
+        self.assertTrue(0 < len(finished) < 600, len(finished))
+        self.assertFalse(stopped.json["complete"])
         result = self.ok(*arguments, part)
         self.assertIn(f"going on after {len(finished)} samples", result.err)
         self.assertEqual(part.read_text(), whole.read_text())
