@@ -215,10 +215,11 @@ void Window::on_drop(GLFWwindow* window, int count, const char** paths) {
   for (int i = 0; i < count; ++i) self.dropped_.emplace_back(paths[i]);
 }
 
-void Window::on_scale(GLFWwindow* window, float x, float y) {
+void Window::on_scale(GLFWwindow* window, float, float) {
   auto& self = *static_cast<Window*>(glfwGetWindowUserPointer(window));
   if (self.fixed_scale_) return;
-  self.scale_ = std::max(std::max(x, y), 0.5f);
+  // Under Wayland sizes are logical already: the back end knows and answers 1.
+  self.scale_ = std::max(ImGui_ImplGlfw_GetContentScaleForWindow(window), 0.5f);
   self.scale_changed_ = true;
 }
 

@@ -7,6 +7,8 @@
 namespace headscope {
 namespace {
 
+constexpr float kAnswerScale = 1.12f;  // the answers are what one reads first
+
 // One column: a run, or what there is of it so far.
 struct Column {
   const char* title;
@@ -68,7 +70,7 @@ void answer_column(const ViewContext& context, const Column& column, bool has_an
   ImGui::SetCursorPosX(ImGui::GetCursorPosX() + em() * 0.6f);
   text_bold(context, column.title);
   if (column.run != nullptr && !column.streaming) status_of(context, column, has_answers);
-  ImGui::PushFont(nullptr, ImGui::GetStyle().FontSizeBase * 1.12f);
+  ImGui::PushFont(nullptr, ImGui::GetStyle().FontSizeBase * kAnswerScale);
   answer_text(context, column, width);
   ImGui::PopFont();
 }
@@ -155,7 +157,11 @@ void answer_view(ViewContext& context) {
   }
   const bool has_answers = !snapshot.prompt->answers.empty();
   const float footer = ImGui::GetTextLineHeightWithSpacing();
-  const float height = std::max(ImGui::GetContentRegionAvail().y - footer, em() * 2);
+  // A title and whole lines, so that no line of a long answer is cut in two.
+  const float line = std::round(em() * kAnswerScale) * 1.25f;
+  const float title = ImGui::GetTextLineHeightWithSpacing() + em() * 0.3f;
+  const float lines = std::floor((ImGui::GetContentRegionAvail().y - footer - title) / line);
+  const float height = title + line * std::max(lines, 1.0f);
   const ImGuiTableFlags flags = ImGuiTableFlags_SizingStretchSame | ImGuiTableFlags_ScrollY;
   if (ImGui::BeginTable("answers", 2, flags, ImVec2(0, height))) {
     ImGui::TableNextColumn();
@@ -164,7 +170,9 @@ void answer_view(ViewContext& context) {
     answer_column(context, intervened_column(context), has_answers);
     ImGui::EndTable();
   }
-  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const ImVec2 cursor = ImGui::GetCursorScreenPos();
+  const float bottom = cursor.y + ImGui::GetContentRegionAvail().y - ImGui::GetTextLineHeight();
+  const ImVec2 at(cursor.x, std::max(cursor.y, bottom));
   draw_fitted_text(*ImGui::GetWindowDrawList(), at, ImGui::GetContentRegionAvail().x,
                    context.theme.muted,
                    has_answers ? expected_line(*snapshot.prompt)

@@ -49,9 +49,9 @@ std::vector<Column> columns_of(bool has_scores) {
         {"score", "Contextual score: mean mass on the gold document over many samples", 1.0f});
   columns.push_back(
       {has_scores ? "here" : "relevant", "Mass on the gold document in this run (baseline)", 1.0f});
-  columns.push_back({"sink", "Mass on the first two tokens (baseline)", 0.9f});
-  columns.push_back({"irrel.", "Mass on all other documents (baseline)", 0.9f});
-  columns.push_back({"change", "Mass on the gold document: intervened minus baseline", 1.0f});
+  columns.push_back({"sink", "Mass on the first two tokens (baseline)", 0.85f});
+  columns.push_back({"irrel.", "Mass on all other documents (baseline)", 0.85f});
+  columns.push_back({"change", "Mass on the gold document: intervened minus baseline", 1.2f});
   return columns;
 }
 

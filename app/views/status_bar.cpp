@@ -27,6 +27,17 @@ std::string model_line(const ModelInfo& model) {
          model.dtype + "   " + model.device;
 }
 
+// Where the model and what belongs to it came from.
+void sources_tooltip(const ModelInfo& model) {
+  if (!ImGui::IsItemHovered()) return;
+  const auto or_none = [](const std::string& text) { return text.empty() ? "none" : text.c_str(); };
+  ImGui::SetTooltip(
+      "%s\n%d key/value heads, head_dim %d, %lld words\nfocus directions: %s\nhead ranking: %s",
+      model.path.c_str(), model.kv_heads, model.head_dim, static_cast<long long>(model.vocab_size),
+      or_none(model.directions_source),
+      model.known_source.empty() ? "this run's contextual score" : model.known_source.c_str());
+}
+
 void progress(ViewContext& context) {
   const EngineStatus& status = context.state.snapshot->status;
   const bool busy = status.state == EngineStatus::State::running ||
@@ -75,8 +86,10 @@ void status_bar(ViewContext& context) {
   const Snapshot& snapshot = *context.state.snapshot;
   if (snapshot.model) {
     text_bold(context, snapshot.model->is_demo ? "embedded model" : snapshot.model->name);
+    sources_tooltip(*snapshot.model);
     ImGui::SameLine(0, em() * 0.8f);
     text_muted(context, model_line(*snapshot.model));
+    sources_tooltip(*snapshot.model);
   } else {
     text_muted(context, "no model loaded");
   }
