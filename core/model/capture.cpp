@@ -1,28 +1,29 @@
 #include "core/model/capture.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include <ATen/ATen.h>
+
+#include "core/model/memory.h"
 
 namespace headscope {
 namespace {
 
-std::vector<float> to_floats(const at::Tensor& tensor) {
-  const auto plain = tensor.to(at::kCPU, at::kFloat).contiguous();
-  const float* data = plain.const_data_ptr<float>();
-  return std::vector<float>(data, data + plain.numel());
+at::Tensor on_cpu(const at::Tensor& tensor) {
+  return tensor.to(at::kCPU, at::kFloat).contiguous();
 }
 
-/// Copies block[h, r, :] of `width` numbers to out[h, row, 0:width] of a [H, R, stride] array.
-void place(const std::vector<float>& block, std::int64_t heads, std::int64_t rows,
-           std::int64_t width, std::int64_t first, std::int64_t all_rows, std::int64_t stride,
+/// Copies block[h, r, :] of fp32 [H, R, width] to out[h, first + r, 0:width] of a [H, all_rows,
+/// stride] array.
+void place(const at::Tensor& block, std::int64_t first, std::int64_t all_rows, std::int64_t stride,
            float* out) {
+  const std::int64_t heads = block.size(0), rows = block.size(1), width = block.size(2);
+  const float* data = block.const_data_ptr<float>();
   for (std::int64_t h = 0; h < heads; ++h) {
     for (std::int64_t r = 0; r < rows; ++r) {
       if (first + r < 0 || first + r >= all_rows) continue;
-      const auto from = block.begin() + (h * rows + r) * width;
-      std::copy(from, from + std::min(width, stride), out + (h * all_rows + first + r) * stride);
+      std::copy_n(data + (h * rows + r) * width, std::min(width, stride),
+                  out + (h * all_rows + first + r) * stride);
     }
   }
 }
@@ -30,9 +31,9 @@ void place(const std::vector<float>& block, std::int64_t heads, std::int64_t row
 /// Copies rows of `tensor` [H, R, D] into all[h, first.., :] of a [H, all_rows, D] array.
 void place_tensor(const at::Tensor& tensor, std::int64_t first, std::int64_t all_rows,
                   std::vector<float>& all) {
-  const std::int64_t heads = tensor.size(0), rows = tensor.size(1), dim = tensor.size(2);
-  if (all.empty()) all.resize(static_cast<std::size_t>(heads * all_rows * dim));
-  place(to_floats(tensor), heads, rows, dim, first, all_rows, dim, all.data());
+  const std::int64_t dim = tensor.size(2);
+  if (all.empty()) all.resize(static_cast<std::size_t>(tensor.size(0) * all_rows * dim));
+  place(on_cpu(tensor), first, all_rows, dim, all.data());
 }
 
 }  // namespace
@@ -65,7 +66,7 @@ TokenRange AttentionCapture::rows(int layer) const {
   return layers_.contains(layer) ? rows_ : TokenRange{};
 }
 
-std::vector<float> AttentionCapture::span_sums(const at::Tensor& weights) const {
+at::Tensor AttentionCapture::span_sums(const at::Tensor& weights) const {
   const std::int64_t keys = weights.size(2);
   auto member = at::zeros({keys, static_cast<std::int64_t>(capture_.span_sets.size())}, at::kFloat);
   auto table = member.accessor<float, 2>();
@@ -74,13 +75,13 @@ std::vector<float> AttentionCapture::span_sums(const at::Tensor& weights) const 
       if (position < keys) table[position][static_cast<std::int64_t>(s)] = 1.0f;
     }
   }
-  return to_floats(at::matmul(weights, member.to(weights.device())));
+  return on_cpu(at::matmul(weights, member.to(weights.device())));
 }
 
 void AttentionCapture::weights(int layer, std::int64_t first_row, const at::Tensor& before,
                                const at::Tensor& after) {
-  Block block{first_row, after.size(1), after.size(2), {}, {}, {}};
-  if (capture_.weights) block.weights = to_floats(after);
+  Block block{first_row, {}, {}, {}};
+  if (capture_.weights) block.weights = on_cpu(after);
   if (!capture_.span_sets.empty()) {
     block.sums = span_sums(after);
     if (capture_.edited_also)
@@ -98,6 +99,7 @@ CapturedAttention AttentionCapture::finish(TokenRange rows, std::int64_t keys) {
   const auto sets = static_cast<std::int64_t>(capture_.span_sets.size());
   const auto grown = [&](std::vector<float>& all, std::int64_t width) {
     const auto layer_size = static_cast<std::size_t>(heads_ * rows.size() * width);
+    claim_memory(4 * layer_size);
     all.reserve(layer_size * blocks_.size());
     all.resize(all.size() + layer_size);
     return all.data() + (all.size() - layer_size);
@@ -109,12 +111,10 @@ CapturedAttention AttentionCapture::finish(TokenRange rows, std::int64_t keys) {
         sets > 0 && capture_.edited_also ? grown(out.span_sums_before, sets) : nullptr;
     for (const Block& block : blocks) {
       const std::int64_t first = block.first_row - rows.begin;
-      if (weights != nullptr)
-        place(block.weights, heads_, block.rows, block.keys, first, rows.size(), keys, weights);
-      if (sums != nullptr)
-        place(block.sums, heads_, block.rows, sets, first, rows.size(), sets, sums);
+      if (weights != nullptr) place(block.weights, first, rows.size(), keys, weights);
+      if (sums != nullptr) place(block.sums, first, rows.size(), sets, sums);
       if (sums_before != nullptr) {
-        place(block.sums_before, heads_, block.rows, sets, first, rows.size(), sets, sums_before);
+        place(block.sums_before, first, rows.size(), sets, sums_before);
       }
     }
     std::vector<Block>().swap(blocks);
@@ -127,8 +127,7 @@ HeadMapObserver::HeadMapObserver(HeadId head, std::int64_t tokens)
 
 void HeadMapObserver::weights(int, std::int64_t first_row, const at::Tensor&,
                               const at::Tensor& after) {
-  place(to_floats(after), 1, after.size(1), after.size(2), first_row, tokens_, tokens_,
-        map_.data());
+  place(on_cpu(after), first_row, tokens_, tokens_, map_.data());
 }
 
 ProjectionObserver::ProjectionObserver(int layers, TokenRange rows, std::int64_t tokens) {

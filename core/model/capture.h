@@ -28,11 +28,11 @@ class AttentionCapture : public AttentionObserver {
 
  private:
   struct Block {
-    std::int64_t first_row = 0, rows = 0, keys = 0;
-    std::vector<float> weights, sums, sums_before;  ///< [H, rows, keys], [H, rows, sets]
+    std::int64_t first_row = 0;
+    at::Tensor weights, sums, sums_before;  ///< fp32 on the CPU: [H, rows, keys], [H, rows, sets]
   };
   AttentionCapture(const Capture& capture, TokenRange rows, TokenRange layers, int heads);
-  std::vector<float> span_sums(const at::Tensor& weights) const;
+  at::Tensor span_sums(const at::Tensor& weights) const;
 
   Capture capture_;
   TokenRange rows_, layers_;

@@ -136,9 +136,12 @@ at::Tensor project_output(const LayerWeights& layer, const at::Tensor& heads_out
   return linear(rows, layer.o, layer.o_bias);
 }
 
-at::Tensor mlp(const LayerWeights& layer, const at::Tensor& normed) {
-  const auto gated = at::silu(linear(normed, layer.gate, layer.gate_bias)) *
-                     linear(normed, layer.up, layer.up_bias);
+at::Tensor mlp(const LayerWeights& layer, const at::Tensor& normed,
+               const std::function<void()>& between) {
+  const auto gate = at::silu(linear(normed, layer.gate, layer.gate_bias));
+  if (between) between();
+  const auto gated = gate * linear(normed, layer.up, layer.up_bias);
+  if (between) between();
   return linear(gated, layer.down, layer.down_bias);
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -73,8 +74,10 @@ Projections project(const LayerWeights& layer, const ModelConfig& config, const 
 /// Output projection of attention outputs [B, H, T, D] -> [B, T, hidden].
 at::Tensor project_output(const LayerWeights& layer, const at::Tensor& heads_output);
 
-/// down(silu(gate x) * up x).
-at::Tensor mlp(const LayerWeights& layer, const at::Tensor& normed);
+/// down(silu(gate x) * up x). `between`, if given, is called between the products (to be
+/// cancelled).
+at::Tensor mlp(const LayerWeights& layer, const at::Tensor& normed,
+               const std::function<void()>& between = {});
 
 /// The factor on query-key products before softmax: 1 / sqrt(head_dim).
 double attention_scale(const ModelConfig& config);

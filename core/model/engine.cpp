@@ -150,28 +150,39 @@ at::Tensor DecoderEngine::run_attention(int layer, const at::Tensor& q, std::int
 
 at::Tensor DecoderEngine::run_mlp(const LayerWeights& layer, const at::Tensor& x,
                                   const RunContext& context) const {
+  const auto cancel = [&] { poll(context); };
   const std::int64_t step =
-      rows_for(3.0 * double(config_.hidden_size) * double(config_.intermediate_size));
-  if (x.size(1) <= step) return x + mlp(layer, rms_norm(x, layer.post_norm, config_.rms_norm_eps));
+      rows_for(double(config_.hidden_size) * double(config_.intermediate_size));
+  const auto residual = [&](const at::Tensor& part) {
+    return part + mlp(layer, rms_norm(part, layer.post_norm, config_.rms_norm_eps), cancel);
+  };
+  if (x.size(1) <= step) return residual(x);
   auto out = at::empty_like(x);
   for (std::int64_t row = 0; row < x.size(1); row += step) {
     poll(context);
     const std::int64_t rows = std::min(step, x.size(1) - row);
-    const auto part = x.narrow(1, row, rows);
-    out.narrow(1, row, rows)
-        .copy_(part + mlp(layer, rms_norm(part, layer.post_norm, config_.rms_norm_eps)));
+    out.narrow(1, row, rows).copy_(residual(x.narrow(1, row, rows)));
   }
   return out;
 }
 
 at::Tensor DecoderEngine::logits(const at::Tensor& hidden, const RunContext& context) const {
-  const std::int64_t rows = hidden.size(0);
-  const std::int64_t step = rows_for(double(config_.hidden_size) * double(config_.vocab_size));
-  auto out = at::empty({rows, config_.vocab_size}, at::kFloat);
+  // The output matrix is the largest of all: reading it once can take longer than a poll may.
+  const std::int64_t rows = hidden.size(0), vocab = config_.vocab_size;
+  const std::int64_t width =
+      device().is_cpu()
+          ? std::min(vocab, std::max<std::int64_t>(256, (1 << 26) / config_.hidden_size))
+          : vocab;
+  const std::int64_t step = rows_for(double(config_.hidden_size) * double(width));
+  auto out = at::empty({rows, vocab}, at::kFloat);
   for (std::int64_t row = 0; row < rows; row += step) {
-    poll(context);
-    const std::int64_t count = std::min(step, rows - row);
-    out.narrow(0, row, count).copy_(decoder_logits(weights_, hidden.narrow(0, row, count)));
+    const auto part = hidden.narrow(0, row, std::min(step, rows - row));
+    for (std::int64_t id = 0; id < vocab; id += width) {
+      poll(context);
+      const std::int64_t ids = std::min(width, vocab - id);
+      const auto columns = at::linear(part, weights_.output().narrow(0, id, ids));
+      out.narrow(0, row, part.size(0)).narrow(1, id, ids).copy_(columns);
+    }
   }
   return out;
 }

@@ -111,7 +111,7 @@ Result<Generation> run_sampled(const DecoderEngine& engine, const GenerateReques
     out.stopped_at_eos = std::find(eos.begin(), eos.end(), id) != eos.end();
     if (out.stopped_at_eos) break;
     keep_token(out, request, logits, id);
-    if (request.on_ids) request.on_ids(out.ids);
+    if (request.on_token) request.on_token(id);
     context.progress("decode", double(out.ids.size()), double(limit));
     decoding.append(id);
     // Nothing is predicted from the last token, but its row of attention may be wanted.
@@ -141,6 +141,12 @@ Result<Generation> Model::Impl::generate(const GenerateRequest& request,
   HEADSCOPE_TRY(check_request(request));
   const auto prompt = static_cast<std::int64_t>(request.prompt_ids.size());
   HEADSCOPE_ASSIGN(const auto edit_tensors, edits(request.interventions, prompt));
+  // What is captured of a response is only known when it ends: its blocks count as they come.
+  const auto forced = static_cast<std::int64_t>(request.forced_response.size());
+  const std::int64_t room = engine.config().context_length - prompt;
+  HEADSCOPE_TRY(require_room(
+      prompt + (forced > 0 ? forced : std::min<std::int64_t>(request.max_new_tokens, room)),
+      std::max<std::int64_t>(1, forced), nullptr, 0));
   EngineOptions options;
   options.backend = request.backend;
   options.edits = &edit_tensors;

@@ -8,6 +8,7 @@
 
 #include "core/model/checkpoint.h"
 #include "core/model/device.h"
+#include "core/model/estimate.h"
 #include "core/model/model_impl.h"
 
 namespace headscope {
@@ -25,6 +26,17 @@ Result<at::ScalarType> compute_dtype(const std::string& name, const std::string&
   if (device.is_cpu()) return at::kFloat;
   if (stored == "float16") return at::kHalf;
   return stored == "float32" ? at::kFloat : at::kBFloat16;
+}
+
+Result<> require_room_for_weights(const ModelConfig& config, at::Device device,
+                                  at::ScalarType dtype) {
+  if (!device.is_cpu()) return {};
+  const double parameters = static_cast<double>(parameter_count(config));
+  const bool wide = c10::elementSize(dtype) > 2;
+  return require_memory("loading " + std::to_string(parameter_count(config)) + " parameters",
+                        parameters * static_cast<double>(c10::elementSize(dtype)),
+                        wide ? "--dtype bfloat16 would need " + memory_text(2 * parameters)
+                             : "a smaller model would fit");
 }
 
 std::vector<float> to_floats(const at::Tensor& tensor) {
@@ -47,8 +59,8 @@ Error current_error() {
     throw;
   } catch (const Cancelled&) {
     return {ErrorKind::cancelled, "cancelled"};
-  } catch (const std::bad_alloc&) {
-    return {ErrorKind::out_of_memory, "out of memory"};
+  } catch (const std::bad_alloc& error) {
+    return {ErrorKind::out_of_memory, error.what()};
   } catch (const c10::Error& error) {
     const std::string text = error.what_without_backtrace();
     const bool memory = text.find("allocate memory") != std::string::npos ||
@@ -71,6 +83,7 @@ Result<std::unique_ptr<Model>> Model::load(const std::string& folder, const Load
                      compute_dtype(options.dtype, config.stored_dtype, device.device));
     const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     at::set_num_threads(options.threads > 0 ? options.threads : cores);
+    HEADSCOPE_TRY(require_room_for_weights(config, device.device, dtype));
     HEADSCOPE_ASSIGN(DecoderWeights weights,
                      load_weights(folder, config, device.device, dtype, context));
     auto impl = std::make_unique<Impl>(
@@ -98,14 +111,7 @@ std::string Model::dtype_name() const {
 }
 
 std::int64_t Model::parameters() const {
-  DecoderWeights names_only;
-  std::int64_t total = 0;
-  for (const TensorSlot& slot : tensor_slots(names_only, config())) {
-    std::int64_t size = 1;
-    for (const std::int64_t n : slot.shape) size *= n;
-    total += size;
-  }
-  return total;
+  return parameter_count(config());
 }
 
 Result<> Model::Impl::check_ids(const std::vector<std::int32_t>& ids) const {
@@ -137,6 +143,17 @@ KvCache Model::Impl::new_cache(std::int64_t capacity) const {
   return KvCache(engine.config(), capacity, engine.device(), engine.dtype());
 }
 
+Result<> Model::Impl::require_room(std::int64_t tokens, std::int64_t logit_rows,
+                                   const Capture* capture, std::int64_t capture_rows) const {
+  const int number = static_cast<int>(c10::elementSize(engine.dtype()));
+  const double bytes =
+      run_bytes(engine.config(), tokens, number, logit_rows, capture, capture_rows);
+  const double per_token = bytes / double(tokens);
+  return require_memory("a run over " + std::to_string(tokens) + " tokens", bytes,
+                        "about " + std::to_string(std::int64_t(double(memory_left()) / per_token)) +
+                            " tokens, or fewer captured rows or layers, would fit");
+}
+
 Result<ForwardResult> Model::Impl::forward(const ForwardRequest& request,
                                            const RunContext& context) const {
   HEADSCOPE_TRY(check_ids(request.ids));
@@ -160,6 +177,9 @@ Result<ForwardResult> Model::Impl::forward(const ForwardRequest& request,
                                               engine.config().layers, engine.config().heads));
     options.observer = &*capture;
   }
+  HEADSCOPE_TRY(require_room(tokens, request.logit_rows.size(),
+                             capture ? &*request.capture : nullptr,
+                             capture ? request.capture->rows.size() : 0));
   KvCache cache = new_cache(tokens);
   const auto hidden = engine.run(request.ids, cache, options, context);
   ForwardResult result;
@@ -189,6 +209,10 @@ Result<HeadMap> Model::head_map(const std::vector<std::int32_t>& ids, HeadId hea
     const auto tokens = static_cast<std::int64_t>(ids.size());
     HEADSCOPE_ASSIGN(const auto edits,
                      impl_->edits(interventions, prompt_tokens > 0 ? prompt_tokens : tokens));
+    HEADSCOPE_TRY(impl_->require_room(tokens, 0, nullptr, 0));
+    HEADSCOPE_TRY(require_memory("a full map of " + std::to_string(tokens) + " tokens",
+                                 4.0 * double(tokens) * double(tokens),
+                                 "a shorter prompt would fit"));
     HeadMapObserver observer(head, tokens);
     EngineOptions options;
     options.edits = &edits;
@@ -206,6 +230,7 @@ Result<QueryKeyCapture> Model::capture_queries_keys(const std::vector<std::int32
     HEADSCOPE_TRY(impl_->check_ids(ids));
     const auto tokens = static_cast<std::int64_t>(ids.size());
     HEADSCOPE_TRY(check_rows("query", rows, tokens));
+    HEADSCOPE_TRY(impl_->require_room(2 * tokens, 0, nullptr, 0));  // the cache, and the keys again
     ProjectionObserver observer(config().layers, rows, tokens);
     EngineOptions options;
     options.observer = &observer;

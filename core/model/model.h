@@ -77,8 +77,6 @@ struct GenerateRequest {
   /// Called with each new token (not with end-of-sequence) as soon as it is chosen; may be empty.
   std::function<void(std::int32_t id)> on_token;
   int candidates = 0;  ///< keep this many most likely next tokens per step with probabilities
-  /// Called with the new ids so far after each token (for streaming text); may be empty.
-  std::function<void(const std::vector<std::int32_t>& ids)> on_ids;
 };
 
 /// One candidate for a next token.

@@ -13,6 +13,7 @@
 
 #include "core/model/capture.h"
 #include "core/model/engine.h"
+#include "core/model/memory.h"
 #include "core/model/model.h"
 
 namespace headscope {
@@ -28,6 +29,9 @@ struct Model::Impl {
   Result<std::vector<LayerEditTensors>> edits(const std::vector<Intervention>& interventions,
                                               std::int64_t prompt_tokens) const;
   KvCache new_cache(std::int64_t capacity) const;
+  /// out_of_memory with an estimate when a run over `tokens` tokens will not fit.
+  Result<> require_room(std::int64_t tokens, std::int64_t logit_rows, const Capture* capture,
+                        std::int64_t capture_rows) const;
 
   Result<Generation> generate(const GenerateRequest& request, const RunContext& context) const;
   Result<ForwardResult> forward(const ForwardRequest& request, const RunContext& context) const;
@@ -41,6 +45,7 @@ template <class Body>
 auto guarded(Body&& body) -> decltype(body()) {
   try {
     const c10::InferenceMode no_gradients;
+    refresh_memory_limit();
     return body();
   } catch (...) {
     return tl::unexpected<Error>(current_error());
