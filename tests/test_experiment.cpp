@@ -92,6 +92,7 @@ double plain_mass(Model& model, const std::vector<std::int32_t>& ids, TokenRange
 Dataset data_of(int count) {
   Dataset data;
   data.name = "made.jsonl";
+  data.sha256 = "made";
   for (int i = 0; i < count; ++i) {
     QaSample sample;
     sample.question = "question " + std::to_string(i);
@@ -251,17 +252,23 @@ TEST_CASE("training takes the training part, evaluation avoids what was trained 
     CHECK(part_of_question(sample.question) == DataPart::train);
   CHECK(choose_for_training(data, std::nullopt, 5)->samples.size() == 5);
 
-  std::set<std::string> used;
+  UsedData used;
   CHECK(choose_for_evaluation(data, std::nullopt, std::nullopt, used)->samples.size() == 60);
   Passport passport;
+  passport.data_sha256 = data.sha256;
   record_questions(passport, questions_of(train->samples));
   const auto stored = passport_from_json(to_json(passport), "p");
   REQUIRE(stored);
-  add_recorded_questions(*stored, used);
+  used.add(*stored);
   const auto held_out = choose_for_evaluation(data, std::nullopt, std::nullopt, used);
   CHECK(held_out->part == DataPart::test);
   CHECK(held_out->samples.size() + train->samples.size() == 60);
   CHECK_FALSE(held_out->notes.empty());
+  Dataset other = data;  // the same questions in another file
+  other.sha256 = "other";
+  const auto rest = choose_for_evaluation(other, std::nullopt, std::nullopt, used);
+  CHECK(rest->part == DataPart::all);
+  CHECK((questions_of(rest->samples) == questions_of(held_out->samples)));
   const auto mixed = choose_for_evaluation(data, DataPart::all, std::nullopt, used);
   CHECK(mixed->samples.size() == 60);
   CHECK(mixed->notes.size() == 1);
@@ -298,8 +305,9 @@ TEST_CASE("descriptions become interventions of this model and prompt") {
   const ModelConfig& config = f.model->config();
   const SamplePrompt prompt = f.prompt();
   const auto gold = prompt.built.gold_spans();
-  InterventionDefaults defaults{
-      .ranking = {{2, 1}, {0, 0}, {1, 1}}, .directions = nullptr, .passports = {}, .top_k = 2};
+  InterventionDefaults defaults;
+  defaults.ranking = {{2, 1}, {0, 0}, {1, 1}};
+  defaults.top_k = 2;
   InterventionDescription split;
   split.tau = 0.3;
   const auto set = InterventionSet::create({split}, config, defaults);

@@ -30,13 +30,13 @@ struct Options : CommonOptions, ModelChoice, PromptOptions, DataOptions {
 
 // Heads over which masses are averaged: those intervened on, else the head set's first, else all.
 Result<std::vector<HeadId>> mass_heads(const Options& options, const OpenedModel& opened,
-                                       const InterventionSet& set, std::set<std::string>& used) {
+                                       const InterventionSet& set, UsedData& used) {
   if (!set.empty()) return set.heads();
   if (options.heads.empty()) return std::vector<HeadId>{};
   HEADSCOPE_ASSIGN(auto head_set, read_head_set(options.heads));
   const ModelConfig& config = opened.model->config();
   HEADSCOPE_TRY(check_fits(head_set, options.heads, config.layers, config.heads));
-  add_recorded_questions(head_set.passport, used);
+  used.add(head_set.passport);
   const auto top_k = static_cast<std::size_t>(options.top_k.value_or(default_top_k(opened)));
   if (head_set.ranking.size() > top_k) head_set.ranking.resize(top_k);
   return std::move(head_set.ranking);
@@ -117,7 +117,7 @@ Result<> evaluate(const Options& options) {
   HEADSCOPE_ASSIGN(const auto opened, open_model(options.model, options.load_options(), context));
   note_chat_template(options, opened.folder, progress);
   HEADSCOPE_ASSIGN(const auto set, read_interventions(options, opened, options.seed, progress));
-  std::set<std::string> used = set.used_questions();
+  UsedData used = set.used();
   EvaluateOptions how{.prompt = kPrompts.at(options.prompt),
                       .max_new_tokens = options.max_new_tokens,
                       .rows = options.row_convention(),

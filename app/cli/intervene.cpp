@@ -16,8 +16,9 @@ Result<InterventionSet> read_interventions(const PromptOptions& options, const O
   HEADSCOPE_ASSIGN(auto file, read_interventions_file(options.intervene));
   const Companions beside = read_companions(model.folder, model.model->config());
   InterventionDefaults defaults{.ranking = beside.ranking,
+                                .ranking_passport = beside.heads_passport,
                                 .directions = beside.directions,
-                                .passports = beside.passports,
+                                .directions_passport = beside.directions_passport,
                                 .top_k = default_top_k(model),
                                 .seed = seed};
   HEADSCOPE_ASSIGN(auto set, InterventionSet::create(std::move(file.interventions),

@@ -17,19 +17,26 @@ std::string question_hash(const std::string& question) {
   return text;
 }
 
-bool any_used(const std::vector<QaSample>& samples, const std::set<std::string>& used) {
-  return !used.empty() && std::any_of(samples.begin(), samples.end(), [&](const QaSample& sample) {
-    return used.contains(question_hash(sample.question));
-  });
+bool was_used(const QaSample& sample, const UsedData& used) {
+  return !used.questions.empty() && used.questions.contains(question_hash(sample.question));
 }
 
+std::size_t count_used(const std::vector<QaSample>& samples, const UsedData& used) {
+  return static_cast<std::size_t>(
+      std::count_if(samples.begin(), samples.end(),
+                    [&](const QaSample& sample) { return was_used(sample, used); }));
+}
+
+// `leave_out`: questions that must not come back; null = none.
 Result<ChosenSamples> take(const Dataset& data, DataPart part,
-                           std::optional<std::int64_t> max_samples) {
+                           std::optional<std::int64_t> max_samples,
+                           const UsedData* leave_out = nullptr) {
   ChosenSamples chosen;
   chosen.part = part;
   for (const QaSample& sample : data.samples) {
     if (max_samples && static_cast<std::int64_t>(chosen.samples.size()) >= *max_samples) break;
     if (part != DataPart::all && part_of_question(sample.question) != part) continue;
+    if (leave_out != nullptr && was_used(sample, *leave_out)) continue;
     chosen.samples.push_back(sample);
   }
   if (chosen.samples.empty()) {
@@ -62,25 +69,32 @@ Result<ChosenSamples> choose_for_training(const Dataset& data, std::optional<Dat
     chosen.notes.push_back("the data has only " + std::to_string(data.samples.size()) +
                            " samples and is not divided: evaluating on it would use the same ones");
   } else if (part != DataPart::train) {
-    chosen.notes.push_back("not only the training part is used: evaluating on this data mixes");
+    chosen.notes.emplace_back("not only the training part is used: evaluating on this data mixes");
   }
   return chosen;
 }
 
 Result<ChosenSamples> choose_for_evaluation(const Dataset& data, std::optional<DataPart> wanted,
                                             std::optional<std::int64_t> max_samples,
-                                            const std::set<std::string>& used) {
-  const bool overlap = any_used(data.samples, used);
-  const bool divide = overlap && data.samples.size() >= smallest_divided_data;
-  HEADSCOPE_ASSIGN(auto chosen, take(data, wanted.value_or(divide ? DataPart::test : DataPart::all),
-                                     max_samples));
-  if (any_used(chosen.samples, used)) {
-    chosen.notes.push_back("heads or directions were made from some of these very questions");
-  } else if (!wanted && divide) {
-    chosen.notes.push_back(
-        "heads or directions were made from this data: only its test part is "
-        "used (--part all takes every sample)");
+                                            const UsedData& used) {
+  const std::size_t overlap = count_used(data.samples, used);
+  const bool same_file = used.files.contains(data.sha256);
+  const bool divided = data.samples.size() >= smallest_divided_data;
+  if (wanted || overlap == 0 || !divided) {
+    HEADSCOPE_ASSIGN(auto chosen, take(data, wanted.value_or(DataPart::all), max_samples));
+    if (count_used(chosen.samples, used) > 0) {
+      chosen.notes.emplace_back("heads or directions were made from some of these very questions");
+    }
+    return chosen;
   }
+  HEADSCOPE_ASSIGN(auto chosen,
+                   take(data, same_file ? DataPart::test : DataPart::all, max_samples, &used));
+  chosen.notes.push_back(
+      same_file
+          ? "heads or directions were made from this data: only its test part is used (--part "
+            "all takes every sample)"
+          : "heads or directions were made from " + std::to_string(overlap) +
+                " of these questions, which are left out (--part all takes every sample)");
   return chosen;
 }
 
@@ -90,11 +104,12 @@ void record_questions(Passport& passport, const std::vector<std::string>& questi
   passport.options[kQuestions] = std::move(hashes);
 }
 
-void add_recorded_questions(const Passport& passport, std::set<std::string>& used) {
-  const auto questions = passport.options.find(kQuestions);
-  if (questions == passport.options.end() || !questions->is_array()) return;
-  for (const Json& hash : *questions) {
-    if (hash.is_string()) used.insert(hash.get<std::string>());
+void UsedData::add(const Passport& passport) {
+  if (!passport.data_sha256.empty()) files.insert(passport.data_sha256);
+  const auto recorded = passport.options.find(kQuestions);
+  if (recorded == passport.options.end() || !recorded->is_array()) return;
+  for (const Json& hash : *recorded) {
+    if (hash.is_string()) questions.insert(hash.get<std::string>());
   }
 }
 

@@ -30,14 +30,22 @@ std::string part_name(DataPart part);
 Result<ChosenSamples> choose_for_training(const Dataset& data, std::optional<DataPart> wanted,
                                           std::optional<std::int64_t> max_samples);
 
-/// Samples to evaluate on: all, unless heads or directions in play were made from questions of this
-/// data (`used`): then the test part. bad_input when nothing is left.
+/// What heads and directions were made from, as their passports say.
+struct UsedData {
+  std::set<std::string> questions;  ///< hashes
+  std::set<std::string> files;      ///< SHA-256 of data sets
+
+  void add(const Passport& passport);
+};
+
+/// Samples to evaluate on: all, but not those that the heads or directions in play were made from:
+/// of the very file that they were made from the test part, of another one what is left when their
+/// questions are taken out. `wanted` overrides both. bad_input when nothing is left.
 Result<ChosenSamples> choose_for_evaluation(const Dataset& data, std::optional<DataPart> wanted,
                                             std::optional<std::int64_t> max_samples,
-                                            const std::set<std::string>& used);
+                                            const UsedData& used);
 
 /// Questions are recorded in passports as short hashes, under options.questions.
 void record_questions(Passport& passport, const std::vector<std::string>& questions);
-void add_recorded_questions(const Passport& passport, std::set<std::string>& used);
 
 }  // namespace headscope

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "core/experiment/data_part.h"
 #include "core/session/directions_file.h"
 #include "core/session/head_set.h"
 #include "core/text/spans.h"
@@ -46,7 +45,7 @@ Result<std::vector<HeadId>> InterventionSet::heads_of(const InterventionDescript
   if (!description.head_set.empty()) {
     HEADSCOPE_ASSIGN(const auto set, read_head_set(description.head_set));
     HEADSCOPE_TRY(check_fits(set, description.head_set, config.layers, config.heads));
-    add_recorded_questions(set.passport, used_);
+    used_.add(set.passport);
     return first_of(set.ranking, top_k);
   }
   if (defaults.ranking.empty()) {
@@ -54,6 +53,7 @@ Result<std::vector<HeadId>> InterventionSet::heads_of(const InterventionDescript
                                       ": name \"heads\" or a \"head_set\"; this model has no "
                                       "ranking beside it");
   }
+  used_.add(defaults.ranking_passport);
   return first_of(defaults.ranking, top_k);
 }
 
@@ -65,7 +65,7 @@ Result<std::shared_ptr<const Directions>> InterventionSet::directions_of(
       return std::make_shared<const Directions>(
           random_directions(*defaults.directions, defaults.seed));
     }
-    notes_.push_back(
+    notes_.emplace_back(
         "random directions of norm 2 sqrt(head_dim): this model has none of its own "
         "to take the norms from");
     return std::make_shared<const Directions>(random_directions_for(config, defaults.seed));
@@ -74,7 +74,7 @@ Result<std::shared_ptr<const Directions>> InterventionSet::directions_of(
     HEADSCOPE_ASSIGN(auto file, read_directions(description.directions));
     HEADSCOPE_TRY(check_fits(file.directions, description.directions, config.layers, config.heads,
                              config.head_dim));
-    add_recorded_questions(file.passport, used_);
+    used_.add(file.passport);
     return std::make_shared<const Directions>(std::move(file.directions));
   }
   if (defaults.directions == nullptr) {
@@ -82,6 +82,7 @@ Result<std::shared_ptr<const Directions>> InterventionSet::directions_of(
                 "focus: name \"directions\"; this model has none beside it "
                 "(headscope-cli train-directions makes them)");
   }
+  used_.add(defaults.directions_passport);
   return defaults.directions;
 }
 
@@ -90,7 +91,6 @@ Result<InterventionSet> InterventionSet::create(std::vector<InterventionDescript
                                                 const InterventionDefaults& defaults) {
   InterventionSet set;
   if (descriptions.empty()) return set;
-  for (const Passport& passport : defaults.passports) add_recorded_questions(passport, set.used_);
   for (InterventionDescription& description : descriptions) {
     Part part;
     HEADSCOPE_ASSIGN(part.heads, set.heads_of(description, config, defaults));

@@ -3,12 +3,12 @@
 
 #include <cstdint>
 #include <memory>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/experiment/data_part.h"
 #include "core/intervention/spec.h"
 #include "core/model/config.h"
 #include "core/session/intervention_file.h"
@@ -18,9 +18,10 @@ namespace headscope {
 
 /// What a description may leave to the model.
 struct InterventionDefaults {
-  std::vector<HeadId> ranking;                   ///< empty = the model has none
+  std::vector<HeadId> ranking;  ///< empty = the model has none
+  Passport ranking_passport;
   std::shared_ptr<const Directions> directions;  ///< null = the model has none
-  std::vector<Passport> passports;               ///< of both
+  Passport directions_passport;
   int top_k = 20;
   std::uint64_t seed = 0;  ///< of random directions
 };
@@ -48,7 +49,8 @@ class InterventionSet {
   bool splits() const;
   /// Every head that is acted on, once, in the order of first mention.
   std::vector<HeadId> heads() const;
-  const std::set<std::string>& used_questions() const { return used_; }
+  /// What the chosen heads and directions were made from.
+  const UsedData& used() const { return used_; }
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:
@@ -65,7 +67,7 @@ class InterventionSet {
       const InterventionDefaults& defaults);
 
   std::vector<Part> parts_;
-  std::set<std::string> used_;
+  UsedData used_;
   std::vector<std::string> notes_;
 };
 

@@ -26,7 +26,7 @@ Result<> read_heads(const fs::path& file, const ModelConfig& config, Companions&
   found.ranking = std::move(set.ranking);
   found.relevant = std::move(set.relevant);
   found.heads_source = file.filename().string();
-  found.passports.push_back(std::move(set.passport));
+  found.heads_passport = std::move(set.passport);
   return {};
 }
 
@@ -36,7 +36,7 @@ Result<> read_vectors(const fs::path& file, const ModelConfig& config, Companion
       check_fits(content.directions, file.string(), config.layers, config.heads, config.head_dim));
   found.directions = std::make_shared<const Directions>(std::move(content.directions));
   found.directions_source = file.filename().string();
-  found.passports.push_back(std::move(content.passport));
+  found.directions_passport = std::move(content.passport);
   return {};
 }
 

@@ -21,7 +21,7 @@ struct Companions {
   std::string heads_source;     ///< file name
   std::shared_ptr<const Directions> directions;  ///< of directions.safetensors; null = none
   std::string directions_source;
-  std::vector<Passport> passports;  ///< of both files
+  Passport heads_passport, directions_passport;
   std::vector<std::string> notes;
 };
 

@@ -67,7 +67,7 @@ Result<ModelSummary> inspect_model(const std::string& folder) {
   summary.notes = summary.config.notes;
   note_vocabulary(tokenizer, summary);
   if (has_chat_template(folder)) {
-    summary.notes.push_back("has a chat template, which is not applied yet");
+    summary.notes.emplace_back("has a chat template, which is not applied yet");
   }
   return summary;
 }
