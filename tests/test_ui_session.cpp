@@ -16,20 +16,18 @@
 #include <string>
 #include <thread>
 
-#include "app/shell/app.h"
 #include "app/shell/run_window.h"
-#include "app/shell/window.h"
 #include "tests/engine_fixture.h"
 #include "tests/skip.h"
-#include "tests/ui_fixture.h"
+#include "tests/ui_stage.h"
 
 using namespace headscope;
+using test::Stage;
+using test::stage_of;
 
 namespace {
 
-constexpr const char* kNoDisplay = "no display: run through packaging/with_display.sh";
-
-QaSample other_sample() {
+Result<QaSample> other_sample(const SampleWish&) {
   QaSample sample;
   sample.question = "What colour is the gate of Orlen?";
   sample.answers = {"violet"};
@@ -38,100 +36,12 @@ QaSample other_sample() {
   return sample;
 }
 
-// The window of a test, with the fake model behind a real engine.
-struct Stage {
-  std::shared_ptr<FakeControl> control = std::make_shared<FakeControl>();
-  std::unique_ptr<Window> window;
-  std::unique_ptr<Engine> engine;
-  std::unique_ptr<App> app;
-  ImGuiTestEngine* tests = nullptr;
-
-  static std::unique_ptr<Stage> open() {
-    auto stage = std::make_unique<Stage>();
-    WindowOptions options;
-    options.scale = 1;
-    options.hidden = true;
-    options.builtin_font = true;
-    auto window = Window::create(options);
-    REQUIRE_MESSAGE(window.has_value(), (window ? "" : window.error().message));
-    stage->window = std::move(*window);
-    stage->engine = std::make_unique<Engine>(fake_runner_factory({}, stage->control), Window::wake);
-    stage->app = std::make_unique<App>(stage->engine.get());
-    stage->app->set_fonts(stage->window->fonts());
-    stage->app->set_scale(1, 1);
-    stage->app->state().request = test::with_tau(test::engine_request(), 0.1);
-    stage->app->state().sample_source = [](const SampleWish&) -> Result<QaSample> {
-      return other_sample();
-    };
-    stage->tests = ImGuiTestEngine_CreateContext();
-    ImGuiTestEngineIO& io = ImGuiTestEngine_GetIO(stage->tests);
-    io.ConfigVerboseLevel = ImGuiTestVerboseLevel_Warning;
-    io.ConfigVerboseLevelOnError = ImGuiTestVerboseLevel_Info;
-    io.ConfigLogToTTY = true;
-    io.ConfigSavedSettings = false;
-    io.ConfigMouseDrawCursor = false;
-    io.ConfigWatchdogKillTest = 120;
-    ImGuiTestEngine_Start(stage->tests, ImGui::GetCurrentContext());
-    return stage;
-  }
-
-  ~Stage() {
-    if (tests != nullptr) ImGuiTestEngine_Stop(tests);
-    app.reset();
-    engine.reset();
-    window.reset();  // destroys the ImGui context, which the test engine wants to see gone first
-    if (tests != nullptr) ImGuiTestEngine_DestroyContext(tests);
-  }
-
-  void frame() {
-    window->poll();
-    app->prepare_frame();
-    window->begin_frame();
-    app->frame();
-    window->render();
-    window->present();
-    ImGuiTestEngine_PostSwap(tests);
-  }
-
-  void save_picture(const char* name) {
-    for (int i = 0; i < 3; ++i) frame();
-    window->poll();
-    app->prepare_frame();
-    window->begin_frame();
-    app->frame();
-    window->render();
-    CHECK(write_png(test::picture_folder() / name, window->capture()).has_value());
-    window->present();
-    ImGuiTestEngine_PostSwap(tests);
-  }
-
-  AppState& state() { return app->state(); }
-  const Snapshot& snapshot() { return *app->state().snapshot; }
-
-  // Lets frames pass until the engine has answered what the window asked for.
-  void settle(ImGuiTestContext* test) {
-    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(40);
-    do {
-      test->Yield(2);
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    } while (!app->settled() && std::chrono::steady_clock::now() < limit);
-    IM_CHECK(app->settled());
-    test->Yield(2);
-  }
-
-  // Runs one script to its end; a failed IM_CHECK fails the test case.
-  void run(const char* name, void (*script)(ImGuiTestContext*)) {
-    ImGuiTest* test = ImGuiTestEngine_RegisterTest(tests, "session", name, __FILE__, __LINE__);
-    test->UserData = this;
-    test->TestFunc = script;
-    ImGuiTestEngine_QueueTest(tests, test);
-    while (!ImGuiTestEngine_IsTestQueueEmpty(tests)) frame();
-    CHECK_MESSAGE(test->Output.Status == ImGuiTestStatus_Success, name);
-  }
-};
-
-Stage& stage_of(ImGuiTestContext* test) {
-  return *static_cast<Stage*>(test->Test->UserData);
+std::unique_ptr<Stage> fake_stage() {
+  const auto control = std::make_shared<FakeControl>();
+  auto stage = Stage::open(fake_runner_factory({}, control), other_sample);
+  stage->control = control;
+  stage->state().request = test::with_tau(test::engine_request(), 0.1);
+  return stage;
 }
 
 // Middle of the cell of one head in the head map.
@@ -292,8 +202,8 @@ std::size_t png_size(const std::filesystem::path& path, int& width, int& height)
 }  // namespace
 
 TEST_CASE("a session with mouse and keyboard") {
-  if (!test::has_display()) SKIP_TEST(kNoDisplay);
-  const auto stage = Stage::open();
+  if (!test::has_display()) SKIP_TEST(test::no_display);
+  const auto stage = fake_stage();
   stage->run("sliders and undo", script_slider);
   stage->run("the key half of focus directions changes nothing", script_key_part);
   stage->run("selecting and picking heads", script_heads);
@@ -318,16 +228,14 @@ TEST_CASE("a session with mouse and keyboard") {
 }
 
 TEST_CASE("--screenshot writes a finished picture of the asked size") {
-  if (!test::has_display()) SKIP_TEST(kNoDisplay);
+  if (!test::has_display()) SKIP_TEST(test::no_display);
   RunOptions options;
   options.builtin_font = true;
   int width = 0, height = 0;
   const auto path = test::picture_folder() / "screenshot.png";
   SUBCASE("1280 x 800") {
     options.screenshot = path;
-    CHECK(run_window(options, {fake_runner_factory(), [](const SampleWish&) -> Result<QaSample> {
-                                 return other_sample();
-                               }}) == 0);
+    CHECK(run_window(options, {fake_runner_factory(), other_sample}) == 0);
     CHECK(png_size(path, width, height) > 20000);
     CHECK(width == 1280);
     CHECK(height == 800);
@@ -336,9 +244,7 @@ TEST_CASE("--screenshot writes a finished picture of the asked size") {
     options.screenshot = test::picture_folder() / "screenshot_2x.png";
     options.scale = 2;
     options.theme = "light";
-    CHECK(run_window(options, {fake_runner_factory(), [](const SampleWish&) -> Result<QaSample> {
-                                 return other_sample();
-                               }}) == 0);
+    CHECK(run_window(options, {fake_runner_factory(), other_sample}) == 0);
     CHECK(png_size(options.screenshot, width, height) > 40000);
     CHECK(width == 2560);
     CHECK(height == 1600);

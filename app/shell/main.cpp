@@ -5,25 +5,9 @@
 
 #include "app/shell/run_window.h"
 #include "app/shell/runner_module.h"
-#include "core/training/demo_world.h"
-
-namespace {
+#include "app/shell/sample_source.h"
 
 using namespace headscope;
-
-Result<QaSample> demo_world_sample(const SampleWish& wish) {
-  DemoSampleOptions options;
-  options.documents = wish.documents;
-  options.distractors = wish.kind == SampleKind::similar   ? DemoDistractors::similar
-                        : wish.kind == SampleKind::neutral ? DemoDistractors::neutral
-                                                           : DemoDistractors::mixed;
-  HEADSCOPE_ASSIGN(std::vector<QaSample> samples, demo_samples(options, 1, wish.seed));
-  if (samples.empty())
-    return fail(ErrorKind::internal, "the embedded model's world made no sample");
-  return std::move(samples.front());
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   RunOptions options;
@@ -65,5 +49,5 @@ int main(int argc, char** argv) {
                  size.c_str());
     return exit_code(ErrorKind::usage);
   }
-  return run_window(options, {torch_runner_factory(), demo_world_sample});
+  return run_window(options, {torch_runner_factory(), demo_sample_source()});
 }

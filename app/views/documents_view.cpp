@@ -154,6 +154,7 @@ void plot(const ViewContext& context, const Comparison& comparison) {
   }
   ImPlot::PushStyleVar(ImPlotStyleVar_PlotPadding, ImVec2(em() * 0.2f, em() * 0.3f));
   ImPlot::PushStyleVar(ImPlotStyleVar_LabelPadding, ImVec2(em() * 0.3f, em() * 0.2f));
+  ImPlot::PushStyleVar(ImPlotStyleVar_PlotMinSize, ImVec2(em() * 6, em() * 4));
   const float room = ImGui::GetContentRegionAvail().x - em() * 3;
   if (ImPlot::BeginPlot("##documents", ImVec2(-1, -1),
                         ImPlotFlags_CanvasOnly | ImPlotFlags_NoInputs)) {
@@ -172,7 +173,7 @@ void plot(const ViewContext& context, const Comparison& comparison) {
     hover(context, comparison);
     ImPlot::EndPlot();
   }
-  ImPlot::PopStyleVar(2);
+  ImPlot::PopStyleVar(3);
 }
 
 }  // namespace

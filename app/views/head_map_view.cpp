@@ -21,12 +21,6 @@ struct Grid {
   ImVec2 end() const { return min({layers, heads}); }
 };
 
-const RunResult* shown_run(const AppState& state) {
-  const Snapshot& s = *state.snapshot;
-  if (state.view.score_source == MapSource::baseline) return s.baseline.get();
-  return s.intervened ? s.intervened.get() : nullptr;
-}
-
 HeatmapData data_of(const std::shared_ptr<const RunResult>& run, MapScore score) {
   if (!run) return {};
   const std::vector<float>& values = score_values(run->scores, score);
@@ -171,42 +165,70 @@ void interact(ViewContext& context, const Grid& grid) {
   ImGui::EndTooltip();
 }
 
+// What the map shows: a run's score, or the loaded head set where the run has no score to show.
+struct Shown {
+  HeatmapData data, reference;
+  bool head_set = false;
+};
+
+Shown find_shown(const AppState& state) {
+  const Snapshot& snapshot = *state.snapshot;
+  const bool baseline = state.view.score_source == MapSource::baseline;
+  Shown shown;
+  shown.data = data_of(baseline ? snapshot.baseline : snapshot.intervened, state.view.score);
+  shown.reference = data_of(baseline ? snapshot.intervened : snapshot.baseline, state.view.score);
+  if (!shown.data.empty() && !std::isnan(shown.data.values[0])) return shown;
+  shown = {};
+  const auto& model = snapshot.model;
+  const std::size_t heads = model ? static_cast<std::size_t>(model->layers) * model->heads : 0;
+  if (heads > 0 && model->known_scores.size() == heads) {
+    shown.data = {model, model->known_scores.data(), model->heads, model->layers};
+    shown.head_set = true;
+  }
+  return shown;
+}
+
 }  // namespace
 
 void head_map_view(ViewContext& context) {
   AppState& state = context.state;
-  const RunResult* run = shown_run(state);
-  if (run == nullptr) {
+  const Shown shown = find_shown(state);
+  if (shown.data.empty() && state.baseline() == nullptr) {
     empty_note(context, "Heads appear after the first run", "Every cell is one attention head.");
     return;
   }
   toolbar(context);
-  const ViewOptions& view = state.view;
-  const auto& shown = view.score_source == MapSource::baseline ? state.snapshot->baseline
-                                                               : state.snapshot->intervened;
-  const auto& other = view.score_source == MapSource::baseline ? state.snapshot->intervened
-                                                               : state.snapshot->baseline;
-  const HeatmapData data = data_of(shown, view.score), reference = data_of(other, view.score);
-  if (data.empty() || (view.score != MapScore::sink && std::isnan(data.values[0]))) {
+  if (shown.data.empty()) {
     empty_note(context, "No gold document is marked",
                "Relevant and irrelevant mass need one: click a document.");
     return;
   }
+  HeatmapStyle style = style_of(context, shown.data, shown.reference);
+  if (shown.head_set) {
+    style = {};
+    style.palette = state.view.palette;
+    style.high = largest_magnitude({state.snapshot->model->known_scores}, 1e-3f);
+    ImGui::SameLine(0, em() * 0.8f);
+    text_muted(context, "shown: relevant, of the head set");
+    ImGui::SetItemTooltip(
+        "This run has no such score: no gold document is marked, or it has not ended.\n"
+        "The map shows the contextual score of %s.",
+        state.snapshot->model->known_source.c_str());
+  }
   const float left = em() * 3.0f, bottom = em() * 1.4f, bar = color_bar_width();
   const ImVec2 at = ImGui::GetCursorScreenPos(), room = ImGui::GetContentRegionAvail();
   Grid grid;
-  grid.layers = static_cast<int>(data.rows);
-  grid.heads = static_cast<int>(data.columns);
+  grid.layers = static_cast<int>(shown.data.rows);
+  grid.heads = static_cast<int>(shown.data.columns);
   const float width = room.x - left - bar - em() * 0.8f, height = room.y - bottom;
   if (width < em() * 2 || height < em() * 2) return;
   grid.cell_w = std::min(width / static_cast<float>(grid.heads), em() * 4.4f);
   grid.cell_h = std::min(height / static_cast<float>(grid.layers), em() * 3.6f);
   grid.origin = ImVec2(std::floor(at.x + left), std::floor(at.y));
-  const HeatmapStyle style = style_of(context, data, reference);
   const HeatmapWindow window{0, 0, static_cast<double>(grid.heads),
                              static_cast<double>(grid.layers)};
-  context.heatmaps.draw(*ImGui::GetWindowDrawList(), grid.origin, grid.end(), data, reference,
-                        style, window);
+  context.heatmaps.draw(*ImGui::GetWindowDrawList(), grid.origin, grid.end(), shown.data,
+                        shown.reference, style, window);
   outlines(context, grid);
   axis_labels(context, grid);
   color_bar(context, ImVec2(grid.end().x + em() * 0.8f, grid.origin.y),

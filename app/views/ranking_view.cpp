@@ -41,7 +41,7 @@ struct Column {
 };
 
 // "score" is there when a head set was loaded: its mean over many samples is what ranks.
-std::vector<Column> columns_of(bool has_scores) {
+std::vector<Column> columns_of(bool has_scores, bool narrow) {
   std::vector<Column> columns = {{"#", "Rank by contextual score", 0, "000"},
                                  {"head", "Layer and head", 0, "L00 H00"}};
   if (has_scores)
@@ -49,8 +49,10 @@ std::vector<Column> columns_of(bool has_scores) {
         {"score", "Contextual score: mean mass on the gold document over many samples", 1.0f});
   columns.push_back(
       {has_scores ? "here" : "relevant", "Mass on the gold document in this run (baseline)", 1.0f});
-  columns.push_back({"sink", "Mass on the first two tokens (baseline)", 0.85f});
-  columns.push_back({"irrel.", "Mass on all other documents (baseline)", 0.85f});
+  if (!narrow) {
+    columns.push_back({"sink", "Mass on the first two tokens (baseline)", 0.85f});
+    columns.push_back({"irrel.", "Mass on all other documents (baseline)", 0.85f});
+  }
   columns.push_back({"change", "Mass on the gold document: intervened minus baseline", 1.2f});
   return columns;
 }
@@ -80,8 +82,14 @@ void bar_cell(const ViewContext& context, float value, float largest, ImU32 colo
   text_colored(color, number);
 }
 
-void row(ViewContext& context, int rank, HeadId id, bool chosen, float largest,
-         const std::vector<float>& scores) {
+// What all rows have in common.
+struct Look {
+  const std::vector<float>& scores;  ///< of the head set; empty = none
+  float largest = 0;                 ///< mass of a full bar
+  bool narrow = false;               ///< room for the most important columns only
+};
+
+void row(ViewContext& context, int rank, HeadId id, bool chosen, const Look& look) {
   AppState& state = context.state;
   const Theme& theme = context.theme;
   const RunResult* base = state.baseline();
@@ -110,16 +118,19 @@ void row(ViewContext& context, int rank, HeadId id, bool chosen, float largest,
   ImGui::TableNextColumn();
   ImGui::TextUnformatted(format_head(id).c_str());
   const float relevant = score_at(base, MapScore::relevant, id);
-  if (!scores.empty()) {
+  if (!look.scores.empty()) {
     const std::size_t index =
         static_cast<std::size_t>(id.layer) * state.snapshot->model->heads + id.head;
-    bar_cell(context, index < scores.size() ? scores[index] : NAN, largest, theme.text);
+    bar_cell(context, index < look.scores.size() ? look.scores[index] : NAN, look.largest,
+             theme.text);
     number_cell(format_mass(relevant), theme.text);
   } else {
-    bar_cell(context, relevant, largest, theme.text);
+    bar_cell(context, relevant, look.largest, theme.text);
   }
-  number_cell(format_mass(score_at(base, MapScore::sink, id)), theme.muted);
-  number_cell(format_mass(score_at(base, MapScore::irrelevant_sum, id)), theme.muted);
+  if (!look.narrow) {
+    number_cell(format_mass(score_at(base, MapScore::sink, id)), theme.muted);
+    number_cell(format_mass(score_at(base, MapScore::irrelevant_sum, id)), theme.muted);
+  }
   const float delta = score_at(edited, MapScore::relevant, id) - relevant;
   number_cell(format_delta(delta),
               std::isnan(delta) || std::abs(delta) < 0.0005f ? theme.muted : theme.text);
@@ -140,7 +151,8 @@ void ranking_view(ViewContext& context) {
   const RunResult* run = state.baseline();
   const float largest =
       largest_magnitude(!scores.empty() || run == nullptr ? scores : run->scores.relevant, 0);
-  const std::vector<Column> columns = columns_of(!scores.empty());
+  const Look look{scores, largest, ImGui::GetContentRegionAvail().x < em() * 22};
+  const std::vector<Column> columns = columns_of(!scores.empty(), look.narrow);
   const float padding = std::floor(em() * 0.1f);
   ImGui::PushStyleVar(ImGuiStyleVar_CellPadding, ImVec2(em() * 0.45f, padding));
   const float line = ImGui::GetTextLineHeight() + 2 * padding;
@@ -165,8 +177,8 @@ void ranking_view(ViewContext& context) {
     while (clipper.Step()) {
       for (int i = clipper.DisplayStart; i < clipper.DisplayEnd; ++i) {
         const HeadId id = state.ranking()[static_cast<std::size_t>(i)];
-        row(context, i, id, std::find(chosen.begin(), chosen.end(), id) != chosen.end(), largest,
-            scores);
+        const bool acted_on = std::find(chosen.begin(), chosen.end(), id) != chosen.end();
+        row(context, i, id, acted_on, look);
       }
     }
     ImGui::EndTable();

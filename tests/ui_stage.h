@@ -1,0 +1,116 @@
+// A window for scripted tests: the engine of the program, mouse and keyboard of the test engine.
+#pragma once
+
+#include <doctest/doctest.h>
+#include <imgui.h>
+#include <imgui_te_context.h>
+#include <imgui_te_engine.h>
+
+#include <chrono>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "app/render/png.h"
+#include "app/shell/app.h"
+#include "app/shell/window.h"
+#include "tests/ui_fixture.h"
+
+namespace headscope::test {
+
+inline constexpr const char* no_display = "no display: run through packaging/with_display.sh";
+
+// The window of a test with the test engine at its mouse and keyboard.
+struct Stage {
+  std::shared_ptr<FakeControl> control;  ///< of the fake model; null with the real one
+  std::unique_ptr<Window> window;
+  std::unique_ptr<Engine> engine;
+  std::unique_ptr<App> app;
+  ImGuiTestEngine* tests = nullptr;
+
+  static std::unique_ptr<Stage> open(Engine::RunnerFactory make_runner, SampleSource samples) {
+    auto stage = std::make_unique<Stage>();
+    WindowOptions options;
+    options.scale = 1;
+    options.hidden = true;
+    options.builtin_font = true;
+    auto window = Window::create(options);
+    REQUIRE_MESSAGE(window.has_value(), (window ? "" : window.error().message));
+    stage->window = std::move(*window);
+    stage->engine = std::make_unique<Engine>(std::move(make_runner), Window::wake);
+    stage->app = std::make_unique<App>(stage->engine.get());
+    stage->app->set_fonts(stage->window->fonts());
+    stage->app->set_scale(1, 1);
+    stage->app->state().sample_source = std::move(samples);
+    stage->tests = ImGuiTestEngine_CreateContext();
+    ImGuiTestEngineIO& io = ImGuiTestEngine_GetIO(stage->tests);
+    io.ConfigVerboseLevel = ImGuiTestVerboseLevel_Warning;
+    io.ConfigVerboseLevelOnError = ImGuiTestVerboseLevel_Info;
+    io.ConfigLogToTTY = true;
+    io.ConfigSavedSettings = false;
+    io.ConfigMouseDrawCursor = false;
+    io.ConfigWatchdogKillTest = 120;
+    ImGuiTestEngine_Start(stage->tests, ImGui::GetCurrentContext());
+    return stage;
+  }
+
+  ~Stage() {
+    if (tests != nullptr) ImGuiTestEngine_Stop(tests);
+    app.reset();
+    engine.reset();
+    window.reset();  // destroys the ImGui context, which the test engine wants to see gone first
+    if (tests != nullptr) ImGuiTestEngine_DestroyContext(tests);
+  }
+
+  void frame() {
+    window->poll();
+    app->prepare_frame();
+    window->begin_frame();
+    app->frame();
+    window->render();
+    window->present();
+    ImGuiTestEngine_PostSwap(tests);
+  }
+
+  void save_picture(const char* name) {
+    for (int i = 0; i < 3; ++i) frame();
+    window->poll();
+    app->prepare_frame();
+    window->begin_frame();
+    app->frame();
+    window->render();
+    CHECK(write_png(picture_folder() / name, window->capture()).has_value());
+    window->present();
+    ImGuiTestEngine_PostSwap(tests);
+  }
+
+  AppState& state() { return app->state(); }
+  const Snapshot& snapshot() { return *app->state().snapshot; }
+
+  // Lets frames pass until the engine has answered what the window asked for.
+  void settle(ImGuiTestContext* test) {
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(40);
+    do {
+      test->Yield(2);
+      std::this_thread::sleep_for(std::chrono::milliseconds(15));
+    } while (!app->settled() && std::chrono::steady_clock::now() < limit);
+    IM_CHECK(app->settled());
+    test->Yield(2);
+  }
+
+  // Runs one script to its end; a failed IM_CHECK fails the test case.
+  void run(const char* name, void (*script)(ImGuiTestContext*)) {
+    ImGuiTest* test = ImGuiTestEngine_RegisterTest(tests, "window", name, __FILE__, __LINE__);
+    test->UserData = this;
+    test->TestFunc = script;
+    ImGuiTestEngine_QueueTest(tests, test);
+    while (!ImGuiTestEngine_IsTestQueueEmpty(tests)) frame();
+    CHECK_MESSAGE(test->Output.Status == ImGuiTestStatus_Success, name);
+  }
+};
+
+inline Stage& stage_of(ImGuiTestContext* test) {
+  return *static_cast<Stage*>(test->Test->UserData);
+}
+
+}  // namespace headscope::test
