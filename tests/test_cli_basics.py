@@ -236,7 +236,7 @@ class Attention(CliTest):
 
     def test_too_large_is_said_before_the_work(self):
         result = self.refused(4, "attention", "--model", self.model, "--prompt", PROMPT * 20, "--rows=:", "--out",
-                              self.out, "--memory-limit", 0.001, says=("MiB", "--rows"))
+                              self.out, "--memory-limit", 0.001, says=("MiB", "--rows", "fit"))
         self.assertFalse(self.out.exists(), result.err)
 
 

@@ -286,7 +286,7 @@ class TrainDirections(CliTest):
     def test_memory_estimate(self):
         data = write_data(self.folder / "d.jsonl", 8)
         self.refused(4, "train-directions", "--model", GOLDEN, "--data", data, "--out", self.folder / "x",
-                     "--memory-limit", 0.0001, says=("bytes", "--samples"))
+                     "--memory-limit", 0.0006, says=("MiB", "--samples", "fit"))
 
 
 class Intervene(CliTest):

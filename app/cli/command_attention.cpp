@@ -1,10 +1,10 @@
 // attention: weights and logits of some rows, as safetensors.
+#include <algorithm>
 #include <memory>
 #include <span>
 
 #include "app/cli/command_line.h"
 #include "app/cli/intervene.h"
-#include "app/cli/memory.h"
 #include "app/cli/options.h"
 #include "app/cli/output.h"
 #include "app/cli/prompt_input.h"
@@ -12,6 +12,8 @@
 #include "app/cli/terminal.h"
 #include "core/base/safetensors.h"
 #include "core/model/config.h"
+#include "core/model/estimate.h"
+#include "core/model/memory.h"
 
 namespace headscope::cli {
 namespace {
@@ -34,18 +36,22 @@ Result<Selection> select(const Options& options, const ModelConfig& config, std:
   return selection;
 }
 
-// The rows are held once as they are captured and once more while a layer is copied out.
-Result<> check_size(const Selection& selection, const ModelConfig& config, std::int64_t tokens,
-                    double limit) {
-  const double row = 4.0 * config.heads * static_cast<double>(tokens);
-  const double rows = static_cast<double>(selection.rows.size());
-  const double bytes = row * rows * static_cast<double>(selection.layers.size() + 1) +
-                       4.0 * rows * static_cast<double>(config.vocab_size);
-  return check_fits(bytes, limit,
-                    "attention of " + std::to_string(selection.rows.size()) + " rows x " +
-                        std::to_string(tokens) + " keys in " +
-                        std::to_string(selection.layers.size()) + " layers",
-                    "ask for fewer --rows or --layers");
+Result<> check_size(const Selection& selection, const ModelConfig& config, std::int64_t tokens) {
+  Capture capture;
+  capture.layers = selection.layers;
+  const auto bytes_of_rows = [&](std::int64_t rows) {
+    return run_bytes(config, tokens, sizeof(float), rows, &capture, rows);
+  };
+  const std::int64_t rows = selection.rows.size();
+  refresh_memory_limit();
+  const double none = bytes_of_rows(0), each = bytes_of_rows(1) - none;
+  const double fit = std::max(0.0, (static_cast<double>(memory_left()) - none) / each);
+  return require_memory("attention of " + std::to_string(rows) + " rows x " +
+                            std::to_string(tokens) + " keys in " +
+                            std::to_string(selection.layers.size()) + " layers",
+                        bytes_of_rows(rows),
+                        "ask for fewer --layers, or fewer --rows: about " +
+                            std::to_string(static_cast<std::int64_t>(fit)) + " fit");
 }
 
 template <class T>
@@ -84,7 +90,7 @@ Result<> check_before_loading(const Options& options) {
                      std::to_string(config.context_length));
   }
   HEADSCOPE_ASSIGN(const auto selection, select(options, config, tokens));
-  return check_size(selection, config, tokens, options.memory_limit);
+  return check_size(selection, config, tokens);
 }
 
 Result<> attention(const Options& options) {

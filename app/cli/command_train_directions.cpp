@@ -1,13 +1,15 @@
 // train-directions: focus directions from a data set.
+#include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "app/cli/command_line.h"
 #include "app/cli/experiment_options.h"
-#include "app/cli/memory.h"
 #include "app/cli/output.h"
 #include "app/cli/prompt_input.h"
 #include "core/base/rng.h"
 #include "core/experiment/direction_data.h"
+#include "core/model/memory.h"
 #include "core/session/directions_file.h"
 
 namespace headscope::cli {
@@ -75,19 +77,23 @@ Result<Material> read_material(const Options& options) {
 // Keys of every position of every sample are kept.
 Result<> check_memory(const Options& options, const Material& material, const OpenedModel& opened) {
   double bytes = 0;
-  std::int64_t done = 0;
+  std::size_t count = 0;
   for (const auto* samples : {&material.train.samples, &material.held_out}) {
     for (const QaSample& sample : *samples) {
       HEADSCOPE_ASSIGN(const auto prompt,
                        make_sample_prompt(sample, PromptKind::all, opened.tokenizer));
       const std::int64_t rows = options.max_new_tokens;
       bytes += direction_sample_bytes(opened.model->config(), prompt.tokens() + rows, rows);
-      ++done;
+      ++count;
     }
   }
-  return check_fits(bytes, options.memory_limit,
-                    "keys and queries of " + std::to_string(done) + " samples",
-                    "use fewer --samples");
+  refresh_memory_limit();
+  const double share = static_cast<double>(memory_left()) / std::max(bytes, 1.0);
+  return require_memory("keys and queries of " + std::to_string(count) + " samples", bytes,
+                        "use fewer --samples: about " +
+                            std::to_string(static_cast<std::int64_t>(
+                                std::floor(share * static_cast<double>(count)))) +
+                            " fit");
 }
 
 Result<Json> held_out_json(const DirectionData& data, const DirectionShape& shape,

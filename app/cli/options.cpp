@@ -2,11 +2,18 @@
 
 #include <limits>
 
+#include "core/base/file.h"
+#include "core/model/memory.h"
+
 namespace headscope::cli {
 namespace {
 
 constexpr const char* kCommonGroup = "Common";
 constexpr int kMaxThreads = 1024;
+
+void limit_memory(const double& gibibytes) {
+  set_memory_budget(static_cast<std::uint64_t>(gibibytes * static_cast<double>(gibibyte)));
+}
 
 }  // namespace
 
@@ -27,8 +34,8 @@ void add_common(CLI::App& command, CommonOptions& options, const std::string& ou
       ->capture_default_str()
       ->group(kCommonGroup);
   command
-      .add_option("--memory-limit", options.memory_limit,
-                  "GiB that results may take (default: what is free)")
+      .add_option_function<double>("--memory-limit", limit_memory,
+                                   "GiB that tensors may take (default: what is free)")
       ->check(CLI::PositiveNumber)
       ->group(kCommonGroup);
   command.add_flag("--quiet,-q", options.quiet, "no progress and no notes")->group(kCommonGroup);

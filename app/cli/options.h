@@ -17,8 +17,7 @@ struct CommonOptions {
   int threads = 0;  ///< 0 = all cores
   std::uint64_t seed = 0;
   bool quiet = false;
-  std::string out;          ///< empty = stdout
-  double memory_limit = 0;  ///< GiB a result may take; 0 = what the machine has free
+  std::string out;  ///< empty = stdout
 
   LoadOptions load_options() const { return {device, dtype, threads}; }
 };

@@ -3,12 +3,12 @@
 #include <algorithm>
 
 #include "app/cli/intervene.h"
-#include "app/cli/memory.h"
 #include "core/base/hash.h"
 #include "core/base/version.h"
 #include "core/experiment/sample_run.h"
 #include "core/experiment/weights_hash.h"
 #include "core/figure/ticks.h"
+#include "core/model/memory.h"
 #include "core/runner/companions.h"
 #include "core/session/head_set.h"
 #include "core/session/intervention_file.h"
@@ -75,9 +75,10 @@ Result<Capture> capture_for(const RenderOptions& options, const PromptInput& pro
   if (!capture.weights) return capture;
   capture.layers = {*options.layer, *options.layer + 1};
   const double keys = static_cast<double>(prompt.encoding.size()) + options.max_new_tokens;
-  HEADSCOPE_TRY(check_fits(4.0 * config.heads * (options.max_new_tokens + 1.0) * keys,
-                           options.memory_limit, "attention of the response rows in one layer",
-                           "use a lower --max-new-tokens"));
+  refresh_memory_limit();
+  HEADSCOPE_TRY(require_memory("attention of the response rows in one layer",
+                               4.0 * config.heads * (options.max_new_tokens + 1.0) * keys,
+                               "use a lower --max-new-tokens"));
   return capture;
 }
 
