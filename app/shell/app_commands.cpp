@@ -188,6 +188,28 @@ void App::register_head_commands() {
                  [&s] { s.select_rank(-1); },
                  [&s] { return !s.ranking().empty(); },
                  {}});
+  commands_.add({"rows.response",
+                 "Act on response rows only",
+                 "Heads",
+                 0,
+                 [&s] {
+                   RowSelection& rows = s.request.intervention.rows;
+                   const bool all = rows.kind != RowSelection::Kind::response;
+                   rows = {all ? RowSelection::Kind::response : RowSelection::Kind::all, 0};
+                 },
+                 {},
+                 [&s] { return s.request.intervention.rows.kind == RowSelection::Kind::response; },
+                 true});
+  commands_.add({"rows.key_directions",
+                 "Add the key half of focus directions (no effect)",
+                 "Heads",
+                 0,
+                 [&s] {
+                   bool& on = s.request.intervention.use_key_directions;
+                   on = !on;
+                 },
+                 {},
+                 [&s] { return s.request.intervention.use_key_directions; }});
 }
 
 void App::register_view_commands() {
@@ -222,6 +244,31 @@ void App::register_view_commands() {
   source("view.intervened", "Maps: intervened", ImGuiKey_I, MapSource::intervened, false);
   source("view.difference", "Maps: difference to the baseline", ImGuiKey_D, MapSource::difference,
          false);
+  const auto score = [&](const char* id, const char* name, MapScore which, bool separator) {
+    commands_.add({id,
+                   name,
+                   "View",
+                   0,
+                   [&s, which] { s.view.score = which; },
+                   {},
+                   [&s, which] { return s.view.score == which; },
+                   separator});
+  };
+  score("view.score.relevant", "Head map: relevant mass", MapScore::relevant, true);
+  score("view.score.sink", "Head map: sink mass", MapScore::sink, false);
+  score("view.score.irrelevant_sum", "Head map: irrelevant mass, sum", MapScore::irrelevant_sum,
+        false);
+  score("view.score.irrelevant_max", "Head map: irrelevant mass, largest", MapScore::irrelevant_max,
+        false);
+  score("view.score.head_set", "Head map: score of the head set", MapScore::head_set, false);
+  commands_.add({"view.bars_of_selected",
+                 "Documents: selected head only",
+                 "View",
+                 0,
+                 [&s] { s.view.bars_of_selected = !s.view.bars_of_selected; },
+                 {},
+                 [&s] { return s.view.bars_of_selected; },
+                 true});
   for (int i = 0; i < sequential_palettes; ++i) {
     const auto palette = static_cast<Palette>(i);
     commands_.add({"view.palette." + std::string(palette_name(palette)),

@@ -21,7 +21,7 @@ std::filesystem::path xdg(const char* variable, const char* under_home) {
 constexpr std::array kChoices = {"contextual", "random", "picked"};
 constexpr std::array kRows = {"all", "response", "from"};
 constexpr std::array kSpans = {"gold", "document"};
-constexpr std::array kScores = {"relevant", "sink", "irrelevant_sum", "irrelevant_max"};
+constexpr std::array kScores = {"relevant", "sink", "irrelevant_sum", "irrelevant_max", "head_set"};
 constexpr std::array kSources = {"baseline", "intervened", "difference"};
 
 // The value whose name stands in a field; an unknown name is an error, an absent field the

@@ -199,8 +199,11 @@ const std::vector<float>& score_values(const HeadScores& scores, MapScore score)
       return scores.irrelevant_sum;
     case MapScore::irrelevant_max:
       return scores.irrelevant_max;
+    case MapScore::head_set:
+      break;
   }
-  return scores.relevant;
+  static const std::vector<float> none;
+  return none;
 }
 
 std::optional<DocumentMass> document_mass(const RunResult& run, std::span<const HeadId> heads) {

@@ -18,7 +18,8 @@
 
 namespace headscope {
 
-enum class MapScore { relevant, sink, irrelevant_sum, irrelevant_max };
+/// What the head map shows: masses of a run, or the contextual score of the loaded head set.
+enum class MapScore { relevant, sink, irrelevant_sum, irrelevant_max, head_set };
 enum class MapSource { baseline, intervened, difference };
 
 /// How things are shown. None of this reaches the engine.
@@ -123,7 +124,7 @@ class AppState {
   mutable std::optional<BuiltPrompt> layout_;
 };
 
-/// Values of one score, [layers * heads]; empty when the run has none.
+/// Values of one score, [layers * heads]; empty when the run has none, always for `head_set`.
 const std::vector<float>& score_values(const HeadScores& scores, MapScore score);
 
 /// Mean over rows and heads of the mass on every document, the sink and the rest.

@@ -56,13 +56,15 @@ void toolbar(ViewContext& context) {
   ViewOptions& view = context.state.view;
   int score = static_cast<int>(view.score);
   ImGui::SetNextItemWidth(em() * 8.5f);
-  if (ImGui::Combo("##score", &score, "relevant\0sink\0irrelevant, sum\0irrelevant, largest\0")) {
+  if (ImGui::Combo("##score", &score,
+                   "relevant\0sink\0irrelevant, sum\0irrelevant, largest\0head set\0")) {
     view.score = static_cast<MapScore>(score);
   }
   ImGui::SetItemTooltip(
       "Attention mass of the response rows, averaged over them:\n"
       "relevant = on the gold document (the contextual score)\nsink = on the first two tokens\n"
-      "irrelevant = on the other documents, all together or the largest one");
+      "irrelevant = on the other documents, all together or the largest one\n"
+      "head set = the contextual score over many samples that came with the model");
   ImGui::SameLine();
   int source = static_cast<int>(view.score_source);
   if (segmented(context, "source", {"Base", "Interv.", "Diff."}, source))
@@ -161,6 +163,11 @@ void interact(ViewContext& context, const Grid& grid) {
                             std::to_string(state.ranking().size()));
   ImGui::Text("baseline    %s", value(state.baseline()).c_str());
   ImGui::Text("intervened  %s", value(state.intervened()).c_str());
+  const ModelInfo& model = *state.snapshot->model;
+  const std::size_t index = static_cast<std::size_t>(id.layer) * model.heads + id.head;
+  if (index < model.known_scores.size()) {
+    ImGui::Text("head set    %s", format_mass(model.known_scores[index]).c_str());
+  }
   text_muted(context, "click: show   ctrl-click: pick");
   ImGui::EndTooltip();
 }
@@ -199,8 +206,10 @@ void head_map_view(ViewContext& context) {
   }
   toolbar(context);
   if (shown.data.empty()) {
-    empty_note(context, "No gold document is marked",
-               "Relevant and irrelevant mass need one: click a document.");
+    const bool asked = state.view.score == MapScore::head_set;
+    empty_note(context, asked ? "No head set came with this model" : "No gold document is marked",
+               asked ? "headscope-cli score makes one."
+                     : "Relevant and irrelevant mass need one: click a document.");
     return;
   }
   HeatmapStyle style = style_of(context, shown.data, shown.reference);
@@ -209,11 +218,12 @@ void head_map_view(ViewContext& context) {
     style.palette = state.view.palette;
     style.high = largest_magnitude({state.snapshot->model->known_scores}, 1e-3f);
     ImGui::SameLine(0, em() * 0.8f);
-    text_muted(context, "shown: relevant, of the head set");
-    ImGui::SetItemTooltip(
-        "This run has no such score: no gold document is marked, or it has not ended.\n"
-        "The map shows the contextual score of %s.",
-        state.snapshot->model->known_source.c_str());
+    const bool asked = state.view.score == MapScore::head_set;
+    text_muted(context,
+               asked ? state.snapshot->model->known_source : "shown: the head set's score");
+    ImGui::SetItemTooltip("%sThe map shows the contextual score of %s.",
+                          asked ? "" : "No gold document is marked, or the run has not ended.\n",
+                          state.snapshot->model->known_source.c_str());
   }
   const float left = em() * 3.0f, bottom = em() * 1.4f, bar = color_bar_width();
   const ImVec2 at = ImGui::GetCursorScreenPos(), room = ImGui::GetContentRegionAvail();
