@@ -1,5 +1,6 @@
 // links: headscope_model headscope_intervention
 // Loading what is damaged, running what cannot run, sampling, cancelling, running out of memory.
+#include <ATen/Parallel.h>
 #include <doctest/doctest.h>
 
 #include <fstream>
@@ -366,6 +367,10 @@ TEST_CASE("dtypes and devices") {
   const auto folder = golden_folder("llama_gqa").string();
   CHECK(Model::load(folder, {"cpu", "int8", 1}, {}).error().kind == ErrorKind::usage);
   CHECK(Model::load(folder, {"tpu", "auto", 1}, {}).error().kind == ErrorKind::usage);
+  REQUIRE(Model::load(folder, {"cpu", "auto", 2}, {}));
+  CHECK(at::get_num_threads() == 2);
+  REQUIRE(Model::load(folder, {"cpu", "auto", 0}, {}));
+  CHECK(at::get_num_threads() == 1);  // a tiny model gains nothing from more
   const DeviceReport report = device_report();
   CHECK(has(report.libtorch_version, "2."));
   CHECK_FALSE(report.cuda_message.empty());

@@ -11,6 +11,7 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/safetensors.h"
+#include "core/model/attention.h"
 #include "core/model/family.h"
 
 namespace headscope {
@@ -92,14 +93,26 @@ Result<> check_tensors(const Checkpoint& checkpoint, const std::vector<TensorSlo
                    "; the checkpoint is of another kind");
 }
 
-/// An owned tensor: the file may be aligned badly, and may change while it is mapped.
+/// An owned tensor: the file may be aligned badly, and may change while it is mapped. Copied in
+/// pieces, so that a large matrix neither needs its size twice nor delays cancelling.
 at::Tensor copy_tensor(std::span<const std::byte> bytes, const TensorInfo& info, c10::Device device,
-                       at::ScalarType dtype) {
+                       at::ScalarType dtype, const RunContext& context) {
+  constexpr std::int64_t most = 1 << 22;
   const at::ScalarType stored = *scalar_type(info.dtype);
-  auto tensor = at::empty(info.shape, at::TensorOptions(stored));
-  std::memcpy(tensor.data_ptr(), bytes.data(),
-              std::min<std::size_t>(bytes.size(), tensor.nbytes()));
-  return tensor.to(device, dtype);
+  const auto element = static_cast<std::int64_t>(c10::elementSize(stored));
+  auto tensor = at::empty(info.shape, at::TensorOptions(dtype).device(device));
+  auto flat = tensor.view({-1});
+  const std::int64_t count =
+      std::min(flat.numel(), static_cast<std::int64_t>(bytes.size()) / element);
+  auto piece = at::empty({std::min(count, most)}, at::TensorOptions(stored));
+  for (std::int64_t done = 0; done < count; done += most) {
+    poll(context);
+    const std::int64_t now = std::min(most, count - done);
+    std::memcpy(piece.data_ptr(), bytes.data() + done * element,
+                static_cast<std::size_t>(now * element));
+    flat.narrow(0, done, now).copy_(piece.narrow(0, 0, now));
+  }
+  return tensor;
 }
 
 Json config_json(const ModelConfig& config) {
@@ -154,10 +167,9 @@ Result<DecoderWeights> load_weights(const std::string& folder, const ModelConfig
   HEADSCOPE_TRY(check_tensors(checkpoint, slots, config, folder));
   double done = 0;
   for (const TensorSlot& slot : slots) {
-    if (context.cancelled()) return fail(ErrorKind::cancelled, "loading was cancelled");
     HEADSCOPE_ASSIGN(const auto entry, checkpoint.find(slot.name));
     HEADSCOPE_ASSIGN(const auto bytes, entry.file->bytes(slot.name));
-    *slot.tensor = copy_tensor(bytes, *entry.info, device, dtype);
+    *slot.tensor = copy_tensor(bytes, *entry.info, device, dtype, context);
     context.progress("load", ++done, static_cast<double>(slots.size()));
   }
   return weights;

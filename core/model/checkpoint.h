@@ -19,7 +19,8 @@ Result<> check_weights(const std::string& folder, const ModelConfig& config);
 
 /// Reads every tensor that `config` calls for, converted to `dtype` on `device`. Tensors that are
 /// missing, superfluous, of another shape or of a type that is not floating point: bad_input
-/// listing them by name. Polls `context` at each tensor.
+/// listing them by name. Polls `context`
+/// every 16 MiB and throws Cancelled.
 Result<DecoderWeights> load_weights(const std::string& folder, const ModelConfig& config,
                                     c10::Device device, c10::ScalarType dtype,
                                     const RunContext& context);

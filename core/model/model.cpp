@@ -39,6 +39,14 @@ Result<> require_room_for_weights(const ModelConfig& config, at::Device device,
                              : "a smaller model would fit");
 }
 
+/// One thread for each quarter million numbers of a layer, at most one for each core: handing out
+/// smaller pieces costs more than it saves, and much more when other programs are busy.
+int usual_threads(const ModelConfig& config) {
+  const std::int64_t cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  const std::int64_t pieces = parameter_count(config) / config.layers / 250'000;
+  return static_cast<int>(std::clamp<std::int64_t>(pieces, 1, cores));
+}
+
 std::vector<float> to_floats(const at::Tensor& tensor) {
   const auto plain = tensor.to(at::kCPU, at::kFloat).contiguous();
   const float* data = plain.const_data_ptr<float>();
@@ -81,8 +89,7 @@ Result<std::unique_ptr<Model>> Model::load(const std::string& folder, const Load
     HEADSCOPE_ASSIGN(const ComputeDevice device, select_device(options.device));
     HEADSCOPE_ASSIGN(const auto dtype,
                      compute_dtype(options.dtype, config.stored_dtype, device.device));
-    const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-    at::set_num_threads(options.threads > 0 ? options.threads : cores);
+    at::set_num_threads(options.threads > 0 ? options.threads : usual_threads(config));
     HEADSCOPE_TRY(require_room_for_weights(config, device.device, dtype));
     HEADSCOPE_ASSIGN(DecoderWeights weights,
                      load_weights(folder, config, device.device, dtype, context));

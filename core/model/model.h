@@ -23,7 +23,7 @@ namespace headscope {
 struct LoadOptions {
   std::string device = "auto";  ///< "cpu", "cuda" or "auto"
   std::string dtype = "auto";   ///< "auto" (fp32 on CPU), "float32", "bfloat16", "float16"
-  int threads = 0;              ///< 0 = all cores
+  int threads = 0;              ///< 0 = all cores, fewer for a small model
 };
 
 /// How attention outputs are computed; all agree with `reference` within rounding.
