@@ -9,7 +9,7 @@ namespace {
 
 constexpr float tolerance = 1e-4f;
 
-/// Rows begin.. of a [L, H, T, T] array of `tokens` as a capture holds them: [L, H, rows, keys].
+/// Rows of a [L, H, T, T] array as a capture of T = `tokens` keys holds them: [L, H, rows, T].
 std::vector<float> rows_of(const std::vector<float>& attention, std::int64_t tokens,
                            TokenRange rows) {
   std::vector<float> out;
@@ -17,7 +17,7 @@ std::vector<float> rows_of(const std::vector<float>& attention, std::int64_t tok
   for (std::int64_t map = 0; map < maps; ++map) {
     for (std::int64_t row = rows.begin; row < rows.end; ++row) {
       const auto from = attention.begin() + (map * tokens + row) * tokens;
-      out.insert(out.end(), from, from + rows.end);
+      out.insert(out.end(), from, from + tokens);
     }
   }
   return out;
@@ -106,6 +106,23 @@ TEST_CASE("step-by-step decoding gives the logits and attention of one pass") {
   }
 }
 
+TEST_CASE("captured rows and logit rows are independent of each other") {
+  const GoldenModel golden("llama_gqa");
+  const auto vocab = static_cast<std::ptrdiff_t>(golden.model->config().vocab_size);
+  const std::pair<TokenRange, TokenRange> choices[] = {
+      {{5, 28}, {20, 25}}, {{20, 28}, {3, 9}}, {{4, 6}, {27, 28}}, {{27, 28}, {0, 1}}};
+  for (const auto& [captured, wanted] : choices) {
+    ForwardRequest request = golden.everything();
+    request.capture->rows = captured;
+    request.logit_rows = wanted;
+    const ForwardResult got = must(golden.model->forward(request, {}));
+    CHECK(difference(got.logits, {golden.logits.begin() + wanted.begin * vocab,
+                                  golden.logits.begin() + wanted.end * vocab}) < tolerance);
+    auto expected = rows_of(golden.attention, golden.length(), captured);
+    CHECK(difference(got.attention.weights, expected) < tolerance);
+  }
+}
+
 TEST_CASE("a head map is that head's part of the full attention") {
   const GoldenModel golden("llama_gqa");
   const auto size = static_cast<std::size_t>(golden.length() * golden.length());
@@ -126,7 +143,7 @@ TEST_CASE("span sums are sums of weights") {
   ForwardRequest request = golden.everything();
   request.capture->rows = {22, 28};
   request.capture->layers = {1, 3};
-  request.capture->span_sets = {{0, 1}, {5, 6, 7, 25}};
+  request.capture->span_sets = {{0, 1}, {5, 6, 7, 27}};
   const CapturedAttention got = must(golden.model->forward(request, {})).attention;
   REQUIRE(got.layers == 2);
   std::vector<float> expected;
@@ -135,7 +152,7 @@ TEST_CASE("span sums are sums of weights") {
        ++row) {  // layers 1 and 2
     const float* w = weights.data() + row * 28;
     expected.push_back(w[0] + w[1]);
-    expected.push_back(w[5] + w[6] + w[7] + w[25]);
+    expected.push_back(w[5] + w[6] + w[7] + w[27]);
   }
   CHECK(difference(got.span_sums, expected) < tolerance);
   request.capture->weights = false;
