@@ -92,7 +92,8 @@ struct Stage {
     const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(40);
     do {
       test->Yield(2);
-      std::this_thread::sleep_for(std::chrono::milliseconds(15));
+      // Drawn in software, frames without a pause would leave no core for the model.
+      std::this_thread::sleep_for(std::chrono::milliseconds(60));
     } while (!app->settled() && std::chrono::steady_clock::now() < limit);
     IM_CHECK(app->settled());
     test->Yield(2);

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -47,6 +48,9 @@ Result<std::unique_ptr<Runner>> create() {
 }  // namespace
 
 Engine::RunnerFactory torch_runner_factory() {
+  // Threads that wait for each other shall sleep, not spin: the window needs a core too. libgomp
+  // reads this when the module is opened; the user's own setting wins.
+  setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
   return create;
 }
 
