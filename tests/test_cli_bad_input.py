@@ -1,5 +1,5 @@
 """Bad input gives a message that names what is wrong, and exit code 3 (2 for usage): never a crash."""
-# timeout: 300
+# timeout: 600
 
 import json
 import struct
@@ -34,7 +34,9 @@ class BadModel(CliTest):
         for name in ("config.json", "model.safetensors", "tokenizer.json"):
             with self.subTest(name):
                 moved = (self.model / name).rename(self.folder / "aside")
-                self.is_refused(name)
+                self.refused(3, "generate", "--model", self.model, "--prompt", "a", says=name)
+                if name != "tokenizer.json":
+                    self.refused(3, "info", "--model", self.model, says=name)
                 moved.rename(self.model / name)
 
     def test_truncated_weights(self):

@@ -163,6 +163,17 @@ class Generate(CliTest):
         self.assertEqual(sample(1), sample(1))
         self.assertGreater(len({tuple(sample(seed)) for seed in range(5)}), 1)
 
+    def test_ids_need_no_tokenizer(self):
+        ids = ",".join(map(str, self.generate("--prompt", PROMPT)["prompt_ids"]))
+        expected = self.generate("--ids", ids)["ids"]
+        (self.model / "tokenizer.json").unlink()
+        result = self.generate("--ids", ids)
+        self.assertEqual(result["ids"], expected)
+        self.assertEqual(result["text"], "")
+        self.ok("attention", "--model", self.model, "--ids", ids, "--rows=-1:", "--out", self.folder / "a")
+        self.assertIn("tokenizer.json", " ".join(self.ok("info", "--model", self.model).json["notes"]))
+        self.refused(3, "generate", "--model", self.model, "--prompt", "a", says="tokenizer.json")
+
     def test_no_new_tokens(self):
         result = self.ok("generate", "--model", self.model, "--prompt", "a", "--max-new-tokens", 0).json
         self.assertEqual(result["ids"], [])

@@ -82,7 +82,7 @@ Result<> write_result(const Options& options, const Selection& selection,
 Result<> check_before_loading(const Options& options) {
   HEADSCOPE_ASSIGN(const auto folder, model_folder(options.model));
   HEADSCOPE_ASSIGN(const auto config, load_config(folder.string()));
-  HEADSCOPE_ASSIGN(const auto tokenizer, Tokenizer::load(folder));
+  HEADSCOPE_ASSIGN(const auto tokenizer, open_tokenizer(folder, tokenizer_need(options)));
   HEADSCOPE_ASSIGN(const auto prompt, read_prompt(options, tokenizer));
   const auto tokens = static_cast<std::int64_t>(prompt.encoding.size());
   if (tokens > config.context_length) {
@@ -97,8 +97,8 @@ Result<> attention(const Options& options) {
   HEADSCOPE_TRY(check_chat(options));
   HEADSCOPE_TRY(check_before_loading(options));
   ProgressPrinter progress(options.quiet);
-  HEADSCOPE_ASSIGN(const auto opened,
-                   open_model(options.model, options.load_options(), progress.context()));
+  HEADSCOPE_ASSIGN(const auto opened, open_model(options.model, options.load_options(),
+                                                 progress.context(), tokenizer_need(options)));
   if (!options.ids) note_chat_template(options, opened.folder, progress);
   HEADSCOPE_ASSIGN(const auto prompt, read_prompt(options, opened.tokenizer));
   const ModelConfig& config = opened.model->config();

@@ -135,8 +135,8 @@ Result<> evaluate(const Options& options) {
   if (!how.finished.empty()) {
     progress.note("going on after " + std::to_string(how.finished.size()) + " samples");
   }
-  HEADSCOPE_ASSIGN(const auto run, evaluate_samples(*opened.model, opened.tokenizer, chosen.samples,
-                                                    how, context, saver(output)));
+  HEADSCOPE_ASSIGN(const auto run, evaluate_samples(*opened.model, *opened.tokenizer,
+                                                    chosen.samples, how, context, saver(output)));
   HEADSCOPE_TRY(output.save(run, !run.cancelled));
   HEADSCOPE_TRY(write_json(output.summary(run, !run.cancelled), ""));
   if (run.cancelled) return fail(ErrorKind::cancelled, "interrupted; run again to go on");

@@ -21,8 +21,8 @@ struct Options : CommonOptions, ModelChoice, PromptOptions, PromptSource {
 Result<> generate(const Options& options) {
   HEADSCOPE_TRY(check_chat(options));
   ProgressPrinter progress(options.quiet);
-  HEADSCOPE_ASSIGN(const auto opened,
-                   open_model(options.model, options.load_options(), progress.context()));
+  HEADSCOPE_ASSIGN(const auto opened, open_model(options.model, options.load_options(),
+                                                 progress.context(), tokenizer_need(options)));
   if (!options.ids) note_chat_template(options, opened.folder, progress);
   HEADSCOPE_ASSIGN(const auto prompt, read_prompt(options, opened.tokenizer));
   GenerateRequest request;
@@ -32,9 +32,11 @@ Result<> generate(const Options& options) {
   HEADSCOPE_ASSIGN(const auto set, read_interventions(options, opened, options.seed, progress));
   HEADSCOPE_ASSIGN(request.interventions, interventions_for(set, prompt));
   HEADSCOPE_ASSIGN(const auto generation, opened.model->generate(request, progress.context()));
+  // Without a tokenizer there are ids only.
+  const std::string text = opened.tokenizer ? opened.tokenizer->decode(generation.ids) : "";
   return write_json({{"prompt_ids", request.prompt_ids},
                      {"ids", generation.ids},
-                     {"text", opened.tokenizer.decode(generation.ids)},
+                     {"text", text},
                      {"stop", generation.stopped_at_eos ? "eos" : "length"}},
                     options.out);
 }

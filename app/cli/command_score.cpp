@@ -80,7 +80,7 @@ Result<> score(const Options& options) {
                          .gold_only = !options.no_gold_only,
                          .interventions = on_samples(set)};
   HEADSCOPE_ASSIGN(const auto run,
-                   score_samples(*opened.model, opened.tokenizer, chosen.samples, how, context));
+                   score_samples(*opened.model, *opened.tokenizer, chosen.samples, how, context));
   return keep(options, run, std::move(passport), chosen);
 }
 

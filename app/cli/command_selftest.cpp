@@ -19,7 +19,7 @@ Result<> selftest(const Options& options) {
   HEADSCOPE_ASSIGN(const auto opened,
                    open_model(options.model, options.load_options(), progress.context()));
   const auto checks =
-      run_selftest(*opened.model, opened.tokenizer, opened.is_demo, progress.context());
+      run_selftest(*opened.model, *opened.tokenizer, opened.is_demo, progress.context());
   Json list = Json::array(), failed = Json::array();
   std::string message;
   for (const SelfCheck& check : checks) {

@@ -81,7 +81,7 @@ Result<> check_memory(const Options& options, const Material& material, const Op
   for (const auto* samples : {&material.train.samples, &material.held_out}) {
     for (const QaSample& sample : *samples) {
       HEADSCOPE_ASSIGN(const auto prompt,
-                       make_sample_prompt(sample, PromptKind::all, opened.tokenizer));
+                       make_sample_prompt(sample, PromptKind::all, *opened.tokenizer));
       const std::int64_t rows = options.max_new_tokens;
       bytes += direction_sample_bytes(opened.model->config(), prompt.tokens() + rows, rows);
       ++count;
@@ -156,7 +156,7 @@ Result<> train(const Options& options) {
 
   const DirectionDataOptions how{options.max_new_tokens, options.row_convention()};
   const auto collect = [&](const std::vector<QaSample>& samples) {
-    return collect_direction_data(*opened.model, opened.tokenizer, samples, how, context);
+    return collect_direction_data(*opened.model, *opened.tokenizer, samples, how, context);
   };
   HEADSCOPE_ASSIGN(const auto data, collect(material.train.samples));
   if (data.cancelled) return fail(ErrorKind::cancelled, "interrupted before training began");

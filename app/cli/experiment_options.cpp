@@ -37,7 +37,7 @@ Result<Passport> make_passport(const OpenedModel& model, const Dataset& data,
   Passport passport = new_passport();
   passport.model = model.name;
   HEADSCOPE_ASSIGN(passport.weights_sha256, weights_sha256(model.folder, context));
-  passport.tokenizer_sha256 = model.tokenizer.sha256();
+  passport.tokenizer_sha256 = model.tokenizer->sha256();
   passport.data = data.name;
   passport.data_sha256 = data.sha256;
   passport.n = static_cast<std::int64_t>(chosen.samples.size());

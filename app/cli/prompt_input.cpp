@@ -51,7 +51,8 @@ Result<std::vector<std::int32_t>> parse_ids(const std::string& text) {
   return bad_input("--ids: the prompt is empty; expected at least one token id");
 }
 
-Result<PromptInput> read_prompt(const PromptSource& source, const Tokenizer& tokenizer) {
+Result<PromptInput> read_prompt(const PromptSource& source,
+                                const std::optional<Tokenizer>& tokenizer) {
   PromptInput input;
   if (source.ids) {
     if (source.gold != 0) return fail(ErrorKind::usage, "--gold needs a prompt given as text");
@@ -61,11 +62,15 @@ Result<PromptInput> read_prompt(const PromptSource& source, const Tokenizer& tok
   HEADSCOPE_ASSIGN(input.text, prompt_text(source));
   const std::string name = source.prompt_file ? *source.prompt_file : "--prompt";
   if (input.text.empty()) return bad_input(name + ": the prompt is empty");
-  HEADSCOPE_ASSIGN(input.encoding, tokenizer.encode(input.text));
+  HEADSCOPE_ASSIGN(input.encoding, tokenizer->encode(input.text));
   if (input.encoding.size() == 0) return bad_input(name + ": the prompt has no token");
   input.documents = find_documents(input.text).documents;
   HEADSCOPE_TRY(mark_gold(input.documents, source.gold));
   return input;
+}
+
+TokenizerNeed tokenizer_need(const PromptSource& source) {
+  return source.ids ? TokenizerNeed::optional : TokenizerNeed::required;
 }
 
 void note_chat_template(const PromptOptions& options, const std::filesystem::path& folder,

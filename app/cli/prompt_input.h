@@ -9,6 +9,7 @@
 #include "app/cli/options.h"
 #include "app/cli/terminal.h"
 #include "core/base/error.h"
+#include "core/runner/open_model.h"
 #include "core/text/prompt.h"
 #include "core/text/tokenizer.h"
 
@@ -22,7 +23,12 @@ struct PromptInput {
 
 /// Reads what the user gave. Errors: unreadable file, empty prompt, malformed ids, no document with
 /// the number `source.gold`.
-Result<PromptInput> read_prompt(const PromptSource& source, const Tokenizer& tokenizer);
+/// `tokenizer` may be missing when ids are given.
+Result<PromptInput> read_prompt(const PromptSource& source,
+                                const std::optional<Tokenizer>& tokenizer);
+
+/// Ids need no tokenizer.
+TokenizerNeed tokenizer_need(const PromptSource& source);
 
 /// "1,2,3"; usage error when it is anything else.
 Result<std::vector<std::int32_t>> parse_ids(const std::string& text);

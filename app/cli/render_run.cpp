@@ -220,7 +220,7 @@ Result<RenderRun> run_for_figure(const RenderOptions& options, ProgressPrinter& 
   HEADSCOPE_TRY(check_head(options, config));
   HEADSCOPE_ASSIGN(auto opened, open_model(options.model, options.load_options(), context));
   RenderRun run(std::move(opened));
-  HEADSCOPE_ASSIGN(run.prompt, read_any_prompt(options, run.opened.tokenizer, run.provenance));
+  HEADSCOPE_ASSIGN(run.prompt, read_any_prompt(options, *run.opened.tokenizer, run.provenance));
   HEADSCOPE_TRY(read_ranking(run, options));
   HEADSCOPE_ASSIGN(const auto set, read_interventions(options, run.opened, options.seed, progress));
   HEADSCOPE_ASSIGN(auto interventions, interventions_for(set, run.prompt));
@@ -246,7 +246,7 @@ figure::AttentionFigure attention_figure(const RenderRun& run, const RenderOptio
   const std::int64_t block = attention.rows.size() * attention.keys;
   for (std::int64_t row = shown.rows.begin; row < shown.rows.end; ++row) {
     const std::int32_t id = ids[static_cast<std::size_t>(attention.rows.begin + row)];
-    f.row_tokens.push_back(run.opened.tokenizer.token_label(id));
+    f.row_tokens.push_back(run.opened.tokenizer->token_label(id));
     const auto begin = attention.weights.begin() + *options.head * block + row * attention.keys;
     f.weights.insert(f.weights.end(), begin, begin + attention.keys);
   }

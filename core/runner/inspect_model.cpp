@@ -6,7 +6,7 @@
 #include "core/base/json.h"
 #include "core/base/safetensors.h"
 #include "core/model/checkpoint.h"
-#include "core/text/tokenizer.h"
+#include "core/runner/open_model.h"
 
 namespace headscope {
 namespace fs = std::filesystem;
@@ -62,10 +62,14 @@ Result<ModelSummary> inspect_model(const std::string& folder) {
   HEADSCOPE_ASSIGN(summary.config, load_config(folder));
   HEADSCOPE_TRY(check_weights(folder, summary.config));
   HEADSCOPE_ASSIGN(const auto checkpoint, Checkpoint::open(folder));
-  HEADSCOPE_ASSIGN(const auto tokenizer, Tokenizer::load(folder));
+  HEADSCOPE_ASSIGN(const auto tokenizer, open_tokenizer(folder, TokenizerNeed::optional));
   count_tensors(checkpoint, summary);
   summary.notes = summary.config.notes;
-  note_vocabulary(tokenizer, summary);
+  if (tokenizer) {
+    note_vocabulary(*tokenizer, summary);
+  } else {
+    summary.notes.emplace_back("no tokenizer.json: only prompts given as ids can be used");
+  }
   if (has_chat_template(folder)) {
     summary.notes.emplace_back("has a chat template, which is not applied yet");
   }

@@ -19,7 +19,7 @@ struct ModelSummary {
 };
 
 /// Reads and checks everything that loading would check, but no weights. Same errors as
-/// Model::load, and a tokenizer that is missing or not understood.
+/// Model::load, and a tokenizer that is not understood (a missing one is noted).
 Result<ModelSummary> inspect_model(const std::string& folder);
 
 /// Whether the folder says how a conversation is written for this model.

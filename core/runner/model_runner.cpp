@@ -77,7 +77,7 @@ Result<std::shared_ptr<const ModelInfo>> ModelRunner::load(const Request& reques
 
 Result<std::shared_ptr<const PromptView>> ModelRunner::prepare(const PromptRequest& prompt) {
   HEADSCOPE_TRY(require_model());
-  return make_prompt_view(prompt, opened_->tokenizer, opened_->model->config().context_length);
+  return make_prompt_view(prompt, *opened_->tokenizer, opened_->model->config().context_length);
 }
 
 GenerateRequest ModelRunner::generation_request(const PromptView& prompt,
@@ -102,14 +102,14 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
   GenerateRequest generate = generation_request(prompt, request);
   HEADSCOPE_ASSIGN(generate.interventions,
                    plan_interventions(settings, heads, prompt, directions_));
-  StreamDecoder decoder(opened_->tokenizer);
+  StreamDecoder decoder(*opened_->tokenizer);
   generate.on_token = [&](std::int32_t id) {
     if (!context.on_text) return;
     decoder.push(id);
     context.on_text(decoder.text(), false);
   };
   HEADSCOPE_ASSIGN(const auto generation, opened_->model->generate(generate, context));
-  auto result = make_run_result(prompt, generation, request.row_convention, opened_->tokenizer);
+  auto result = make_run_result(prompt, generation, request.row_convention, *opened_->tokenizer);
   if (context.on_text) context.on_text(result->response_text, true);
   const bool edited = !generate.interventions.empty();
   result->settings = edited ? settings : InterventionSettings{};

@@ -50,10 +50,19 @@ std::string model_name(const std::string& model) {
   return name.empty() ? model : name;
 }
 
-Result<OpenedModel> open_model(const std::string& model, const LoadOptions& options,
-                               const RunContext& context) {
-  HEADSCOPE_ASSIGN(auto folder, model_folder(model));
+Result<std::optional<Tokenizer>> open_tokenizer(const fs::path& folder, TokenizerNeed need) {
+  std::error_code ignored;
+  if (need == TokenizerNeed::optional && !fs::exists(folder / "tokenizer.json", ignored)) {
+    return std::nullopt;
+  }
   HEADSCOPE_ASSIGN(auto tokenizer, Tokenizer::load(folder));
+  return tokenizer;
+}
+
+Result<OpenedModel> open_model(const std::string& model, const LoadOptions& options,
+                               const RunContext& context, TokenizerNeed need) {
+  HEADSCOPE_ASSIGN(auto folder, model_folder(model));
+  HEADSCOPE_ASSIGN(auto tokenizer, open_tokenizer(folder, need));
   HEADSCOPE_ASSIGN(auto loaded, Model::load(folder.string(), options, context));
   return OpenedModel{model_name(model), std::move(folder), model == kDemoModel,
                      std::move(tokenizer), std::move(loaded)};

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/base/error.h"
@@ -20,7 +21,7 @@ struct OpenedModel {
   std::string name;  ///< "demo" or the folder's name
   std::filesystem::path folder;
   bool is_demo = false;
-  Tokenizer tokenizer;
+  std::optional<Tokenizer> tokenizer;  ///< always there when it was required
   std::unique_ptr<Model> model;
 };
 
@@ -30,7 +31,15 @@ Result<std::filesystem::path> model_folder(const std::string& model);
 /// Name to show for `model`.
 std::string model_name(const std::string& model);
 
+/// Who works on token ids alone can do without tokenizer.json.
+enum class TokenizerNeed { required, optional };
+
 Result<OpenedModel> open_model(const std::string& model, const LoadOptions& options,
-                               const RunContext& context);
+                               const RunContext& context,
+                               TokenizerNeed need = TokenizerNeed::required);
+
+/// The tokenizer of `folder`; nothing when there is no tokenizer.json and none is needed.
+Result<std::optional<Tokenizer>> open_tokenizer(const std::filesystem::path& folder,
+                                                TokenizerNeed need);
 
 }  // namespace headscope
