@@ -146,8 +146,7 @@ Result<std::vector<Symbol>> Bpe::first_symbols(std::string_view word) const {
     for (std::uint32_t i = begin; i < end; ++i) {
       all_bytes = all_bytes && byte_ids_[static_cast<unsigned char>(word[i])] >= 0;
     }
-    if (all_bytes) {
-      flush_unknown();
+    if (all_bytes) {  // an unknown part goes on waiting, as in the reference
       for (std::uint32_t i = begin; i < end; ++i) {
         symbols.push_back(
             {.id = byte_ids_[static_cast<unsigned char>(word[i])], .begin = i, .end = i + 1});
@@ -159,7 +158,7 @@ Result<std::vector<Symbol>> Bpe::first_symbols(std::string_view word) const {
       return bad_input("the tokenizer's unk_token '" + options_.unknown_token +
                        "' is not in its vocabulary, and the text holds characters that need it");
     }
-    if (!options_.fuse_unknown || unknown.end != begin) flush_unknown();
+    if (!options_.fuse_unknown) flush_unknown();
     if (unknown.begin == unknown.end) unknown.begin = begin;
     unknown.end = end;
   }

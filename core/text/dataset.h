@@ -25,9 +25,9 @@ enum class DataPart {
 DataPart part_of_question(std::string_view question);
 
 struct DatasetOptions {
-  std::optional<std::int64_t> max_samples;  ///< after the part is chosen
+  std::optional<std::int64_t> max_samples = {};  ///< after the part is chosen
   DataPart part = DataPart::all;
-  std::optional<std::size_t> gold_position;  ///< move the (first) gold document there, from 0
+  std::optional<std::size_t> gold_position = {};  ///< move the (first) gold there, from 0
 };
 
 struct Dataset {

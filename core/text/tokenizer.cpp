@@ -78,11 +78,11 @@ struct Tokenizer::Impl {
   Result<Encoding> encode(std::string_view text, bool add_special_tokens) const;
   Result<> tokenize(const AlignedText& aligned, Encoding& encoding,
                     std::vector<std::string_view>* token_texts) const;
-  /// The token as decoders see it; null for an id outside the vocabulary.
+  /// The token as decoders see it: an added token as the normalizer leaves it, as in the reference.
+  /// Null for an id outside the vocabulary.
   const std::string* spelled(std::int32_t id) const {
     const AddedToken* token = added.find(id);
-    if (!token) return vocabulary.text(id);
-    return spelling.byte_level && token->normalized ? &token->pattern : &token->content;
+    return token ? &token->pattern : vocabulary.text(id);
   }
   std::string bytes_of(const std::string& token) const;
 };

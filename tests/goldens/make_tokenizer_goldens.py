@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Writes tokenizers.json.gz: small tokenizers of every supported part, and what the reference does with random texts.
+
+Needs tokenizers (0.23.3 was used). Usage: make_tokenizer_goldens.py [OUT [TEXTS [SEED]]]
+"""
+import gzip
+import json
+import random
+import sys
+
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+PARTS = (
+    "a b c e i o t n s Z É é ß ﬁ Å İ ſ ij the and world Hello 'll 'S don't 1 23 4567 ½ ² Ⅷ ٣ . , ! ? - _ … “ ” « » $ + < > ^ ` ~ "
+    "東京 は ñ ấ ệ ô한국 각 ក្ក हिन्दी عربية 🙂 👩‍👩‍👧 \u200b \u200d \u00a0 \u3000 \u2003 \u0301 \u0323 \u0308\u0301 e\u0301 e\u0323\u0301 a\u0301\u0323 "
+    "\u1100\u1161\u11a8 \u0344 \u2126 \u212b \ufb03 ＡＢ ▁ ▁▁ Ġ Ċ <s> </s> <unk> <|sp|> <mask> [N] yes <0x41> <0xE2> \x00 \x07 \x1f \x85 \ufeff \ufffd \U0001d49c"
+).split(" ") + [" ", " ", " ", " ", " ", "  ", "   ", "\n", "\n\n", "\t", "\r\n"]
+
+FIXED = ["", " ", "  ", "\n", "Hello world", " Hello", "Hello ", "the end.\n", "<s>", "<s><s> <mask> <mask>", "a<mask>b", "x " * 40, "é" * 30]
+
+CORPUS = [
+    "the quick brown fox jumps over the lazy dog and then the dog sleeps in the sun",
+    "don't you think it's a nice day? 12345 times 678 is a large number, isn't it!",
+    "Hello world, hello there; the world and the words of the world   with   spaces",
+    "東京は日本の首都です。é è ñ ü ß, naïve café",
+]
+
+
+def random_text(rng):
+    return "".join(rng.choice(PARTS) + (" " if rng.random() < 0.25 else "") for _ in range(rng.randint(1, 14)))
+
+
+def added(content, **flags):
+    token = dict(id=-1, content=content, single_word=False, lstrip=False, rstrip=False, normalized=False, special=True)
+    token.update(flags)
+    return token
+
+
+def config(model, normalizer=None, pre=None, post=None, decoder=None, added_tokens=()):
+    free = len(model["vocab"])  # the reference gives new tokens the next ids, whatever the file says
+    for token in added_tokens:
+        token["id"] = model["vocab"].get(token["content"], free)
+        free += token["id"] == free
+    return dict(version="1.0", truncation=None, padding=None, added_tokens=list(added_tokens), normalizer=normalizer,
+                pre_tokenizer=pre, post_processor=post, decoder=decoder, model=model)
+
+
+WORDS = ["<unk>", "<s>", "the", "and", "world", "Hello", " world", "a", "b", "1", ".", "▁", "▁the", "▁a", "é", "e", "\n", " ", "Ġ", "yes", "東京"]
+WORD_LEVEL = dict(type="WordLevel", vocab={w: i for i, w in enumerate(WORDS)}, unk_token="<unk>")
+BEGIN = dict(type="TemplateProcessing", single=[{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+             pair=[{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+             special_tokens={"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}})
+AROUND = dict(BEGIN, single=BEGIN["single"] + [{"SpecialToken": {"id": "</s>", "type_id": 0}}],
+              special_tokens={"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}, "</s>": {"id": "</s>", "ids": [30, 31], "tokens": ["</s>", "x"]}})
+FUSE = dict(type="Fuse")
+
+
+def split(pattern, behavior, invert=False):
+    return dict(type="Split", pattern=pattern, behavior=behavior, invert=invert)
+
+
+def byte_level(prefix=False, trim=True, regex=True):
+    return dict(type="ByteLevel", add_prefix_space=prefix, trim_offsets=trim, use_regex=regex)
+
+
+def metaspace(scheme, split=True):
+    return dict(type="Metaspace", replacement="▁", prepend_scheme=scheme, split=split)
+
+
+def trained(pre, size, **options):
+    """A BPE model trained on the corpus, as JSON."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre
+    alphabet = options.pop("alphabet", [])
+    tokenizer.train_from_iterator(CORPUS, trainers.BpeTrainer(vocab_size=size, show_progress=False, initial_alphabet=alphabet,
+                                                              special_tokens=options.pop("special", [])))
+    model = json.loads(tokenizer.to_str())["model"]
+    model.update(options)
+    return model
+
+
+def configurations():
+    yield "demo", config(WORD_LEVEL, pre=split({"Regex": r" ?[A-Za-z]+| ?[0-9]+|\n| ?[^\sA-Za-z0-9]"}, "Isolated"), post=BEGIN,
+                         decoder=FUSE, added_tokens=[added("<unk>"), added("<s>")])
+    for form in ("NFC", "NFD", "NFKC", "NFKD"):
+        yield form, config(WORD_LEVEL, dict(type=form), split({"Regex": "."}, "Isolated"))
+    for name, normalizer in {
+        "lowercase": dict(type="Lowercase"),
+        "strip left": dict(type="Strip", strip_left=True, strip_right=False),
+        "strip right": dict(type="Strip", strip_left=False, strip_right=True),
+        "strip both": dict(type="Strip", strip_left=True, strip_right=True),
+        "accents": dict(type="Sequence", normalizers=[dict(type="NFD"), dict(type="StripAccents")]),
+        "prepend": dict(type="Prepend", prepend="▁▁"),
+        "replace string": dict(type="Replace", pattern={"String": " "}, content="▁"),
+        "replace longer": dict(type="Replace", pattern={"Regex": r"\s+"}, content="<sp>"),
+        "replace by nothing": dict(type="Replace", pattern={"Regex": r"[aeiou]"}, content=""),
+        "byte level": dict(type="ByteLevel"),
+        "llama 1": dict(type="Sequence", normalizers=[dict(type="Prepend", prepend="▁"), dict(type="Replace", pattern={"String": " "}, content="▁")]),
+        "several": dict(type="Sequence", normalizers=[dict(type="NFKC"), dict(type="Lowercase"), dict(type="Strip", strip_left=True, strip_right=True)]),
+    }.items():
+        yield "normalizer " + name, config(WORD_LEVEL, normalizer, split({"Regex": "."}, "Isolated"), decoder=FUSE)
+    for behavior in ("Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"):
+        for invert in (False, True):
+            yield f"split {behavior} {invert}", config(WORD_LEVEL, pre=split({"Regex": r"\s|[0-9]+|(?<=a)b|e*"}, behavior, invert))
+        yield f"split string {behavior}", config(WORD_LEVEL, pre=split({"String": "the"}, behavior))
+        yield f"punctuation {behavior}", config(WORD_LEVEL, pre=dict(type="Punctuation", behavior=behavior))
+    for name, pre in {
+        "whitespace": dict(type="Whitespace"),
+        "whitespace split": dict(type="WhitespaceSplit"),
+        "digits": dict(type="Digits", individual_digits=True),
+        "digit runs": dict(type="Digits", individual_digits=False),
+        "byte level": byte_level(),
+        "byte level, prefix": byte_level(prefix=True),
+        "byte level, no expression": byte_level(regex=False),
+        "falcon": dict(type="Sequence", pretokenizers=[dict(type="Punctuation", behavior="Contiguous"), byte_level(), dict(type="Digits", individual_digits=False),
+                                                       split({"Regex": "[0-9][0-9][0-9]"}, "Isolated")]),
+        "metaspace always": metaspace("always"),
+        "metaspace first": metaspace("first"),
+        "metaspace never": metaspace("never"),
+        "metaspace whole": metaspace("always", split=False),
+    }.items():
+        for trim, prefix in ((None, False), (True, False), (True, True)):
+            post = byte_level(prefix=prefix, trim=trim) if trim else AROUND
+            yield f"pre-tokenizer {name} {trim} {prefix}", config(
+                WORD_LEVEL, pre=pre, post=post, added_tokens=[added("<mask>", lstrip=True), added("<s>")],
+                decoder=metaspace("always") if "metaspace" in name else None)
+    for flags in (dict(lstrip=True), dict(rstrip=True), dict(lstrip=True, rstrip=True), dict(single_word=True), dict(normalized=True),
+                  dict(normalized=True, special=False), dict(special=False), dict(normalized=True, lstrip=True, single_word=True)):
+        yield f"added {flags}", config(WORD_LEVEL, dict(type="Lowercase"), dict(type="Whitespace"), dict(type="Sequence", processors=[byte_level(), AROUND]), FUSE,
+                                       [added("<s>"), added("<mask>", **flags), added("yes", **flags), added("Hello", **flags),
+                                        added("[N]", **flags), added("\n\n", **flags), added("e\u0301", **flags)])
+    plain = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    yield "gpt2", config(trained(plain, 330, alphabet=pre_tokenizers.ByteLevel.alphabet()), pre=byte_level(), post=byte_level(trim=True), decoder=byte_level(),
+                         added_tokens=[added("<|sp|>"), added("   ", normalized=True, special=False)])
+    yield "gpt2, few bytes", config(trained(plain, 120), dict(type="NFC"), byte_level(prefix=True), byte_level(prefix=True), byte_level())
+    yield "llama 3", config(trained(plain, 300, alphabet=pre_tokenizers.ByteLevel.alphabet(), ignore_merges=True), None,
+                            dict(type="Sequence", pretokenizers=[split({"Regex": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"}, "Isolated"), byte_level(regex=False)]),
+                            dict(type="Sequence", processors=[byte_level(trim=False), BEGIN]), byte_level(), [added("<|sp|>")])
+    spaced = pre_tokenizers.Metaspace()
+    bytes_vocab = [f"<0x{b:02X}>" for b in range(256)]
+    for name, some in {"all bytes": bytes_vocab, "some bytes": bytes_vocab[:200], "no bytes": []}.items():
+        for fuse in (True, False):
+            model = trained(spaced, 420, special=["<unk>", "<s>"] + some, unk_token="<unk>", byte_fallback=bool(some), fuse_unk=fuse)
+            sentencepiece = dict(type="Sequence", decoders=[dict(type="Replace", pattern={"String": "▁"}, content=" "), dict(type="ByteFallback"), FUSE,
+                                                            dict(type="Strip", content=" ", start=1, stop=0)])
+            yield f"mistral {name} {fuse}", config(model, None, metaspace("first", split=False), BEGIN, sentencepiece, [added("<unk>"), added("<s>")])
+    model = trained(spaced, 420, special=["<unk>", "<s>"] + bytes_vocab, unk_token="<unk>", byte_fallback=True, fuse_unk=True)
+    yield "gemma", config(model, dict(type="Replace", pattern={"String": " "}, content="▁"), split({"String": " "}, "MergedWithPrevious"), BEGIN,
+                          dict(type="Sequence", decoders=[dict(type="Replace", pattern={"String": "▁"}, content=" "), dict(type="ByteFallback"), FUSE]),
+                          [added("<unk>"), added("<s>"), added("\n\n", normalized=False, special=False)])
+    yield "strip at both ends", config(WORD_LEVEL, pre=dict(type="Whitespace"), decoder=dict(type="Sequence", decoders=[
+        dict(type="Replace", pattern={"Regex": "[eo]"}, content="__"), dict(type="Strip", content="_", start=1, stop=1), dict(type="Strip", content="▁", start=2, stop=0)]))
+    old = trained(plain, 300, alphabet=pre_tokenizers.ByteLevel.alphabet())
+    old["merges"] = [" ".join(merge) for merge in old["merges"]]
+    yield "older spelling of merges", config(old, pre=byte_level(), decoder=byte_level())
+
+
+# The reference adds up the lengths of a word's tokens; where it drops characters or holds an unknown one back, its offsets are wrong.
+WRONG_OFFSETS = ("gpt2, few bytes", "mistral some bytes True", "mistral some bytes False")
+
+
+def case(tokenizer, name, text, special):
+    encoding = tokenizer.encode(text, add_special_tokens=special)
+    offsets = None if name in WRONG_OFFSETS else [list(o) for o in encoding.offsets]
+    return dict(text=text, special=special, ids=encoding.ids, offsets=offsets,
+                decoded=tokenizer.decode(encoding.ids, skip_special_tokens=not special))
+
+
+def main():
+    out = sys.argv[1] if len(sys.argv) > 1 else "tokenizers.json.gz"
+    texts = int(sys.argv[2]) if len(sys.argv) > 2 else 12
+    rng = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+    goldens = []
+    for name, file in configurations():
+        tokenizer = Tokenizer.from_str(json.dumps(file))
+        samples = FIXED + [random_text(rng) for _ in range(texts)]
+        cases = [case(tokenizer, name, text, i % 3 != 2) for i, text in enumerate(samples)]
+        size = tokenizer.get_vocab_size()
+        decodings = []
+        for _ in range(texts):
+            ids = [rng.randrange(size + 3) for _ in range(rng.randint(1, 12))]
+            skip = rng.random() < 0.5
+            try:
+                decodings.append(dict(ids=ids, skip=skip, text=tokenizer.decode(ids, skip_special_tokens=skip)))
+            except BaseException:  # the reference panics where a token is shorter than what Strip takes off
+                continue
+        goldens.append(dict(name=name, tokenizer=file, cases=cases, decodings=decodings))
+    raw = json.dumps(goldens, ensure_ascii=False, separators=(",", ":")).encode()
+    with open(out, "wb") as file:
+        file.write(gzip.compress(raw, 9, mtime=0))
+    print(len(goldens), "tokenizers,", len(raw), "bytes")
+
+
+if __name__ == "__main__":
+    main()

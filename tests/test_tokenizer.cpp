@@ -1,0 +1,333 @@
+// links: headscope_text
+// timeout: 600
+// Every part of tokenizer.json against the reference library (goldens/make_tokenizer_goldens.py),
+// and what is refused. HEADSCOPE_TOKENIZER_GOLDENS names another file of the same make, for long
+// runs.
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/text/tokenizer.h"
+#include "core/text/unicode.h"
+#include "tests/resources.h"
+
+using namespace headscope;
+
+namespace {
+
+std::string message_of(const auto& result) {
+  return result ? std::string() : result.error().message;
+}
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+std::filesystem::path golden_file() {
+  if (const char* other = std::getenv("HEADSCOPE_TOKENIZER_GOLDENS")) return other;
+  return test::source_folder() / "tests" / "goldens" / "tokenizers.json.gz";
+}
+
+/// The reference counts characters; byte position of each one, and the size at the end.
+std::vector<std::size_t> character_starts(std::string_view text) {
+  std::vector<std::size_t> starts;
+  for (std::size_t at = 0; at < text.size(); at += unicode::length_of(text[at]))
+    starts.push_back(at);
+  starts.push_back(text.size());
+  return starts;
+}
+
+std::string offsets_text(const std::vector<ByteSpan>& offsets) {
+  std::string text;
+  for (const ByteSpan& span : offsets) {
+    text += "[" + std::to_string(span.begin) + "," + std::to_string(span.end) + "]";
+  }
+  return text;
+}
+
+void check_case(const Tokenizer& tokenizer, const Json& golden) {
+  const auto text = golden["text"].get<std::string>();
+  CAPTURE(golden.dump());
+  const auto encoding = tokenizer.encode(text, golden["special"].get<bool>());
+  REQUIRE_MESSAGE(encoding.has_value(), message_of(encoding));
+  const auto ids = golden["ids"].get<std::vector<std::int32_t>>();
+  CHECK(encoding->ids == ids);
+  CHECK(encoding->special.size() == ids.size());
+  CHECK(encoding->unknown.size() == ids.size());
+  CHECK(tokenizer.decode(ids, !golden["special"].get<bool>()) ==
+        golden["decoded"].get<std::string>());
+  if (golden["offsets"].is_null()) return;  // the reference's are known to be wrong
+  const std::vector<std::size_t> starts = character_starts(text);
+  std::vector<ByteSpan> offsets;
+  for (const Json& pair : golden["offsets"]) {
+    offsets.push_back(
+        {starts.at(pair[0].get<std::size_t>()), starts.at(pair[1].get<std::size_t>())});
+  }
+  CHECK(offsets_text(encoding->offsets) == offsets_text(offsets));
+}
+
+/// Pieces shown one after another make the whole, and none ends inside a character.
+void check_stream(const Tokenizer& tokenizer, const std::vector<std::int32_t>& ids, bool skip) {
+  StreamDecoder stream(tokenizer, skip);
+  std::string shown;
+  for (const std::int32_t id : ids) {
+    shown += stream.push(id);
+    CHECK(unicode::valid_prefix(shown) == shown.size());
+    CHECK(shown == stream.text());
+  }
+  shown += stream.finish();
+  CHECK(shown == tokenizer.decode(ids, skip));
+}
+
+constexpr const char* tiny =
+    R"({"version":"1.0","added_tokens":[],"normalizer":null,"pre_tokenizer":null,
+  "post_processor":null,"decoder":null,
+  "model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]}})";
+
+/// The tiny file with one field replaced.
+Json tiny_with(const std::string& pointer, const std::string& value) {
+  Json json = Json::parse(tiny);
+  json[Json::json_pointer(pointer)] = Json::parse(value);
+  return json;
+}
+
+std::string refusal(const std::string& pointer, const std::string& value) {
+  return message_of(Tokenizer::from_json(tiny_with(pointer, value).dump(), "tokenizer.json"));
+}
+
+}  // namespace
+
+TEST_CASE("every supported part equals the reference") {
+  const auto text = read_gzip_or_plain(golden_file());
+  REQUIRE_MESSAGE(text.has_value(), message_of(text));
+  const auto goldens = parse_json(*text, "goldens");
+  REQUIRE(goldens.has_value());
+  CHECK(goldens->size() > 80);
+  for (const Json& golden : *goldens) {
+    const auto name = golden["name"].get<std::string>();
+    CAPTURE(name);
+    const auto tokenizer = Tokenizer::from_json(golden["tokenizer"].dump(), name);
+    REQUIRE_MESSAGE(tokenizer.has_value(), message_of(tokenizer));
+    for (const Json& one : golden["cases"]) check_case(*tokenizer, one);
+    for (const Json& one : golden["decodings"]) {
+      CAPTURE(one.dump());
+      const auto ids = one["ids"].get<std::vector<std::int32_t>>();
+      CHECK(tokenizer->decode(ids, one["skip"].get<bool>()) == one["text"].get<std::string>());
+      check_stream(*tokenizer, ids, one["skip"].get<bool>());
+    }
+  }
+}
+
+TEST_CASE("what is not understood is refused by name") {
+  CHECK(Tokenizer::from_json(tiny, "tokenizer.json").has_value());
+  const auto part = R"({"type":"Martian"})";
+  CHECK(refusal("/normalizer", part) ==
+        "tokenizer.json: normalizer type 'Martian' is not supported");
+  CHECK(refusal("/pre_tokenizer", part) ==
+        "tokenizer.json: pre_tokenizer type 'Martian' is not supported");
+  CHECK(refusal("/post_processor", part) ==
+        "tokenizer.json: post_processor type 'Martian' is not supported");
+  CHECK(refusal("/decoder", part) == "tokenizer.json: decoder type 'Martian' is not supported");
+  CHECK(refusal("/model/type", "\"Martian\"") ==
+        "tokenizer.json: model type 'Martian' is not supported");
+  CHECK(contains(refusal("/decoder", R"({"type":"Sequence","decoders":[{"type":"CTC"}]})"),
+                 "decoder type 'CTC'"));
+  CHECK(contains(refusal("/pre_tokenizer", "{}"), "'pre_tokenizer.type' expected a string"));
+  CHECK(contains(refusal("/pre_tokenizer", "3"), "'pre_tokenizer' expected an object"));
+  CHECK(contains(
+      refusal("/pre_tokenizer",
+              R"({"type":"Split","pattern":{"Regex":"(a"},"behavior":"Isolated","invert":false})"),
+      "the regular expression \"(a\" is not valid"));
+  CHECK(contains(
+      refusal("/pre_tokenizer",
+              R"({"type":"Split","pattern":{"Glob":"a"},"behavior":"Isolated","invert":false})"),
+      "'pre_tokenizer.pattern' expected an object with String or Regex"));
+  CHECK(contains(
+      refusal("/pre_tokenizer",
+              R"({"type":"Split","pattern":{"String":"a"},"behavior":"Odd","invert":false})"),
+      "'pre_tokenizer.behavior' expected Removed"));
+  CHECK(contains(refusal("/pre_tokenizer", R"({"type":"Metaspace","replacement":"ab"})"),
+                 "one character"));
+  CHECK(contains(
+      refusal("/pre_tokenizer", R"({"type":"Metaspace","replacement":"_","prepend_scheme":"x"})"),
+      "always, first or never"));
+  CHECK(contains(refusal("/model/dropout", "0.1"), "dropout is not supported"));
+  CHECK(contains(refusal("/model/continuing_subword_prefix", "\"##\""),
+                 "'model.continuing_subword_prefix'"));
+  CHECK(contains(refusal("/model/end_of_word_suffix", "\"</w>\""), "'model.end_of_word_suffix'"));
+  CHECK(contains(refusal("/model/merges", "[\"a c\"]"), "'a' + 'c' is not in the vocabulary"));
+  CHECK(contains(refusal("/model/merges", "[\"a\"]"), "expected two texts"));
+  CHECK(contains(refusal("/model/merges", "[[\"a\"]]"), "expected two texts"));
+  CHECK(contains(refusal("/model/merges", "3"), "'model.merges' expected a list"));
+  CHECK(contains(refusal("/model/vocab", R"({"a":0,"b":0})"),
+                 "'model.vocab.b' expected an id of its own"));
+  CHECK(contains(refusal("/model/vocab", R"({"a":-1})"), "an id of its own"));
+  CHECK(contains(refusal("/model/vocab", R"({"a":4000000000})"), "an id of its own"));
+  CHECK(contains(refusal("/model/vocab", R"({"a":"x"})"), "an id of its own"));
+  CHECK(contains(refusal("/model", "null"), "'model' expected an object"));
+  CHECK(contains(
+      refusal(
+          "/added_tokens",
+          R"([{"id":1,"content":"a","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}])"),
+      "'added_tokens[0].id' expected the id of 'a' in the vocabulary"));
+  CHECK(contains(refusal("/added_tokens", R"([{"id":9,"content":"a"}])"),
+                 "'added_tokens[0].single_word'"));
+  CHECK(contains(
+      refusal(
+          "/post_processor",
+          R"({"type":"TemplateProcessing","single":[{"Sequence":{"id":"B","type_id":0}}],"special_tokens":{}})"),
+      "\"A\" in the template"));
+  CHECK(contains(refusal("/post_processor",
+                         R"({"type":"TemplateProcessing","single":[],"special_tokens":{}})"),
+                 "exactly once"));
+  CHECK(contains(
+      refusal(
+          "/post_processor",
+          R"({"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"x","type_id":0}}],"special_tokens":{}})"),
+      "'post_processor.special_tokens.x'"));
+  CHECK(contains(message_of(Tokenizer::from_json("{", "tokenizer.json")), "tokenizer.json: JSON"));
+  CHECK(
+      contains(message_of(Tokenizer::from_json("[]", "tokenizer.json")), "expected a JSON object"));
+  CHECK(contains(message_of(Tokenizer::load("/none")), "/none: cannot open"));
+}
+
+TEST_CASE("damaged files never crash") {
+  const auto text = read_gzip_or_plain(golden_file());
+  REQUIRE(text.has_value());
+  const auto goldens = parse_json(*text, "goldens");
+  REQUIRE(goldens.has_value());
+  // Every value of a file in turn becomes something else.
+  const std::vector<Json> wrong = {nullptr, -1, 3.5, "x", Json::array(), Json::object(), true};
+  for (const char* wanted : {"demo", "llama 3", "gemma"}) {
+    for (const Json& golden : *goldens) {
+      if (golden["name"] != wanted) continue;
+      Json file = golden["tokenizer"];
+      file["model"]["vocab"] = {{"a", 0}, {"<unk>", 1}};
+      file["model"]["merges"] = Json::array({Json::array({"a", "a"})});
+      const Json values = file.flatten();
+      for (const auto& [pointer, value] : values.items()) {
+        for (const Json& other : wrong) {
+          Json damaged = file;
+          damaged[Json::json_pointer(pointer)] = other;
+          if (const auto tokenizer = Tokenizer::from_json(damaged.dump(), "t")) {
+            (void)tokenizer->encode("a <s> b\n1 <|sp|>");
+            (void)tokenizer->decode(std::vector<std::int32_t>{0, 1, 2, -1, 400, 1 << 30});
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("text that cannot be encoded") {
+  const auto tokenizer = Tokenizer::from_json(tiny, "t");
+  REQUIRE(tokenizer.has_value());
+  CHECK(contains(message_of(tokenizer->encode("ab\xff")), "not valid UTF-8 at byte 2"));
+  CHECK(contains(message_of(tokenizer->encode("\xe2\x82")), "not valid UTF-8 at byte 0"));
+  CHECK(contains(message_of(tokenizer->encode("\xed\xa0\x80")), "not valid UTF-8"));  // a surrogate
+  const auto missing = Tokenizer::from_json(tiny_with("/model/unk_token", "\"<unk>\"").dump(), "t");
+  REQUIRE(missing.has_value());
+  CHECK(missing->encode("ab").has_value());
+  CHECK(contains(message_of(missing->encode("abc")), "unk_token '<unk>' is not in its vocabulary"));
+  // Without an unknown token, what is not in the vocabulary disappears; the spans stay true.
+  CHECK(offsets_text(tokenizer->encode("xab yb")->offsets) == "[1,3][5,6]");
+}
+
+TEST_CASE("an expression that explodes is stopped") {
+  const auto json = tiny_with(
+      "/pre_tokenizer",
+      R"({"type":"Split","pattern":{"Regex":"(a+)+$"},"behavior":"Isolated","invert":false})");
+  const auto tokenizer = Tokenizer::from_json(json.dump(), "t");
+  REQUIRE(tokenizer.has_value());
+  const auto begin = std::chrono::steady_clock::now();
+  const auto encoding = tokenizer->encode(std::string(5000, 'a') + "b");
+  CHECK(contains(message_of(encoding), "gives up on this text"));
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));
+}
+
+TEST_CASE("a long word takes no quadratic time") {
+  const auto tokenizer = Tokenizer::from_json(tiny, "t");
+  REQUIRE(tokenizer.has_value());
+  std::string word;
+  for (int i = 0; i < 300'000; ++i) word += "ab";
+  const auto begin = std::chrono::steady_clock::now();
+  const auto encoding = tokenizer->encode(word);
+  REQUIRE(encoding.has_value());
+  CHECK(encoding->size() == 300'000);
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(10));  // quadratic: minutes
+}
+
+TEST_CASE("facts about single tokens") {
+  const auto text = read_gzip_or_plain(golden_file());
+  REQUIRE(text.has_value());
+  const auto goldens = parse_json(*text, "goldens");
+  for (const Json& golden : *goldens) {
+    if (golden["name"] == "demo") {
+      const auto tokenizer = Tokenizer::from_json(golden["tokenizer"].dump(), "demo");
+      REQUIRE(tokenizer.has_value());
+      CHECK(tokenizer->vocab_size() == 21);
+      CHECK(tokenizer->prefix_length() == 1);
+      CHECK(tokenizer->unknown_id() == 0);
+      CHECK(tokenizer->special_ids() == std::vector<std::int32_t>{0, 1});
+      CHECK(tokenizer->is_special(1));
+      CHECK_FALSE(tokenizer->is_special(2));
+      CHECK(tokenizer->token_to_id("world") == 4);
+      CHECK_FALSE(tokenizer->token_to_id("nope").has_value());
+      CHECK(tokenizer->id_to_token(6) == " world");
+      CHECK_FALSE(tokenizer->id_to_token(21).has_value());
+      CHECK_FALSE(tokenizer->id_to_token(-1).has_value());
+      CHECK(tokenizer->token_label(16) == "\u21b5");
+      CHECK(tokenizer->token_text(99).empty());
+      CHECK(tokenizer->sha256().size() == 64);
+      const auto encoding = tokenizer->encode("Hello world zebra\n");
+      REQUIRE(encoding.has_value());
+      CHECK(encoding->ids == std::vector<std::int32_t>{1, 5, 6, 0, 16});
+      CHECK(encoding->special == std::vector<std::uint8_t>{1, 0, 0, 0, 0});
+      CHECK(encoding->unknown == std::vector<std::uint8_t>{0, 0, 0, 1, 0});
+    }
+    if (golden["name"] == "gpt2") {
+      const auto tokenizer = Tokenizer::from_json(golden["tokenizer"].dump(), "gpt2");
+      REQUIRE(tokenizer.has_value());
+      const auto euro = tokenizer->encode("\u20ac");
+      REQUIRE(euro.has_value());
+      REQUIRE(euro->size() == 3);
+      CHECK(tokenizer->token_text(euro->ids[0]) == "\xe2");
+      CHECK(tokenizer->token_label(euro->ids[0]) == "<0xE2>");
+      for (const ByteSpan& span : euro->offsets) CHECK(span == ByteSpan{0, 3});
+      StreamDecoder stream(*tokenizer);
+      CHECK(stream.push(euro->ids[0]).empty());
+      CHECK(stream.push(euro->ids[1]).empty());
+      CHECK(stream.push(euro->ids[2]) == "\u20ac");
+      CHECK(stream.push(euro->ids[0]).empty());
+      CHECK(stream.finish() == "\ufffd");
+    }
+  }
+}
+
+TEST_CASE("several threads share one tokenizer") {
+  const auto text = read_gzip_or_plain(golden_file());
+  REQUIRE(text.has_value());
+  const auto goldens = parse_json(*text, "goldens");
+  for (const Json& golden : *goldens) {
+    if (golden["name"] != "llama 3") continue;
+    const auto tokenizer = Tokenizer::from_json(golden["tokenizer"].dump(), "t");
+    REQUIRE(tokenizer.has_value());
+    std::vector<std::thread> threads;
+    std::vector<int> wrong(4);
+    for (std::size_t i = 0; i < 4; ++i) {
+      threads.emplace_back([&, i, copy = *tokenizer] {
+        for (const Json& one : golden["cases"]) {
+          const auto encoding =
+              copy.encode(one["text"].get<std::string>(), one["special"].get<bool>());
+          wrong[i] += !encoding || encoding->ids != one["ids"].get<std::vector<std::int32_t>>();
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    CHECK(wrong == std::vector<int>(4));
+  }
+}
