@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -76,6 +77,33 @@ void script_slider(ImGuiTestContext* test) {
   test->KeyPress(ImGuiMod_Ctrl | ImGuiKey_Z);
   s.settle(test);
   IM_CHECK_EQ(s.snapshot().intervened->touched.size(), static_cast<std::size_t>(5));
+}
+
+// The pictures follow the slider while the model still works on the exact run.
+void script_preview(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  s.settle(test);
+  const HeadId top = s.state().ranking()[0];
+  const auto before = s.snapshot().intervened;
+  s.control->hold(FakeCall::run);
+  test->ItemInputValue("//Intervention/##tau", 0.35f);
+  for (int i = 0; i < 2000 && s.snapshot().intervened->settings.tau != static_cast<double>(0.35f);
+       ++i) {
+    test->Yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  const auto preview = s.snapshot().intervened;
+  IM_CHECK_EQ(preview->settings.tau, static_cast<double>(0.35f));
+  IM_CHECK(preview->quality == Quality::preview);
+  IM_CHECK(preview->weights[preview->index(top)] != before->weights[before->index(top)]);
+  const float previewed = preview->scores.relevant[preview->scores.index(top)];
+  s.control->release();
+  s.settle(test);
+  const auto exact = s.snapshot().intervened;
+  IM_CHECK(exact->quality == Quality::exact);
+  IM_CHECK_EQ(exact->settings.tau, preview->settings.tau);
+  IM_CHECK(s.snapshot().preview_error.has_value());
+  IM_CHECK_LT(std::abs(exact->scores.relevant[exact->scores.index(top)] - previewed), 0.1f);
 }
 
 void script_key_part(ImGuiTestContext* test) {
@@ -205,6 +233,7 @@ TEST_CASE("a session with mouse and keyboard") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
   const auto stage = fake_stage();
   stage->run("sliders and undo", script_slider);
+  stage->run("preview", script_preview);
   stage->run("the key half of focus directions changes nothing", script_key_part);
   stage->run("selecting and picking heads", script_heads);
   stage->run("full map and difference", script_full_map);
