@@ -164,6 +164,43 @@ TEST_CASE("saved weights are loaded back: same logits as the differentiable forw
   }
 }
 
+TEST_CASE("a prompt of several chunks is one pass: logits, captured rows, interventions") {
+  ModelConfig config = must(Model::load(golden_folder("llama_gqa").string(), on_cpu, {}))->config();
+  config.context_length = 2048;
+  DecoderWeights weights = random_weights(config, 13, 0.3);
+  const TemporaryFolder folder;
+  REQUIRE(save_checkpoint(folder.path().string(), weights, config));
+  const auto model = must(Model::load(folder.path().string(), on_cpu, {}));
+  ForwardRequest request;
+  for (std::int32_t i = 0; i < 1100; ++i) request.ids.push_back((i * i + 3 * i) % 131);
+  int chunks = 0;
+  RunContext context;
+  context.on_progress = [&](const Progress&) { ++chunks; };
+  request.logit_rows = {0, 1100};
+  const auto got = must(model->forward(request, context)).logits;
+  REQUIRE(chunks >= 3);
+  const auto ids = at::tensor(at::ArrayRef<std::int32_t>(request.ids), at::kLong).view({1, 1100});
+  const auto logits = decoder_forward(weights, config, ids).contiguous();
+  CHECK(difference(got, {logits.data_ptr<float>(), logits.data_ptr<float>() + logits.numel()}) <
+        2e-4f);
+
+  // Rows on both sides of a chunk's end are the head map's, and both backends edit them alike.
+  request.logit_rows = {1000, 1100};
+  request.capture = Capture{};
+  request.capture->rows = {505, 520};
+  request.interventions = {{SplitSoftmax{0.2, {3, 400, 511, 512, 600}}, {{0, 1}, {2, 3}}, {}},
+                           {SplitSoftmax{0.5, {0, 1}}, {{1, 0}}, {RowSelection::Kind::from, 509}}};
+  const ForwardResult fused = must(model->forward(request, {}));
+  request.backend = AttentionBackend::reference;
+  const ForwardResult reference = must(model->forward(request, {}));
+  CHECK(difference(fused.logits, reference.logits) < 2e-4f);
+  CHECK(difference(fused.attention.weights, reference.attention.weights) < 1e-5f);
+  const HeadMap map = must(model->head_map(request.ids, {2, 3}, request.interventions, {}));
+  const auto head = fused.attention.weights.end() - 15 * 1100;  // the last of the last layer
+  CHECK(difference({head, fused.attention.weights.end()},
+                   {map.weights.begin() + 505 * 1100, map.weights.begin() + 520 * 1100}) < 1e-5f);
+}
+
 TEST_CASE("the differentiable forward has the gradient that finite differences see") {
   ModelConfig config = must(Model::load(golden_folder("llama_gqa").string(), on_cpu, {}))->config();
   config.layers = 1;
