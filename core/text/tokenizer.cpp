@@ -183,8 +183,7 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
   std::vector<std::string> tokens;
   tokens.reserve(ids.size());
   for (const std::int32_t id : ids) {
-    const std::string* token = impl_->spelled(id);
-    if (token && !(skip_special && impl_->added.is_special(*token))) tokens.push_back(*token);
+    if (!is_left_out(id, skip_special)) tokens.push_back(*impl_->spelled(id));
   }
   if (impl_->decoder) impl_->decoder->apply(tokens);
   std::string text;
@@ -267,6 +266,11 @@ bool Tokenizer::is_byte_token(std::int32_t id) const {
   return token && fallback_byte(*token).has_value();
 }
 
+bool Tokenizer::is_left_out(std::int32_t id, bool skip_special) const {
+  const std::string* token = impl_->spelled(id);
+  return !token || (skip_special && impl_->added.is_special(*token));
+}
+
 bool Tokenizer::drops_tail() const {
   return impl_->spelling.drops_tail;
 }
@@ -281,6 +285,7 @@ StreamDecoder::StreamDecoder(Tokenizer tokenizer, bool skip_special)
     : tokenizer_(std::move(tokenizer)), skip_special_(skip_special) {}
 
 std::string StreamDecoder::push(std::int32_t id) {
+  if (tokenizer_.is_left_out(id, skip_special_)) return {};  // must not seem to end a run of bytes
   ids_.push_back(id);
   return advance(false);
 }

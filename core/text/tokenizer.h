@@ -61,6 +61,8 @@ class Tokenizer {
   std::optional<std::int32_t> unknown_id() const;
   /// A byte-fallback token ("<0xE2>") of a file whose decoder joins such bytes.
   bool is_byte_token(std::int32_t id) const;
+  /// Decoding leaves this id out: it is outside the vocabulary, or special and those are skipped.
+  bool is_left_out(std::int32_t id, bool skip_special) const;
   /// A decoder of the file may remove characters at the end of the whole text.
   bool drops_tail() const;
   /// SHA-256 of the file's bytes, for passports.
