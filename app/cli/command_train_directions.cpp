@@ -141,6 +141,45 @@ std::vector<std::string> questions_of(const std::vector<QaSample>& samples) {
   return questions;
 }
 
+// The opened model and how samples become training material with it.
+struct Workshop {
+  const Options& options;
+  const OpenedModel& opened;
+  const RunContext& context;
+  DirectionShape shape = direction_shape(opened.model->config());
+
+  Result<DirectionData> collect(const std::vector<QaSample>& samples) const {
+    return collect_direction_data(*opened.model, *opened.tokenizer, samples,
+                                  {options.max_new_tokens, options.row_convention()}, context);
+  }
+
+  Result<DirectionTraining> train(const DirectionData& data) const {
+    if (data.cancelled) return fail(ErrorKind::cancelled, "interrupted before training began");
+    DirectionTrainingOptions how = options.training;
+    how.seed = options.seed;
+    return train_directions(data.samples, shape, how, context);
+  }
+
+  // Null when the training was stopped: then nobody wants to wait for it.
+  Result<Json> check(const Material& material, const DirectionTraining& training) const {
+    if (training.cancelled) return Json(nullptr);
+    HEADSCOPE_ASSIGN(const auto data, collect(material.held_out));
+    return held_out_json(data, shape, training.directions, options.seed,
+                         {context.is_cancelled, {}, {}});
+  }
+};
+
+Json report_json(const Options& options, const Material& material, const DirectionData& data,
+                 const DirectionTraining& training, Json held_out) {
+  return {{"file", options.file},
+          {"samples", data.samples.size()},
+          {"skipped", data.skipped},
+          {"part", part_name(material.train.part)},
+          {"epochs", epochs_json(training)},
+          {"held_out", std::move(held_out)},
+          {"notes", material.notes}};
+}
+
 Result<> train(const Options& options) {
   HEADSCOPE_TRY(check_chat(options));
   if (!options.intervene.empty()) return fail(ErrorKind::usage, kUnedited);
@@ -153,40 +192,18 @@ Result<> train(const Options& options) {
   HEADSCOPE_TRY(check_memory(options, material, opened));
   HEADSCOPE_ASSIGN(auto passport, make_passport(opened, material.data, material.train, options,
                                                 options, options, context));
-
-  const DirectionDataOptions how{options.max_new_tokens, options.row_convention()};
-  const auto collect = [&](const std::vector<QaSample>& samples) {
-    return collect_direction_data(*opened.model, *opened.tokenizer, samples, how, context);
-  };
-  HEADSCOPE_ASSIGN(const auto data, collect(material.train.samples));
-  if (data.cancelled) return fail(ErrorKind::cancelled, "interrupted before training began");
-  const DirectionShape shape = direction_shape(opened.model->config());
-  DirectionTrainingOptions training_options = options.training;
-  training_options.seed = options.seed;
-  HEADSCOPE_ASSIGN(const auto training,
-                   train_directions(data.samples, shape, training_options, context));
-
+  const Workshop workshop{options, opened, context};
+  HEADSCOPE_ASSIGN(const auto data, workshop.collect(material.train.samples));
+  HEADSCOPE_ASSIGN(const auto training, workshop.train(data));
   passport.n = static_cast<std::int64_t>(data.samples.size());
   describe_training(options, training, passport);
   record_questions(passport, questions_of(material.train.samples));
   HEADSCOPE_TRY(write_directions(options.file, training.directions, passport));
-  Json held_out = nullptr;
-  if (!training.cancelled) {
-    HEADSCOPE_ASSIGN(const auto checked, collect(material.held_out));
-    HEADSCOPE_ASSIGN(held_out, held_out_json(checked, shape, training.directions, options.seed,
-                                             {context.is_cancelled, {}, {}}));
-  }
-  HEADSCOPE_TRY(write_json({{"file", options.file},
-                            {"samples", data.samples.size()},
-                            {"skipped", data.skipped},
-                            {"part", part_name(material.train.part)},
-                            {"epochs", epochs_json(training)},
-                            {"held_out", std::move(held_out)},
-                            {"notes", material.notes}},
-                           ""));
-  if (training.cancelled)
-    return fail(ErrorKind::cancelled, "interrupted; the directions so far are kept");
-  return {};
+  HEADSCOPE_ASSIGN(auto held_out, workshop.check(material, training));
+  HEADSCOPE_TRY(
+      write_json(report_json(options, material, data, training, std::move(held_out)), ""));
+  if (!training.cancelled) return {};
+  return fail(ErrorKind::cancelled, "interrupted; the directions so far are kept");
 }
 
 }  // namespace
