@@ -7,7 +7,7 @@
 #include <stdexcept>
 
 #include "core/engine/byte_cache.h"
-#include "core/engine/work.h"
+#include "core/engine/steps.h"
 #include "tests/engine_fixture.h"
 
 using namespace headscope;

@@ -11,7 +11,7 @@
 #include <optional>
 
 #include "core/engine/snapshot.h"
-#include "core/engine/work.h"
+#include "core/engine/steps.h"
 
 namespace headscope {
 

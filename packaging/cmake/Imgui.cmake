@@ -1,4 +1,4 @@
-# Dear ImGui (docking), ImPlot, the command palette and GLFW from one source package, as two libraries:
+# Dear ImGui (docking), ImPlot and GLFW from one source package, as two libraries:
 #   imgui          what the window ships
 #   imgui_testing  the same with the test engine's hooks, the test engine and the null back end; never shipped
 
@@ -27,9 +27,7 @@ set(imgui_sources
   ${bundle}/imgui/imgui/backends/imgui_impl_glfw.cpp
   ${bundle}/imgui/imgui/backends/imgui_impl_opengl3.cpp
   ${bundle}/implot/implot/implot.cpp
-  ${bundle}/implot/implot/implot_items.cpp
-  ${bundle}/imgui-command-palette/imgui-command-palette/imcmd_command_palette.cpp
-  ${bundle}/imgui-command-palette/imgui-command-palette/imcmd_fuzzy_search.cpp)
+  ${bundle}/implot/implot/implot_items.cpp)
 
 # ImPlot's plots are templates over the type of the values: all types would compile for minutes.
 set_source_files_properties(${bundle}/implot/implot/implot_items.cpp PROPERTIES
@@ -47,7 +45,6 @@ function(headscope_imgui_library name)
     ${bundle}/imgui/imgui/misc/cpp
     ${bundle}/imgui/imgui/misc/freetype
     ${bundle}/implot/implot
-    ${bundle}/imgui-command-palette/imgui-command-palette
     ${bundle}/portable_file_dialogs/portable_file_dialogs)
   target_link_libraries(${name} PUBLIC
     glfw PkgConfig::EPOXY Freetype::Freetype Threads::Threads ${CMAKE_DL_LIBS})

@@ -21,7 +21,6 @@ if(HEADSCOPE_WINDOW)
   install_licence("${bundle}/imgui/imgui/LICENSE.txt" imgui.txt)
   install_licence("${bundle}/implot/implot/LICENSE" implot.txt)
   install_licence("${bundle}/glfw/glfw/LICENSE.md" glfw.md)
-  install_licence("${bundle}/imgui-command-palette/imgui-command-palette/LICENSE" imgui-command-palette.txt)
 endif()
 
 if(HEADSCOPE_TORCH)

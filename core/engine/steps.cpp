@@ -1,4 +1,4 @@
-#include "core/engine/work.h"
+#include "core/engine/steps.h"
 
 #include <algorithm>
 #include <cmath>
