@@ -61,11 +61,13 @@ Result<std::optional<Tokenizer>> open_tokenizer(const fs::path& folder, Tokenize
 
 Result<OpenedModel> open_model(const std::string& model, const LoadOptions& options,
                                const RunContext& context, TokenizerNeed need) {
-  HEADSCOPE_ASSIGN(auto folder, model_folder(model));
-  HEADSCOPE_ASSIGN(auto tokenizer, open_tokenizer(folder, need));
-  HEADSCOPE_ASSIGN(auto loaded, Model::load(folder.string(), options, context));
-  return OpenedModel{model_name(model), std::move(folder), model == kDemoModel,
-                     std::move(tokenizer), std::move(loaded)};
+  OpenedModel opened;
+  opened.name = model_name(model);
+  opened.is_demo = model == kDemoModel;
+  HEADSCOPE_ASSIGN(opened.folder, model_folder(model));
+  HEADSCOPE_ASSIGN(opened.tokenizer, open_tokenizer(opened.folder, need));
+  HEADSCOPE_ASSIGN(opened.model, Model::load(opened.folder.string(), options, context));
+  return opened;
 }
 
 }  // namespace headscope
