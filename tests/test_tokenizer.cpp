@@ -308,6 +308,28 @@ TEST_CASE("facts about single tokens") {
   }
 }
 
+TEST_CASE("a run of byte tokens is shown when it has ended, and not before") {
+  Json json = tiny_with("/decoder", R"({"type":"ByteFallback"})");
+  json["model"]["byte_fallback"] = true;
+  json["model"]["vocab"] = {{"<0x41>", 0}, {"<0xFF>", 1}, {"b", 2}, {"<s>", 3}};
+  json["model"]["merges"] = Json::array();
+  json["added_tokens"] = Json::parse(
+      R"([{"id":3,"content":"<s>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}])");
+  const auto tokenizer = Tokenizer::from_json(json.dump(), "t");
+  REQUIRE_MESSAGE(tokenizer.has_value(), message_of(tokenizer));
+  StreamDecoder valid(*tokenizer);
+  CHECK(valid.push(0).empty());  // "A", but a broken byte may follow
+  CHECK(valid.push(2) == "Ab");
+  StreamDecoder broken(*tokenizer);
+  CHECK(broken.push(0).empty());
+  CHECK(broken.push(99).empty());  // outside the vocabulary and special: neither ends the run
+  CHECK(broken.push(3).empty());
+  CHECK(broken.push(1).empty());
+  CHECK(broken.push(2) == "\ufffd\ufffdb");
+  CHECK(broken.finish().empty());
+  CHECK(broken.text() == tokenizer->decode(std::vector<std::int32_t>{0, 99, 3, 1, 2}));
+}
+
 TEST_CASE("several threads share one tokenizer") {
   const auto text = read_gzip_or_plain(golden_file());
   REQUIRE(text.has_value());

@@ -214,7 +214,8 @@ Result<AtomicFileWriter> AtomicFileWriter::create(const fs::path& path) {
   for (int attempt = 0; attempt < 100; ++attempt) {
     std::string name = ".";  // hidden, and of no other process or call
     name += writer.path_.filename().string();
-    name += "." + std::to_string(::getpid()) + "." + std::to_string(counter++) + ".tmp";
+    name.append(1, '.').append(std::to_string(::getpid()));
+    name.append(1, '.').append(std::to_string(counter++)).append(".tmp");
     writer.temporary_ = writer.path_.parent_path() / name;
     writer.descriptor_ =
         ::open(writer.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);

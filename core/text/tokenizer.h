@@ -26,6 +26,12 @@ struct Encoding {
 };
 
 /// Cheap to copy (shared state); const use from several threads is safe.
+///
+/// Ids, offsets and texts equal those of the Python library `tokenizers`, but for two things: where
+/// a model drops characters or holds an unknown one back, offsets here stay true (the reference
+/// adds up token lengths), and characters newer than the Unicode tables of Oniguruma are cut as
+/// unassigned. Not supported and refused: Unigram and WordPiece models, Bert and Precompiled
+/// normalizers.
 class Tokenizer {
  public:
   /// `tokenizer.json`, or a model folder that holds one. Anything in the file that is not
