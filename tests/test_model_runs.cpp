@@ -210,7 +210,7 @@ TEST_CASE("the differentiable forward has the gradient that finite differences s
     return decoder_forward(weights, config, ids).to(at::kDouble).square().mean();
   };
   for (at::Tensor* tensor :
-       {&weights.layers[0].k, &weights.layers[0].input_norm, &weights.embedding}) {
+       {&weights.layers[0].k.weight, &weights.layers[0].input_norm, &weights.embedding}) {
     tensor->requires_grad_(true);
     loss().backward();
     const auto gradient = tensor->grad().clone();

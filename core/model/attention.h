@@ -57,6 +57,8 @@ struct AttentionCall {
   std::int64_t first_row = 0;
   int layer = 0;
   double scale = 1;
+  std::int64_t window = 0;  ///< keys a row sees, itself included; 0 = all before it
+  double softcap = 0;       ///< scores become cap * tanh(score / cap); 0 = none
   AttentionBackend backend = AttentionBackend::fused;
   const LayerEditTensors* edits = nullptr;  ///< nullptr = none
   AttentionObserver* observer = nullptr;    ///< nullptr = none

@@ -1,9 +1,7 @@
 #include "core/model/checkpoint.h"
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
-#include <optional>
 #include <set>
 
 #include <ATen/ATen.h>
@@ -11,7 +9,6 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/safetensors.h"
-#include "core/model/attention.h"
 #include "core/model/family.h"
 
 namespace headscope {
@@ -32,87 +29,46 @@ std::string listed(const std::vector<std::string>& names) {
   return text;
 }
 
-std::optional<at::ScalarType> scalar_type(DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-      return at::kFloat;
-    case DType::f16:
-      return at::kHalf;
-    case DType::bf16:
-      return at::kBFloat16;
-    case DType::f64:
-      return at::kDouble;
-    default:
-      return std::nullopt;
-  }
-}
-
 /// Tensors of old exporters that hold nothing which config.json does not say.
 bool is_ignorable(const std::string& name) {
   return name.ends_with(".rotary_emb.inv_freq");
 }
 
 /// A stored output matrix beside tied embeddings must be the embedding itself.
-Result<bool> is_copy_of_embedding(const Checkpoint& checkpoint, const std::string& name,
+Result<bool> is_copy_of_embedding(const WeightSource& source, const std::string& name,
                                   const ModelConfig& config) {
   if (name != "lm_head.weight" || !config.tie_word_embeddings) return false;
-  HEADSCOPE_ASSIGN(const auto head, checkpoint.bytes(name));
-  HEADSCOPE_ASSIGN(const auto embedding, checkpoint.bytes("model.embed_tokens.weight"));
-  return head.size() == embedding.size() &&
-         std::memcmp(head.data(), embedding.data(), head.size()) == 0;
+  return source.same(name, "model.embed_tokens.weight");
 }
 
-Result<> check_tensors(const Checkpoint& checkpoint, const std::vector<TensorSlot>& slots,
+Result<> check_tensors(const WeightSource& source, const std::vector<TensorSlot>& slots,
                        const ModelConfig& config, const std::string& folder) {
   std::vector<std::string> missing, misshapen, unused;
   std::set<std::string> expected;
   for (const TensorSlot& slot : slots) {
     expected.insert(slot.name);
-    const auto it = checkpoint.tensors().find(slot.name);
-    if (it == checkpoint.tensors().end()) {
+    const auto it = source.tensors().find(slot.name);
+    if (it == source.tensors().end()) {
       missing.push_back(slot.name);
-    } else if (it->second.info->shape != slot.shape) {
-      misshapen.push_back(slot.name + " is " + shown(it->second.info->shape) +
+    } else if (it->second.shape != slot.shape) {
+      misshapen.push_back(slot.name + " is " + shown(it->second.shape) +
                           ", config.json calls for " + shown(slot.shape));
-    } else if (!scalar_type(it->second.info->dtype)) {
-      misshapen.push_back(slot.name + " has type " +
-                          std::string(dtype_name(it->second.info->dtype)) +
+    } else if (!it->second.readable) {
+      misshapen.push_back(slot.name + " has type " + it->second.dtype +
                           ", expected F32, F16 or BF16");
     }
   }
   if (!missing.empty()) return bad_input(folder + ": tensors are missing: " + listed(missing));
   if (!misshapen.empty()) return bad_input(folder + ": tensors do not fit: " + listed(misshapen));
-  for (const auto& [name, entry] : checkpoint.tensors()) {
+  for (const auto& [name, stored] : source.tensors()) {
     if (expected.contains(name) || is_ignorable(name)) continue;
-    HEADSCOPE_ASSIGN(const bool copy, is_copy_of_embedding(checkpoint, name, config));
+    HEADSCOPE_ASSIGN(const bool copy, is_copy_of_embedding(source, name, config));
     if (!copy) unused.push_back(name);
   }
   if (unused.empty()) return {};
   return bad_input(folder + ": tensors that model_type \"" + config.model_type +
                    "\" with this config.json has no use for: " + listed(unused) +
                    "; the checkpoint is of another kind");
-}
-
-/// An owned tensor: the file may be aligned badly, and may change while it is mapped. Copied in
-/// pieces, so that a large matrix neither needs its size twice nor delays cancelling.
-at::Tensor copy_tensor(std::span<const std::byte> bytes, const TensorInfo& info, c10::Device device,
-                       at::ScalarType dtype, const RunContext& context) {
-  constexpr std::int64_t most = 1 << 22;
-  const at::ScalarType stored = *scalar_type(info.dtype);
-  const auto element = static_cast<std::int64_t>(c10::elementSize(stored));
-  auto tensor = at::empty(info.shape, at::TensorOptions(dtype).device(device));
-  auto flat = tensor.view({-1});
-  const std::int64_t count =
-      std::min(flat.numel(), static_cast<std::int64_t>(bytes.size()) / element);
-  auto piece = at::empty({std::min(count, most)}, at::TensorOptions(stored));
-  for (std::int64_t done = 0; done < count; done += most) {
-    poll(context);
-    const std::int64_t now = std::min(most, count - done);
-    std::memcpy(piece.data_ptr(), bytes.data() + done * element,
-                static_cast<std::size_t>(now * element));
-    flat.narrow(0, done, now).copy_(piece.narrow(0, 0, now));
-  }
-  return tensor;
 }
 
 Json config_json(const ModelConfig& config) {
@@ -152,24 +108,21 @@ Json config_json(const ModelConfig& config) {
 
 }  // namespace
 
-Result<> check_weights(const std::string& folder, const ModelConfig& config) {
-  HEADSCOPE_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(folder));
+Result<> check_weights(const WeightSource& source, const std::string& name,
+                       const ModelConfig& config) {
   DecoderWeights weights;
-  return check_tensors(checkpoint, tensor_slots(weights, config), config, folder);
+  return check_tensors(source, tensor_slots(weights, config), config, name);
 }
 
-Result<DecoderWeights> load_weights(const std::string& folder, const ModelConfig& config,
-                                    c10::Device device, c10::ScalarType dtype,
-                                    const RunContext& context) {
-  HEADSCOPE_ASSIGN(const Checkpoint checkpoint, Checkpoint::open(folder));
+Result<DecoderWeights> load_weights(const WeightSource& source, const std::string& name,
+                                    const ModelConfig& config, c10::Device device,
+                                    c10::ScalarType dtype, const RunContext& context) {
   DecoderWeights weights;
   const std::vector<TensorSlot> slots = tensor_slots(weights, config);
-  HEADSCOPE_TRY(check_tensors(checkpoint, slots, config, folder));
+  HEADSCOPE_TRY(check_tensors(source, slots, config, name));
   double done = 0;
   for (const TensorSlot& slot : slots) {
-    HEADSCOPE_ASSIGN(const auto entry, checkpoint.find(slot.name));
-    HEADSCOPE_ASSIGN(const auto bytes, entry.file->bytes(slot.name));
-    *slot.tensor = copy_tensor(bytes, *entry.info, device, dtype, context);
+    HEADSCOPE_ASSIGN(*slot.tensor, source.read(slot.name, device, dtype, context));
     context.progress("load", ++done, static_cast<double>(slots.size()));
   }
   return weights;

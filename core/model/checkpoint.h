@@ -10,19 +10,20 @@
 #include "core/base/run_context.h"
 #include "core/model/config.h"
 #include "core/model/decoder.h"
+#include "core/model/weight_source.h"
 
 namespace headscope {
 
 /// Names, shapes and types of the stored tensors against `config`, without reading them: the errors
-/// of load_weights.
-Result<> check_weights(const std::string& folder, const ModelConfig& config);
+/// of load_weights. `name` (the folder or file) begins the messages.
+Result<> check_weights(const WeightSource& source, const std::string& name,
+                       const ModelConfig& config);
 
 /// Reads every tensor that `config` calls for, converted to `dtype` on `device`. Tensors that are
 /// missing, superfluous, of another shape or of a type that is not floating point: bad_input
-/// listing them by name. Polls `context`
-/// every 16 MiB and throws Cancelled.
-Result<DecoderWeights> load_weights(const std::string& folder, const ModelConfig& config,
-                                    c10::Device device, c10::ScalarType dtype,
-                                    const RunContext& context);
+/// listing them by name. Throws Cancelled.
+Result<DecoderWeights> load_weights(const WeightSource& source, const std::string& name,
+                                    const ModelConfig& config, c10::Device device,
+                                    c10::ScalarType dtype, const RunContext& context);
 
 }  // namespace headscope

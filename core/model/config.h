@@ -20,6 +20,13 @@ struct RopeConfig {
   std::int64_t original_context = 0;                     ///< llama3
 };
 
+/// How a layer's queries see keys.
+struct LayerAttention {
+  std::int64_t window =
+      0;         ///< keys a row sees, itself included (sliding window); 0 = all before it
+  int rope = 0;  ///< which of the model's rotary embeddings (Gemma 3 has two)
+};
+
 /// Shape and options of a decoder. All counts are validated to be positive and consistent.
 struct ModelConfig {
   std::string model_type;
@@ -39,8 +46,17 @@ struct ModelConfig {
   std::string
       stored_dtype;  ///< as config.json says: "float32", "bfloat16" ...; empty if not stated
   RopeConfig rope;
+  std::vector<LayerAttention> layer_attention;  ///< one entry a layer; empty = all see everything
+  double query_scale = 0;        ///< factor on query-key products; 0 = 1 / sqrt(head_dim)
+  double attention_softcap = 0;  ///< scores become cap * tanh(score / cap); 0 = none
+  double final_softcap = 0;      ///< the same for logits; 0 = none
   std::vector<std::int32_t> eos_ids;
   std::vector<std::string> notes;  ///< what a user should know (options read but without effect)
+
+  LayerAttention attention_in(int layer) const {
+    return layer_attention.empty() ? LayerAttention{}
+                                   : layer_attention[static_cast<std::size_t>(layer)];
+  }
 };
 
 /// Parses config.json (and generation_config.json's eos ids when present) of `folder`.

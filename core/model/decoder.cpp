@@ -21,24 +21,20 @@ void add_layer_slots(std::vector<TensorSlot>& slots, LayerWeights& layer, const 
   const auto add = [&](const char* name, Shape shape, at::Tensor& tensor) {
     slots.push_back({prefix + name, std::move(shape), &tensor});
   };
-  const auto linear = [&](const std::string& name, std::int64_t out, std::int64_t in,
-                          at::Tensor& weight, at::Tensor& bias, bool has_bias) {
-    add((name + ".weight").c_str(), {out, in}, weight);
-    if (has_bias) add((name + ".bias").c_str(), {out}, bias);
+  const auto linear = [&](const std::string& name, std::int64_t out, std::int64_t in, Linear& map,
+                          bool has_bias) {
+    add((name + ".weight").c_str(), {out, in}, map.weight);
+    if (has_bias) add((name + ".bias").c_str(), {out}, map.bias);
   };
   add("input_layernorm.weight", {hidden}, layer.input_norm);
-  linear("self_attn.q_proj", q_size, hidden, layer.q, layer.q_bias, config.attention_bias);
-  linear("self_attn.k_proj", kv_size, hidden, layer.k, layer.k_bias, config.attention_bias);
-  linear("self_attn.v_proj", kv_size, hidden, layer.v, layer.v_bias, config.attention_bias);
-  linear("self_attn.o_proj", hidden, q_size, layer.o, layer.o_bias, config.attention_output_bias);
+  linear("self_attn.q_proj", q_size, hidden, layer.q, config.attention_bias);
+  linear("self_attn.k_proj", kv_size, hidden, layer.k, config.attention_bias);
+  linear("self_attn.v_proj", kv_size, hidden, layer.v, config.attention_bias);
+  linear("self_attn.o_proj", hidden, q_size, layer.o, config.attention_output_bias);
   add("post_attention_layernorm.weight", {hidden}, layer.post_norm);
-  linear("mlp.gate_proj", inner, hidden, layer.gate, layer.gate_bias, config.mlp_bias);
-  linear("mlp.up_proj", inner, hidden, layer.up, layer.up_bias, config.mlp_bias);
-  linear("mlp.down_proj", hidden, inner, layer.down, layer.down_bias, config.mlp_bias);
-}
-
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  return at::linear(x, weight, bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt);
+  linear("mlp.gate_proj", inner, hidden, layer.gate, config.mlp_bias);
+  linear("mlp.up_proj", inner, hidden, layer.up, config.mlp_bias);
+  linear("mlp.down_proj", hidden, inner, layer.down, config.mlp_bias);
 }
 
 /// [B, T, heads * D] -> [B, heads, T, D].
@@ -125,28 +121,28 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
 Projections project(const LayerWeights& layer, const ModelConfig& config, const at::Tensor& normed,
                     const RopeTable& rope) {
   Projections out;
-  out.q = apply_rope(split_heads(linear(normed, layer.q, layer.q_bias), config.heads), rope);
-  out.k = apply_rope(split_heads(linear(normed, layer.k, layer.k_bias), config.kv_heads), rope);
-  out.v = split_heads(linear(normed, layer.v, layer.v_bias), config.kv_heads);
+  out.q = apply_rope(split_heads(layer.q(normed), config.heads), rope);
+  out.k = apply_rope(split_heads(layer.k(normed), config.kv_heads), rope);
+  out.v = split_heads(layer.v(normed), config.kv_heads);
   return out;
 }
 
 at::Tensor project_output(const LayerWeights& layer, const at::Tensor& heads_output) {
   const auto rows = heads_output.transpose(1, 2).flatten(2);
-  return linear(rows, layer.o, layer.o_bias);
+  return layer.o(rows);
 }
 
 at::Tensor mlp(const LayerWeights& layer, const at::Tensor& normed,
                const std::function<void()>& between) {
-  const auto gate = at::silu(linear(normed, layer.gate, layer.gate_bias));
+  const auto gate = at::silu(layer.gate(normed));
   if (between) between();
-  const auto gated = gate * linear(normed, layer.up, layer.up_bias);
+  const auto gated = gate * layer.up(normed);
   if (between) between();
-  return linear(gated, layer.down, layer.down_bias);
+  return layer.down(gated);
 }
 
 double attention_scale(const ModelConfig& config) {
-  return 1.0 / std::sqrt(double(config.head_dim));
+  return config.query_scale > 0 ? config.query_scale : 1.0 / std::sqrt(double(config.head_dim));
 }
 
 at::Tensor decoder_hidden(const DecoderWeights& weights, const ModelConfig& config,

@@ -12,13 +12,16 @@
 
 #include "core/base/error.h"
 #include "core/model/config.h"
+#include "core/model/linear.h"
 
 namespace headscope {
 
-/// One layer; biases are undefined where the model has none. Matrices are [out, in].
+/// One layer.
 struct LayerWeights {
-  at::Tensor input_norm, q, k, v, o, q_bias, k_bias, v_bias, o_bias;
-  at::Tensor post_norm, gate, up, down, gate_bias, up_bias, down_bias;
+  at::Tensor input_norm;  ///< before attention, [hidden]
+  Linear q, k, v, o;
+  at::Tensor post_norm;  ///< before the MLP, [hidden]
+  Linear gate, up, down;
 };
 
 /// All weights of a decoder.
@@ -79,7 +82,7 @@ at::Tensor project_output(const LayerWeights& layer, const at::Tensor& heads_out
 at::Tensor mlp(const LayerWeights& layer, const at::Tensor& normed,
                const std::function<void()>& between = {});
 
-/// The factor on query-key products before softmax: 1 / sqrt(head_dim).
+/// The factor on query-key products before softmax.
 double attention_scale(const ModelConfig& config);
 
 /// What decoder_forward may be told.

@@ -139,6 +139,8 @@ at::Tensor DecoderEngine::run_attention(int layer, const at::Tensor& q, std::int
   call.first_row = first_row;
   call.layer = layer;
   call.scale = attention_scale(config_);
+  call.window = config_.attention_in(layer).window;
+  call.softcap = config_.attention_softcap;
   call.backend = options.backend;
   call.observer = options.observer;
   call.work_per_poll = work_per_poll();

@@ -91,8 +91,9 @@ Result<std::unique_ptr<Model>> Model::load(const std::string& folder, const Load
                      compute_dtype(options.dtype, config.stored_dtype, device.device));
     at::set_num_threads(options.threads > 0 ? options.threads : usual_threads(config));
     HEADSCOPE_TRY(require_room_for_weights(config, device.device, dtype));
+    HEADSCOPE_ASSIGN(const auto source, open_weights(folder));
     HEADSCOPE_ASSIGN(DecoderWeights weights,
-                     load_weights(folder, config, device.device, dtype, context));
+                     load_weights(*source, folder, config, device.device, dtype, context));
     auto impl = std::make_unique<Impl>(
         Impl{DecoderEngine(std::move(config), std::move(weights)), device.name});
     return std::unique_ptr<Model>(new Model(std::move(impl)));

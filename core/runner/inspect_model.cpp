@@ -1,10 +1,11 @@
 #include "core/runner/inspect_model.h"
 
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <set>
 
 #include "core/base/json.h"
-#include "core/base/safetensors.h"
 #include "core/model/checkpoint.h"
 #include "core/runner/open_model.h"
 
@@ -13,28 +14,22 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string readable_dtype(DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-      return "float32";
-    case DType::f16:
-      return "float16";
-    case DType::bf16:
-      return "bfloat16";
-    case DType::f64:
-      return "float64";
-    default:
-      return std::string(dtype_name(dtype));
-  }
+std::string readable_dtype(const std::string& stored) {
+  static const std::map<std::string, std::string, std::less<>> names = {
+      {"F32", "float32"}, {"F16", "float16"}, {"BF16", "bfloat16"}, {"F64", "float64"}};
+  const auto it = names.find(stored);
+  return it == names.end() ? stored : it->second;
 }
 
-void count_tensors(const Checkpoint& checkpoint, ModelSummary& summary) {
+void count_tensors(const WeightSource& source, ModelSummary& summary) {
   const bool tied = summary.config.tie_word_embeddings;
   std::set<std::string> dtypes;
-  for (const auto& [name, entry] : checkpoint.tensors()) {
+  for (const auto& [name, stored] : source.tensors()) {
     if (name.ends_with(".rotary_emb.inv_freq") || (tied && name == "lm_head.weight")) continue;
-    summary.parameters += entry.info->elements();
-    dtypes.insert(readable_dtype(entry.info->dtype));
+    std::int64_t numbers = 1;
+    for (const std::int64_t size : stored.shape) numbers *= size;
+    summary.parameters += numbers;
+    dtypes.insert(readable_dtype(stored.dtype));
   }
   summary.dtype = dtypes.size() == 1 ? *dtypes.begin() : "mixed";
 }
@@ -60,10 +55,10 @@ bool has_chat_template(const fs::path& folder) {
 Result<ModelSummary> inspect_model(const std::string& folder) {
   ModelSummary summary;
   HEADSCOPE_ASSIGN(summary.config, load_config(folder));
-  HEADSCOPE_TRY(check_weights(folder, summary.config));
-  HEADSCOPE_ASSIGN(const auto checkpoint, Checkpoint::open(folder));
+  HEADSCOPE_ASSIGN(const auto source, open_weights(folder));
+  HEADSCOPE_TRY(check_weights(*source, folder, summary.config));
   HEADSCOPE_ASSIGN(const auto tokenizer, open_tokenizer(folder, TokenizerNeed::optional));
-  count_tensors(checkpoint, summary);
+  count_tensors(*source, summary);
   summary.notes = summary.config.notes;
   if (tokenizer) {
     note_vocabulary(*tokenizer, summary);

@@ -80,22 +80,22 @@ class Initialiser {
     const double fan_in = 1.0 / std::sqrt(static_cast<double>(hidden_));
     const std::int64_t q_size = config_.heads * dim_, kv_size = config_.kv_heads * dim_;
     const std::int64_t inner = config_.intermediate_size;
-    layer.q = gaussian(rng_, q_size, hidden_, fan_in);
-    layer.k = gaussian(rng_, kv_size, hidden_, fan_in);
-    layer.o = gaussian(rng_, hidden_, q_size, 0.21 / std::sqrt(static_cast<double>(q_size)));
-    layer.gate = gaussian(rng_, inner, hidden_, fan_in);
-    layer.up = gaussian(rng_, inner, hidden_, fan_in);
-    layer.down = gaussian(rng_, hidden_, inner, 0.3 / std::sqrt(static_cast<double>(inner)));
+    layer.q.weight = gaussian(rng_, q_size, hidden_, fan_in);
+    layer.k.weight = gaussian(rng_, kv_size, hidden_, fan_in);
+    layer.o.weight = gaussian(rng_, hidden_, q_size, 0.21 / std::sqrt(static_cast<double>(q_size)));
+    layer.gate.weight = gaussian(rng_, inner, hidden_, fan_in);
+    layer.up.weight = gaussian(rng_, inner, hidden_, fan_in);
+    layer.down.weight = gaussian(rng_, hidden_, inner, 0.3 / std::sqrt(static_cast<double>(inner)));
   }
 
   /// Queries like keys, in the rotary dimensions that turn slowly.
   void match(LayerWeights& layer) {
     const double overlap = options_.query_key_overlap;
     for (std::int64_t h = 0; h < options_.matching_heads; ++h) {
-      auto q = head_rows(layer.q, h);
-      q.mul_(std::sqrt(1 - overlap * overlap)).add_(head_rows(layer.k, kv_head(h)), overlap);
+      auto q = head_rows(layer.q.weight, h);
+      q.mul_(std::sqrt(1 - overlap * overlap)).add_(head_rows(layer.k.weight, kv_head(h)), overlap);
     }
-    for (const at::Tensor& matrix : {layer.q, layer.k}) {
+    for (const at::Tensor& matrix : {layer.q.weight, layer.k.weight}) {
       matrix.mul_(options_.query_key_gain);
       matrix.view({-1, 2, half_, hidden_}).slice(2, 0, options_.muted_frequencies).mul_(0.1);
     }
@@ -108,9 +108,10 @@ class Initialiser {
     for (std::int64_t begin = 0; begin < rows; begin += hidden_) {
       blocks.push_back(orthogonal(rng_, hidden_).slice(0, 0, std::min(hidden_, rows - begin)));
     }
-    layer.v = at::cat(blocks).contiguous();
+    layer.v.weight = at::cat(blocks).contiguous();
     for (std::int64_t h = 0; h < heads; ++h) {
-      layer.o.slice(1, h * dim_, (h + 1) * dim_).add_(head_rows(layer.v, kv_head(h)).t());
+      layer.o.weight.slice(1, h * dim_, (h + 1) * dim_)
+          .add_(head_rows(layer.v.weight, kv_head(h)).t());
     }
   }
 
@@ -121,7 +122,7 @@ class Initialiser {
     constexpr std::array<double, 6> sharp{8.333, 3.333, 3.333, 3.333, 3.333, 3.333};
     for (std::int64_t h = 0; h < options_.local_heads + options_.previous_heads; ++h) {
       const bool local = h < options_.local_heads;
-      auto q = head_rows(layer.q, h), k = head_rows(layer.k, kv_head(h));
+      auto q = head_rows(layer.q.weight, h), k = head_rows(layer.k.weight, kv_head(h));
       q.mul_(0.1);
       k.mul_(0.1);
       k.select(1, 0).zero_();
@@ -146,12 +147,12 @@ class Initialiser {
     auto first = weights_.embedding[0];
     first = first / first.square().mean().sqrt();
     for (std::int64_t h = 0; h < options_.matching_heads; ++h) {
-      auto key = head_rows(layer.k, kv_head(h)).mv(first);
+      auto key = head_rows(layer.k.weight, kv_head(h)).mv(first);
       key.view({2, half_}).slice(1, 0, options_.muted_frequencies + 3).zero_();
       const double norm = key.square().sum().item<double>();
       const double factor =
           options_.sink_score * std::sqrt(static_cast<double>(dim_)) / (norm * constant_);
-      head_rows(layer.q, h).select(1, 0).add_(key, factor);
+      head_rows(layer.q.weight, h).select(1, 0).add_(key, factor);
     }
   }
 

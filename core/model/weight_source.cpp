@@ -1,0 +1,91 @@
+#include "core/model/weight_source.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include <ATen/ATen.h>
+
+#include "core/base/safetensors.h"
+#include "core/model/attention.h"
+
+namespace headscope {
+namespace {
+
+std::optional<at::ScalarType> scalar_type(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return at::kFloat;
+    case DType::f16:
+      return at::kHalf;
+    case DType::bf16:
+      return at::kBFloat16;
+    case DType::f64:
+      return at::kDouble;
+    default:
+      return std::nullopt;
+  }
+}
+
+/// An owned tensor: the file may be aligned badly, and may change while it is mapped. Copied in
+/// pieces, so that a large matrix neither needs its size twice nor delays cancelling.
+at::Tensor copy_tensor(std::span<const std::byte> bytes, const TensorInfo& info, c10::Device device,
+                       at::ScalarType dtype, const RunContext& context) {
+  constexpr std::int64_t most = 1 << 22;
+  const at::ScalarType stored = *scalar_type(info.dtype);
+  const auto element = static_cast<std::int64_t>(c10::elementSize(stored));
+  auto tensor = at::empty(info.shape, at::TensorOptions(dtype).device(device));
+  auto flat = tensor.view({-1});
+  const std::int64_t count =
+      std::min(flat.numel(), static_cast<std::int64_t>(bytes.size()) / element);
+  auto piece = at::empty({std::min(count, most)}, at::TensorOptions(stored));
+  for (std::int64_t done = 0; done < count; done += most) {
+    poll(context);
+    const std::int64_t now = std::min(most, count - done);
+    std::memcpy(piece.data_ptr(), bytes.data() + done * element,
+                static_cast<std::size_t>(now * element));
+    flat.narrow(0, done, now).copy_(piece.narrow(0, 0, now));
+  }
+  return tensor;
+}
+
+class SafetensorsSource final : public WeightSource {
+ public:
+  explicit SafetensorsSource(Checkpoint checkpoint) : checkpoint_(std::move(checkpoint)) {
+    for (const auto& [name, entry] : checkpoint_.tensors()) {
+      tensors_.emplace(name,
+                       StoredTensor{entry.info->shape, std::string(dtype_name(entry.info->dtype)),
+                                    scalar_type(entry.info->dtype).has_value()});
+    }
+  }
+  const std::map<std::string, StoredTensor, std::less<>>& tensors() const override {
+    return tensors_;
+  }
+  Result<at::Tensor> read(std::string_view name, c10::Device device, c10::ScalarType dtype,
+                          const RunContext& context) const override {
+    HEADSCOPE_ASSIGN(const auto entry, checkpoint_.find(name));
+    HEADSCOPE_ASSIGN(const auto bytes, checkpoint_.bytes(name));
+    return copy_tensor(bytes, *entry.info, device, dtype, context);
+  }
+  Result<bool> same(std::string_view a, std::string_view b) const override {
+    HEADSCOPE_ASSIGN(const auto first, checkpoint_.bytes(a));
+    HEADSCOPE_ASSIGN(const auto second, checkpoint_.bytes(b));
+    return first.size() == second.size() &&
+           std::memcmp(first.data(), second.data(), first.size()) == 0;
+  }
+
+ private:
+  Checkpoint checkpoint_;
+  std::map<std::string, StoredTensor, std::less<>> tensors_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<WeightSource>> open_weights(const std::string& folder) {
+  HEADSCOPE_ASSIGN(Checkpoint checkpoint, Checkpoint::open(folder));
+  return std::unique_ptr<WeightSource>(new SafetensorsSource(std::move(checkpoint)));
+}
+
+}  // namespace headscope
