@@ -93,19 +93,39 @@ backend_path() {
   echo "$folder"
 }
 
+# kept_members NAME: patterns of the members of a source package that are unpacked.
+# Of llama.cpp that is its Jinja engine, the GGUF reader and de-quantisation of ggml, and what tests compare with.
+kept_members() {
+  case $1 in
+    llama-cpp-python)
+      local llama='*/vendor/llama.cpp'
+      printf '%s\n' "$llama/LICENSE" "$llama/common/jinja/*" "$llama/common/unicode.*" \
+        "$llama/ggml/CMakeLists.txt" "$llama/ggml/include/*" \
+        "$llama/ggml/src/ggml*.c" "$llama/ggml/src/ggml*.cpp" "$llama/ggml/src/ggml*.h" "$llama/ggml/src/ggml*.in" \
+        "$llama/ggml/src/gguf.cpp" "$llama/ggml/src/ggml-cpu/ggml-cpu-impl.h" \
+        "$llama/models/templates/*" "$llama/models/ggml-vocab-*"
+      ;;
+    *) echo '*' ;;
+  esac
+}
+
 fetch_sources() {
-  local name version hash file folder fresh backend
+  local name version hash file folder fresh backend stamp
+  local -a members
   while read -r name version hash; do
     folder=$deps_dir/$name-$version
-    [ -f "$folder/.complete-${hash:0:12}" ] && continue
+    mapfile -t members < <(kept_members "$name")
+    stamp=.complete-${hash:0:12}
+    if [ "${members[*]}" != '*' ]; then stamp+=-$(printf '%s' "${members[*]}" | sha256sum | cut -c 1-8); fi
+    [ -f "$folder/$stamp" ] && continue
     if ! file=$(find_download "$name" "$version" "$hash"); then
       backend=$(backend_path)
       file=$(PYTHONPATH=$backend download "$name" "$version" "$hash" --no-binary "$name" --no-build-isolation)
     fi
     say "unpacking $(basename "$file")"
     fresh=$(mktemp -d "$deps_dir/.unpack.XXXXXX")
-    tar -xzf "$file" -C "$fresh" --strip-components=1
-    touch "$fresh/.complete-${hash:0:12}"
+    tar -xzf "$file" -C "$fresh" --strip-components=1 --wildcards --no-wildcards-match-slash "${members[@]}"
+    touch "$fresh/$stamp"
     rm -rf "$folder"
     mv -T "$fresh" "$folder"
   done < <(locked source)
