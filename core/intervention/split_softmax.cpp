@@ -58,18 +58,18 @@ at::Tensor split_weights(const at::Tensor& weights, const at::Tensor& marked, do
   return (weights * outside).index_copy(-1, marked, on_marked * inside);
 }
 
-at::Tensor split_outputs(const at::Tensor& whole, const PartialAttention& marked,
-                         const PartialAttention& rest, double tau) {
-  const auto log_p = marked.log_sum - at::logaddexp(marked.log_sum, rest.log_sum);
-  const auto edited = log_p.ge(split_log_floor)
-                          .logical_and(log_p.lt(0))
-                          .logical_and(marked.visible)
-                          .logical_and(rest.visible);
+at::Tensor split_outputs(const PartialAttention& whole, const PartialAttention& marked,
+                         double tau) {
+  const auto log_p = marked.log_sum - whole.log_sum;
+  const auto edited = log_p.ge(split_log_floor).logical_and(log_p.lt(0));
   const auto safe = at::where(edited, log_p, at::full_like(log_p, -1.0));
-  const auto share = (tau * safe).exp().unsqueeze(-1);
-  const auto left = (-(tau * safe).expm1()).unsqueeze(-1);
-  const auto mixed = share * marked.output.to(at::kFloat) + left * rest.output.to(at::kFloat);
-  return at::where(edited.unsqueeze(-1), mixed.to(whole.scalar_type()), whole);
+  // (1 - p^tau) / (1 - p), and (p^tau - p) / (1 - p), which it leaves of one.
+  const auto kept = at::where(edited, (tau * safe).expm1() / safe.expm1(), 1.0);
+  const auto moved =
+      at::where(edited, (tau * safe).exp() * ((1 - tau) * safe).expm1() / safe.expm1(), 0.0);
+  return (kept.unsqueeze(-1) * whole.output.to(at::kFloat))
+      .addcmul_(moved.unsqueeze(-1), marked.output.to(at::kFloat))
+      .to(whole.output.scalar_type());
 }
 
 }  // namespace headscope

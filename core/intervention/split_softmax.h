@@ -35,16 +35,15 @@ SplitTensors upload(const SplitEdit& edit, at::Device device);
 /// Weights form. `weights` [..., R, T] fp32, rows summing to one; returns a'.
 at::Tensor split_weights(const at::Tensor& weights, const at::Tensor& marked, double tau);
 
-/// Attention restricted to a set of keys, normalised on its own.
+/// Attention over some keys, normalised on its own.
 struct PartialAttention {
   at::Tensor output;   ///< [..., R, D]
-  at::Tensor log_sum;  ///< fp32 [..., R]: log of the sum of exp(score) over the set
-  at::Tensor visible;  ///< bool, broadcasts to [..., R]: the row sees some key of the set
+  at::Tensor log_sum;  ///< fp32 [..., R]: log of the sum of exp(score) over the keys; -inf = none
 };
 
-/// Output form, which needs no weights: p^tau o_S + (1 - p^tau) o_rest, and `whole` [..., R, D] in
-/// rows that stay as they are.
-at::Tensor split_outputs(const at::Tensor& whole, const PartialAttention& marked,
-                         const PartialAttention& rest, double tau);
+/// Output form, which needs no weights: p^tau o_S + (1 - p^tau) o_rest. With `whole` = attention
+/// over all keys, o = p o_S + (1 - p) o_rest, so that it equals c o + (1 - c) o_S with
+/// c = (1 - p^tau) / (1 - p): both factors lie in [0,1], nothing cancels, and o_rest is not needed.
+at::Tensor split_outputs(const PartialAttention& whole, const PartialAttention& marked, double tau);
 
 }  // namespace headscope

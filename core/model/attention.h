@@ -32,6 +32,11 @@ struct LayerEditTensors {
 std::vector<LayerEditTensors> upload(const EditPlan& plan, int heads, at::Device device,
                                      at::ScalarType dtype);
 
+/// Position of the first row and the first key of a block of weights.
+struct WeightsOrigin {
+  std::int64_t row = 0, key = 0;
+};
+
 /// Who looks at attention while a run goes. Rows that nobody wants are never computed explicitly.
 class AttentionObserver {
  public:
@@ -40,9 +45,10 @@ class AttentionObserver {
   virtual TokenRange rows(int layer) const = 0;
   /// Heads wanted, ascending; empty = all.
   virtual std::vector<int> heads(int layer) const = 0;
-  /// Weights [heads, R, T] fp32 of rows first_row..first_row+R-1 over keys 0..T-1, before and after
-  /// split-softmax (the same tensor where there is none).
-  virtual void weights(int layer, std::int64_t first_row, const at::Tensor& before,
+  /// Weights [heads, R, K] fp32 of rows from.row..from.row+R-1 over keys from.key..from.key+K-1,
+  /// before and after split-softmax (the same tensor where there is none). Other keys have weight
+  /// 0.
+  virtual void weights(int layer, WeightsOrigin from, const at::Tensor& before,
                        const at::Tensor& after) = 0;
   /// Queries [H, R, D] and keys [H_kv, R, D] of new rows, after RoPE, before edits.
   virtual void projections(int layer, std::int64_t first_row, const at::Tensor& q,

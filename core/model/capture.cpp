@@ -13,17 +13,17 @@ at::Tensor on_cpu(const at::Tensor& tensor) {
   return tensor.to(at::kCPU, at::kFloat).contiguous();
 }
 
-/// Copies block[h, r, :] of fp32 [H, R, width] to out[h, first + r, 0:width] of a [H, all_rows,
-/// stride] array.
+/// Copies block[h, r, :] of fp32 [H, R, width] to out[h, first + r, column:column+width] of a
+/// [H, all_rows, stride] array.
 void place(const at::Tensor& block, std::int64_t first, std::int64_t all_rows, std::int64_t stride,
-           float* out) {
+           float* out, std::int64_t column = 0) {
   const std::int64_t heads = block.size(0), rows = block.size(1), width = block.size(2);
   const float* data = block.const_data_ptr<float>();
   for (std::int64_t h = 0; h < heads; ++h) {
     for (std::int64_t r = 0; r < rows; ++r) {
       if (first + r < 0 || first + r >= all_rows) continue;
-      std::copy_n(data + (h * rows + r) * width, std::min(width, stride),
-                  out + (h * all_rows + first + r) * stride);
+      std::copy_n(data + (h * rows + r) * width, std::min(width, stride - column),
+                  out + (h * all_rows + first + r) * stride + column);
     }
   }
 }
@@ -66,26 +66,27 @@ TokenRange AttentionCapture::rows(int layer) const {
   return layers_.contains(layer) ? rows_ : TokenRange{};
 }
 
-at::Tensor AttentionCapture::span_sums(const at::Tensor& weights) const {
+at::Tensor AttentionCapture::span_sums(const at::Tensor& weights, std::int64_t first_key) const {
   const std::int64_t keys = weights.size(2);
   auto member = at::zeros({keys, static_cast<std::int64_t>(capture_.span_sets.size())}, at::kFloat);
   auto table = member.accessor<float, 2>();
   for (std::size_t s = 0; s < capture_.span_sets.size(); ++s) {
     for (const std::int64_t position : capture_.span_sets[s]) {
-      if (position < keys) table[position][static_cast<std::int64_t>(s)] = 1.0f;
+      const std::int64_t column = position - first_key;
+      if (column >= 0 && column < keys) table[column][static_cast<std::int64_t>(s)] = 1.0f;
     }
   }
   return on_cpu(at::matmul(weights, member.to(weights.device())));
 }
 
-void AttentionCapture::weights(int layer, std::int64_t first_row, const at::Tensor& before,
+void AttentionCapture::weights(int layer, WeightsOrigin from, const at::Tensor& before,
                                const at::Tensor& after) {
-  Block block{first_row, {}, {}, {}};
+  Block block{from, {}, {}, {}};
   if (capture_.weights) block.weights = on_cpu(after);
   if (!capture_.span_sets.empty()) {
-    block.sums = span_sums(after);
+    block.sums = span_sums(after, from.key);
     if (capture_.edited_also)
-      block.sums_before = after.is_same(before) ? block.sums : span_sums(before);
+      block.sums_before = after.is_same(before) ? block.sums : span_sums(before, from.key);
   }
   blocks_[static_cast<std::size_t>(layer - layers_.begin)].push_back(std::move(block));
 }
@@ -110,8 +111,10 @@ CapturedAttention AttentionCapture::finish(TokenRange rows, std::int64_t keys) {
     float* sums_before =
         sets > 0 && capture_.edited_also ? grown(out.span_sums_before, sets) : nullptr;
     for (const Block& block : blocks) {
-      const std::int64_t first = block.first_row - rows.begin;
-      if (weights != nullptr) place(block.weights, first, rows.size(), keys, weights);
+      const std::int64_t first = block.from.row - rows.begin;
+      if (weights != nullptr) {
+        place(block.weights, first, rows.size(), keys, weights, block.from.key);
+      }
       if (sums != nullptr) place(block.sums, first, rows.size(), sets, sums);
       if (sums_before != nullptr) {
         place(block.sums_before, first, rows.size(), sets, sums_before);
@@ -125,9 +128,8 @@ CapturedAttention AttentionCapture::finish(TokenRange rows, std::int64_t keys) {
 HeadMapObserver::HeadMapObserver(HeadId head, std::int64_t tokens)
     : head_(head), tokens_(tokens), map_(static_cast<std::size_t>(tokens * tokens)) {}
 
-void HeadMapObserver::weights(int, std::int64_t first_row, const at::Tensor&,
-                              const at::Tensor& after) {
-  place(on_cpu(after), first_row, tokens_, tokens_, map_.data());
+void HeadMapObserver::weights(int, WeightsOrigin from, const at::Tensor&, const at::Tensor& after) {
+  place(on_cpu(after), from.row, tokens_, tokens_, map_.data(), from.key);
 }
 
 ProjectionObserver::ProjectionObserver(int layers, TokenRange rows, std::int64_t tokens) {

@@ -17,7 +17,7 @@ class AttentionCapture : public AttentionObserver {
 
   TokenRange rows(int layer) const override;
   std::vector<int> heads(int) const override { return {}; }
-  void weights(int layer, std::int64_t first_row, const at::Tensor& before,
+  void weights(int layer, WeightsOrigin from, const at::Tensor& before,
                const at::Tensor& after) override;
 
   /// Changes the rows to keep, for runs of one step each.
@@ -28,11 +28,11 @@ class AttentionCapture : public AttentionObserver {
 
  private:
   struct Block {
-    std::int64_t first_row = 0;
+    WeightsOrigin from;
     at::Tensor weights, sums, sums_before;  ///< fp32 on the CPU: [H, rows, keys], [H, rows, sets]
   };
   AttentionCapture(const Capture& capture, TokenRange rows, TokenRange layers, int heads);
-  at::Tensor span_sums(const at::Tensor& weights) const;
+  at::Tensor span_sums(const at::Tensor& weights, std::int64_t first_key) const;
 
   Capture capture_;
   TokenRange rows_, layers_;
@@ -46,7 +46,7 @@ class HeadMapObserver : public AttentionObserver {
   HeadMapObserver(HeadId head, std::int64_t tokens);
   TokenRange rows(int layer) const override { return {0, layer == head_.layer ? tokens_ : 0}; }
   std::vector<int> heads(int) const override { return {head_.head}; }
-  void weights(int layer, std::int64_t first_row, const at::Tensor& before,
+  void weights(int layer, WeightsOrigin from, const at::Tensor& before,
                const at::Tensor& after) override;
   std::vector<float> take() { return std::move(map_); }
 
@@ -62,7 +62,7 @@ class ProjectionObserver : public AttentionObserver {
   ProjectionObserver(int layers, TokenRange rows, std::int64_t tokens);
   TokenRange rows(int) const override { return {}; }
   std::vector<int> heads(int) const override { return {}; }
-  void weights(int, std::int64_t, const at::Tensor&, const at::Tensor&) override {}
+  void weights(int, WeightsOrigin, const at::Tensor&, const at::Tensor&) override {}
   void projections(int layer, std::int64_t first_row, const at::Tensor& q,
                    const at::Tensor& k) override;
   QueryKeyCapture take() { return std::move(capture_); }

@@ -1,0 +1,59 @@
+// Split-softmax on fused outputs: only the marked keys are looked at again.
+#include <algorithm>
+
+#include <ATen/ATen.h>
+
+#include "core/model/attention_block.h"
+
+namespace headscope {
+namespace {
+
+/// Fused attention over the split's marked keys alone.
+PartialAttention on_marked(const SplitTensors& split, const at::Tensor& marked,
+                           const std::vector<int>& heads, const RowBlock& block) {
+  const auto index = index_of(heads, block.q.device());
+  const auto of_heads = [&](const at::Tensor& all) {
+    return all.index_select(1, marked).index_select(0, kv_index(heads, block));
+  };
+  const bool key_part = !heads_with_key_part(block).empty();
+  const auto k = key_part ? keys_of(heads, block).index_select(1, marked) : of_heads(block.k);
+  std::optional<at::Tensor> mask;
+  const bool all_visible = block.call->window == 0 && split.marked.back() <= block.begin;
+  if (!all_visible) {
+    mask = additive_mask(visible_keys(block, marked + block.first_key), block.q);
+  }
+  return flash(block.q.index_select(0, index), k, of_heads(block.v), false, mask,
+               block.call->scale);
+}
+
+}  // namespace
+
+void split_fused(PartialAttention& whole, const RowBlock& block) {
+  std::vector<int> times(static_cast<std::size_t>(block.heads()), 0);
+  for (const SplitTensors* split : block.split) {
+    for (const int head : split->heads) ++times[static_cast<std::size_t>(head)];
+  }
+  std::vector<int> by_weights;  // a second split needs the weights that the first one left
+  for (const SplitTensors* split : block.split) {
+    poll(*block.context);
+    const auto marked = marked_in(*split, block);
+    std::vector<int> heads;
+    for (const int head : split->heads) {
+      const bool once = times[static_cast<std::size_t>(head)] == 1 && whole.log_sum.defined();
+      (once ? heads : by_weights).push_back(head);
+    }
+    if (heads.empty() || marked.numel() == 0) continue;
+    const auto index = index_of(heads, block.q.device());
+    const PartialAttention touched{whole.output.index_select(0, index),
+                                   whole.log_sum.index_select(0, index)};
+    whole.output.index_copy_(
+        0, index, split_outputs(touched, on_marked(*split, marked, heads, block), split->tau));
+  }
+  if (by_weights.empty()) return;
+  std::sort(by_weights.begin(), by_weights.end());
+  by_weights.erase(std::unique(by_weights.begin(), by_weights.end()), by_weights.end());
+  whole.output.index_copy_(0, index_of(by_weights, block.q.device()),
+                           explicit_outputs(by_weights, block));
+}
+
+}  // namespace headscope

@@ -1,0 +1,288 @@
+// links: headscope_model headscope_intervention
+// Sliding windows, soft-caps and interventions through every path of `attend`, against attention
+// written out key by key in doubles; and through a model: cache, chunks, captures, head maps.
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <optional>
+
+#include "core/intervention/edit_plan.h"
+#include "core/model/attention.h"
+#include "core/model/decoder.h"
+#include "tests/model_goldens.h"
+#include "tests/temporary_folder.h"
+
+using namespace headscope;
+using namespace headscope::test;
+
+namespace {
+
+constexpr std::int64_t tokens = 90, heads = 6, kv_heads = 2, dim = 8;
+
+struct Rule {
+  std::int64_t window = 0;
+  double softcap = 0;
+};
+const std::vector<Rule> rules = {{0, 0},  {1, 0},  {7, 0},   {70, 0},
+                                 {90, 0}, {0, 20}, {7, 1.5}, {70, 20}};
+
+double largest(const at::Tensor& a) {
+  return a.abs().max().item<double>();
+}
+
+/// Focus with a key part on heads 1 and 4 from row 0, on 4 and 5 from row 40; splits on 2, 4
+/// (twice) and 5, with marked keys that leave every window.
+LayerEdits all_edits() {
+  LayerEdits edits;
+  const auto values = [](float factor, std::initializer_list<int> chosen) {
+    std::vector<float> out(heads * dim, 0.0f);
+    for (const int head : chosen) {
+      for (int d = 0; d < dim; ++d)
+        out[static_cast<std::size_t>(head * dim + d)] = factor * std::sin(1.3f * d + head);
+    }
+    return out;
+  };
+  edits.focus = {{0, values(1, {1, 4}), values(0.7f, {4}), {4}},
+                 {40, values(-0.8f, {4, 5}), values(1.1f, {4, 5}), {4, 5}}};
+  edits.split = {{0, 0.3, {0, 1, 2, 30, 31, 32}, {2, 4}},
+                 {33, 0.0, {5, 50}, {5}},
+                 {60, 0.5, {20, 55, 56, 57, 58, 59, 60, 61, 62}, {4}}};
+  return edits;
+}
+
+LayerEdits no_edits() {
+  return {};
+}
+LayerEdits only_split() {
+  LayerEdits edits = all_edits();
+  edits.focus.clear();
+  edits.split.pop_back();
+  return edits;
+}
+LayerEdits only_focus() {
+  LayerEdits edits = all_edits();
+  edits.split.clear();
+  return edits;
+}
+
+struct Oracle {
+  at::Tensor before, after;  ///< [H, T, T]
+  at::Tensor outputs;        ///< [H, T, D]
+};
+
+void split_row(std::vector<double>& row, const SplitEdit& split) {
+  double p = 0, all = 0;
+  for (std::size_t j = 0; j < row.size(); ++j) {
+    all += row[j];
+    const bool in_set =
+        std::find(split.marked.begin(), split.marked.end(), j) != split.marked.end();
+    if (in_set) p += row[j];
+  }
+  if (p <= std::exp(-80.0) || p >= all * (1 - 1e-12)) return;
+  for (std::size_t j = 0; j < row.size(); ++j) {
+    const bool in_set =
+        std::find(split.marked.begin(), split.marked.end(), j) != split.marked.end();
+    row[j] *= in_set ? std::pow(p, split.tau) / p : (1 - std::pow(p, split.tau)) / (1 - p);
+  }
+}
+
+/// method.md's order of operations, key by key.
+Oracle written_out(const AttentionCall& call, const LayerEdits& edits) {
+  const auto q = call.q[0].to(at::kDouble), k = call.k[0].to(at::kDouble);
+  Oracle out{at::zeros({heads, tokens, tokens}, at::kDouble),
+             at::zeros({heads, tokens, tokens}, at::kDouble),
+             {}};
+  auto qa = q.accessor<double, 3>(), ka = k.accessor<double, 3>();
+  auto before = out.before.accessor<double, 3>(), after = out.after.accessor<double, 3>();
+  for (int h = 0; h < heads; ++h) {
+    for (std::int64_t t = 0; t < tokens; ++t) {
+      std::vector<double> row(tokens, 0.0);
+      double total = 0;
+      for (std::int64_t j = 0; j <= t; ++j) {
+        if (call.window > 0 && j <= t - call.window) continue;
+        double score = 0;
+        for (int d = 0; d < dim; ++d) {
+          double x = qa[h][t][d], y = ka[h / (heads / kv_heads)][j][d];
+          for (const FocusEdit& focus : edits.focus) {
+            if (t < focus.first_row) continue;
+            x += focus.query[static_cast<std::size_t>(h * dim + d)];
+            y += focus.key[static_cast<std::size_t>(h * dim + d)];
+          }
+          score += x * y;
+        }
+        score *= call.scale;
+        if (call.softcap > 0) score = call.softcap * std::tanh(score / call.softcap);
+        total += row[static_cast<std::size_t>(j)] = std::exp(score);
+      }
+      for (double& weight : row) weight /= total;
+      for (std::int64_t j = 0; j < tokens; ++j) before[h][t][j] = row[static_cast<std::size_t>(j)];
+      for (const SplitEdit& split : edits.split) {
+        const bool chosen =
+            std::find(split.heads.begin(), split.heads.end(), h) != split.heads.end();
+        if (t >= split.first_row && chosen) split_row(row, split);
+      }
+      for (std::int64_t j = 0; j < tokens; ++j) after[h][t][j] = row[static_cast<std::size_t>(j)];
+    }
+  }
+  out.outputs =
+      at::matmul(out.after, call.v[0].to(at::kDouble).repeat_interleave(heads / kv_heads, 0));
+  return out;
+}
+
+at::Tensor empty_maps(const std::vector<int>& wanted) {
+  const auto count = wanted.empty() ? heads : static_cast<std::int64_t>(wanted.size());
+  return at::zeros({count, tokens, tokens});
+}
+
+/// Keeps reported weights as full maps.
+class Keeper : public AttentionObserver {
+ public:
+  Keeper(TokenRange rows, std::vector<int> wanted)
+      : before(empty_maps(wanted)), after(empty_maps(wanted)), rows_(rows), wanted_(wanted) {}
+  TokenRange rows(int) const override { return rows_; }
+  std::vector<int> heads(int) const override { return wanted_; }
+  void weights(int, WeightsOrigin from, const at::Tensor& b, const at::Tensor& a) override {
+    const auto place = [&](const at::Tensor& all, const at::Tensor& part) {
+      all.narrow(1, from.row, part.size(1)).narrow(2, from.key, part.size(2)).copy_(part);
+    };
+    place(before, b);
+    place(after, a);
+  }
+  at::Tensor before, after;
+
+ private:
+  TokenRange rows_;
+  std::vector<int> wanted_;
+};
+
+AttentionCall random_call(const Rule& rule) {
+  at::manual_seed(7);
+  AttentionCall call;
+  call.q = at::randn({1, heads, tokens, dim}) * 2;
+  call.k = at::randn({1, kv_heads, tokens, dim}) * 2;
+  call.v = at::randn({1, kv_heads, tokens, dim});
+  call.scale = 0.35;
+  call.window = rule.window;
+  call.softcap = rule.softcap;
+  return call;
+}
+
+LayerEditTensors on_cpu_tensors(const LayerEdits& edits, at::ScalarType dtype = at::kFloat) {
+  EditPlan plan;
+  plan.layers = {edits};
+  return upload(plan, heads, at::kCPU, dtype).front();
+}
+
+/// Rows first..last of a call.
+AttentionCall rows_of(AttentionCall call, std::int64_t first, std::int64_t last) {
+  call.q = call.q.narrow(2, first, last - first);
+  call.k = call.k.narrow(2, 0, last);
+  call.v = call.v.narrow(2, 0, last);
+  call.first_row = first;
+  return call;
+}
+
+at::Tensor in_steps(const AttentionCall& call, std::int64_t step) {
+  std::vector<at::Tensor> parts;
+  for (std::int64_t row = 0; row < tokens; row += step) {
+    parts.push_back(attend(rows_of(call, row, std::min(tokens, row + step)), {}));
+  }
+  return at::cat(parts, 2);
+}
+
+}  // namespace
+
+TEST_CASE("every path of attend is attention written out: windows, soft-caps, interventions") {
+  for (const Rule& rule : rules) {
+    for (const LayerEdits& edits : {no_edits(), only_focus(), only_split(), all_edits()}) {
+      CAPTURE(rule.window);
+      CAPTURE(rule.softcap);
+      CAPTURE(edits.focus.size());
+      CAPTURE(edits.split.size());
+      AttentionCall call = random_call(rule);
+      const auto tensors = on_cpu_tensors(edits);
+      call.edits = edits.empty() ? nullptr : &tensors;
+      const Oracle oracle = written_out(call, edits);
+      for (const auto backend : {AttentionBackend::reference, AttentionBackend::fused}) {
+        call.backend = backend;
+        CHECK(largest(attend(call, {})[0] - oracle.outputs) < 1e-5);
+        CHECK(largest(in_steps(call, 1)[0] - oracle.outputs) < 1e-5);
+        CHECK(largest(in_steps(call, 37)[0] - oracle.outputs) < 1e-5);
+        call.work_per_poll = 2.0 * heads / kv_heads * tokens * dim * 5;  // five rows at once
+        CHECK(largest(attend(call, {})[0] - oracle.outputs) < 1e-5);
+        call.work_per_poll = 1e9;
+      }
+    }
+  }
+}
+
+TEST_CASE("reported weights are those of the written-out attention, over absolute keys") {
+  for (const Rule& rule : rules) {
+    for (const auto backend : {AttentionBackend::reference, AttentionBackend::fused}) {
+      for (const std::vector<int>& wanted : {std::vector<int>{}, std::vector<int>{1, 4}}) {
+        CAPTURE(rule.window);
+        CAPTURE(rule.softcap);
+        AttentionCall call = random_call(rule);
+        const LayerEdits edits = all_edits();
+        const auto tensors = on_cpu_tensors(edits);
+        call.edits = &tensors;
+        call.backend = backend;
+        const Oracle oracle = written_out(call, edits);
+        Keeper keeper({25, 80}, wanted);
+        call.observer = &keeper;
+        CHECK(largest(attend(call, {})[0] - oracle.outputs) < 1e-5);
+        const auto expected = [&](at::Tensor all) {
+          if (!wanted.empty()) all = all.index_select(0, at::tensor(wanted, at::kLong));
+          return all.narrow(1, 25, 55);
+        };
+        CHECK(largest(keeper.before.narrow(1, 25, 55) - expected(oracle.before)) < 1e-5);
+        CHECK(largest(keeper.after.narrow(1, 25, 55) - expected(oracle.after)) < 1e-5);
+        CHECK(largest(keeper.after.narrow(1, 0, 25)) == 0);
+        Keeper steps({25, 80}, wanted);
+        call.observer = &steps;
+        in_steps(call, 1);
+        CHECK(largest(steps.after - keeper.after) < 1e-5);
+      }
+    }
+  }
+}
+
+TEST_CASE("the oracle sees a window that is off by one, and a key part under a soft-cap acts") {
+  AttentionCall call = random_call({7, 0});
+  const Oracle oracle = written_out(call, {});
+  call.window = 8;
+  CHECK(largest(attend(call, {})[0] - oracle.outputs) > 1e-3);
+
+  call = random_call({0, 2});
+  LayerEdits keys_only;
+  keys_only.focus = {{0, std::vector<float>(heads * dim, 0.0f), all_edits().focus[0].key, {4}}};
+  const auto tensors = on_cpu_tensors(keys_only);
+  const auto plain = attend(call, {});
+  call.edits = &tensors;
+  CHECK(largest(attend(call, {}).select(1, 4) - plain.select(1, 4)) > 0.01);
+  CHECK(largest(attend(call, {}).select(1, 3) - plain.select(1, 3)) < 1e-6);
+  call.softcap = 0;
+  call.edits = nullptr;
+  const auto uncapped = attend(call, {});
+  call.edits = &tensors;
+  CHECK(largest(attend(call, {}) - uncapped) < 1e-5);
+}
+
+TEST_CASE("bfloat16 stays within its own rounding on every path") {
+  for (const Rule& rule : rules) {
+    CAPTURE(rule.window);
+    CAPTURE(rule.softcap);
+    AttentionCall call = random_call(rule);
+    call.q = call.q.to(at::kBFloat16);
+    call.k = call.k.to(at::kBFloat16);
+    call.v = call.v.to(at::kBFloat16);
+    const LayerEdits edits = only_split();
+    const auto tensors = on_cpu_tensors(edits, at::kBFloat16);
+    call.edits = &tensors;
+    const Oracle oracle = written_out(call, edits);
+    const auto got = attend(call, {});
+    CHECK((got.scalar_type() == at::kBFloat16));
+    CHECK(largest(got[0].to(at::kDouble) - oracle.outputs) < 0.05);
+    CHECK(largest(in_steps(call, 37)[0].to(at::kDouble) - oracle.outputs) < 0.05);
+  }
+}
