@@ -16,7 +16,8 @@ APP = re.compile(r"^app/")
 CLI = re.compile(r"^app/cli/")
 UPWARD = re.compile(r"\.\./")
 # Modules that may know libtorch; the rest of core must build without it.
-TORCH_MODULES = ("core/model/", "core/intervention/", "core/training/", "core/experiment/", "core/runner/")
+TORCH_MODULES = ("core/model/", "core/intervention/", "core/training/", "core/experiment/", "core/bench/",
+                 "core/runner/")
 
 
 def rules_for(path):

@@ -1,0 +1,26 @@
+// What one measuring process does. A task is a JSON object that our own process and the Python
+// peers of tests/peers read alike, so that all do the same work; its result is JSON too.
+#pragma once
+
+#include "core/base/error.h"
+#include "core/base/json.h"
+#include "core/base/run_context.h"
+
+namespace headscope::bench {
+
+/// `task["task"]` is one of
+///   "scores": one pass over "ids" with span sums of "sets" at "rows" for all heads, written to
+///     "scores_file" as tensor "scores" [L, H, rows, sets].
+///     -> {"seconds","loaded_bytes","peak_bytes","longest_poll_gap"}
+///   "cancel": the same pass, begun once for each of "cancel_after" (seconds) and then cancelled.
+///     -> {"latencies":[seconds from the request to the return],"finished": runs that were done
+///     before}
+///   "interventions": prefill of "ids" plain, with split-softmax and with focus on "edited_heads",
+///     taking turns "repetitions" times. -> {"plain":[seconds],"split":[],"focus":[]}
+///   "tokenizer": the texts in "texts_file" (a JSON list) encoded one after the other,
+///   "repetitions"
+///     times, with the tokenizer in the folder "model". -> {"seconds":[],"bytes","tokens"}
+/// Times leave out loading and a first short pass. Errors: bad_input for anything else.
+Result<Json> run_task(const Json& task, const RunContext& context);
+
+}  // namespace headscope::bench
