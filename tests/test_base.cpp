@@ -9,26 +9,18 @@
 #include <numeric>
 #include <set>
 
+#include "core/base/base64.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/json.h"
 #include "core/base/rng.h"
+#include "tests/messages.h"
 #include "tests/temporary_folder.h"
 
 using namespace headscope;
 namespace fs = std::filesystem;
-
-namespace {
-
-std::string message_of(const auto& result) {
-  return result ? std::string() : result.error().message;
-}
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
-}  // namespace
+using test::contains;
+using test::message_of;
 
 TEST_CASE("JSON: malformed text is an error that names the file") {
   for (const char* text :
@@ -283,4 +275,24 @@ TEST_CASE("random numbers: ranges, moments, reproducibility") {
     ones += drawn == 1;
   }
   CHECK(std::abs(ones - 7500) < 250);
+}
+
+TEST_CASE("base64: RFC 4648's examples, and only what an encoder writes") {
+  const std::pair<std::string, std::string> known[] = {{"", ""},
+                                                       {"f", "Zg=="},
+                                                       {"fo", "Zm8="},
+                                                       {"foo", "Zm9v"},
+                                                       {"foob", "Zm9vYg=="},
+                                                       {"fooba", "Zm9vYmE="},
+                                                       {"foobar", "Zm9vYmFy"},
+                                                       {std::string("\0\xff", 2), "AP8="}};
+  for (const auto& [bytes, text] : known) {
+    CHECK(base64_encode(bytes) == text);
+    CHECK(base64_decode(text) == bytes);
+  }
+  for (const char* text : {"Z", "Zg", "Zg=", "Zg==\n",
+                           " Zg==", "Zh==", "Z===", "====", "Zg==Zg==", "Zm9v\n", "Zm-v", "Zm=v"}) {
+    CAPTURE(text);
+    CHECK_FALSE(base64_decode(text).has_value());
+  }
 }

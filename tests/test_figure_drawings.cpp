@@ -11,10 +11,12 @@
 #include "core/base/file.h"
 #include "core/figure/write.h"
 #include "tests/figure_samples.h"
+#include "tests/messages.h"
 #include "tests/resources.h"
 
 using namespace headscope;
 using namespace headscope::figure;
+using test::contains;
 
 namespace {
 
@@ -60,10 +62,6 @@ std::string joined(const std::vector<std::string>& words) {
   std::string out;
   for (const auto& word : words) out += word + "|";
   return out;
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
 }
 
 Options dark() {

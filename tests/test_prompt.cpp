@@ -11,21 +11,16 @@
 #include "core/text/dataset.h"
 #include "core/text/prompt.h"
 #include "core/text/spans.h"
+#include "tests/messages.h"
 #include "tests/resources.h"
 #include "tests/skip.h"
 #include "tests/temporary_folder.h"
 
 using namespace headscope;
+using test::contains;
+using test::message_of;
 
 namespace {
-
-std::string message_of(const auto& result) {
-  return result ? std::string() : result.error().message;
-}
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
 
 std::string cut(const std::string& text, ByteSpan span) {
   return text.substr(span.begin, span.end - span.begin);

@@ -11,21 +11,16 @@
 #include "core/base/json.h"
 #include "core/base/rng.h"
 #include "core/base/safetensors.h"
+#include "tests/messages.h"
 #include "tests/resources.h"
 #include "tests/temporary_folder.h"
 
 using namespace headscope;
 namespace fs = std::filesystem;
+using test::contains;
+using test::message_of;
 
 namespace {
-
-std::string message_of(const auto& result) {
-  return result ? std::string() : result.error().message;
-}
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
 
 fs::path goldens() {
   return test::source_folder() / "tests" / "goldens";

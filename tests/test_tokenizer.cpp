@@ -5,48 +5,31 @@
 // runs.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <thread>
 
+#include "core/base/base64.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
+#include "core/base/rng.h"
 #include "core/text/tokenizer.h"
 #include "core/text/unicode.h"
+#include "tests/messages.h"
 #include "tests/resources.h"
+#include "tests/token_offsets.h"
 
 using namespace headscope;
+using test::contains;
+using test::message_of;
+using test::offsets_text;
 
 namespace {
-
-std::string message_of(const auto& result) {
-  return result ? std::string() : result.error().message;
-}
-
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
 
 std::filesystem::path golden_file() {
   if (const char* other = std::getenv("HEADSCOPE_TOKENIZER_GOLDENS")) return other;
   return test::source_folder() / "tests" / "goldens" / "tokenizers.json.gz";
-}
-
-/// The reference counts characters; byte position of each one, and the size at the end.
-std::vector<std::size_t> character_starts(std::string_view text) {
-  std::vector<std::size_t> starts;
-  for (std::size_t at = 0; at < text.size(); at += unicode::length_of(text[at]))
-    starts.push_back(at);
-  starts.push_back(text.size());
-  return starts;
-}
-
-std::string offsets_text(const std::vector<ByteSpan>& offsets) {
-  std::string text;
-  for (const ByteSpan& span : offsets) {
-    text += "[" + std::to_string(span.begin) + "," + std::to_string(span.end) + "]";
-  }
-  return text;
 }
 
 void check_case(const Tokenizer& tokenizer, const Json& golden) {
@@ -61,13 +44,8 @@ void check_case(const Tokenizer& tokenizer, const Json& golden) {
   CHECK(tokenizer.decode(ids, !golden["special"].get<bool>()) ==
         golden["decoded"].get<std::string>());
   if (golden["offsets"].is_null()) return;  // the reference's are known to be wrong
-  const std::vector<std::size_t> starts = character_starts(text);
-  std::vector<ByteSpan> offsets;
-  for (const Json& pair : golden["offsets"]) {
-    offsets.push_back(
-        {starts.at(pair[0].get<std::size_t>()), starts.at(pair[1].get<std::size_t>())});
-  }
-  CHECK(offsets_text(encoding->offsets) == offsets_text(offsets));
+  CHECK(offsets_text(encoding->offsets) ==
+        offsets_text(test::byte_offsets(text, golden["offsets"])));
 }
 
 /// Pieces shown one after another make the whole, and none ends inside a character.
@@ -106,7 +84,7 @@ TEST_CASE("every supported part equals the reference") {
   REQUIRE_MESSAGE(text.has_value(), message_of(text));
   const auto goldens = parse_json(*text, "goldens");
   REQUIRE(goldens.has_value());
-  CHECK(goldens->size() > 80);
+  CHECK(goldens->size() > 110);
   for (const Json& golden : *goldens) {
     const auto name = golden["name"].get<std::string>();
     CAPTURE(name);
@@ -156,9 +134,21 @@ TEST_CASE("what is not understood is refused by name") {
       refusal("/pre_tokenizer", R"({"type":"Metaspace","replacement":"_","prepend_scheme":"x"})"),
       "always, first or never"));
   CHECK(contains(refusal("/model/dropout", "0.1"), "dropout is not supported"));
+  Json affixed = tiny_with("/model/end_of_word_suffix", "\"</w>\"");
+  affixed["model"]["byte_fallback"] = true;
+  CHECK(contains(message_of(Tokenizer::from_json(affixed.dump(), "t")),
+                 "'model.byte_fallback' expected false beside continuing_subword_prefix"));
   CHECK(contains(refusal("/model/continuing_subword_prefix", "\"##\""),
-                 "'model.continuing_subword_prefix'"));
-  CHECK(contains(refusal("/model/end_of_word_suffix", "\"</w>\""), "'model.end_of_word_suffix'"));
+                 "'a' + 'b' is not in the vocabulary"));  // shorter than the prefix
+  CHECK(contains(refusal("/decoder", R"({"type":"BPEDecoder","suffix":""})"), "'decoder.suffix'"));
+  CHECK(contains(
+      refusal("/pre_tokenizer", R"({"type":"Metaspace","replacement":"_","add_prefix_space":false,
+                                   "prepend_scheme":"always"})"),
+      "'pre_tokenizer.prepend_scheme' expected never"));
+  CHECK(contains(refusal("/post_processor", R"({"type":"BertProcessing","cls":["a",0]})"),
+                 "'post_processor.sep' expected a list"));
+  CHECK(contains(refusal("/post_processor", R"({"type":"BertProcessing","cls":["a",-1]})"),
+                 "'post_processor.cls' expected a text and a token id"));
   CHECK(contains(refusal("/model/merges", "[\"a c\"]"), "'a' + 'c' is not in the vocabulary"));
   CHECK(contains(refusal("/model/merges", "[\"a\"]"), "expected two texts"));
   CHECK(contains(refusal("/model/merges", "[[\"a\"]]"), "expected two texts"));
@@ -195,6 +185,85 @@ TEST_CASE("what is not understood is refused by name") {
   CHECK(contains(message_of(Tokenizer::load("/none")), "/none: cannot open"));
 }
 
+TEST_CASE("a Unigram model that cannot be used is refused") {
+  const auto model = [](const std::string& fields) {
+    return refusal("/model", R"({"type":"Unigram",)" + fields + "}");
+  };
+  CHECK(model(R"("unk_id":0,"vocab":[["a",-1],["b",-2.5]])").empty());
+  CHECK(contains(model(R"("unk_id":2,"vocab":[["a",-1],["b",-2]])"), "'model.unk_id' expected"));
+  CHECK(contains(model(R"("unk_id":0,"vocab":[])"), "'model.unk_id' expected"));
+  CHECK(contains(model(R"("unk_id":0,"vocab":{"a":0})"), "'model.vocab' expected a list"));
+  CHECK(contains(model(R"("unk_id":0,"vocab":[["a",-1],["b"]])"),
+                 "'model.vocab', element 1 expected a text and its score, found [\"b\"]"));
+  CHECK(contains(model(R"("unk_id":0,"vocab":[["a","b"]])"), "element 0 expected a text and its"));
+  Json json = Json::parse(tiny);
+  json["model"] = Json::parse(R"({"vocab":[["a",-1]]})");  // files of old versions name no type
+  const auto tokenizer = Tokenizer::from_json(json.dump(), "t");
+  REQUIRE_MESSAGE(tokenizer.has_value(), message_of(tokenizer));
+  CHECK(tokenizer->encode("aa")->ids == std::vector<std::int32_t>{0, 0});
+  CHECK_FALSE(tokenizer->unknown_id().has_value());
+  CHECK(contains(message_of(tokenizer->encode("ab")), "the tokenizer has no unk_id"));
+}
+
+TEST_CASE("a damaged table of replacements is refused and never read outside its bounds") {
+  const auto with_map = [](const std::string& bytes) {
+    return tiny_with(
+        "/normalizer",
+        Json{{"type", "Precompiled"}, {"precompiled_charsmap", base64_encode(bytes)}}.dump());
+  };
+  const auto message = [&](const std::string& bytes) {
+    return message_of(Tokenizer::from_json(with_map(bytes).dump(), "t"));
+  };
+  CHECK(contains(refusal("/normalizer", R"({"type":"Precompiled","precompiled_charsmap":"a"})"),
+                 "'normalizer.precompiled_charsmap' expected base64"));
+  CHECK(contains(message(""), "has 0 bytes, which do not hold the table they announce"));
+  CHECK(contains(message({"\x08\0\0\0abcd", 8}), "has 8 bytes, which do not hold the table"));
+  CHECK(contains(message({"\xff\xff\xff\xff"
+                          "abcd",
+                          8}),
+                 "do not hold the table"));
+  CHECK(contains(message({"\4\0\0\0abcd\xff", 9}), "are not valid UTF-8"));
+  // Real tables with bytes changed at random: any answer, no crash.
+  const auto text = read_gzip_or_plain(golden_file());
+  REQUIRE(text.has_value());
+  const auto goldens = parse_json(*text, "goldens");
+  const auto golden = std::find_if(goldens->begin(), goldens->end(),
+                                   [](const Json& one) { return one["name"] == "t5"; });
+  REQUIRE(golden != goldens->end());
+  const auto encoded = (*golden)["tokenizer"]["normalizer"]["precompiled_charsmap"];
+  const auto bytes = base64_decode(encoded.get<std::string>());
+  REQUIRE(bytes.has_value());
+  Rng rng(1);
+  int refused = 0;
+  for (int round = 0; round < 3000; ++round) {
+    std::string damaged = *bytes;
+    for (int i = 0; i < 20; ++i) {
+      damaged[4 + rng.below(damaged.size() - 4)] = static_cast<char>(rng.below(256));
+    }
+    if (round % 2 == 0) std::fill(damaged.end() - 600, damaged.end(), 'x');
+    const auto tokenizer = Tokenizer::from_json(with_map(damaged).dump(), "t");
+    if (!tokenizer) continue;
+    for (const Json& one : (*golden)["cases"]) {
+      const auto encoding = tokenizer->encode(one["text"].get<std::string>());
+      refused += contains(message_of(encoding), "points outside its replacements");
+    }
+  }
+  CHECK(refused > 0);
+}
+
+TEST_CASE("what is left out at the beginning belongs to the first character") {
+  // The reference forgets it there and shifts the offsets of all that follows.
+  const auto text = read_gzip_or_plain(golden_file());
+  REQUIRE(text.has_value());
+  const auto goldens = parse_json(*text, "goldens");
+  const auto golden = std::find_if(goldens->begin(), goldens->end(),
+                                   [](const Json& one) { return one["name"] == "stripped"; });
+  REQUIRE(golden != goldens->end());
+  const auto tokenizer = Tokenizer::from_json((*golden)["tokenizer"].dump(), "t");
+  REQUIRE(tokenizer.has_value());
+  CHECK(offsets_text(tokenizer->encode("\u0007\u0007q\u0007z9")->offsets) == "[0,3][4,5][5,6]");
+}
+
 TEST_CASE("damaged files never crash") {
   const auto text = read_gzip_or_plain(golden_file());
   REQUIRE(text.has_value());
@@ -202,12 +271,16 @@ TEST_CASE("damaged files never crash") {
   REQUIRE(goldens.has_value());
   // Every value of a file in turn becomes something else.
   const std::vector<Json> wrong = {nullptr, -1, 3.5, "x", Json::array(), Json::object(), true};
-  for (const char* wanted : {"demo", "llama 3", "gemma"}) {
+  for (const char* wanted : {"demo", "llama 3", "gemma", "xlm-r", "bpe prefix and suffix True"}) {
     for (const Json& golden : *goldens) {
       if (golden["name"] != wanted) continue;
       Json file = golden["tokenizer"];
-      file["model"]["vocab"] = {{"a", 0}, {"<unk>", 1}};
-      file["model"]["merges"] = Json::array({Json::array({"a", "a"})});
+      if (file["model"]["type"] == "Unigram") {
+        file["model"]["vocab"] = Json::parse(R"([["<unk>",0],["a",-1.5]])");
+      } else {
+        file["model"]["vocab"] = {{"a", 0}, {"<unk>", 1}};
+        file["model"]["merges"] = Json::array({Json::array({"a", "a"})});
+      }
       const Json values = file.flatten();
       for (const auto& [pointer, value] : values.items()) {
         for (const Json& other : wrong) {

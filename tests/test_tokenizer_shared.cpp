@@ -4,22 +4,13 @@
 
 #include "core/base/json.h"
 #include "core/text/tokenizer.h"
-#include "core/text/unicode.h"
 #include "tests/resources.h"
 #include "tests/skip.h"
+#include "tests/token_offsets.h"
 
 using namespace headscope;
 
 namespace {
-
-/// Byte position of each character of `text`, and its size at the end.
-std::vector<std::size_t> character_starts(std::string_view text) {
-  std::vector<std::size_t> starts;
-  for (std::size_t at = 0; at < text.size(); at += unicode::length_of(text[at]))
-    starts.push_back(at);
-  starts.push_back(text.size());
-  return starts;
-}
 
 void check_golden(const Tokenizer& tokenizer, const Json& golden) {
   const auto text = golden["text"].get<std::string>();
@@ -28,13 +19,8 @@ void check_golden(const Tokenizer& tokenizer, const Json& golden) {
   REQUIRE_MESSAGE(encoding.has_value(), (encoding ? "" : encoding.error().message));
   const auto ids = golden["ids"].get<std::vector<std::int32_t>>();
   CHECK(encoding->ids == ids);
-  REQUIRE(encoding->offsets.size() == golden["offsets"].size());
-  const std::vector<std::size_t> starts = character_starts(text);
-  for (std::size_t i = 0; i < encoding->offsets.size(); ++i) {
-    CAPTURE(i);
-    CHECK(encoding->offsets[i].begin == starts.at(golden["offsets"][i][0].get<std::size_t>()));
-    CHECK(encoding->offsets[i].end == starts.at(golden["offsets"][i][1].get<std::size_t>()));
-  }
+  CHECK(test::offsets_text(encoding->offsets) ==
+        test::offsets_text(test::byte_offsets(text, golden["offsets"])));
   CHECK(tokenizer.decode(ids, false) == golden["decoded"].get<std::string>());
 
   StreamDecoder stream(tokenizer, false);

@@ -141,7 +141,8 @@ void AddedTokens::find_cuts(const Matcher& matcher, std::string_view text,
         (ends_with_word(text.substr(0, begin)) || starts_with_word(text.substr(end)))) {
       continue;
     }
-    if (begin < covered) continue;  // its white space went to the token before
+    // White space that the token before has taken (rstrip) is found again when it is a token
+    // itself: the two overlap, as in the reference.
     if (token.lstrip) begin = std::max(trailing_space(text.substr(0, begin)), covered);
     if (token.rstrip) end += leading_space(text.substr(end));
     if (covered < begin) cuts.push_back({covered, begin, -1});

@@ -83,6 +83,27 @@ void PieceRewriter::keep_with_prefix(std::string_view prefix) {
   keep(0, text_.size());
 }
 
+void PieceRewriter::put_changed(char32_t point, int change) {
+  if (change > 0) {
+    put(point, origin_before(used_));
+    return;
+  }
+  Origin place = origin(std::min(used_, text_.size() - 1));
+  if (left_out_) place.begin = origin(*left_out_).begin;
+  left_out_.reset();
+  put(point, place);
+  use_up(1 - change);
+}
+
+void PieceRewriter::leave_out(int count) {
+  if (count > 0 && !left_out_) left_out_ = used_;
+  use_up(count);
+}
+
+void PieceRewriter::use_up(int count) {
+  for (; count > 0 && used_ < text_.size(); --count) used_ += unicode::length_of(text_[used_]);
+}
+
 AlignedText::AlignedText(std::string_view original) : text_(original) {
   origins_.reserve(original.size());
   for (std::size_t at = 0; at < original.size();) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,7 +19,8 @@ struct Origin {
   std::uint32_t end = 0;
 };
 
-/// A range of the current text. Pieces are in order, never empty, and only grow smaller.
+/// A range of the current text. Pieces are never empty, in order, and only grow smaller; two may
+/// overlap where an added token takes white space that is a token itself.
 struct Piece {
   std::size_t begin = 0;
   std::size_t end = 0;
@@ -71,12 +73,24 @@ class PieceRewriter {
   /// The whole piece with `prefix` before it, which takes the origin of the first character.
   void keep_with_prefix(std::string_view prefix);
 
+  /// The next character of a text that is rewritten from its beginning, aligned as the reference
+  /// does it. `change`: 1 = added to what is before it, 0 = takes the place of the next original
+  /// character, -n = of the next 1 + n of them.
+  void put_changed(char32_t point, int change);
+  /// Nothing stands for the next `count` original characters; the character that is put next covers
+  /// them, too.
+  void leave_out(int count);
+
  private:
   std::string_view text_;
   const Origin* origins_;
   std::uint32_t origin_begin_;
   std::string& new_text_;
   std::vector<Origin>& new_origins_;
+  void use_up(int count);
+
+  std::size_t used_ = 0;                 ///< bytes of text_ that put_changed has used up
+  std::optional<std::size_t> left_out_;  ///< where characters begin that are left out
 };
 
 class AlignedText {

@@ -1,4 +1,5 @@
 // Byte-pair encoding: merges neighbours, the best-ranked pair first.
+#include <algorithm>
 #include <array>
 #include <queue>
 #include <utility>
@@ -22,6 +23,8 @@ struct Options {
   bool fuse_unknown = false;
   bool byte_fallback = false;
   bool ignore_merges = false;
+  std::string prefix;  ///< of every character but the first of a word ("##")
+  std::string suffix;  ///< of the last character of a word ("</w>")
 };
 
 /// A part of the word, linked to its neighbours.
@@ -69,6 +72,14 @@ class Bpe final : public TokenModel {
   Result<std::vector<Symbol>> first_symbols(std::string_view word) const;
   void merge(std::vector<Symbol>& symbols) const;
   std::int32_t id_of_character(std::string_view word, std::size_t begin, std::size_t end) const {
+    const bool prefixed = begin > 0 && !options_.prefix.empty();
+    const bool suffixed = end == word.size() && !options_.suffix.empty();
+    if (prefixed || suffixed) {
+      std::string text = prefixed ? options_.prefix : std::string();
+      text += word.substr(begin, end - begin);
+      if (suffixed) text += options_.suffix;
+      return vocabulary_.find(text);
+    }
     std::size_t at = begin;
     if (end - begin <= 2) {
       const char32_t point = unicode::next(word, at);
@@ -89,8 +100,11 @@ Result<> Bpe::add_merge(std::string_view left, std::string_view right, std::uint
                         const JsonObject& model) {
   const std::int32_t left_id = vocabulary_.find(left);
   const std::int32_t right_id = vocabulary_.find(right);
-  const std::int32_t merged = vocabulary_.find(std::string(left) + std::string(right));
-  if (left_id < 0 || right_id < 0 || merged < 0) {
+  // The second part loses its prefix, whatever it begins with: so does the reference.
+  const std::size_t dropped = std::min(options_.prefix.size(), right.size());
+  const std::string joined = std::string(left) + std::string(right.substr(dropped));
+  const std::int32_t merged = vocabulary_.find(joined);
+  if (left_id < 0 || right_id < 0 || merged < 0 || dropped < options_.prefix.size()) {
     return bad_input(model.name() + ": field 'model.merges', element " + std::to_string(rank) +
                      ": '" + std::string(left) + "' + '" + std::string(right) +
                      "' is not in the vocabulary");
@@ -223,31 +237,32 @@ Result<> Bpe::tokenize(std::string_view word, std::vector<WordToken>& tokens) co
   return {};
 }
 
-/// Options of the reference that change tokens and are not implemented here must be off.
-Result<> refuse_unsupported(const JsonObject& model) {
+Result<Options> read_options(const JsonObject& model) {
   HEADSCOPE_ASSIGN(const double dropout, model.number_or("dropout", 0.0));
   if (dropout != 0.0)
     return tl::unexpected(model.wrong("dropout", "null: dropout is not supported"));
-  for (const char* field : {"continuing_subword_prefix", "end_of_word_suffix"}) {
-    HEADSCOPE_ASSIGN(const std::string text, model.string_or(field, ""));
-    if (!text.empty()) {
-      return tl::unexpected(model.wrong(field, "null or an empty text: others are not supported"));
-    }
-  }
-  return {};
-}
-
-}  // namespace
-
-Result<std::unique_ptr<TokenModel>> read_bpe(const JsonObject& model,
-                                             const Vocabulary& vocabulary) {
-  HEADSCOPE_TRY(refuse_unsupported(model));
   Options options;
   options.has_unknown = model.has("unk_token");
   HEADSCOPE_ASSIGN(options.unknown_token, model.string_or("unk_token", ""));
   HEADSCOPE_ASSIGN(options.fuse_unknown, model.boolean_or("fuse_unk", false));
   HEADSCOPE_ASSIGN(options.byte_fallback, model.boolean_or("byte_fallback", false));
   HEADSCOPE_ASSIGN(options.ignore_merges, model.boolean_or("ignore_merges", false));
+  HEADSCOPE_ASSIGN(options.prefix, model.string_or("continuing_subword_prefix", ""));
+  HEADSCOPE_ASSIGN(options.suffix, model.string_or("end_of_word_suffix", ""));
+  if (options.byte_fallback && !(options.prefix.empty() && options.suffix.empty())) {
+    // The reference falls back to the bytes of the prefix and the suffix, too.
+    return tl::unexpected(model.wrong("byte_fallback",
+                                      "false beside continuing_subword_prefix or "
+                                      "end_of_word_suffix: both together are not supported"));
+  }
+  return options;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<TokenModel>> read_bpe(const JsonObject& model,
+                                             const Vocabulary& vocabulary) {
+  HEADSCOPE_ASSIGN(Options options, read_options(model));
   auto bpe = std::make_unique<Bpe>(vocabulary, std::move(options));
   HEADSCOPE_TRY(bpe->read_merges(model));
   return bpe;

@@ -1,6 +1,7 @@
 // Decoders of tokenizer.json: steps over the list of token texts.
 #include <algorithm>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "core/text/byte_level.h"
@@ -120,6 +121,52 @@ class MetaspaceDecoder final : public Decoder {
   Metaspace options_;
 };
 
+/// "</w>" ends a word: a space, but behind the last token.
+class BpeDecoder final : public Decoder {
+ public:
+  explicit BpeDecoder(std::string suffix) : suffix_(std::move(suffix)) {}
+  void apply(Tokens& tokens) const override {
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      tokens[i] = replaced(tokens[i], suffix_, i + 1 < tokens.size() ? " " : "");
+    }
+  }
+
+ private:
+  std::string suffix_;
+};
+
+/// "##" continues a word, any other token begins one.
+class WordPieceDecoder final : public Decoder {
+ public:
+  WordPieceDecoder(std::string prefix, bool cleanup)
+      : prefix_(std::move(prefix)), cleanup_(cleanup) {}
+  void apply(Tokens& tokens) const override {
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      std::string& token = tokens[i];
+      if (i > 0 && token.starts_with(prefix_)) {
+        token.erase(0, prefix_.size());
+      } else if (i > 0) {
+        token.insert(0, 1, ' ');
+      }
+      if (cleanup_) token = cleaned(std::move(token));
+    }
+  }
+
+ private:
+  /// English as it is written.
+  static std::string cleaned(std::string text) {
+    static constexpr std::pair<std::string_view, std::string_view> steps[] = {
+        {" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
+        {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
+        {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+    for (const auto& [from, to] : steps) text = replaced(text, from, to);
+    return text;
+  }
+
+  std::string prefix_;
+  bool cleanup_;
+};
+
 class DecoderSequence final : public Decoder {
  public:
   explicit DecoderSequence(std::vector<std::unique_ptr<Decoder>> steps)
@@ -173,6 +220,18 @@ Made make(const JsonObject& object, TokenSpelling& spelling) {
     HEADSCOPE_ASSIGN(Metaspace options, Metaspace::read(object));
     spelling.replaced.emplace_back(options.replacement, " ");
     return std::make_unique<MetaspaceDecoder>(std::move(options));
+  }
+  if (type == "BPEDecoder") {
+    HEADSCOPE_ASSIGN(std::string suffix, object.string("suffix"));
+    if (suffix.empty()) return tl::unexpected(object.wrong("suffix", "a text that is not empty"));
+    spelling.replaced.emplace_back(suffix, " ");
+    spelling.drops_tail = true;  // the last suffix is no space until there is more
+    return std::make_unique<BpeDecoder>(std::move(suffix));
+  }
+  if (type == "WordPiece") {
+    HEADSCOPE_ASSIGN(std::string prefix, object.string("prefix"));
+    HEADSCOPE_ASSIGN(const bool cleanup, object.boolean("cleanup"));
+    return std::make_unique<WordPieceDecoder>(std::move(prefix), cleanup);
   }
   if (type == "Sequence") {
     HEADSCOPE_ASSIGN(const Json* list, object.array("decoders"));

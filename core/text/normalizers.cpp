@@ -1,5 +1,6 @@
 // Normalizers of tokenizer.json, with the reference's alignment of new to original bytes.
 #include <unicode/normalizer2.h>
+#include <unicode/uniset.h>
 #include <unicode/unistr.h>
 
 #include <algorithm>
@@ -23,40 +24,32 @@ void for_each_character(std::string_view text, Visit visit) {
   }
 }
 
-/// A normalizer that works on one piece at a time.
-class PieceNormalizer : public Normalizer {
- public:
-  Result<> apply(AlignedText& text) const override {
-    return text.rewrite([this](const Piece&, PieceRewriter& piece) { return write(piece); });
-  }
-  virtual Result<> write(PieceRewriter& piece) const = 0;
-};
-
 /// Unicode normalisation forms. ICU decomposes and composes single characters; the order of steps
 /// and the alignment are those of the reference: a composed character stands for the first of its
 /// parts only, a further character of a decomposition for the whole of what was decomposed.
 class UnicodeForm final : public PieceNormalizer {
  public:
-  UnicodeForm(const icu::Normalizer2* form, bool compose) : form_(form), compose_(compose) {}
+  UnicodeForm(const icu::Normalizer2& form, const icu::UnicodeSet& known, bool compose)
+      : newest_(form), form_(form, known), compose_(compose) {}
 
   Result<> write(PieceRewriter& piece) const override {
     const std::string_view text = piece.text();
     UErrorCode code = U_ZERO_ERROR;
-    if (form_->isNormalizedUTF8(icu::StringPiece(text.data(), static_cast<int32_t>(text.size())),
-                                code) &&
+    // What the newest Unicode leaves as it is, the older one does, too.
+    if (newest_.isNormalizedUTF8(icu::StringPiece(text.data(), static_cast<int32_t>(text.size())),
+                                 code) &&
         U_SUCCESS(code)) {
       piece.keep(0, text.size());
       return {};
     }
     std::vector<Part> parts = decompose(text);
     if (compose_) parts = compose(parts);
-    emit(parts, piece);
+    for (const Part& part : parts) piece.put_changed(part.point, part.change);
     return {};
   }
 
  private:
-  /// A character of the result. `change`: 1 = added to what is before it, 0 = takes the place of
-  /// one original character, -n = of 1 + n of them.
+  /// A character of the result, with the change of PieceRewriter::put_changed.
   struct Part {
     char32_t point = 0;
     std::uint8_t combining_class = 0;
@@ -74,13 +67,13 @@ class UnicodeForm final : public PieceNormalizer {
       unsorted = parts.size();
     };
     const auto push = [&](char32_t point, int change) {
-      const std::uint8_t combining_class = form_->getCombiningClass(static_cast<UChar32>(point));
+      const std::uint8_t combining_class = form_.getCombiningClass(static_cast<UChar32>(point));
       if (combining_class == 0) sort_marks();
       parts.push_back({point, combining_class, change});
     };
     for_each_character(text, [&](char32_t point, std::size_t, std::size_t) {
       icu::UnicodeString decomposed;
-      if (point < 0x80 || !form_->getDecomposition(static_cast<UChar32>(point), decomposed)) {
+      if (point < 0x80 || !form_.getDecomposition(static_cast<UChar32>(point), decomposed)) {
         push(point, 0);
         return;
       }
@@ -101,7 +94,7 @@ class UnicodeForm final : public PieceNormalizer {
       if (starter && last_class < static_cast<int>(part.combining_class)) {
         Part& first = result[*starter];
         const UChar32 composed =
-            form_->composePair(static_cast<UChar32>(first.point), static_cast<UChar32>(part.point));
+            form_.composePair(static_cast<UChar32>(first.point), static_cast<UChar32>(part.point));
         if (composed >= 0) {
           first.point = static_cast<char32_t>(composed);
           first.change += part.change - 1;
@@ -119,22 +112,8 @@ class UnicodeForm final : public PieceNormalizer {
     return result;
   }
 
-  static void emit(const std::vector<Part>& parts, PieceRewriter& piece) {
-    const std::string_view text = piece.text();
-    std::size_t at = 0;  // of what has been used up
-    for (const Part& part : parts) {
-      if (part.change > 0) {
-        piece.put(part.point, piece.origin_before(at));
-        continue;
-      }
-      piece.put(part.point, piece.origin(std::min(at, text.size() - 1)));
-      for (int used = part.change; used <= 0 && at < text.size(); ++used) {
-        at += unicode::length_of(text[at]);
-      }
-    }
-  }
-
-  const icu::Normalizer2* form_;
+  const icu::Normalizer2& newest_;
+  icu::FilteredNormalizer2 form_;
   bool compose_;
 };
 
@@ -238,6 +217,17 @@ class NormalizerSequence final : public Normalizer {
 
 using Made = Result<std::unique_ptr<Normalizer>>;
 
+/// The characters that the reference's tables of normalisation know: those of Unicode 9.
+const icu::UnicodeSet& known_to_reference() {
+  static const icu::UnicodeSet set = [] {
+    UErrorCode code = U_ZERO_ERROR;
+    icu::UnicodeSet known(icu::UnicodeString(u"[:age=9.0:]"), code);
+    known.freeze();
+    return known;
+  }();
+  return set;
+}
+
 Made unicode_form(const std::string& type) {
   UErrorCode code = U_ZERO_ERROR;
   const bool compose = type.ends_with('C');
@@ -245,8 +235,11 @@ Made unicode_form(const std::string& type) {
                                  : type == "NFD"  ? icu::Normalizer2::getNFDInstance(code)
                                  : type == "NFKC" ? icu::Normalizer2::getNFKCInstance(code)
                                                   : icu::Normalizer2::getNFKDInstance(code);
-  if (U_FAILURE(code)) return fail(ErrorKind::internal, "ICU has no data for " + type);
-  return std::make_unique<UnicodeForm>(form, compose);
+  const icu::UnicodeSet& known = known_to_reference();
+  if (U_FAILURE(code) || known.isBogus() || known.isEmpty()) {
+    return fail(ErrorKind::internal, "ICU has no data for " + type);
+  }
+  return std::make_unique<UnicodeForm>(*form, known, compose);
 }
 
 Made make(const JsonObject& object) {
@@ -255,6 +248,7 @@ Made make(const JsonObject& object) {
   if (type == "Lowercase") return std::make_unique<Lowercase>();
   if (type == "StripAccents") return std::make_unique<StripAccents>();
   if (type == "ByteLevel") return std::make_unique<ByteLevelNormalizer>();
+  if (type == "Precompiled") return read_precompiled(object);
   if (type == "Strip") {
     HEADSCOPE_ASSIGN(const bool left, object.boolean("strip_left"));
     HEADSCOPE_ASSIGN(const bool right, object.boolean("strip_right"));

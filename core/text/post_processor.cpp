@@ -102,6 +102,28 @@ Result<PostProcessor::Step> PostProcessor::read_template(const JsonObject& objec
   return step;
 }
 
+Result<> PostProcessor::read_frame(const JsonObject& object) {
+  Step step;
+  for (const char* field : {"cls", "sep"}) {
+    HEADSCOPE_ASSIGN(const Json* token, object.array(field));
+    if (token->size() != 2 || !(*token)[1].is_number_unsigned() ||
+        (*token)[1].get<std::uint64_t>() >= std::uint64_t{1} << 24) {
+      return tl::unexpected(object.wrong(field, "a text and a token id"));
+    }
+    step.parts.push_back({.is_text = false, .ids = {(*token)[1].get<std::int32_t>()}});
+  }
+  step.parts.insert(step.parts.begin() + 1, {.is_text = true, .ids = {}});
+  steps_.push_back(std::move(step));
+  return {};
+}
+
+Result<> PostProcessor::read_trim(const JsonObject& object) {
+  HEADSCOPE_ASSIGN(const bool trim, object.boolean("trim_offsets"));
+  HEADSCOPE_ASSIGN(const bool add_prefix_space, object.boolean("add_prefix_space"));
+  if (trim) steps_.push_back({.is_trim = true, .trim = {add_prefix_space}, .parts = {}});
+  return {};
+}
+
 Result<> PostProcessor::read_step(const JsonObject& object) {
   HEADSCOPE_ASSIGN(const std::string type, object.string("type"));
   if (type == "Sequence") {
@@ -111,9 +133,12 @@ Result<> PostProcessor::read_step(const JsonObject& object) {
       HEADSCOPE_TRY(read_step(element));
     }
   } else if (type == "ByteLevel") {
-    HEADSCOPE_ASSIGN(const bool trim, object.boolean("trim_offsets"));
-    HEADSCOPE_ASSIGN(const bool add_prefix_space, object.boolean("add_prefix_space"));
-    if (trim) steps_.push_back({.is_trim = true, .trim = {add_prefix_space}, .parts = {}});
+    HEADSCOPE_TRY(read_trim(object));
+  } else if (type == "RobertaProcessing") {
+    HEADSCOPE_TRY(read_trim(object));
+    HEADSCOPE_TRY(read_frame(object));
+  } else if (type == "BertProcessing") {
+    HEADSCOPE_TRY(read_frame(object));
   } else if (type == "TemplateProcessing") {
     HEADSCOPE_ASSIGN(Step step, read_template(object));
     steps_.push_back(std::move(step));

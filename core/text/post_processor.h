@@ -39,6 +39,9 @@ class PostProcessor {
   };
 
   static Result<Step> read_template(const JsonObject& object);
+  /// "cls" and "sep" around the text.
+  Result<> read_frame(const JsonObject& object);
+  Result<> read_trim(const JsonObject& object);
   Result<> read_step(const JsonObject& object);
 
   std::vector<Step> steps_;

@@ -73,13 +73,21 @@ Result<Metaspace> Metaspace::read(const JsonObject& object) {
     return tl::unexpected(object.wrong("prepend_scheme", "always, first or never"));
   }
   HEADSCOPE_ASSIGN(const bool add_prefix_space, object.boolean_or("add_prefix_space", true));
-  if (!add_prefix_space) options.prepend = Prepend::never;  // the older spelling
+  if (!add_prefix_space) {  // the older spelling
+    if (object.has("prepend_scheme") && scheme != "never") {
+      return tl::unexpected(object.wrong("prepend_scheme", "never beside add_prefix_space false"));
+    }
+    options.prepend = Prepend::never;
+  }
   HEADSCOPE_ASSIGN(options.split, object.boolean_or("split", true));
   return options;
 }
 
+namespace {
+constexpr std::int64_t max_id = std::int64_t{1} << 24;
+}
+
 bool Vocabulary::add(std::string text, std::int64_t id) {
-  constexpr std::int64_t max_id = std::int64_t{1} << 24;
   if (id < 0 || id >= max_id) return false;
   const auto index = static_cast<std::size_t>(id);
   if (index < texts_.size() && texts_[index] != nullptr) return false;
@@ -100,6 +108,28 @@ Result<Vocabulary> Vocabulary::read(const JsonObject& model, std::string_view fi
     if (!id.is_number_integer() || !vocabulary.add(text, id.get<std::int64_t>())) {
       return tl::unexpected(entries.wrong(text, "an id of its own below 16777216"));
     }
+  }
+  return vocabulary;
+}
+
+Result<Vocabulary> Vocabulary::read_scored(const JsonObject& model, std::string_view field) {
+  HEADSCOPE_ASSIGN(const Json* entries, model.array(field));
+  if (static_cast<std::int64_t>(entries->size()) > max_id) {
+    return tl::unexpected(model.wrong(field, "at most 16777216 tokens"));
+  }
+  Vocabulary vocabulary;
+  vocabulary.ids_.reserve(entries->size());
+  vocabulary.texts_.reserve(entries->size());
+  for (const Json& entry : *entries) {
+    if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() || !entry[1].is_number()) {
+      return bad_input(model.name() + ": field 'model." + std::string(field) + "', element " +
+                       std::to_string(vocabulary.texts_.size()) +
+                       " expected a text and its score, found " + dump_json(entry).substr(0, 60));
+    }
+    const auto id = static_cast<std::int32_t>(vocabulary.texts_.size());
+    const auto place =
+        vocabulary.ids_.insert_or_assign(entry[0].get_ref<const std::string&>(), id).first;
+    vocabulary.texts_.push_back(&place->first);
   }
   return vocabulary;
 }

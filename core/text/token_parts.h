@@ -22,6 +22,15 @@ class Normalizer {
   virtual Result<> apply(AlignedText& text) const = 0;
 };
 
+/// A normalizer that works on one piece at a time.
+class PieceNormalizer : public Normalizer {
+ public:
+  Result<> apply(AlignedText& text) const override {
+    return text.rewrite([this](const Piece&, PieceRewriter& piece) { return write(piece); });
+  }
+  virtual Result<> write(PieceRewriter& piece) const = 0;
+};
+
 /// Cuts the text into words.
 class PreTokenizer {
  public:
@@ -68,6 +77,9 @@ Result<std::unique_ptr<PreTokenizer>> read_pre_tokenizer(const JsonObject& root,
 Result<std::unique_ptr<Decoder>> read_decoder(const JsonObject& root, std::string_view field,
                                               TokenSpelling& spelling);
 
+/// The normalizer of type Precompiled.
+Result<std::unique_ptr<Normalizer>> read_precompiled(const JsonObject& object);
+
 /// {"String": s} or {"Regex": s} in the field "pattern".
 Result<Pattern> read_pattern(const JsonObject& object);
 /// "KIND type 'X' is not supported", with the file's name.
@@ -78,6 +90,8 @@ class Vocabulary {
  public:
   /// {"text": id}. Ids are unique and below 2^24.
   static Result<Vocabulary> read(const JsonObject& model, std::string_view field);
+  /// [["text", score]]: ids count from 0. A text that comes twice has the last of its ids.
+  static Result<Vocabulary> read_scored(const JsonObject& model, std::string_view field);
   /// Text and id; false when either is taken or the id is out of range.
   bool add(std::string text, std::int64_t id);
 
@@ -106,5 +120,8 @@ class Vocabulary {
 Result<std::unique_ptr<TokenModel>> read_bpe(const JsonObject& model, const Vocabulary& vocabulary);
 Result<std::unique_ptr<TokenModel>> read_word_level(const JsonObject& model,
                                                     const Vocabulary& vocabulary);
+/// `vocabulary` must come from read_scored.
+Result<std::unique_ptr<TokenModel>> read_unigram(const JsonObject& model,
+                                                 const Vocabulary& vocabulary);
 
 }  // namespace headscope

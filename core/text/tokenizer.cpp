@@ -51,12 +51,17 @@ class WordCache {
   std::vector<WordToken> uncached_;
 };
 
-Result<std::unique_ptr<TokenModel>> read_model(const JsonObject& model,
+/// Files of old versions name no type: the fields tell.
+Result<std::string> model_type(const JsonObject& model) {
+  const Json* vocabulary = model.find("vocab");
+  const bool scored = vocabulary != nullptr && vocabulary->is_array();
+  return model.string_or("type", model.has("merges") ? "BPE" : scored ? "Unigram" : "");
+}
+
+Result<std::unique_ptr<TokenModel>> read_model(const JsonObject& model, const std::string& type,
                                                const Vocabulary& vocabulary) {
-  // Files of old versions name no type; theirs is BPE where there are merges.
-  HEADSCOPE_ASSIGN(const std::string type,
-                   model.string_or("type", model.has("merges") ? "BPE" : ""));
   if (type == "BPE") return read_bpe(model, vocabulary);
+  if (type == "Unigram") return read_unigram(model, vocabulary);
   if (type == "WordLevel") return read_word_level(model, vocabulary);
   return tl::unexpected(unsupported(model, "model", type));
 }
@@ -97,8 +102,10 @@ Result<std::shared_ptr<const Tokenizer::Impl>> Tokenizer::Impl::read(std::string
   HEADSCOPE_ASSIGN(impl->pre_tokenizer, read_pre_tokenizer(root, "pre_tokenizer"));
   HEADSCOPE_ASSIGN(impl->post_processor, PostProcessor::read(root, "post_processor"));
   HEADSCOPE_ASSIGN(impl->decoder, read_decoder(root, "decoder", impl->spelling));
-  HEADSCOPE_ASSIGN(impl->vocabulary, Vocabulary::read(model, "vocab"));
-  HEADSCOPE_ASSIGN(impl->model, read_model(model, impl->vocabulary));
+  HEADSCOPE_ASSIGN(const std::string type, model_type(model));
+  HEADSCOPE_ASSIGN(impl->vocabulary, type == "Unigram" ? Vocabulary::read_scored(model, "vocab")
+                                                       : Vocabulary::read(model, "vocab"));
+  HEADSCOPE_ASSIGN(impl->model, read_model(model, type, impl->vocabulary));
   HEADSCOPE_ASSIGN(impl->added, AddedTokens::read(root, impl->vocabulary, impl->normalizer.get()));
   impl->sha256 = sha256_hex(text);
   return impl;

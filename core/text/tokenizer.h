@@ -27,11 +27,19 @@ struct Encoding {
 
 /// Cheap to copy (shared state); const use from several threads is safe.
 ///
-/// Ids, offsets and texts equal those of the Python library `tokenizers`, but for two things: where
-/// a model drops characters or holds an unknown one back, offsets here stay true (the reference
-/// adds up token lengths), and characters newer than the Unicode tables of Oniguruma are cut as
-/// unassigned. Not supported and refused: Unigram and WordPiece models, Bert and Precompiled
-/// normalizers.
+/// Ids, offsets and texts equal those of the Python library `tokenizers` (0.23), but for this:
+/// where a model drops characters or holds an unknown one back, or a Precompiled normalizer drops
+/// the first characters of a text, offsets here stay true (the reference's shift); and characters
+/// newer than Unicode 14 are cut by regular expressions as unassigned.
+///
+/// Understood: models BPE, Unigram, WordLevel; normalizers NFC, NFD, NFKC, NFKD, Lowercase,
+/// StripAccents, Strip, Prepend, Replace, ByteLevel, Precompiled, Sequence; pre-tokenizers Split,
+/// ByteLevel, Metaspace, Digits, Punctuation, Whitespace, WhitespaceSplit, Sequence;
+/// post-processors TemplateProcessing, ByteLevel, RobertaProcessing, BertProcessing, Sequence;
+/// decoders ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, BPEDecoder, WordPiece,
+/// Sequence. Refused by name: all others (WordPiece models, Bert's normalizer and pre-tokenizer,
+/// CTC, ...), and of BPE dropout and byte_fallback together with a prefix or suffix of subwords.
+/// "truncation" and "padding" do not apply: texts are encoded whole.
 class Tokenizer {
  public:
   /// `tokenizer.json`, or a model folder that holds one. Anything in the file that is not

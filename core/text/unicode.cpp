@@ -35,6 +35,13 @@ UChar32 icu(char32_t point) {
   return static_cast<UChar32>(point);
 }
 
+/// Some tables of the reference are older than ICU's.
+bool is_known_since(char32_t point, int version) {
+  UVersionInfo age;
+  u_charAge(icu(point), age);
+  return age[0] > 0 && age[0] <= version;
+}
+
 }  // namespace
 
 void append(std::string& text, char32_t point) {
@@ -108,7 +115,8 @@ bool is_punctuation(char32_t point) {
     return (point >= '!' && point <= '/') || (point >= ':' && point <= '@') ||
            (point >= '[' && point <= '`') || (point >= '{' && point <= '~');
   }
-  return (U_GET_GC_MASK(icu(point)) & U_GC_P_MASK) != 0;
+  if (point == 0x166d || point == 0x111c9) return true;  // were punctuation in Unicode 8
+  return is_known_since(point, 8) && (U_GET_GC_MASK(icu(point)) & U_GC_P_MASK) != 0;
 }
 
 bool is_word(char32_t point) {
@@ -118,6 +126,8 @@ bool is_word(char32_t point) {
 }
 
 bool is_mark(char32_t point) {
+  if (point == 0x1cf2 || point == 0x1cf3) return true;  // were marks in Unicode 9
+  if (point == 0x111c9 || !is_known_since(point, 9)) return false;
   return (U_GET_GC_MASK(icu(point)) & U_GC_M_MASK) != 0;
 }
 

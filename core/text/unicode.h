@@ -43,9 +43,9 @@ std::string lossy(std::string_view bytes);
 
 bool is_whitespace(char32_t point);   ///< White_Space
 bool is_numeric(char32_t point);      ///< Nd, Nl, No
-bool is_punctuation(char32_t point);  ///< ASCII punctuation and P*
+bool is_punctuation(char32_t point);  ///< ASCII punctuation and P* of Unicode 8, as the reference
 bool is_word(char32_t point);         ///< \w of a regular expression
-bool is_mark(char32_t point);         ///< Mn, Mc, Me
+bool is_mark(char32_t point);         ///< Mn, Mc, Me of Unicode 9, as the reference
 /// Unconditional full lower case: one code point, or two for U+0130.
 std::u32string lower(char32_t point);
 
