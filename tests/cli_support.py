@@ -33,7 +33,7 @@ class Result:
         return json.loads(self.out)
 
 
-COMMANDS = ("selftest", "generate", "attention", "score", "train-directions", "evaluate")
+COMMANDS = ("selftest", "generate", "attention", "score", "train-directions", "evaluate", "sweep")
 
 
 def cli(*arguments, timeout=120, env=None):

@@ -1,6 +1,5 @@
 // evaluate: exact match and attention masses over a data set, with or without interventions.
 #include <chrono>
-#include <map>
 #include <memory>
 
 #include "app/cli/command_line.h"
@@ -17,9 +16,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kSaveInterval = std::chrono::seconds(30);
-
-const std::map<std::string, PromptKind> kPrompts{
-    {"all", PromptKind::all}, {"gold", PromptKind::gold_only}, {"no-gold", PromptKind::no_gold}};
 
 struct Options : CommonOptions, ModelChoice, PromptOptions, DataOptions {
   std::string heads, prompt = "all", suite;
@@ -118,7 +114,7 @@ Result<> evaluate(const Options& options) {
   note_chat_template(options, opened.folder, progress);
   HEADSCOPE_ASSIGN(const auto set, read_interventions(options, opened, options.seed, progress));
   UsedData used = set.used();
-  EvaluateOptions how{.prompt = kPrompts.at(options.prompt),
+  EvaluateOptions how{.prompt = prompt_kind_named(options.prompt).value_or(PromptKind::all),
                       .max_new_tokens = options.max_new_tokens,
                       .rows = options.row_convention(),
                       .before_split = set.splits(),

@@ -43,14 +43,6 @@ Json described_file(const std::string& path) {
   return list;
 }
 
-InterventionsFor on_samples(const InterventionSet& set) {
-  if (set.empty()) return {};
-  return [&set](const SamplePrompt& prompt) {
-    return set.for_prompt({prompt.encoding.offsets, prompt.built.gold_spans()},
-                          WithoutGold::leave_out);
-  };
-}
-
 Result<std::vector<Intervention>> interventions_for(const InterventionSet& set,
                                                     const PromptInput& prompt) {
   std::vector<ByteSpan> gold;

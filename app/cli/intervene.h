@@ -8,7 +8,6 @@
 #include "app/cli/terminal.h"
 #include "core/base/error.h"
 #include "core/experiment/intervention_set.h"
-#include "core/experiment/sample_run.h"
 #include "core/runner/open_model.h"
 
 namespace headscope::cli {
@@ -23,10 +22,6 @@ Result<InterventionSet> read_interventions(const PromptOptions& options, const O
 /// The content of an --intervene file for passports, with the hashes of the files it names; null
 /// when it cannot be read any more.
 Json described_file(const std::string& path);
-
-/// The same on the samples of a data set; split-softmax is left out where no document is gold. The
-/// function refers to `set`.
-InterventionsFor on_samples(const InterventionSet& set);
 
 /// The same on one prompt of the command line.
 Result<std::vector<Intervention>> interventions_for(const InterventionSet& set,

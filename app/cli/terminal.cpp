@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 
@@ -34,6 +35,24 @@ std::string fraction(const Progress& progress) {
 }
 
 }  // namespace
+
+std::string remaining_text(const Progress& progress, double before, double elapsed) {
+  constexpr double kWorthSaying = 3;  // sooner, the rate is not known
+  const double done = progress.done - before;
+  if (!(progress.total > 0) || !(done > 0) || elapsed < kWorthSaying) return "";
+  const double seconds = (progress.total - progress.done) * elapsed / done;
+  char text[64];
+  if (seconds < 90) {
+    std::snprintf(text, sizeof text, ", %.0f s left", seconds);
+  } else if (seconds < 90 * 60) {
+    std::snprintf(text, sizeof text, ", %.0f min left", seconds / 60);
+  } else {
+    const double minutes = std::round(seconds / 60);
+    std::snprintf(text, sizeof text, ", %.0f h %.0f min left", std::floor(minutes / 60),
+                  std::fmod(minutes, 60));
+  }
+  return text;
+}
 
 void catch_interrupts() {
   struct sigaction action {};
@@ -77,10 +96,20 @@ void ProgressPrinter::note(const std::string& text) {
 
 void ProgressPrinter::show(const Progress& progress) {
   const auto now = Clock::now();
+  if (progress.total != watched_total_ || progress.done < done_before_) {
+    watched_since_ = now;
+    watched_total_ = progress.total;
+    done_before_ = progress.done;
+  }
   const auto interval = terminal_ ? Clock::duration(kBarInterval) : Clock::duration(kLineInterval);
   if (now - last_shown_ < interval) return;
   last_shown_ = now;
   terminal_ ? draw_bar(progress) : draw_line(progress);
+}
+
+std::string ProgressPrinter::remaining(const Progress& progress) {
+  const std::chrono::duration<double> elapsed = Clock::now() - watched_since_;
+  return remaining_text(progress, done_before_, elapsed.count());
 }
 
 void ProgressPrinter::draw_bar(const Progress& progress) {
@@ -88,14 +117,15 @@ void ProgressPrinter::draw_bar(const Progress& progress) {
       progress.total > 0 ? std::clamp(progress.done / progress.total, 0.0, 1.0) : 0;
   const auto filled = static_cast<std::size_t>(share * kBarWidth);
   const std::string bar = std::string(filled, '#') + std::string(kBarWidth - filled, '.');
-  std::fprintf(stderr, "\r\033[K[%s] %s %s", bar.c_str(), progress.what.c_str(),
-               fraction(progress).c_str());
+  std::fprintf(stderr, "\r\033[K[%s] %s %s%s", bar.c_str(), progress.what.c_str(),
+               fraction(progress).c_str(), remaining(progress).c_str());
   std::fflush(stderr);
   bar_drawn_ = true;
 }
 
 void ProgressPrinter::draw_line(const Progress& progress) {
-  std::fprintf(stderr, "%s %s\n", progress.what.c_str(), fraction(progress).c_str());
+  std::fprintf(stderr, "%s %s%s\n", progress.what.c_str(), fraction(progress).c_str(),
+               remaining(progress).c_str());
 }
 
 void ProgressPrinter::clear_bar() {

@@ -8,6 +8,11 @@
 
 namespace headscope::cli {
 
+/// What is left of work that had done `before` of `total` units `elapsed` seconds ago: ", 40 s
+/// left",
+/// ", 12 min left", ", 3 h 20 min left"; empty while nothing can be said.
+std::string remaining_text(const Progress& progress, double before, double elapsed);
+
 /// From now on SIGINT and SIGTERM ask running work to stop (a second one ends the process at once).
 void catch_interrupts();
 bool interrupted();
@@ -34,11 +39,15 @@ class ProgressPrinter {
   void draw_bar(const Progress& progress);
   void draw_line(const Progress& progress);
   void clear_bar();
+  std::string remaining(const Progress& progress);
 
   bool quiet_;
   bool terminal_;
   bool bar_drawn_ = false;
   Clock::time_point last_shown_ = Clock::now();  // what is done at once needs no progress
+  // Since when work of one size is watched, and what was done of it then.
+  Clock::time_point watched_since_ = Clock::now();
+  double watched_total_ = 0, done_before_ = 0;
 };
 
 }  // namespace headscope::cli

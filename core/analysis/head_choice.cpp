@@ -27,9 +27,8 @@ std::vector<HeadId> first_heads(const std::vector<HeadId>& ids, int k, int layer
   return kept;
 }
 
-std::vector<HeadId> random_heads(const std::vector<HeadId>& ranking, int k, std::uint64_t seed,
-                                 int layers, int heads) {
-  if (k <= 0) return {};
+std::vector<HeadId> heads_outside(const std::vector<HeadId>& ranking, int k, int layers,
+                                  int heads) {
   const auto contextual =
       first_heads(ranking, std::max(k, contextual_part(layers, heads)), layers, heads);
   const std::set<HeadId> excluded(contextual.begin(), contextual.end());
@@ -38,6 +37,13 @@ std::vector<HeadId> random_heads(const std::vector<HeadId>& ranking, int k, std:
     for (int head = 0; head < heads; ++head)
       if (!excluded.contains({layer, head})) others.push_back({layer, head});
   }
+  return others;
+}
+
+std::vector<HeadId> random_heads(const std::vector<HeadId>& ranking, int k, std::uint64_t seed,
+                                 int layers, int heads) {
+  if (k <= 0) return {};
+  auto others = heads_outside(ranking, k, layers, heads);
   Rng rng(seed);
   rng.shuffle(others);
   others.resize(std::min(others.size(), static_cast<std::size_t>(k)));

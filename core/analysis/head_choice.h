@@ -11,9 +11,12 @@ namespace headscope {
 /// The first `k` heads of `ids` that exist in a model of layers x heads, each once.
 std::vector<HeadId> first_heads(const std::vector<HeadId>& ids, int k, int layers, int heads);
 
-/// The control of method.md 3: `k` heads drawn (seeded) among all but the contextual ones, which
-/// are the first max(k, a tenth of the heads, at most 20) of `ranking`. Each head once; fewer than
-/// `k` when fewer are left.
+/// All heads but the contextual ones, which are the first max(k, a tenth of the heads, at most 20)
+/// of `ranking`; by layer and head.
+std::vector<HeadId> heads_outside(const std::vector<HeadId>& ranking, int k, int layers, int heads);
+
+/// The control of method.md 3: `k` heads drawn (seeded) among heads_outside. Each head once; fewer
+/// than `k` when fewer are left.
 std::vector<HeadId> random_heads(const std::vector<HeadId>& ranking, int k, std::uint64_t seed,
                                  int layers, int heads);
 

@@ -1,4 +1,4 @@
-// Files: whole or not at all. The one place with POSIX calls.
+// Files: whole or not at all. POSIX calls are made here and in file_lock.cpp.
 #pragma once
 
 #include <cstddef>

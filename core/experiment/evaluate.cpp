@@ -1,10 +1,8 @@
 #include "core/experiment/evaluate.h"
 
-#include <cmath>
 #include <limits>
 
 #include "core/analysis/metrics.h"
-#include "core/analysis/statistics.h"
 
 namespace headscope {
 namespace {
@@ -65,20 +63,6 @@ const EvaluatedSample* find_finished(const std::vector<EvaluatedSample>& finishe
   return nullptr;
 }
 
-// Mean of a mass over the samples that have it; null when none has.
-template <class Get>
-Json mean_mass(const EvaluateRun& run, const Get& get) {
-  double sum = 0;
-  std::int64_t n = 0;
-  for (const EvaluatedSample& sample : run.samples) {
-    const double value = get(sample);
-    if (!std::isfinite(value)) continue;
-    sum += value;
-    ++n;
-  }
-  return n > 0 ? Json(sum / static_cast<double>(n)) : Json(nullptr);
-}
-
 }  // namespace
 
 Result<EvaluateRun> evaluate_samples(Model& model, const Tokenizer& tokenizer,
@@ -112,35 +96,4 @@ Result<EvaluateRun> evaluate_samples(Model& model, const Tokenizer& tokenizer,
   }
   return run;
 }
-
-Json summary_json(const EvaluateRun& run) {
-  std::int64_t correct = 0;
-  bool split = false;
-  for (const EvaluatedSample& sample : run.samples) {
-    correct += sample.correct ? 1 : 0;
-    split = split || sample.relevant_mass_after.has_value();
-  }
-  const auto n = static_cast<std::int64_t>(run.samples.size());
-  Json summary = {
-      {"n", n},
-      {"em", nullptr},
-      {"em_low", nullptr},
-      {"em_high", nullptr},
-      {"relevant_mass", mean_mass(run, [](const auto& s) { return s.relevant_mass; })},
-      {"irrelevant_mass", mean_mass(run, [](const auto& s) { return s.irrelevant_mass; })},
-      {"sink_mass", mean_mass(run, [](const auto& s) { return s.sink_mass; })},
-      {"skipped", run.skipped}};
-  if (split) {
-    summary["relevant_mass_after"] =
-        mean_mass(run, [](const auto& s) { return s.relevant_mass_after.value_or(NAN); });
-  }
-  if (n > 0) {
-    const Interval interval = wilson_interval(correct, n);
-    summary["em"] = static_cast<double>(correct) / static_cast<double>(n);
-    summary["em_low"] = interval.low;
-    summary["em_high"] = interval.high;
-  }
-  return summary;
-}
-
 }  // namespace headscope

@@ -7,6 +7,14 @@ TokenRange response_rows(RowConvention convention, std::int64_t response_tokens)
                                             : TokenRange{0, response_tokens};
 }
 
+InterventionsFor on_samples(const InterventionSet& set) {
+  if (set.empty()) return {};
+  return [&set](const SamplePrompt& prompt) {
+    return set.for_prompt({prompt.encoding.offsets, prompt.built.gold_spans()},
+                          WithoutGold::leave_out);
+  };
+}
+
 Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const SamplePrompt& prompt,
                              const SampleRunOptions& options, const RunContext& context) {
   GenerateRequest request;

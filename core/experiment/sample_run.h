@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,14 +9,14 @@
 #include "core/analysis/head_scores.h"
 #include "core/base/error.h"
 #include "core/base/run_context.h"
+#include "core/experiment/intervention_set.h"
+#include "core/experiment/result_lines.h"
 #include "core/experiment/sample_prompt.h"
 #include "core/model/model.h"
 
 namespace headscope {
 
-/// Why samples were left out, and how often.
-using SkipCounts = std::map<std::string, std::int64_t>;
-
+/// Reasons for leaving a sample out.
 inline constexpr const char* skip_too_long = "prompt longer than the context";
 inline constexpr const char* skip_no_gold = "no gold document";
 inline constexpr const char* skip_empty_response = "empty response";
@@ -25,6 +24,10 @@ inline constexpr const char* skip_empty_gold_only = "empty response to the gold-
 
 /// What to change on one prompt; an empty function = nothing.
 using InterventionsFor = std::function<Result<std::vector<Intervention>>(const SamplePrompt&)>;
+
+/// `set` on the samples of a data set; split-softmax is left out where no document is gold. The
+/// function refers to `set`.
+InterventionsFor on_samples(const InterventionSet& set);
 
 struct SampleRunOptions {
   int max_new_tokens = 100;

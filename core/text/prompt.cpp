@@ -96,6 +96,18 @@ std::vector<ByteSpan> spans_where(const std::vector<DocumentSpan>& documents, bo
 
 }  // namespace
 
+std::string prompt_name(PromptKind kind) {
+  if (kind == PromptKind::gold_only) return "gold";
+  return kind == PromptKind::no_gold ? "no-gold" : "all";
+}
+
+std::optional<PromptKind> prompt_kind_named(std::string_view name) {
+  for (const auto kind : {PromptKind::all, PromptKind::gold_only, PromptKind::no_gold}) {
+    if (name == prompt_name(kind)) return kind;
+  }
+  return std::nullopt;
+}
+
 std::optional<std::size_t> QaSample::gold_position() const {
   for (std::size_t i = 0; i < documents.size(); ++i) {
     if (documents[i].gold) return i;

@@ -35,6 +35,10 @@ enum class PromptKind {
   no_gold,    ///< the lower baseline
 };
 
+/// "all", "gold", "no-gold", as users and files name them, and back.
+std::string prompt_name(PromptKind kind);
+std::optional<PromptKind> prompt_kind_named(std::string_view name);
+
 /// Where one document of a prompt stands; spans are bytes of the prompt text before templating.
 struct DocumentSpan {
   int number = 0;     ///< as shown: Document [number]

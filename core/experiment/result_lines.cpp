@@ -1,9 +1,10 @@
-// Result files of evaluations: written as lines, read back to go on where a run stopped.
+#include "core/experiment/result_lines.h"
+
 #include <cmath>
 #include <limits>
 #include <sstream>
 
-#include "core/experiment/evaluate.h"
+#include "core/analysis/statistics.h"
 
 namespace headscope {
 namespace {
@@ -35,6 +36,20 @@ Result<EvaluatedSample> read_sample(const Json& value, const std::string& name) 
     sample.gold_position = static_cast<std::size_t>(position);
   }
   return sample;
+}
+
+// Mean of a mass over the samples that have it; null when none has.
+template <class Get>
+Json mean_mass(const EvaluateRun& run, const Get& get) {
+  double sum = 0;
+  std::int64_t n = 0;
+  for (const EvaluatedSample& sample : run.samples) {
+    const double value = get(sample);
+    if (!std::isfinite(value)) continue;
+    sum += value;
+    ++n;
+  }
+  return n > 0 ? Json(sum / static_cast<double>(n)) : Json(nullptr);
 }
 
 }  // namespace
@@ -70,6 +85,36 @@ Result<std::vector<EvaluatedSample>> parse_result_lines(const std::string& text,
     samples.push_back(std::move(sample));
   }
   return samples;
+}
+
+Json summary_json(const EvaluateRun& run) {
+  std::int64_t correct = 0;
+  bool split = false;
+  for (const EvaluatedSample& sample : run.samples) {
+    correct += sample.correct ? 1 : 0;
+    split = split || sample.relevant_mass_after.has_value();
+  }
+  const auto n = static_cast<std::int64_t>(run.samples.size());
+  Json summary = {
+      {"n", n},
+      {"em", nullptr},
+      {"em_low", nullptr},
+      {"em_high", nullptr},
+      {"relevant_mass", mean_mass(run, [](const auto& s) { return s.relevant_mass; })},
+      {"irrelevant_mass", mean_mass(run, [](const auto& s) { return s.irrelevant_mass; })},
+      {"sink_mass", mean_mass(run, [](const auto& s) { return s.sink_mass; })},
+      {"skipped", run.skipped}};
+  if (split) {
+    summary["relevant_mass_after"] =
+        mean_mass(run, [](const auto& s) { return s.relevant_mass_after.value_or(NAN); });
+  }
+  if (n > 0) {
+    const Interval interval = wilson_interval(correct, n);
+    summary["em"] = static_cast<double>(correct) / static_cast<double>(n);
+    summary["em_low"] = interval.low;
+    summary["em_high"] = interval.high;
+  }
+  return summary;
 }
 
 }  // namespace headscope

@@ -1,0 +1,267 @@
+"""sweep: the grid on the embedded model and on small ones, killed and run again, shared by processes, refused."""
+# timeout: 600
+
+import csv
+import json
+import signal
+import subprocess
+import time
+
+from cli_support import DEMO, PROGRAM, SOURCE, CliTest, interrupted, main, write_data, write_model
+
+GOLDEN = SOURCE / "tests" / "goldens" / "score"
+COLUMNS = ["method", "tau", "alpha", "top_k", "heads", "seed", "prompt", "gold_position", "n", "em", "em_low",
+           "em_high", "relevant_mass", "sink_mass"]
+
+
+def rows_of(folder):
+    with open(folder / "results.csv", encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        assert reader.fieldnames == COLUMNS, reader.fieldnames
+        return list(reader)
+
+
+def lines_of(folder, name):
+    return [json.loads(line) for line in (folder / "cells" / f"{name}.jsonl").read_text().splitlines()]
+
+
+class SweepTest(CliTest):
+    """Sweeps over made-up data on a tiny random model: what is right about them does not depend on the model."""
+
+    def setUp(self):
+        super().setUp()
+        self.data = write_data(self.folder / "d.jsonl", 6)
+        self.heads = self.folder / "heads.json"
+        self.heads.write_text("[[1,3],[0,2],[0,0],[1,1],[0,1],[0,3],[1,0],[1,2]]")
+        self.out = self.folder / "out"
+
+    def arguments(self, *more):
+        limit = () if "--max-new-tokens" in more else ("--max-new-tokens", 6)
+        return ("sweep", "--model", GOLDEN, "--data", self.data, "--heads", self.heads, *limit, "--out", self.out, *more)
+
+
+class Grid(SweepTest):
+    def test_every_cell_equals_an_evaluation(self):
+        """The oracle is `evaluate` with the same intervention, cell by cell."""
+        result = self.ok(*self.arguments("--tau", "0.1,0.5", "--top-k", "1,3", "--random-heads", 2, "--baselines",
+                                         "--seed", 4)).json
+        self.assertTrue(result["complete"])
+        rows = rows_of(self.out)
+        self.assertEqual(len(rows), 3 + 2 * 2 * 3)
+        self.assertEqual(result["cells"], {"total": 15, "done": 15, "skipped": 0, "elsewhere": 0})
+        for row in rows:
+            name = [row["method"], f"tau{row['tau']}" if row["tau"] else "", f"k{row['top_k']}" if row["top_k"] else "",
+                    "random" if row["heads"] == "random" else "", f"s{row['seed']}" if row["seed"] else "",
+                    row["prompt"]]
+            name = "-".join(part for part in name if part)
+            heads = json.loads((self.out / "cells" / f"{name}.json").read_text())["heads"]
+            more = ["--prompt", row["prompt"], "--heads", self.heads, "--top-k", 5]
+            if row["method"] == "split-softmax":
+                file = self.folder / "i.json"
+                file.write_text(json.dumps({"method": "split-softmax", "tau": float(row["tau"]), "heads": heads}))
+                more += ["--intervene", file]
+                ranking = json.loads(self.heads.read_text())
+                k = int(row["top_k"])
+                if row["heads"] == "contextual":
+                    self.assertEqual(heads, ranking[:k])
+                else:
+                    self.assertEqual(len(heads), k)
+                    self.assertFalse([head for head in heads if head in ranking[:k]])
+            else:
+                more[-1] = 20  # the default of models that are not the embedded one
+            lines = self.folder / "run.jsonl"
+            expected = self.ok("evaluate", "--model", GOLDEN, "--data", self.data, "--max-new-tokens", 6, "--out", lines,
+                               *more).json
+            self.assertEqual((self.out / "cells" / f"{name}.jsonl").read_text(), lines.read_text(), name)
+            for key in ("n", "em", "em_low", "em_high", "relevant_mass", "sink_mass"):
+                self.assertEqual(row[key], "" if expected[key] is None else row[key])
+                if expected[key] is not None:
+                    self.assertEqual(float(row[key]), expected[key], (name, key))
+
+    def test_focus_and_its_controls(self):
+        directions = self.folder / "directions.safetensors"
+        self.ok("train-directions", "--model", GOLDEN, "--data", self.data, "--part", "all", "--epochs", 1,
+                "--max-new-tokens", 4, "--learning-rate", 0.5, "--out", directions)
+        self.ok(*self.arguments("--alpha=-3,0,3", "--directions", directions, "--top-k", 3, "--random-heads", 1,
+                                "--random-directions", 2, "--part", "all", "--baselines"))
+        rows = rows_of(self.out)
+        self.assertEqual([row["method"] for row in rows], ["none"] * 3 + ["focus"] * 6 + ["random-directions"] * 6)
+        self.assertEqual({row["alpha"] for row in rows[3:]}, {"-3", "0", "3"})
+        self.assertEqual({row["seed"] for row in rows[9:]}, {"0", "1"})
+        texts = {}
+        for cell in (self.out / "cells").glob("*.jsonl"):
+            texts[cell.stem] = [line["relevant_mass"] for line in map(json.loads, cell.read_text().splitlines())]
+        self.assertNotEqual(texts["focus-alpha3-k3-all"], texts["focus-alpha-3-k3-all"])
+        self.assertNotEqual(texts["focus-alpha3-k3-all"], texts["random-directions-alpha3-k3-s0-all"])
+        self.assertNotEqual(texts["random-directions-alpha3-k3-s1-all"], texts["random-directions-alpha3-k3-s0-all"])
+        self.assertEqual(texts["focus-alpha0-k3-all"], texts["random-directions-alpha0-k3-s0-all"])
+
+    def test_gold_positions(self):
+        self.ok(*self.arguments("--tau", "0.2", "--top-k", 2, "--gold-positions", "0,3", "--baselines"))
+        rows = rows_of(self.out)
+        self.assertEqual([row["gold_position"] for row in rows], ["0", "3"] * 4)
+        for position in (0, 3):
+            self.assertEqual({line["gold_position"] for line in lines_of(self.out, f"none-all-g{position}")}, {position})
+        self.refused(3, *self.arguments("--baselines", "--gold-positions", 4), says=("--gold-positions", "4 documents"))
+
+    def test_held_out_questions(self):
+        data = write_data(self.folder / "more.jsonl", 40)
+        self.ok("score", "--model", GOLDEN, "--data", data, "--max-new-tokens", 2, "--no-gold-only", "--out", self.heads)
+        scored = json.loads(self.heads.read_text())["samples"]
+        self.data = data
+        result = self.ok(*self.arguments("--baselines")).json
+        self.assertEqual(result["part"], "test")
+        self.assertEqual({row["n"] for row in rows_of(self.out)}, {str(40 - scored)})
+
+    def test_clipping(self):
+        result = self.ok(*self.arguments("--tau", 0.3, "--top-k", "8,20,100", "--random-heads", 5)).json
+        self.assertEqual([row["top_k"] for row in rows_of(self.out)], ["8"])
+        self.assertIn("clipped", " ".join(result["notes"]))
+        self.assertIn("random heads", " ".join(result["notes"]))
+
+
+class Again(SweepTest):
+    def test_only_missing_cells_run(self):
+        self.ok(*self.arguments("--tau", 0.1, "--top-k", 1))
+        first = self.ok(*self.arguments("--tau", "0.1,0.4", "--top-k", "1,2", "--baselines")).json
+        self.assertEqual(first["cells"], {"total": 7, "done": 6, "skipped": 1, "elsewhere": 0})
+        table = (self.out / "results.csv").read_bytes()
+        again = self.ok(*self.arguments("--tau", "0.1,0.4", "--top-k", "1,2", "--baselines")).json
+        self.assertEqual(again["cells"], {"total": 7, "done": 0, "skipped": 7, "elsewhere": 0})
+        self.assertEqual((self.out / "results.csv").read_bytes(), table)
+        self.assertEqual(again["best"], first["best"])
+        (self.out / "cells" / "none-all.json").unlink()
+        self.assertEqual(self.ok(*self.arguments("--baselines")).json["cells"]["done"], 1)
+        self.assertEqual((self.out / "results.csv").read_bytes(), table)
+
+    def test_other_settings_are_refused_by_name(self):
+        self.ok(*self.arguments("--baselines"))
+        table = (self.out / "results.csv").read_bytes()
+        self.refused(3, *self.arguments("--baselines", "--samples", 3), says=("n is 6 there, 3 now", "samples_sha256"))
+        self.refused(3, *self.arguments("--baselines", "--max-new-tokens", 7), says="max_new_tokens is 6 there, 7 now")
+        self.refused(3, *self.arguments("--baselines", "--dtype", "bfloat16"), says="dtype")
+        self.heads.write_text("[[0,0]]")
+        self.refused(3, *self.arguments("--baselines"), says="heads_sha256")
+        self.assertEqual((self.out / "results.csv").read_bytes(), table)
+
+    def test_interrupted(self):
+        self.data = write_data(self.folder / "many.jsonl", 400)
+        arguments = self.arguments("--tau", "0.1,0.2,0.3", "--top-k", "1,2", "--threads", 1)
+        stopped = interrupted(*arguments, after=1.0)
+        self.assertEqual(stopped.code, 130, stopped.err)
+        self.assertFalse(stopped.json["complete"])
+        started = [cell for cell in (self.out / "cells").glob("*.jsonl") if not cell.with_suffix(".json").exists()]
+        self.assertEqual(len(started), 1)  # with the samples that were finished
+        self.assertTrue(0 < len(started[0].read_text().splitlines()) < 400)
+        self.ok(*arguments)
+        whole = self.folder / "whole"
+        self.out, part = whole, self.out
+        self.ok(*self.arguments("--tau", "0.1,0.2,0.3", "--top-k", "1,2", "--threads", 1))
+        self.assertEqual((part / "results.csv").read_bytes(), (whole / "results.csv").read_bytes())
+
+
+class Wrong(SweepTest):
+    def test_usage(self):
+        self.refused(2, *self.arguments(), says="nothing to run")
+        self.refused(2, *self.arguments("--tau", 0.1), says="--top-k")
+        self.refused(2, *self.arguments("--tau", 2, "--top-k", 1), says="--tau 2")
+        self.refused(2, *self.arguments("--tau", "x", "--top-k", 1), says="--tau")
+        self.refused(2, *self.arguments("--alpha", 0.1, "--top-k", 1), says="--directions")
+        self.refused(2, *self.arguments("--baselines", "--rank", 1), says="--ranks")
+        self.refused(2, *self.arguments("--baselines", "--rank", 2, "--ranks", 2), says="rank 2 of 2")
+        self.refused(2, *self.arguments("--baselines", "--intervene", self.heads), says="--intervene")
+        self.refused(2, *self.arguments("--baselines"), env={"RANK": "1"}, says="WORLD_SIZE")
+        self.assertFalse(self.out.exists())
+
+    def test_input(self):
+        heads = self.heads
+        heads.write_text("[[7,0]]")
+        self.refused(3, *self.arguments("--baselines"), says=("heads.json", "2 layers"))
+        self.heads = self.folder / "none.json"
+        self.refused(3, *self.arguments("--baselines"), says="none.json")
+        self.heads = heads
+        heads.write_text("[[0,0]]")
+        self.out = self.folder / "d.jsonl"
+        self.refused(3, *self.arguments("--baselines"), says="d.jsonl")
+
+
+class Processes(SweepTest):
+    def grid(self):
+        return self.arguments("--tau", "0.1,0.4", "--top-k", "1,2", "--random-heads", 2, "--baselines")
+
+    def test_each_rank_takes_its_share_and_what_is_left(self):
+        self.ok(*self.grid())
+        expected = (self.out / "results.csv").read_bytes()
+        self.out = self.folder / "shared"
+        command = [str(PROGRAM), *map(str, self.grid()), "--threads", "1", "--ranks", "3", "--rank"]
+        processes = [subprocess.Popen([*command, str(rank)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                     for rank in range(3)]
+        summaries = []
+        for process in processes:
+            out, err = process.communicate(timeout=120)
+            self.assertEqual(process.returncode, 0, err)
+            summaries.append(json.loads(out))
+        self.assertEqual((self.out / "results.csv").read_bytes(), expected)
+        self.assertEqual(sum(summary["cells"]["done"] for summary in summaries), 15)
+
+    def test_one_process_of_several_leaves_nothing_undone(self):
+        result = self.ok(*self.grid(), env={"SLURM_PROCID": "1", "SLURM_NTASKS": "4"})
+        self.assertIn("process 1 of 4 (Slurm)", result.err)
+        self.assertEqual(result.json["cells"]["done"], 15)
+        self.assertTrue(result.json["complete"])
+
+
+class EmbeddedModel(CliTest):
+    def setUp(self):
+        super().setUp()
+        if not (DEMO / "config.json").exists():
+            self.skipTest("assets/demo is not there")
+        self.data = self.folder / "data.jsonl"
+        self.ok("demo-data", "--documents", 20, "--samples", 24, "--distractors", "similar", "--seed", 5, "--out",
+                self.data)
+
+    def arguments(self, out, *more):
+        return ("sweep", "--data", self.data, "--heads", DEMO / "heads.json", "--max-new-tokens", 12, "--threads", 1,
+                "--out", out, *more)
+
+    def test_killed_and_run_again(self):
+        """Whatever moment SIGKILL hits, every file there is whole, and the next run ends with the same bytes."""
+        grid = ("--tau", "0.1,0.4", "--top-k", "1,5", "--random-heads", "2", "--baselines")
+        whole, part = self.folder / "whole", self.folder / "part"
+        self.ok(*self.arguments(whole, *grid))
+        n = rows_of(whole)[0]["n"]
+        for already in (2, 6):
+            process = subprocess.Popen([str(PROGRAM), *map(str, self.arguments(part, *grid))],
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            deadline = time.monotonic() + 100
+            while len(list((part / "cells").glob("*.json"))) < already and time.monotonic() < deadline:
+                time.sleep(0.005)
+            process.send_signal(signal.SIGKILL)
+            self.assertEqual(process.wait(), -signal.SIGKILL)
+            cells = list((part / "cells").glob("*.json"))
+            self.assertTrue(already <= len(cells) < 15, len(cells))
+            for cell in cells:
+                self.assertEqual(json.loads(cell.read_text())["summary"]["n"], int(n))
+        result = self.ok(*self.arguments(part, *grid)).json
+        self.assertEqual(result["cells"]["done"] + result["cells"]["skipped"], 15)
+        self.assertGreaterEqual(result["cells"]["skipped"], 6)
+        self.assertEqual((part / "results.csv").read_bytes(), (whole / "results.csv").read_bytes())
+
+    def test_the_phenomenon(self):
+        """Contextual heads repair what distraction takes, random heads do not."""
+        result = self.ok(*self.arguments(self.folder / "out", "--tau", 0.1, "--top-k", 5, "--random-heads", 2,
+                                         "--baselines")).json
+        everything, gold, without = (row["em"] for row in result["baselines"])
+        self.assertGreater(result["best"]["em"], everything + 0.1)
+        self.assertGreaterEqual(gold, 0.85)
+        self.assertLess(without, 0.1)
+        rows = rows_of(self.folder / "out")
+        for row in rows:
+            if row["heads"] == "random":
+                self.assertLess(float(row["em"]), result["best"]["em"] - 0.1)
+        responses = lines_of(self.folder / "out", "split-softmax-tau0.1-k5-all")
+        self.assertEqual(sum(line["em"] for line in responses) / len(responses), result["best"]["em"])
+
+
+if __name__ == "__main__":
+    main()
