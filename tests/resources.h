@@ -32,4 +32,12 @@ inline std::optional<std::filesystem::path> shared_resource(const std::string& n
   return std::nullopt;
 }
 
+/// A file or folder of llama.cpp's source: HEADSCOPE_LLAMA, which ctest sets.
+inline std::optional<std::filesystem::path> llama_resource(const std::string& name) {
+  std::error_code ignored;
+  const char* folder = std::getenv("HEADSCOPE_LLAMA");
+  if (folder == nullptr || !std::filesystem::exists(std::filesystem::path(folder) / name, ignored)) return std::nullopt;
+  return std::filesystem::path(folder) / name;
+}
+
 }  // namespace headscope::test

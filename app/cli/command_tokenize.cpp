@@ -19,19 +19,19 @@ struct Options : CommonOptions, ModelChoice {
 
 Result<> tokenize(const Options& options) {
   HEADSCOPE_ASSIGN(const auto folder, model_folder(options.model));
-  HEADSCOPE_ASSIGN(const auto tokenizer, Tokenizer::load(folder));
+  HEADSCOPE_ASSIGN(const auto tokenizer, open_tokenizer(folder, TokenizerNeed::required));
   std::string text;
   if (options.text) {
     text = *options.text;
   } else {
     HEADSCOPE_ASSIGN(text, read_text_file(*options.text_file));
   }
-  HEADSCOPE_ASSIGN(const auto encoding, tokenizer.encode(text, !options.no_special));
+  HEADSCOPE_ASSIGN(const auto encoding, tokenizer->encode(text, !options.no_special));
   Json offsets = Json::array();
   for (const ByteSpan& span : encoding.offsets) offsets.push_back({span.begin, span.end});
   return write_json({{"ids", encoding.ids},
                      {"offsets", std::move(offsets)},
-                     {"decoded", tokenizer.decode(encoding.ids, false)}},
+                     {"decoded", tokenizer->decode(encoding.ids, false)}},
                     options.out);
 }
 

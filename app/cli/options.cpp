@@ -44,7 +44,8 @@ void add_common(CLI::App& command, CommonOptions& options, const std::string& ou
 
 void add_model(CLI::App& command, ModelChoice& options) {
   command
-      .add_option("--model,-m", options.model, "demo (the embedded model) or a Hugging Face folder")
+      .add_option("--model,-m", options.model,
+                  "demo (the embedded model), a Hugging Face folder or a GGUF file")
       ->capture_default_str();
 }
 

@@ -176,15 +176,15 @@ void App::menu_bar(ViewContext& context) {
 
 void App::ask_for_model() {
   path_dialog_.ask({"Open model",
-                    "A Hugging Face folder (config.json, *.safetensors, tokenizer.json), or drop "
-                    "it onto the window.",
-                    true, "Embedded model", "demo",
+                    "A Hugging Face folder (config.json, *.safetensors, tokenizer.json) or a GGUF "
+                    "file, or drop it onto the window.",
+                    true,
+                    {"GGUF models", "*.gguf", "All files", "*"},
+                    "Embedded model",
+                    "demo",
                     [this](const std::string& path) {
-                      if (path == "demo") {
-                        state_.request.model = path;
-                      } else {
-                        open_path(path);
-                      }
+                      state_.request.model = path;
+                      if (path != "demo") state_.request.selected = {};
                     }},
                    state_.request.model == "demo" ? "" : state_.request.model);
 }
@@ -193,7 +193,11 @@ void App::ask_for_data() {
   path_dialog_.ask(
       {"Open data",
        "Questions with documents, JSON lines (.jsonl, .jsonl.gz), or drop it onto the window.",
-       false, "", "", [this](const std::string& path) { state_.open_data(path); }});
+       false,
+       {},
+       "",
+       "",
+       [this](const std::string& path) { state_.open_data(path); }});
 }
 
 }  // namespace headscope

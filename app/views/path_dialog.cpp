@@ -15,12 +15,10 @@ struct PathDialog::Browser {
 
   bool busy() const { return folder.has_value() || file.has_value(); }
 
-  void start(const Question& question) {
-    if (question.folder) {
-      folder.emplace(question.title, "");
-    } else {
-      file.emplace(question.title, "");
-    }
+  void ask_for_folder(const Question& question) { folder.emplace(question.title, ""); }
+  void ask_for_file(const Question& question) {
+    const std::vector<std::string> any = {"All files", "*"};
+    file.emplace(question.title, "", question.files.empty() ? any : question.files);
   }
 
   // The chosen path, "" when the dialog was closed, nothing while it is open.
@@ -77,14 +75,23 @@ void PathDialog::draw(ViewContext& context) {
     if (focus_) ImGui::SetKeyboardFocusHere();
     focus_ = false;
     const bool browsable = pfd::settings::available();
-    const float browse = browsable ? ImGui::CalcTextSize("Browse ...").x + em() * 2 : 0;
+    const bool both = question_.folder && !question_.files.empty();
+    const char* browse_label = both ? "Folder ..." : "Browse ...";
+    const float browse = (browsable ? ImGui::CalcTextSize(browse_label).x + em() * 2 : 0) +
+                         (browsable && both ? ImGui::CalcTextSize("File ...").x + em() * 2 : 0);
     ImGui::SetNextItemWidth(ImGui::GetContentRegionAvail().x - browse);
     const bool entered = ImGui::InputTextWithHint("##path", "/path/to/...", &path_,
                                                   ImGuiInputTextFlags_EnterReturnsTrue);
     if (browsable) {
       ImGui::SameLine();
       ImGui::BeginDisabled(browser_->busy());
-      if (ImGui::Button("Browse ...")) browser_->start(question_);
+      if (ImGui::Button(browse_label)) {
+        question_.folder ? browser_->ask_for_folder(question_) : browser_->ask_for_file(question_);
+      }
+      if (both) {
+        ImGui::SameLine();
+        if (ImGui::Button("File ...")) browser_->ask_for_file(question_);
+      }
       ImGui::EndDisabled();
     }
     ImGui::BeginDisabled(path_.empty());

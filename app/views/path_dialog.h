@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "app/views/widgets.h"
 
@@ -15,6 +16,7 @@ class PathDialog {
     std::string title;  ///< "Open model"
     std::string hint;   ///< what kind of path
     bool folder = false;
+    std::vector<std::string> files;  ///< a file may be meant too: names and patterns, in pairs
     std::string extra;  ///< label of a button that answers with `extra_answer`; empty = none
     std::string extra_answer;
     std::function<void(const std::string&)> answer;

@@ -9,6 +9,7 @@
 #include "core/base/hash.h"
 #include "core/base/json.h"
 #include "core/base/safetensors.h"
+#include "core/gguf/gguf_file.h"
 
 namespace headscope {
 namespace fs = std::filesystem;
@@ -81,18 +82,27 @@ Result<std::string> file_hash(const fs::path& file, HashCache& cache, const RunC
   return hash;
 }
 
+Result<std::vector<fs::path>> weight_files(const fs::path& model) {
+  if (is_gguf(model)) {
+    HEADSCOPE_ASSIGN(const auto file, GgufFile::open(model));
+    return file.files();
+  }
+  HEADSCOPE_ASSIGN(const auto checkpoint, Checkpoint::open(model));
+  return checkpoint.files();
+}
+
 }  // namespace
 
 Result<std::string> weights_sha256(const fs::path& folder, const RunContext& context,
                                    const fs::path& cache_file) {
-  HEADSCOPE_ASSIGN(const auto checkpoint, Checkpoint::open(folder));
+  HEADSCOPE_ASSIGN(const auto files, weight_files(folder));
   HashCache cache(cache_file.empty() ? user_cache_file() : cache_file);
   std::string lines, hash;
-  for (const fs::path& file : checkpoint.files()) {
+  for (const fs::path& file : files) {
     HEADSCOPE_ASSIGN(hash, file_hash(file, cache, context));
     lines += hash + "  " + file.filename().string() + "\n";
   }
-  return checkpoint.files().size() == 1 ? hash : sha256_hex(lines);
+  return files.size() == 1 ? hash : sha256_hex(lines);
 }
 
 }  // namespace headscope

@@ -9,8 +9,8 @@
 
 namespace headscope {
 
-/// SHA-256 of the model's weights: that of model.safetensors, or for several shards that of the
-/// lines
+/// SHA-256 of the model's weights: that of model.safetensors or of the GGUF file, or for several
+/// shards that of the lines
 /// "<sha256 of the shard>  <its name>\n" (the output of sha256sum, in the order of their names).
 ///
 /// Hashing gigabytes takes a while, so what is known is kept in the user's cache folder by path,

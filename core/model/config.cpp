@@ -4,7 +4,9 @@
 #include <filesystem>
 
 #include "core/base/json.h"
+#include "core/gguf/gguf_file.h"
 #include "core/model/family.h"
+#include "core/model/gguf_source.h"
 
 namespace headscope {
 namespace {
@@ -179,6 +181,7 @@ Result<ModelConfig> parse_config(const Json& json, const std::string& name) {
 }
 
 Result<ModelConfig> load_config(const std::string& folder) {
+  if (is_gguf(folder)) return load_gguf_config(folder);
   const std::filesystem::path root(folder);
   HEADSCOPE_ASSIGN(const Json config, read_json_file(root / "config.json", max_file));
   HEADSCOPE_ASSIGN(ModelConfig out, parse_config(config, (root / "config.json").string()));

@@ -45,6 +45,7 @@ struct ModelConfig {
   bool mlp_bias = false;
   std::string
       stored_dtype;  ///< as config.json says: "float32", "bfloat16" ...; empty if not stated
+  bool quantised = false;  ///< stored_dtype is a kind of quantisation of GGUF: "Q4_K_M"
   RopeConfig rope;
   std::vector<LayerAttention> layer_attention;  ///< one entry a layer; empty = all see everything
   double query_scale = 0;        ///< factor on query-key products; 0 = 1 / sqrt(head_dim)
@@ -59,7 +60,8 @@ struct ModelConfig {
   }
 };
 
-/// Parses config.json (and generation_config.json's eos ids when present) of `folder`.
+/// Parses config.json (and generation_config.json's eos ids when present) of `folder`, or what a
+/// GGUF file says of its model.
 Result<ModelConfig> load_config(const std::string& folder);
 
 /// Parses one config object; `name` is used in messages.

@@ -14,7 +14,7 @@
 namespace headscope {
 namespace {
 
-Result<at::ScalarType> compute_dtype(const std::string& name, const std::string& stored,
+Result<at::ScalarType> compute_dtype(const std::string& name, const ModelConfig& config,
                                      at::Device device) {
   if (name == "float32") return at::kFloat;
   if (name == "bfloat16") return at::kBFloat16;
@@ -23,9 +23,10 @@ Result<at::ScalarType> compute_dtype(const std::string& name, const std::string&
     return fail(ErrorKind::usage,
                 "dtype \"" + name + "\": expected auto, float32, bfloat16 or float16");
   }
+  if (config.quantised) return at::kBFloat16;
   if (device.is_cpu()) return at::kFloat;
-  if (stored == "float16") return at::kHalf;
-  return stored == "float32" ? at::kFloat : at::kBFloat16;
+  if (config.stored_dtype == "float16") return at::kHalf;
+  return config.stored_dtype == "float32" ? at::kFloat : at::kBFloat16;
 }
 
 Result<> require_room_for_weights(const ModelConfig& config, at::Device device,
@@ -88,7 +89,7 @@ Result<std::unique_ptr<Model>> Model::load(const std::string& folder, const Load
     HEADSCOPE_ASSIGN(ModelConfig config, load_config(folder));
     HEADSCOPE_ASSIGN(const ComputeDevice device, select_device(options.device));
     HEADSCOPE_ASSIGN(const auto dtype,
-                     compute_dtype(options.dtype, config.stored_dtype, device.device));
+                     compute_dtype(options.dtype, config, device.device));
     at::set_num_threads(options.threads > 0 ? options.threads : usual_threads(config));
     HEADSCOPE_TRY(require_room_for_weights(config, device.device, dtype));
     HEADSCOPE_ASSIGN(const auto source, open_weights(folder));

@@ -22,7 +22,7 @@ namespace headscope {
 /// Where and how a model is loaded (`--device`, `--dtype`, `--threads`).
 struct LoadOptions {
   std::string device = "auto";  ///< "cpu", "cuda" or "auto"
-  std::string dtype = "auto";   ///< "auto" (fp32 on CPU), "float32", "bfloat16", "float16"
+  std::string dtype = "auto";   ///< "auto" (fp32 on CPU, bf16 if quantised), "float32", "bfloat16", "float16"
   int threads = 0;              ///< 0 = all cores, fewer for a small model
 };
 
@@ -129,7 +129,7 @@ struct QueryKeyCapture {
 
 class Model {
  public:
-  /// Loads a Hugging Face folder (config.json, *.safetensors or its index). Every tensor is checked
+  /// Loads a Hugging Face folder (config.json, *.safetensors or its index) or a GGUF file. Every tensor is checked
   /// by name and shape; unknown model types, rope types and quantisation are refused.
   static Result<std::unique_ptr<Model>> load(const std::string& folder, const LoadOptions& options,
                                              const RunContext& context);

@@ -9,7 +9,9 @@
 #include <ATen/ATen.h>
 
 #include "core/base/safetensors.h"
+#include "core/gguf/gguf_file.h"
 #include "core/model/attention.h"
+#include "core/model/gguf_source.h"
 
 namespace headscope {
 namespace {
@@ -84,6 +86,7 @@ class SafetensorsSource final : public WeightSource {
 }  // namespace
 
 Result<std::unique_ptr<WeightSource>> open_weights(const std::string& folder) {
+  if (is_gguf(folder)) return open_gguf_weights(folder);
   HEADSCOPE_ASSIGN(Checkpoint checkpoint, Checkpoint::open(folder));
   return std::unique_ptr<WeightSource>(new SafetensorsSource(std::move(checkpoint)));
 }

@@ -37,7 +37,7 @@ class WeightSource {
   virtual Result<bool> same(std::string_view a, std::string_view b) const = 0;
 };
 
-/// The weights of a Hugging Face folder: *.safetensors or its index.
+/// The weights of a Hugging Face folder (*.safetensors or its index), or of a GGUF file.
 Result<std::unique_ptr<WeightSource>> open_weights(const std::string& folder);
 
 }  // namespace headscope

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/base/json.h"
+#include "core/gguf/gguf_tokenizer.h"
 #include "core/model/checkpoint.h"
 #include "core/runner/open_model.h"
 
@@ -44,6 +45,10 @@ void note_vocabulary(const Tokenizer& tokenizer, ModelSummary& summary) {
 
 bool has_chat_template(const fs::path& folder) {
   std::error_code ignored;
+  if (is_gguf(folder)) {
+    const auto file = GgufFile::open(folder);
+    return file && file->metadata().contains("tokenizer.chat_template");
+  }
   if (fs::exists(folder / "chat_template.jinja", ignored)) return true;
   const fs::path file = folder / "tokenizer_config.json";
   if (!fs::exists(file, ignored)) return false;
@@ -59,11 +64,12 @@ Result<ModelSummary> inspect_model(const std::string& folder) {
   HEADSCOPE_TRY(check_weights(*source, folder, summary.config));
   HEADSCOPE_ASSIGN(const auto tokenizer, open_tokenizer(folder, TokenizerNeed::optional));
   count_tensors(*source, summary);
+  if (is_gguf(folder)) summary.dtype = summary.config.stored_dtype;
   summary.notes = summary.config.notes;
   if (tokenizer) {
     note_vocabulary(*tokenizer, summary);
   } else {
-    summary.notes.emplace_back("no tokenizer.json: only prompts given as ids can be used");
+    summary.notes.emplace_back("no tokenizer: only prompts given as ids can be used");
   }
   if (has_chat_template(folder)) {
     summary.notes.emplace_back("has a chat template, which is not applied yet");

@@ -1,4 +1,4 @@
-// What a model folder holds, from config.json and the headers of its weights.
+// What a model folder or GGUF file holds, from its configuration and the headers of its weights.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct ModelSummary {
 /// Model::load, and a tokenizer that is not understood (a missing one is noted).
 Result<ModelSummary> inspect_model(const std::string& folder);
 
-/// Whether the folder says how a conversation is written for this model.
+/// Whether the folder or file says how a conversation is written for this model.
 bool has_chat_template(const std::filesystem::path& folder);
 
 }  // namespace headscope

@@ -3,6 +3,8 @@
 #include <system_error>
 
 #include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/gguf/gguf_tokenizer.h"
 
 namespace headscope {
 namespace fs = std::filesystem;
@@ -21,6 +23,16 @@ Result<fs::path> demo_folder() {
   return folder;
 }
 
+Result<std::optional<Tokenizer>> tokenizer_inside(const fs::path& path, TokenizerNeed need) {
+  HEADSCOPE_ASSIGN(const GgufFile file, GgufFile::open(path));
+  if (need == TokenizerNeed::optional && !file.metadata().contains("tokenizer.ggml.model")) {
+    return std::nullopt;
+  }
+  HEADSCOPE_ASSIGN(const std::string json, gguf_tokenizer_json(file));
+  HEADSCOPE_ASSIGN(auto tokenizer, Tokenizer::from_json(json, path.string()));
+  return tokenizer;
+}
+
 }  // namespace
 
 Result<fs::path> model_folder(const std::string& model) {
@@ -30,16 +42,12 @@ Result<fs::path> model_folder(const std::string& model) {
   const auto status = fs::status(path, problem);
   if (!fs::exists(status)) {
     return bad_input("model '" + model +
-                     "': no such folder (expected demo or a Hugging Face "
-                     "folder with config.json, *.safetensors, tokenizer.json)");
+                     "': no such folder or file (expected demo, a Hugging Face folder with "
+                     "config.json, *.safetensors, tokenizer.json, or a .gguf file)");
   }
-  if (fs::is_directory(status)) return path;
-  if (path.extension() == ".gguf") {
-    return bad_input("model '" + model +
-                     "': GGUF files are not read yet; use the Hugging Face "
-                     "folder of the same model");
-  }
-  return bad_input("model '" + model + "': is a file; expected a folder with config.json");
+  if (fs::is_directory(status) || is_gguf(path)) return path;
+  return bad_input("model '" + model +
+                   "': is a file, but no GGUF file; expected that or a folder with config.json");
 }
 
 std::string model_name(const std::string& model) {
@@ -51,6 +59,7 @@ std::string model_name(const std::string& model) {
 }
 
 Result<std::optional<Tokenizer>> open_tokenizer(const fs::path& folder, TokenizerNeed need) {
+  if (is_gguf(folder)) return tokenizer_inside(folder, need);
   std::error_code ignored;
   if (need == TokenizerNeed::optional && !fs::exists(folder / "tokenizer.json", ignored)) {
     return std::nullopt;

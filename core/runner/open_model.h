@@ -1,4 +1,4 @@
-// Opening a model by the name that users give: "demo", or a Hugging Face folder.
+// Opening a model by the name that users give: "demo", a Hugging Face folder or a GGUF file.
 #pragma once
 
 #include <filesystem>
@@ -18,15 +18,15 @@ inline constexpr const char* kDemoModel = "demo";
 
 /// A model with its tokenizer, ready to run.
 struct OpenedModel {
-  std::string name;  ///< "demo" or the folder's name
-  std::filesystem::path folder;
+  std::string name;              ///< "demo" or the name of the folder or file
+  std::filesystem::path folder;  ///< or the GGUF file
   bool is_demo = false;
   std::optional<Tokenizer> tokenizer;  ///< always there when it was required
   std::unique_ptr<Model> model;
 };
 
-/// Folder of `model`: the asset folder's for "demo". bad_input when there is no such folder, or
-/// when the path is a file of a kind that is not read.
+/// Folder of `model`: the asset folder's for "demo"; a GGUF file stands for itself. bad_input when
+/// there is neither.
 Result<std::filesystem::path> model_folder(const std::string& model);
 /// Name to show for `model`.
 std::string model_name(const std::string& model);
@@ -38,7 +38,7 @@ Result<OpenedModel> open_model(const std::string& model, const LoadOptions& opti
                                const RunContext& context,
                                TokenizerNeed need = TokenizerNeed::required);
 
-/// The tokenizer of `folder`; nothing when there is no tokenizer.json and none is needed.
+/// The tokenizer of a model folder or GGUF file; nothing when it has none and none is needed.
 Result<std::optional<Tokenizer>> open_tokenizer(const std::filesystem::path& folder,
                                                 TokenizerNeed need);
 
