@@ -1,6 +1,7 @@
 // The main function of every test program.
 //
-// Exit code 77 tells ctest "skipped": every case that ran reported a missing resource (tests/skip.h).
+// Exit code 77 tells ctest "skipped": every case that ran reported a missing resource
+// (tests/skip.h).
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
@@ -55,6 +56,7 @@ int main(int argc, char** argv) {
   doctest::Context context(argc, argv);
   const int result = context.run();
   if (context.shouldExit() || result != 0) return result;
-  const bool all_skipped = g_cases_run > 0 && static_cast<int>(g_skipped_cases.size()) == g_cases_run;
+  const bool all_skipped =
+      g_cases_run > 0 && static_cast<int>(g_skipped_cases.size()) == g_cases_run;
   return all_skipped ? kSkipped : 0;
 }

@@ -18,10 +18,34 @@
 
 namespace headscope::test {
 
-inline const std::vector<std::string> golden_models = {
-    "llama_gqa",  "llama_tied_llama3",  "llama_head_dim_bias",
-    "llama_bf16", "llama_sharded_fp16", "mistral",
-    "qwen2"};
+inline const std::vector<std::string> golden_models = {"llama_gqa",
+                                                       "llama_tied_llama3",
+                                                       "llama_head_dim_bias",
+                                                       "llama_bf16",
+                                                       "llama_sharded_fp16",
+                                                       "rope_dynamic_within",
+                                                       "rope_dynamic_beyond",
+                                                       "rope_yarn",
+                                                       "rope_yarn_untruncated",
+                                                       "rope_yarn_factor",
+                                                       "mistral",
+                                                       "mistral_window",
+                                                       "ministral",
+                                                       "ministral3",
+                                                       "qwen2",
+                                                       "qwen2_window",
+                                                       "qwen3",
+                                                       "qwen3_window",
+                                                       "gemma2",
+                                                       "gemma2_bf16",
+                                                       "gemma3_text",
+                                                       "gemma3",
+                                                       "phi3",
+                                                       "phi3_long_within",
+                                                       "phi3_long_beyond",
+                                                       "gpt_neox",
+                                                       "gpt_neox_sequential",
+                                                       "gpt2"};
 
 inline std::filesystem::path golden_folder(const std::string& model) {
   return source_folder() / "tests" / "goldens" / "models" / model;

@@ -13,15 +13,19 @@ namespace {
 
 constexpr float tolerance = 1e-4f;
 
+/// Plain attention; soft-caps and windows; q/k norm, windows, two rotary embeddings and a scale of
+/// the model's own.
+const std::vector<std::string> edited_models = {"llama_gqa", "gemma2", "gemma3"};
+
 struct InterventionGoldens : GoldenModel {
   SafetensorsFile file;
   Json cases;
   std::vector<std::shared_ptr<const Directions>> directions;
 
-  InterventionGoldens()
-      : GoldenModel("llama_gqa"),
-        file(must(SafetensorsFile::open(golden_folder("llama_gqa") / "interventions.safetensors"))),
-        cases(must(read_json_file(golden_folder("llama_gqa") / "interventions.json"))["cases"]) {
+  explicit InterventionGoldens(const std::string& name = "llama_gqa")
+      : GoldenModel(name),
+        file(must(SafetensorsFile::open(golden_folder(name) / "interventions.safetensors"))),
+        cases(must(read_json_file(golden_folder(name) / "interventions.json"))["cases"]) {
     const auto query = must(file.floats("query")), key = must(file.floats("key"));
     const ModelConfig& config = model->config();
     const auto size = static_cast<std::size_t>(config.layers * config.heads * config.head_dim);
@@ -72,62 +76,75 @@ struct InterventionGoldens : GoldenModel {
     request.backend = backend;
     return must(model->forward(request, {}));
   }
+
+  void check_generation(const std::string& name, bool use_cache, bool capture) const {
+    const auto expected = to_ids(must(file.floats(name + ".greedy")));
+    GenerateRequest request;
+    request.prompt_ids = prompt_ids();
+    request.max_new_tokens = static_cast<int>(expected.size());
+    request.interventions = interventions(name);
+    request.use_cache = use_cache;
+    if (capture) request.capture = Capture{};
+    const Generation got = must(model->generate(request, {}));
+    CHECK(got.ids == expected);
+    if (!capture) return;
+    // Teacher forcing over the same tokens sees the same attention.
+    request.forced_response = got.ids;
+    const Generation forced = must(model->generate(request, {}));
+    CHECK(difference(got.attention.weights, forced.attention.weights) < 1e-5f);
+  }
 };
 
 }  // namespace
 
 TEST_CASE("interventions agree with the Python reference: logits and attention of every row") {
-  const InterventionGoldens golden;
-  REQUIRE(golden.cases.size() >= 12);
-  for (const auto& [name, edits] : golden.cases.items()) {
-    for (const auto backend : {AttentionBackend::reference, AttentionBackend::fused}) {
-      CAPTURE(name);
-      const ForwardResult got = golden.run(golden.interventions(name), backend);
-      CHECK(difference(got.logits, must(golden.file.floats(name + ".logits"))) < tolerance);
-      CHECK(difference(got.attention.weights, must(golden.file.floats(name + ".attention"))) <
-            tolerance);
-      CHECK(difference(got.logits, golden.logits) > 0.01f);  // the case does change something
+  for (const std::string& model : edited_models) {
+    const InterventionGoldens golden(model);
+    REQUIRE(golden.cases.size() >= (model == "llama_gqa" ? 12 : 6));
+    for (const auto& [name, edits] : golden.cases.items()) {
+      for (const auto backend : {AttentionBackend::reference, AttentionBackend::fused}) {
+        CAPTURE(model);
+        CAPTURE(name);
+        const ForwardResult got = golden.run(golden.interventions(name), backend);
+        CHECK(difference(got.logits, must(golden.file.floats(name + ".logits"))) < tolerance);
+        CHECK(difference(got.attention.weights, must(golden.file.floats(name + ".attention"))) <
+              tolerance);
+        CHECK(difference(got.logits, golden.logits) > 0.01f);  // the case does change something
+      }
     }
   }
 }
 
 TEST_CASE("logits without a capture are those with one: the output form of split-softmax") {
-  const InterventionGoldens golden;
-  for (const auto& [name, edits] : golden.cases.items()) {
-    CAPTURE(name);
-    ForwardRequest request = golden.everything();
-    request.interventions = golden.interventions(name);
-    request.prompt_tokens = GoldenModel::prompt;
-    request.capture.reset();
-    const ForwardResult got = must(golden.model->forward(request, {}));
-    CHECK(difference(got.logits, must(golden.file.floats(name + ".logits"))) < tolerance);
+  for (const std::string& model : edited_models) {
+    const InterventionGoldens golden(model);
+    for (const auto& [name, edits] : golden.cases.items()) {
+      CAPTURE(model);
+      CAPTURE(name);
+      ForwardRequest request = golden.everything();
+      request.interventions = golden.interventions(name);
+      request.prompt_tokens = GoldenModel::prompt;
+      request.capture.reset();
+      const ForwardResult got = must(golden.model->forward(request, {}));
+      CHECK(difference(got.logits, must(golden.file.floats(name + ".logits"))) < tolerance);
+    }
   }
 }
 
 TEST_CASE(
     "generation under interventions agrees with the reference, with and without cache and "
     "capture") {
-  const InterventionGoldens golden;
-  for (const auto& [name, edits] : golden.cases.items()) {
-    const auto expected = to_ids(must(golden.file.floats(name + ".greedy")));
-    for (const bool use_cache : {true, false}) {
-      for (const bool capture : {true, false}) {
-        CAPTURE(name);
-        CAPTURE(use_cache);
-        CAPTURE(capture);
-        GenerateRequest request;
-        request.prompt_ids = golden.prompt_ids();
-        request.max_new_tokens = static_cast<int>(expected.size());
-        request.interventions = golden.interventions(name);
-        request.use_cache = use_cache;
-        if (capture) request.capture = Capture{};
-        const Generation got = must(golden.model->generate(request, {}));
-        CHECK(got.ids == expected);
-        if (!capture) continue;
-        // Teacher forcing over the same tokens sees the same attention.
-        request.forced_response = got.ids;
-        const Generation forced = must(golden.model->generate(request, {}));
-        CHECK(difference(got.attention.weights, forced.attention.weights) < 1e-5f);
+  for (const std::string& model : edited_models) {
+    const InterventionGoldens golden(model);
+    for (const auto& [name, edits] : golden.cases.items()) {
+      for (const bool use_cache : {true, false}) {
+        for (const bool capture : {true, false}) {
+          CAPTURE(model);
+          CAPTURE(name);
+          CAPTURE(use_cache);
+          CAPTURE(capture);
+          golden.check_generation(name, use_cache, capture);
+        }
       }
     }
   }
@@ -203,13 +220,12 @@ TEST_CASE("span sums before the split are those of the focused weights") {
   }
 }
 
-TEST_CASE("focus_bias is what alpha multiplies") {
-  const InterventionGoldens golden;
+/// In layer 0 (same input): a' is proportional to a * exp(alpha * bias).
+void check_focus_bias(const InterventionGoldens& golden) {
   const ModelConfig& config = golden.model->config();
   const auto bias = must(golden.model->focus_bias(golden.tokens, *golden.directions[0], {}));
   const std::int64_t tokens = golden.length();
   REQUIRE(static_cast<std::int64_t>(bias.size()) == config.layers * config.heads * tokens);
-  // In layer 0 (same input): a' is proportional to a * exp(alpha * bias).
   const double alpha = 0.3;
   const auto got =
       golden.run({{Focus{alpha, golden.directions[0], false}, {{0, 2}}, {}}}).attention.weights;
@@ -228,4 +244,19 @@ TEST_CASE("focus_bias is what alpha multiplies") {
                   got.begin() + static_cast<std::ptrdiff_t>(from) + tokens);
   }
   CHECK(difference(edited, expected) < tolerance);
+}
+
+TEST_CASE("focus_bias is what alpha multiplies, with the model's own scale and windows") {
+  check_focus_bias(InterventionGoldens("llama_gqa"));
+  check_focus_bias(InterventionGoldens("gemma3"));
+}
+
+TEST_CASE("under a soft-cap the key half does act") {
+  const InterventionGoldens golden("gemma2");
+  Directions keys_only = *golden.directions[0];
+  std::fill(keys_only.query.begin(), keys_only.query.end(), 0.0f);
+  const auto shared = std::make_shared<Directions>(keys_only);
+  const ForwardResult plain = golden.run({});
+  const ForwardResult got = golden.run({{Focus{1.0, shared, true}, golden.all_heads(), {}}});
+  CHECK(difference(got.attention.weights, plain.attention.weights) > 0.01f);
 }

@@ -2,6 +2,7 @@
 // config.json: both spellings of transformers, and what is refused, by field name.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <fstream>
 #include <limits>
 
@@ -72,15 +73,15 @@ TEST_CASE("the old and the new spelling mean the same") {
     CHECK(config.intermediate_size == 64);
     CHECK(config.vocab_size == 100);
     CHECK(config.context_length == 512);
-    CHECK(config.rms_norm_eps == 1e-5);
+    CHECK(config.norm_eps == 1e-5);
     CHECK(config.tie_word_embeddings);
     CHECK(config.stored_dtype == "bfloat16");
-    CHECK(config.rope.type == "llama3");
-    CHECK(config.rope.theta == 500000.0);
-    CHECK(config.rope.factor == 8.0);
-    CHECK(config.rope.low_freq_factor == 1.0);
-    CHECK(config.rope.high_freq_factor == 4.0);
-    CHECK(config.rope.original_context == 8192);
+    CHECK(config.ropes.front().type == "llama3");
+    CHECK(config.ropes.front().theta == 500000.0);
+    CHECK(config.ropes.front().factor == 8.0);
+    CHECK(config.ropes.front().low_freq_factor == 1.0);
+    CHECK(config.ropes.front().high_freq_factor == 4.0);
+    CHECK(config.ropes.front().original_context == 8192);
   }
 }
 
@@ -92,23 +93,145 @@ TEST_CASE("defaults, explicit head_dim, families") {
   const ModelConfig config = parsed(json);
   CHECK(config.kv_heads == 6);
   CHECK(config.head_dim == 10);
-  CHECK(config.rope.type == "default");
+  CHECK(config.ropes.front().type == "default");
   CHECK_FALSE(config.attention_bias);
   json["rope_scaling"] = {{"type", "linear"}, {"factor", 4}};
-  CHECK(parsed(json).rope.type == "linear");
-  CHECK(parsed(json).rope.factor == 4.0);
+  CHECK(parsed(json).ropes.front().type == "linear");
+  CHECK(parsed(json).ropes.front().factor == 4.0);
   json["attention_bias"] = true;
   CHECK(parsed(json).attention_output_bias);
   json["model_type"] = "qwen2";
   CHECK(parsed(json).attention_bias);
   CHECK_FALSE(parsed(json).attention_output_bias);
   json["model_type"] = "mistral";
-  CHECK(refusal(json).empty());
-  json["sliding_window"] = 4096;
-  CHECK(has(refusal(json), "sliding_window"));
+  CHECK(parsed(json).attention_in(1).window == 4096);  // what transformers does if it is not stated
+  json["sliding_window"] = 100;
+  CHECK(parsed(json).attention_in(0).window == 100);
   json.erase("max_position_embeddings");
   json["sliding_window"] = nullptr;
+  CHECK(parsed(json).attention_in(0).window == 0);
   CHECK(parsed(json).notes.size() == 1);
+}
+
+TEST_CASE("which layers have a window") {
+  const auto windows = [](const Json& json) {
+    std::vector<std::int64_t> all;
+    const ModelConfig config = parsed(json);
+    for (int layer = 0; layer < config.layers; ++layer) {
+      all.push_back(config.attention_in(layer).window);
+    }
+    return all;
+  };
+  using Windows = std::vector<std::int64_t>;
+  Json json = llama();
+  json["num_hidden_layers"] = 4;
+  CHECK(windows(json) == Windows{0, 0, 0, 0});
+  json["model_type"] = "qwen2";
+  json["sliding_window"] = 32;
+  CHECK(windows(json) == Windows{0, 0, 0, 0});
+  json["use_sliding_window"] = true;
+  CHECK(windows(json) == Windows{0, 0, 0, 0});  // max_window_layers is 28 where it is not stated
+  json["max_window_layers"] = 3;
+  CHECK(windows(json) == Windows{0, 0, 0, 32});
+  json["layer_types"] = {"full_attention", "sliding_attention", "full_attention", "full_attention"};
+  CHECK(windows(json) == Windows{0, 32, 0, 0});
+  json["use_sliding_window"] = false;
+  CHECK(has(refusal(json), "layer_types"));
+  json["model_type"] = "ministral";
+  CHECK(windows(json) == Windows{0, 32, 0, 0});
+  json["model_type"] = "mistral";
+  CHECK(has(refusal(json), "ministral"));
+  json["layer_types"] = {"sliding_attention"};
+  CHECK(has(refusal(json), "layer_types"));
+  json.erase("layer_types");
+  json["head_dim"] = 8;
+  json["model_type"] = "gemma2";
+  CHECK(windows(json) == Windows{32, 0, 32, 0});
+  json["model_type"] = "gemma3_text";
+  CHECK(windows(json) == Windows{32, 32, 32, 32});
+  json["num_hidden_layers"] = 7;
+  CHECK(windows(json) == Windows{32, 32, 32, 32, 32, 0, 32});
+  json["sliding_window_pattern"] = 2;
+  CHECK(windows(json) == Windows{32, 0, 32, 0, 32, 0, 32});
+  for (int layer = 0; layer < 7; ++layer) {
+    CHECK(parsed(json).attention_in(layer).rope == (layer % 2 == 0 ? 1 : 0));
+  }
+}
+
+TEST_CASE("what published checkpoints leave out is what transformers takes") {
+  // config.json of gemma-3-4b-it, shortened: the rest of the text part is in the defaults.
+  const Json gemma = {{"model_type", "gemma3"},
+                      {"eos_token_id", {1, 106}},
+                      {"torch_dtype", "bfloat16"},
+                      {"vision_config", {{"hidden_size", 1152}}},
+                      {"text_config",
+                       {{"hidden_size", 2560},
+                        {"intermediate_size", 10240},
+                        {"model_type", "gemma3_text"},
+                        {"num_hidden_layers", 34},
+                        {"rope_scaling", {{"factor", 8.0}, {"rope_type", "linear"}}},
+                        {"sliding_window", 1024}}}};
+  const ModelConfig config = parsed(gemma);
+  CHECK(config.model_type == "gemma3_text");
+  CHECK(config.heads == 8);
+  CHECK(config.kv_heads == 4);
+  CHECK(config.head_dim == 256);
+  CHECK(config.vocab_size == 262208);
+  CHECK(config.context_length == 131072);
+  CHECK(config.tie_word_embeddings);
+  CHECK(config.query_scale == 1.0 / 16);
+  CHECK(config.activation == Activation::gelu_tanh);
+  CHECK(config.eos_ids == std::vector<std::int32_t>{1, 106});
+  CHECK(config.stored_dtype == "bfloat16");
+  REQUIRE(config.ropes.size() == 2);
+  CHECK(config.ropes[0].theta == 1e6);
+  CHECK(config.ropes[0].factor == 8);
+  CHECK(config.ropes[1].theta == 1e4);
+  CHECK(config.ropes[1].type == "default");
+  CHECK(config.notes.size() == 1);
+  CHECK(parameter_count(config) == 3880263168);  // as transformers counts
+  Json neither = gemma;
+  neither["text_config"]["model_type"] = "chatglm";
+  CHECK(has(refusal(neither), "chatglm"));
+  neither.erase("text_config");
+  CHECK(has(refusal(neither), "text_config"));
+  const ModelConfig gpt2 = parsed({{"model_type", "gpt2"},
+                                   {"n_layer", 12},
+                                   {"n_head", 12},
+                                   {"n_embd", 768},
+                                   {"n_positions", 1024},
+                                   {"vocab_size", 50257}});
+  CHECK(gpt2.intermediate_size == 3072);
+  CHECK(parameter_count(gpt2) == 124439808);  // as published
+}
+
+TEST_CASE("rotary types: lengths, factors and notes") {
+  Json json = llama();
+  json["rope_scaling"] = {{"rope_type", "dynamic"}, {"factor", 4.0}};
+  CHECK(parsed(json).context_length == 2048);
+  CHECK(parsed(json).ropes[0].original_context == 512);
+  REQUIRE(parsed(json).notes.size() == 1);
+  CHECK(has(parsed(json).notes[0], "512 tokens"));
+  json["rope_scaling"] = {
+      {"rope_type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 256}};
+  CHECK(parsed(json).context_length == 1024);
+  CHECK(parsed(json).notes.empty());
+  CHECK(parsed(json).ropes[0].attention_factor == doctest::Approx(0.1 * std::log(4.0) + 1));
+  json["rope_scaling"] = {{"type", "su"},
+                          {"short_factor", {1, 1, 1, 1}},
+                          {"long_factor", {2, 2, 2, 2}},
+                          {"original_max_position_embeddings", 128}};
+  CHECK(has(refusal(json), "\"su\""));
+  json["model_type"] = "phi3";
+  CHECK(parsed(json).ropes[0].type == "longrope");
+  CHECK(parsed(json).ropes[0].attention_factor ==
+        doctest::Approx(std::sqrt(1 + std::log(4.0) / std::log(128.0))));
+  json["original_max_position_embeddings"] = 64;  // goes before the one inside
+  CHECK(parsed(json).ropes[0].original_context == 64);
+  json["partial_rotary_factor"] = 0.5;
+  CHECK(has(refusal(json), "short_factor"));
+  json["rope_scaling"]["short_mscale"] = 1.2;
+  CHECK(has(refusal(json), "short_mscale"));
 }
 
 TEST_CASE("absurd values are refused and the field is named") {
@@ -143,11 +266,11 @@ TEST_CASE("absurd values are refused and the field is named") {
 }
 
 TEST_CASE("what is not understood is refused in one sentence") {
-  CHECK(has(refusal_with("model_type", "gpt_neox"), "gpt_neox"));
+  CHECK(has(refusal_with("model_type", "mamba"), "mamba"));
   CHECK(has(refusal_with("model_type", nullptr), "model_type"));
   CHECK(
       has(refusal_with("quantization_config", {{"quant_method", "gptq"}}), "quantization_config"));
-  CHECK(has(refusal_with("rope_scaling", {{"rope_type", "yarn"}, {"factor", 4}}), "yarn"));
+  CHECK(has(refusal_with("rope_scaling", {{"rope_type", "ntk"}, {"factor", 4}}), "ntk"));
   CHECK(has(refusal_with("rope_scaling", {{"type", "linear"}}), "factor"));
   CHECK(has(refusal_with("rope_scaling", {{"type", "linear"}, {"factor", 0}}), "factor"));
   CHECK(has(refusal_with("rope_scaling", {{"type", "llama3"}, {"factor", 8}}),
@@ -156,7 +279,7 @@ TEST_CASE("what is not understood is refused in one sentence") {
             "full_attention"));
   CHECK(has(refusal_with("rope_scaling", 3), "rope_scaling"));
   CHECK(has(refusal_with("partial_rotary_factor", 0.5), "rotary"));
-  CHECK(has(refusal_with("hidden_act", "gelu"), "gelu"));
+  CHECK(has(refusal_with("hidden_act", "relu"), "relu"));
   CHECK(has(refusal_with("attn_logit_softcapping", 50.0), "attn_logit_softcapping"));
   CHECK(has(refusal_with("layer_types", Json::array({"full_attention", "sliding_attention"})),
             "layer_types"));

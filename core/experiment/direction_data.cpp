@@ -1,7 +1,6 @@
 #include "core/experiment/direction_data.h"
 
 #include <algorithm>
-#include <cmath>
 #include <variant>
 
 namespace headscope {
@@ -72,8 +71,7 @@ Result<DirectionData> collect_direction_data(Model& model, const Tokenizer& toke
 }
 
 DirectionShape direction_shape(const ModelConfig& config) {
-  return {config.layers, config.heads, config.kv_heads, config.head_dim,
-          1.0 / std::sqrt(static_cast<double>(config.head_dim))};
+  return {config.layers, config.heads, config.kv_heads, config.head_dim, attention_scale(config)};
 }
 
 double direction_sample_bytes(const ModelConfig& config, std::int64_t tokens, std::int64_t rows) {

@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
+#include <map>
 #include <set>
+#include <string_view>
+#include <utility>
 
 #include <ATen/ATen.h>
 
@@ -29,30 +33,82 @@ std::string listed(const std::vector<std::string>& names) {
   return text;
 }
 
-/// Tensors of old exporters that hold nothing which config.json does not say.
-bool is_ignorable(const std::string& name) {
-  return name.ends_with(".rotary_emb.inv_freq");
+/// Tensors that hold nothing which config.json does not say: frequencies, causal masks.
+bool is_ignorable(std::string_view name, const TensorNames& names) {
+  return name.ends_with(".rotary_emb.inv_freq") || name.ends_with(".masked_bias") ||
+         (!names.ignored.empty() && name.ends_with(names.ignored));
 }
 
-/// A stored output matrix beside tied embeddings must be the embedding itself.
-Result<bool> is_copy_of_embedding(const WeightSource& source, const std::string& name,
-                                  const ModelConfig& config) {
-  if (name != "lm_head.weight" || !config.tie_word_embeddings) return false;
-  return source.same(name, "model.embed_tokens.weight");
-}
+/// Stored tensors by the names that tensor_slots uses. Models of text and pictures keep their text
+/// part under other names, and a decoder saved without its output matrix has no prefix at all.
+class StoredNames {
+ public:
+  StoredNames(const WeightSource& source, const ModelConfig& config) {
+    const Family* family = find_family(config.model_type);
+    if (family != nullptr) names_ = family->names;
+    const std::string body(names_.body), head(names_.head);
+    const std::pair<std::string, std::string> layouts[] = {
+        {body, head},
+        {"language_model." + body, "language_model." + head},
+        {body + "language_model.", head},
+        {"", head}};
+    for (const auto& [prefix, output] : layouts) {
+      const std::string embedding = prefix + std::string(names_.embedding) + ".weight";
+      if (source.tensors().find(embedding) == source.tensors().end()) continue;
+      collect(source, prefix, output);
+      return;
+    }
+    collect(source, body, head);
+  }
 
-Result<> check_tensors(const WeightSource& source, const std::vector<TensorSlot>& slots,
-                       const ModelConfig& config, const std::string& folder) {
+  /// Where the tensor called `name` is stored; source.tensors().end() if nowhere.
+  auto find(const WeightSource& source, const std::string& name) const {
+    const auto it = stored_.find(name);
+    return source.tensors().find(it == stored_.end() ? name : it->second);
+  }
+  /// Names of text tensors, as tensor_slots calls them.
+  const std::map<std::string, std::string>& stored() const { return stored_; }
+  const TensorNames& names() const { return names_; }
+
+ private:
+  static constexpr std::string_view picture_parts[] = {"vision_tower.", "multi_modal_projector.",
+                                                       "model.vision_tower.",
+                                                       "model.multi_modal_projector."};
+
+  void collect(const WeightSource& source, const std::string& prefix, const std::string& head) {
+    for (const auto& [name, tensor] : source.tensors()) {
+      const bool picture =
+          std::any_of(std::begin(picture_parts), std::end(picture_parts),
+                      [&](std::string_view part) { return name.starts_with(part); });
+      if (picture && prefix != names_.body) continue;
+      if (name.starts_with(head + ".")) {
+        stored_[std::string(names_.head) + name.substr(head.size())] = name;
+      } else if (name.starts_with(prefix)) {
+        stored_[std::string(names_.body) + name.substr(prefix.size())] = name;
+      } else {
+        stored_[name] = name;
+      }
+    }
+  }
+
+  TensorNames names_;
+  std::map<std::string, std::string> stored_;
+};
+
+Result<> check_tensors(const WeightSource& source, const StoredNames& stored,
+                       const std::vector<TensorSlot>& slots, const ModelConfig& config,
+                       const std::string& folder) {
   std::vector<std::string> missing, misshapen, unused;
   std::set<std::string> expected;
   for (const TensorSlot& slot : slots) {
-    expected.insert(slot.name);
-    const auto it = source.tensors().find(slot.name);
+    if (!expected.insert(slot.name).second) continue;  // another part of the same tensor
+    const auto it = stored.find(source, slot.name);
+    const auto shape = stored_shape(slot);
     if (it == source.tensors().end()) {
       missing.push_back(slot.name);
-    } else if (it->second.shape != slot.shape) {
+    } else if (it->second.shape != shape) {
       misshapen.push_back(slot.name + " is " + shown(it->second.shape) +
-                          ", config.json calls for " + shown(slot.shape));
+                          ", config.json calls for " + shown(shape));
     } else if (!it->second.readable) {
       misshapen.push_back(slot.name + " has type " + it->second.dtype +
                           ", expected F32, F16 or BF16");
@@ -60,10 +116,11 @@ Result<> check_tensors(const WeightSource& source, const std::vector<TensorSlot>
   }
   if (!missing.empty()) return bad_input(folder + ": tensors are missing: " + listed(missing));
   if (!misshapen.empty()) return bad_input(folder + ": tensors do not fit: " + listed(misshapen));
-  for (const auto& [name, stored] : source.tensors()) {
-    if (expected.contains(name) || is_ignorable(name)) continue;
-    HEADSCOPE_ASSIGN(const bool copy, is_copy_of_embedding(source, name, config));
-    if (!copy) unused.push_back(name);
+  const std::string head = std::string(stored.names().head) + ".weight";
+  for (const auto& [name, place] : stored.stored()) {
+    const bool tied = config.tie_word_embeddings && name == head;
+    if (expected.contains(name) || tied || is_ignorable(name, stored.names())) continue;
+    unused.push_back(name);
   }
   if (unused.empty()) return {};
   return bad_input(folder + ": tensors that model_type \"" + config.model_type +
@@ -73,12 +130,13 @@ Result<> check_tensors(const WeightSource& source, const std::vector<TensorSlot>
 
 Json config_json(const ModelConfig& config) {
   const Family* family = find_family(config.model_type);
-  Json rope = {{"rope_type", config.rope.type}, {"rope_theta", config.rope.theta}};
-  if (config.rope.type != "default") rope["factor"] = config.rope.factor;
-  if (config.rope.type == "llama3") {
-    rope["low_freq_factor"] = config.rope.low_freq_factor;
-    rope["high_freq_factor"] = config.rope.high_freq_factor;
-    rope["original_max_position_embeddings"] = config.rope.original_context;
+  const RopeConfig& embedding = config.ropes.front();
+  Json rope = {{"rope_type", embedding.type}, {"rope_theta", embedding.theta}};
+  if (embedding.type != "default") rope["factor"] = embedding.factor;
+  if (embedding.type == "llama3") {
+    rope["low_freq_factor"] = embedding.low_freq_factor;
+    rope["high_freq_factor"] = embedding.high_freq_factor;
+    rope["original_max_position_embeddings"] = embedding.original_context;
   }
   Json json = {
       {"model_type", config.model_type},
@@ -90,14 +148,14 @@ Json config_json(const ModelConfig& config) {
       {"intermediate_size", config.intermediate_size},
       {"vocab_size", config.vocab_size},
       {"max_position_embeddings", config.context_length},
-      {"rms_norm_eps", config.rms_norm_eps},
+      {"rms_norm_eps", config.norm_eps},
       {"tie_word_embeddings", config.tie_word_embeddings},
       {"attention_bias", config.attention_bias},
       {"mlp_bias", config.mlp_bias},
       {"hidden_act", "silu"},
       {"torch_dtype", "float32"},
-      {"rope_theta", config.rope.theta},
-      {"rope_scaling", config.rope.type == "default" ? Json(nullptr) : rope},
+      {"rope_theta", embedding.theta},
+      {"rope_scaling", embedding.type == "default" ? Json(nullptr) : rope},
       {"rope_parameters", rope},
   };
   if (family != nullptr) json["architectures"] = Json::array({family->architecture});
@@ -108,10 +166,28 @@ Json config_json(const ModelConfig& config) {
 
 }  // namespace
 
+Result<> settle_output(const WeightSource& source, ModelConfig& config) {
+  if (!config.tie_word_embeddings) return {};
+  const StoredNames stored(source, config);
+  const TensorNames& names = stored.names();
+  const std::string head = std::string(names.head) + ".weight";
+  const auto output = stored.find(source, head);
+  const auto embedding =
+      stored.find(source, std::string(names.body) + std::string(names.embedding) + ".weight");
+  if (output == source.tensors().end() || embedding == source.tensors().end()) return {};
+  HEADSCOPE_ASSIGN(const bool same, source.same(output->first, embedding->first));
+  if (same) return {};
+  config.tie_word_embeddings = false;
+  config.notes.push_back("config.json ties " + head +
+                         " to the embedding, but another one is stored: the stored one is used");
+  return {};
+}
+
 Result<> check_weights(const WeightSource& source, const std::string& name,
                        const ModelConfig& config) {
   DecoderWeights weights;
-  return check_tensors(source, tensor_slots(weights, config), config, name);
+  return check_tensors(source, StoredNames(source, config), tensor_slots(weights, config), config,
+                       name);
 }
 
 Result<DecoderWeights> load_weights(const WeightSource& source, const std::string& name,
@@ -119,10 +195,18 @@ Result<DecoderWeights> load_weights(const WeightSource& source, const std::strin
                                     c10::ScalarType dtype, const RunContext& context) {
   DecoderWeights weights;
   const std::vector<TensorSlot> slots = tensor_slots(weights, config);
-  HEADSCOPE_TRY(check_tensors(source, slots, config, name));
+  const StoredNames names(source, config);
+  HEADSCOPE_TRY(check_tensors(source, names, slots, config, name));
   double done = 0;
+  at::Tensor stored;  // what several slots may be parts of
+  const std::string* stored_name = nullptr;
   for (const TensorSlot& slot : slots) {
-    HEADSCOPE_ASSIGN(*slot.tensor, source.read(slot.name, device, dtype, context));
+    if (stored_name == nullptr || *stored_name != slot.name) {
+      HEADSCOPE_ASSIGN(stored,
+                       source.read(names.find(source, slot.name)->first, device, dtype, context));
+      stored_name = &slot.name;
+    }
+    *slot.tensor = slot_part(slot, stored);
     context.progress("load", ++done, static_cast<double>(slots.size()));
   }
   return weights;
@@ -130,6 +214,11 @@ Result<DecoderWeights> load_weights(const WeightSource& source, const std::strin
 
 Result<> save_checkpoint(const std::string& folder, DecoderWeights& weights,
                          const ModelConfig& config) {
+  if (config.model_type != "llama") {
+    return fail(ErrorKind::usage,
+                "only checkpoints of model_type \"llama\" can be written, not \"" +
+                    config.model_type + "\"");
+  }
   HEADSCOPE_TRY(create_folders(folder));
   std::vector<at::Tensor> kept;  // the bytes that the writer reads
   std::vector<TensorToWrite> tensors;

@@ -14,6 +14,11 @@
 
 namespace headscope {
 
+/// Does what transformers 5 does where config.json ties the output matrix to the embedding and the
+/// files hold another one: the stored one counts. Changes tie_word_embeddings and adds a note.
+/// To be called before the functions below.
+Result<> settle_output(const WeightSource& source, ModelConfig& config);
+
 /// Names, shapes and types of the stored tensors against `config`, without reading them: the errors
 /// of load_weights. `name` (the folder or file) begins the messages.
 Result<> check_weights(const WeightSource& source, const std::string& name,

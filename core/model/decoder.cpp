@@ -1,183 +1,174 @@
 #include "core/model/decoder.h"
 
-#include <cmath>
-#include <numbers>
+#include <limits>
 #include <optional>
 
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 
 namespace headscope {
 namespace {
 
-using Shape = std::vector<std::int64_t>;
-
-void add_layer_slots(std::vector<TensorSlot>& slots, LayerWeights& layer, const ModelConfig& config,
-                     int index) {
-  const std::string prefix = "model.layers." + std::to_string(index) + ".";
-  const std::int64_t hidden = config.hidden_size, inner = config.intermediate_size;
-  const std::int64_t q_size = std::int64_t{config.heads} * config.head_dim;
-  const std::int64_t kv_size = std::int64_t{config.kv_heads} * config.head_dim;
-  const auto add = [&](const char* name, Shape shape, at::Tensor& tensor) {
-    slots.push_back({prefix + name, std::move(shape), &tensor});
-  };
-  const auto linear = [&](const std::string& name, std::int64_t out, std::int64_t in, Linear& map,
-                          bool has_bias) {
-    add((name + ".weight").c_str(), {out, in}, map.weight);
-    if (has_bias) add((name + ".bias").c_str(), {out}, map.bias);
-  };
-  add("input_layernorm.weight", {hidden}, layer.input_norm);
-  linear("self_attn.q_proj", q_size, hidden, layer.q, config.attention_bias);
-  linear("self_attn.k_proj", kv_size, hidden, layer.k, config.attention_bias);
-  linear("self_attn.v_proj", kv_size, hidden, layer.v, config.attention_bias);
-  linear("self_attn.o_proj", hidden, q_size, layer.o, config.attention_output_bias);
-  add("post_attention_layernorm.weight", {hidden}, layer.post_norm);
-  linear("mlp.gate_proj", inner, hidden, layer.gate, config.mlp_bias);
-  linear("mlp.up_proj", inner, hidden, layer.up, config.mlp_bias);
-  linear("mlp.down_proj", hidden, inner, layer.down, config.mlp_bias);
-}
-
-/// [B, T, heads * D] -> [B, heads, T, D].
+/// [B, T, heads * D] -> [B, T, heads, D].
 at::Tensor split_heads(const at::Tensor& x, std::int64_t heads) {
-  return x.view({x.size(0), x.size(1), heads, -1}).transpose(1, 2);
+  return x.unflatten(-1, {heads, -1});
 }
 
-/// Frequencies per pair of dimensions, [head_dim / 2]: in fp32 and in the order of transformers, so
-/// that rounding agrees at long positions too.
-at::Tensor inverse_frequencies(const ModelConfig& config) {
-  const RopeConfig& rope = config.rope;
-  const auto exponents =
-      at::arange(0, config.head_dim, 2, at::kLong).to(at::kFloat) / config.head_dim;
-  auto frequencies = at::reciprocal(at::pow(at::Scalar(rope.theta), exponents));
-  if (rope.type == "linear") return frequencies / rope.factor;
-  if (rope.type != "llama3") return frequencies;
-  // Llama 3.1: long wavelengths are stretched by `factor`, short ones kept, in between blended.
-  const double context = static_cast<double>(rope.original_context);
-  const auto wavelengths = 2 * std::numbers::pi / frequencies;
-  const auto stretched = frequencies / rope.factor;
-  const auto smooth = (context / wavelengths - rope.low_freq_factor) /
-                      (rope.high_freq_factor - rope.low_freq_factor);
-  const auto blended = (1 - smooth) * stretched + smooth * frequencies;
-  const auto is_long = wavelengths > context / rope.low_freq_factor;
-  const auto is_short = wavelengths < context / rope.high_freq_factor;
-  return at::where(is_long, stretched, at::where(is_short, frequencies, blended));
+at::Tensor rms_scaled(const at::Tensor& x, double eps) {
+  const auto wide = x.to(at::kFloat);
+  return wide * at::rsqrt(wide.square().mean(-1, /*keepdim=*/true) + eps);
+}
+
+at::Tensor activate(const at::Tensor& x, Activation activation) {
+  switch (activation) {
+    case Activation::gelu:
+      return at::gelu(x);
+    case Activation::gelu_tanh:
+      return at::gelu(x, "tanh");
+    default:
+      return at::silu(x);
+  }
+}
+
+/// down(act(gate x) * up x), or without a gate down(act(up x)).
+at::Tensor mlp(const LayerWeights& layer, const ModelConfig& config, const at::Tensor& normed,
+               const std::function<void()>& between) {
+  auto inner =
+      activate(config.gated_mlp ? layer.gate(normed) : layer.up(normed), config.activation);
+  if (between) between();
+  if (config.gated_mlp) {
+    inner = inner * layer.up(normed);
+    if (between) between();
+  }
+  return layer.down(inner);
+}
+
+/// bool [T, T] of what a layer's rows see, `seen` included; nothing where plain causal attention
+/// does.
+std::optional<at::Tensor> visible(const at::Tensor& seen, std::int64_t window,
+                                  const at::Tensor& ids) {
+  const std::int64_t tokens = ids.size(1);
+  if (window == 0 || window >= tokens) {
+    return seen.defined() ? std::optional<at::Tensor>(seen) : std::nullopt;
+  }
+  const auto ones = at::ones({tokens, tokens}, ids.options().dtype(at::kBool));
+  const auto near = ones.triu(1 - window);
+  return seen.defined() ? seen.logical_and(near) : near.tril();
+}
+
+/// Attention with its weights, for scores with a soft-cap. mask as for decoder_hidden.
+at::Tensor capped_attention(const Projections& in, const std::optional<at::Tensor>& mask,
+                            double scale, double cap) {
+  const std::int64_t tokens = in.q.size(2);
+  const auto seen =
+      mask ? *mask : at::ones({tokens, tokens}, in.q.options().dtype(at::kBool)).tril();
+  const auto scores = soft_cap(at::matmul(in.q, in.k.transpose(2, 3)) * scale, cap);
+  const auto weights =
+      scores.masked_fill(seen.logical_not(), -std::numeric_limits<double>::infinity())
+          .softmax(-1, at::kFloat);
+  return at::matmul(weights.to(in.v.scalar_type()), in.v);
+}
+
+at::Tensor attend_all(Projections in, const ModelConfig& config,
+                      const std::optional<at::Tensor>& mask) {
+  const std::int64_t group = config.heads / config.kv_heads;
+  if (group > 1) {  // the CPU kernel's backward pass knows no grouped heads
+    in.k = in.k.repeat_interleave(group, 1);
+    in.v = in.v.repeat_interleave(group, 1);
+  }
+  const double scale = attention_scale(config);
+  if (config.attention_softcap > 0) {
+    return capped_attention(in, mask, scale, config.attention_softcap);
+  }
+  return at::scaled_dot_product_attention(in.q, in.k, in.v, mask, 0.0, !mask.has_value(), scale);
 }
 
 }  // namespace
 
-std::vector<TensorSlot> tensor_slots(DecoderWeights& weights, const ModelConfig& config) {
-  weights.layers.resize(static_cast<std::size_t>(config.layers));
-  std::vector<TensorSlot> slots;
-  slots.push_back(
-      {"model.embed_tokens.weight", {config.vocab_size, config.hidden_size}, &weights.embedding});
-  for (int i = 0; i < config.layers; ++i) {
-    add_layer_slots(slots, weights.layers[static_cast<std::size_t>(i)], config, i);
+at::Tensor normalise(const at::Tensor& x, const Norm& norm, const ModelConfig& config) {
+  switch (config.norm) {
+    case NormKind::layer:
+      return at::layer_norm(x, norm.weight.sizes(), norm.weight, norm.bias, config.norm_eps);
+    case NormKind::rms_plus_one:
+      return (rms_scaled(x, config.norm_eps) * (1 + norm.weight.to(at::kFloat)))
+          .to(x.scalar_type());
+    default:
+      return norm.weight * rms_scaled(x, config.norm_eps).to(x.scalar_type());
   }
-  slots.push_back({"model.norm.weight", {config.hidden_size}, &weights.final_norm});
-  if (!config.tie_word_embeddings) {
-    slots.push_back({"lm_head.weight", {config.vocab_size, config.hidden_size}, &weights.lm_head});
+}
+
+at::Tensor soft_cap(const at::Tensor& x, double cap) {
+  return cap > 0 ? (x / cap).tanh() * cap : x;
+}
+
+at::Tensor embed(const DecoderWeights& weights, const ModelConfig& config, const at::Tensor& ids,
+                 const at::Tensor& positions) {
+  auto x = at::embedding(weights.embedding, ids);
+  if (config.embedding_scale != 1) {
+    x = x * at::scalar_tensor(config.embedding_scale, x.options());
   }
-  return slots;
-}
-
-DecoderWeights random_weights(const ModelConfig& config, std::uint64_t seed, double deviation) {
-  DecoderWeights weights;
-  const auto generator = at::detail::createCPUGenerator(seed);
-  for (TensorSlot& slot : tensor_slots(weights, config)) {
-    if (slot.shape.size() == 2) {
-      *slot.tensor = at::empty(slot.shape, at::kFloat).normal_(0.0, deviation, generator);
-    } else {
-      *slot.tensor = slot.name.ends_with(".bias") ? at::zeros(slot.shape) : at::ones(slot.shape);
-    }
-  }
-  return weights;
-}
-
-std::vector<at::Tensor> parameters(DecoderWeights& weights, const ModelConfig& config) {
-  std::vector<at::Tensor> all;
-  for (const TensorSlot& slot : tensor_slots(weights, config)) all.push_back(*slot.tensor);
-  return all;
-}
-
-RopeTable rope_table(const ModelConfig& config, const at::Tensor& positions, at::ScalarType dtype) {
-  const auto frequencies = inverse_frequencies(config).to(positions.device());
-  const auto angles = positions.to(at::kFloat).unsqueeze(-1) * frequencies;
-  return {angles.cos().to(dtype), angles.sin().to(dtype)};
-}
-
-at::Tensor apply_rope(const at::Tensor& x, const RopeTable& table) {
-  const auto halves = x.chunk(2, -1);
-  return at::cat({halves[0] * table.cos - halves[1] * table.sin,
-                  halves[1] * table.cos + halves[0] * table.sin},
-                 -1);
-}
-
-at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
-  const auto wide = x.to(at::kFloat);
-  const auto inverse = at::rsqrt(wide.square().mean(-1, /*keepdim=*/true) + eps);
-  return weight * (wide * inverse).to(x.scalar_type());
+  if (weights.positions.defined()) x = x + at::embedding(weights.positions, positions);
+  return x;
 }
 
 Projections project(const LayerWeights& layer, const ModelConfig& config, const at::Tensor& normed,
                     const RopeTable& rope) {
+  auto q = split_heads(layer.q(normed), config.heads);
+  auto k = split_heads(layer.k(normed), config.kv_heads);
+  if (config.query_key_norm) {
+    q = normalise(q, layer.q_norm, config);
+    k = normalise(k, layer.k_norm, config);
+  }
   Projections out;
-  out.q = apply_rope(split_heads(layer.q(normed), config.heads), rope);
-  out.k = apply_rope(split_heads(layer.k(normed), config.kv_heads), rope);
-  out.v = split_heads(layer.v(normed), config.kv_heads);
+  out.q = apply_rope(q.transpose(1, 2), rope);
+  out.k = apply_rope(k.transpose(1, 2), rope);
+  out.v = split_heads(layer.v(normed), config.kv_heads).transpose(1, 2);
+  if (rope.query_factor.defined()) out.q = out.q * rope.query_factor;
   return out;
 }
 
-at::Tensor project_output(const LayerWeights& layer, const at::Tensor& heads_output) {
-  const auto rows = heads_output.transpose(1, 2).flatten(2);
-  return layer.o(rows);
+at::Tensor attention_branch(const LayerWeights& layer, const ModelConfig& config,
+                            const at::Tensor& heads_output) {
+  const auto out = layer.o(heads_output.transpose(1, 2).flatten(2));
+  return config.post_norms ? normalise(out, layer.attention_post_norm, config) : out;
 }
 
-at::Tensor mlp(const LayerWeights& layer, const at::Tensor& normed,
-               const std::function<void()>& between) {
-  const auto gate = at::silu(layer.gate(normed));
-  if (between) between();
-  const auto gated = gate * layer.up(normed);
-  if (between) between();
-  return layer.down(gated);
-}
-
-double attention_scale(const ModelConfig& config) {
-  return config.query_scale > 0 ? config.query_scale : 1.0 / std::sqrt(double(config.head_dim));
+at::Tensor finish_layer(const LayerWeights& layer, const ModelConfig& config, const at::Tensor& x,
+                        const at::Tensor& attention, const std::function<void()>& between) {
+  const auto added = x + attention;
+  const auto& input = config.parallel_residual ? x : added;
+  auto out = mlp(layer, config, normalise(input, layer.mlp_norm, config), between);
+  if (config.post_norms) out = normalise(out, layer.mlp_post_norm, config);
+  return added + out;
 }
 
 at::Tensor decoder_hidden(const DecoderWeights& weights, const ModelConfig& config,
                           const at::Tensor& ids, const DecoderOptions& options) {
-  const auto positions = options.positions.defined()
-                             ? options.positions.unsqueeze(1)
-                             : at::arange(ids.size(1), ids.options().dtype(at::kLong));
-  const RopeTable rope = rope_table(config, positions, weights.embedding.scalar_type());
-  const std::int64_t group = config.heads / config.kv_heads;
-  const auto mask = options.attention_mask.defined()
-                        ? std::optional<at::Tensor>(options.attention_mask)
-                        : std::nullopt;
-  auto x = at::embedding(weights.embedding, ids);
-  for (const LayerWeights& layer : weights.layers) {
-    auto [q, k, v] =
-        project(layer, config, rms_norm(x, layer.input_norm, config.rms_norm_eps), rope);
-    if (group > 1) {  // the CPU kernel's backward pass knows no grouped heads
-      k = k.repeat_interleave(group, 1);
-      v = v.repeat_interleave(group, 1);
-    }
-    const auto heads = at::scaled_dot_product_attention(q, k, v, mask, 0.0, !mask.has_value(),
-                                                        attention_scale(config));
-    x = x + project_output(layer, heads);
-    x = x + mlp(layer, rms_norm(x, layer.post_norm, config.rms_norm_eps));
+  const auto places = options.positions.defined()
+                          ? options.positions
+                          : at::arange(ids.size(1), ids.options().dtype(at::kLong)).unsqueeze(0);
+  const auto ropes =
+      rope_tables(config, places.unsqueeze(1), ids.size(1), weights.embedding.scalar_type());
+  auto x = embed(weights, config, ids, places);
+  for (int i = 0; i < config.layers; ++i) {
+    const LayerWeights& layer = weights.layers[static_cast<std::size_t>(i)];
+    const LayerAttention kind = config.attention_in(i);
+    const auto projections = project(layer, config, normalise(x, layer.input_norm, config),
+                                     ropes[static_cast<std::size_t>(kind.rope)]);
+    const auto heads =
+        attend_all(projections, config, visible(options.attention_mask, kind.window, ids));
+    x = finish_layer(layer, config, x, attention_branch(layer, config, heads));
   }
-  return rms_norm(x, weights.final_norm, config.rms_norm_eps);
+  return normalise(x, weights.final_norm, config);
 }
 
-at::Tensor decoder_logits(const DecoderWeights& weights, const at::Tensor& hidden) {
-  return at::linear(hidden, weights.output());
+at::Tensor decoder_logits(const DecoderWeights& weights, const ModelConfig& config,
+                          const at::Tensor& hidden) {
+  return soft_cap(at::linear(hidden, weights.output()), config.final_softcap);
 }
 
 at::Tensor decoder_forward(const DecoderWeights& weights, const ModelConfig& config,
                            const at::Tensor& ids, const DecoderOptions& options) {
-  return decoder_logits(weights, decoder_hidden(weights, config, ids, options));
+  return decoder_logits(weights, config, decoder_hidden(weights, config, ids, options));
 }
 
 }  // namespace headscope

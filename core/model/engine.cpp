@@ -24,7 +24,8 @@ std::int64_t first_needed_row(std::int64_t begin, std::int64_t end, const Engine
 }  // namespace
 
 KvCache::KvCache(const ModelConfig& config, std::int64_t capacity, at::Device device,
-                 at::ScalarType dtype) {
+                 at::ScalarType dtype)
+    : capacity_(capacity) {
   const auto options = at::TensorOptions(dtype).device(device);
   for (int layer = 0; layer < config.layers; ++layer) {
     keys_.push_back(at::empty({1, config.kv_heads, capacity, config.head_dim}, options));
@@ -90,16 +91,16 @@ at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, KvCache& 
   const auto rows = static_cast<std::int64_t>(ids.size());
   const std::int64_t begin = cache.length(), end = begin + rows;
   const auto positions = at::arange(begin, end, at::TensorOptions(at::kLong).device(device()));
-  const RopeTable rope = rope_table(config_, positions, dtype());
+  const auto ropes = rope_tables(config_, positions, cache.capacity(), dtype());
   const auto index = at::tensor(at::ArrayRef<std::int32_t>(ids.data(), ids.size()), at::kInt)
                          .to(device(), at::kLong);
-  auto x = at::embedding(weights_.embedding, index).unsqueeze(0);
+  auto x = embed(weights_, config_, index, positions).unsqueeze(0);
   std::int64_t first = begin;  // row of x[0, 0]
   for (int layer = 0; layer < config_.layers; ++layer) {
     poll(context);
     const LayerWeights& weights = weights_.layers[static_cast<std::size_t>(layer)];
-    auto projections =
-        project(weights, config_, rms_norm(x, weights.input_norm, config_.rms_norm_eps), rope);
+    auto projections = project(weights, config_, normalise(x, weights.input_norm, config_),
+                               ropes[static_cast<std::size_t>(config_.attention_in(layer).rope)]);
     store_projections(layer, projections, cache, options);
     if (layer == config_.layers - 1) {  // nothing above reads the other rows
       first = first_needed_row(begin, end, options, layer);
@@ -107,18 +108,17 @@ at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, KvCache& 
       x = x.narrow(1, first - begin, end - first);
       projections.q = projections.q.narrow(2, first - begin, end - first);
     }
-    x = x + project_output(weights,
-                           run_attention(layer, projections.q, first, cache, options, context));
+    const auto heads = run_attention(layer, projections.q, first, cache, options, context);
     if (layer == options.layers) break;
     poll(context);
-    x = run_mlp(weights, x, context);
+    x = run_rest(weights, x, attention_branch(weights, config_, heads), context);
   }
   cache.advance(rows);
   const std::int64_t from = std::max(first, options.hidden_rows.begin),
                      to = std::min(end, options.hidden_rows.end);
   if (from >= to || options.layers >= 0) return {};
   const auto wanted = x.squeeze(0).narrow(0, from - first, to - from);
-  return rms_norm(wanted, weights_.final_norm, config_.rms_norm_eps);
+  return normalise(wanted, weights_.final_norm, config_);
 }
 
 void DecoderEngine::store_projections(int layer, Projections& projections, KvCache& cache,
@@ -150,20 +150,19 @@ at::Tensor DecoderEngine::run_attention(int layer, const at::Tensor& q, std::int
   return attend(call, context);
 }
 
-at::Tensor DecoderEngine::run_mlp(const LayerWeights& layer, const at::Tensor& x,
-                                  const RunContext& context) const {
+at::Tensor DecoderEngine::run_rest(const LayerWeights& layer, const at::Tensor& x,
+                                   const at::Tensor& attention, const RunContext& context) const {
   const auto cancel = [&] { poll(context); };
   const std::int64_t step =
       rows_for(double(config_.hidden_size) * double(config_.intermediate_size));
-  const auto residual = [&](const at::Tensor& part) {
-    return part + mlp(layer, rms_norm(part, layer.post_norm, config_.rms_norm_eps), cancel);
-  };
-  if (x.size(1) <= step) return residual(x);
+  if (x.size(1) <= step) return finish_layer(layer, config_, x, attention, cancel);
   auto out = at::empty_like(x);
   for (std::int64_t row = 0; row < x.size(1); row += step) {
     poll(context);
     const std::int64_t rows = std::min(step, x.size(1) - row);
-    out.narrow(1, row, rows).copy_(residual(x.narrow(1, row, rows)));
+    out.narrow(1, row, rows)
+        .copy_(finish_layer(layer, config_, x.narrow(1, row, rows), attention.narrow(1, row, rows),
+                            cancel));
   }
   return out;
 }
@@ -182,7 +181,8 @@ at::Tensor DecoderEngine::logits(const at::Tensor& hidden, const RunContext& con
     for (std::int64_t id = 0; id < vocab; id += width) {
       poll(context);
       const std::int64_t ids = std::min(width, vocab - id);
-      const auto columns = at::linear(part, weights_.output().narrow(0, id, ids));
+      const auto columns =
+          soft_cap(at::linear(part, weights_.output().narrow(0, id, ids)), config_.final_softcap);
       out.narrow(0, row, part.size(0)).narrow(1, id, ids).copy_(columns);
     }
   }

@@ -18,6 +18,8 @@ class KvCache {
   static std::int64_t bytes(const ModelConfig& config, std::int64_t capacity, at::ScalarType dtype);
 
   std::int64_t length() const { return length_; }
+  /// Tokens that the run will end with: what rotary types that depend on length go by.
+  std::int64_t capacity() const { return capacity_; }
   /// Stores keys and values [1, H_kv, R, D] of rows length()..length()+R-1 of one layer.
   void store(int layer, const at::Tensor& k, const at::Tensor& v);
   /// All keys or values of a layer up to `end`: [1, H_kv, end, D].
@@ -28,6 +30,7 @@ class KvCache {
 
  private:
   std::vector<at::Tensor> keys_, values_;
+  std::int64_t capacity_ = 0;
   std::int64_t length_ = 0;
 };
 
@@ -64,8 +67,9 @@ class DecoderEngine {
   at::Tensor run_attention(int layer, const at::Tensor& q, std::int64_t first_row,
                            const KvCache& cache, const EngineOptions& options,
                            const RunContext& context) const;
-  at::Tensor run_mlp(const LayerWeights& layer, const at::Tensor& x,
-                     const RunContext& context) const;
+  /// What follows attention in a layer, a bounded number of rows at a time.
+  at::Tensor run_rest(const LayerWeights& layer, const at::Tensor& x, const at::Tensor& attention,
+                      const RunContext& context) const;
   /// Multiply-adds between two looks at the cancellation flag: about 25 ms.
   double work_per_poll() const;
   std::int64_t chunk_rows() const;

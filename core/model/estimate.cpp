@@ -1,17 +1,20 @@
 #include "core/model/estimate.h"
 
+#include <functional>
+#include <numeric>
+
+#include "core/model/tensor_slots.h"
+
 namespace headscope {
 
 std::int64_t parameter_count(const ModelConfig& config) {
-  const std::int64_t hidden = config.hidden_size, inner = config.intermediate_size;
-  const std::int64_t q = std::int64_t{config.heads} * config.head_dim;
-  const std::int64_t kv = std::int64_t{config.kv_heads} * config.head_dim;
-  std::int64_t layer = 2 * hidden + 2 * hidden * q + 2 * hidden * kv + 3 * hidden * inner;
-  if (config.attention_bias) layer += q + 2 * kv;
-  if (config.attention_output_bias) layer += hidden;
-  if (config.mlp_bias) layer += 2 * inner + hidden;
-  const std::int64_t embeddings = config.vocab_size * hidden * (config.tie_word_embeddings ? 1 : 2);
-  return embeddings + config.layers * layer + hidden;
+  DecoderWeights weights;
+  std::int64_t count = 0;
+  for (const TensorSlot& slot : tensor_slots(weights, config)) {
+    count +=
+        std::accumulate(slot.shape.begin(), slot.shape.end(), std::int64_t{1}, std::multiplies<>());
+  }
+  return count;
 }
 
 double cache_bytes(const ModelConfig& config, std::int64_t tokens, int bytes_per_number) {

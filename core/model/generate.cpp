@@ -34,7 +34,7 @@ class Decoding {
 
   /// Runs what is new and returns the hidden state of the last row, capturing that row.
   at::Tensor run(const RunContext& context) {
-    if (!use_cache_) cache_.emplace(engine_.config(), length(), engine_.device(), engine_.dtype());
+    if (!use_cache_) cache_.emplace(engine_.config(), capacity_, engine_.device(), engine_.dtype());
     const TokenRange last{length() - 1, length()};
     if (capture_ != nullptr) capture_->set_rows(last);
     options_.hidden_rows = last;

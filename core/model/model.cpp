@@ -91,8 +91,9 @@ Result<std::unique_ptr<Model>> Model::load(const std::string& folder, const Load
     HEADSCOPE_ASSIGN(const auto dtype,
                      compute_dtype(options.dtype, config, device.device));
     at::set_num_threads(options.threads > 0 ? options.threads : usual_threads(config));
-    HEADSCOPE_TRY(require_room_for_weights(config, device.device, dtype));
     HEADSCOPE_ASSIGN(const auto source, open_weights(folder));
+    HEADSCOPE_TRY(settle_output(*source, config));
+    HEADSCOPE_TRY(require_room_for_weights(config, device.device, dtype));
     HEADSCOPE_ASSIGN(DecoderWeights weights,
                      load_weights(*source, folder, config, device.device, dtype, context));
     auto impl = std::make_unique<Impl>(

@@ -61,6 +61,7 @@ Result<ModelSummary> inspect_model(const std::string& folder) {
   ModelSummary summary;
   HEADSCOPE_ASSIGN(summary.config, load_config(folder));
   HEADSCOPE_ASSIGN(const auto source, open_weights(folder));
+  HEADSCOPE_TRY(settle_output(*source, summary.config));
   HEADSCOPE_TRY(check_weights(*source, folder, summary.config));
   HEADSCOPE_ASSIGN(const auto tokenizer, open_tokenizer(folder, TokenizerNeed::optional));
   count_tensors(*source, summary);

@@ -137,7 +137,9 @@ Result<std::shared_ptr<const PreviewInputs>> ModelRunner::preview_inputs(
     const PromptView& prompt, const RunResult& baseline, const RunContext& context) {
   HEADSCOPE_TRY(require_model());
   auto inputs = std::make_shared<PreviewInputs>();
-  if (directions_ == nullptr) return inputs;
+  // Weights do not tell the scores before a soft-cap, to which a direction adds: no preview then.
+  const bool capped = opened_->model->config().attention_softcap > 0;
+  if (directions_ == nullptr || capped) return inputs;
   HEADSCOPE_ASSIGN(inputs->focus_bias,
                    opened_->model->focus_bias(all_ids(prompt, baseline), *directions_, context));
   return inputs;

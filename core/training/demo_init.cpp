@@ -130,8 +130,9 @@ class Initialiser {
       for (std::int64_t i = 0; i < static_cast<std::int64_t>(blunt.size()); ++i) {
         const double weight = (local ? blunt : sharp)[static_cast<std::size_t>(i)];
         const double size = std::sqrt(weight * std::sqrt(static_cast<double>(dim_))) / constant_;
-        const double angle = offset * std::pow(config_.rope.theta, -2.0 * static_cast<double>(i) /
-                                                                       static_cast<double>(dim_));
+        const double angle =
+            offset * std::pow(config_.ropes.front().theta,
+                              -2.0 * static_cast<double>(i) / static_cast<double>(dim_));
         k.index_put_({at::tensor(i), at::tensor(std::int64_t{0})},
                      at::tensor(static_cast<float>(size)));
         q.index_put_({at::tensor(i), at::tensor(std::int64_t{0})},
@@ -181,9 +182,9 @@ ModelConfig demo_model_config() {
   config.intermediate_size = 256;
   config.vocab_size = static_cast<std::int64_t>(demo_vocabulary().size());
   config.context_length = 1024;
-  config.rms_norm_eps = 1e-5;
+  config.norm_eps = 1e-5;
   config.stored_dtype = "float32";
-  config.rope.theta = 500000.0;
+  config.ropes.front().theta = 500000.0;
   config.eos_ids = {demo_eos};
   return config;
 }

@@ -358,7 +358,8 @@ class Trainer {
       const auto begin = static_cast<std::int64_t>(prompt.ids.size());
       const auto hidden =
           decoder_hidden(state_.weights, config_, tensor.slice(1, 0, tensor.size(1) - 1));
-      const auto best = decoder_logits(state_.weights, hidden.slice(1, begin - 1)).argmax(-1);
+      const auto best =
+          decoder_logits(state_.weights, config_, hidden.slice(1, begin - 1)).argmax(-1);
       right += at::equal(best, tensor.slice(1, begin)) ? 1 : 0;
     }
     return static_cast<double>(right) /
