@@ -286,18 +286,18 @@ TEST_CASE("the hash of the weights is that of the file, and is remembered until 
   const auto cache = folder / "cache" / "hashes.json";
   const auto weights = folder / "model.safetensors";
   const std::string expected = *sha256_file(weights);
-  CHECK(weights_sha256(folder.path(), {}, cache).value() == expected);
+  CHECK(weights_sha256(folder.path(), {}, {}, cache).value() == expected);
   Json known = *read_json_file(cache);
   REQUIRE(known.size() == 1);
   known.begin().value()[1] = "remembered";
   REQUIRE(write_file_atomically(cache, dump_json(known)));
-  CHECK(weights_sha256(folder.path(), {}, cache).value() == "remembered");
+  CHECK(weights_sha256(folder.path(), {}, {}, cache).value() == "remembered");
   test::write_random_demo_model(folder.path(), 2);
-  const auto fresh = weights_sha256(folder.path(), {}, cache);
+  const auto fresh = weights_sha256(folder.path(), {}, {}, cache);
   CHECK(fresh.value() == *sha256_file(weights));
   CHECK(fresh.value() != expected);
   REQUIRE(write_file_atomically(cache, "not json"));
-  CHECK(weights_sha256(folder.path(), {}, cache).value() == *fresh);
+  CHECK(weights_sha256(folder.path(), {}, {}, cache).value() == *fresh);
 }
 
 TEST_CASE("descriptions become interventions of this model and prompt") {

@@ -214,8 +214,8 @@ TEST_CASE("the differentiable forward has the gradient that finite differences s
   const auto loss = [&] {
     return decoder_forward(weights, config, ids).to(at::kDouble).square().mean();
   };
-  for (at::Tensor* tensor :
-       {&weights.layers[0].k.weight, &weights.layers[0].input_norm.weight, &weights.embedding}) {
+  for (at::Tensor* tensor : {&weights.layers[0].k.weight, &weights.layers[0].input_norm.weight,
+                             &weights.embedding.weight}) {
     tensor->requires_grad_(true);
     loss().backward();
     const auto gradient = tensor->grad().clone();
@@ -407,7 +407,7 @@ TEST_CASE("dtypes and devices") {
   CHECK(golden.model->parameters() ==
         3 * (2 * 32 * 32 + 2 * 16 * 32 + 3 * 32 * 48 + 2 * 32) + 2 * 131 * 32 + 32);
   const auto folder = golden_folder("llama_gqa").string();
-  CHECK(Model::load(folder, {"cpu", "int8", 1}, {}).error().kind == ErrorKind::usage);
+  CHECK(Model::load(folder, {"cpu", "int4", 1}, {}).error().kind == ErrorKind::usage);
   CHECK(Model::load(folder, {"tpu", "auto", 1}, {}).error().kind == ErrorKind::usage);
   REQUIRE(Model::load(folder, {"cpu", "auto", 2}, {}));
   CHECK(at::get_num_threads() == 2);

@@ -97,7 +97,7 @@ Result<> attention(const Options& options) {
   HEADSCOPE_TRY(check_chat(options));
   HEADSCOPE_TRY(check_before_loading(options));
   ProgressPrinter progress(options.quiet);
-  HEADSCOPE_ASSIGN(const auto opened, open_model(options.model, options.load_options(),
+  HEADSCOPE_ASSIGN(const auto opened, open_model(options.model, load_options(options, options),
                                                  progress.context(), tokenizer_need(options)));
   if (!options.ids) note_chat_template(options, opened.folder, progress);
   HEADSCOPE_ASSIGN(const auto prompt, read_prompt(options, opened.tokenizer));

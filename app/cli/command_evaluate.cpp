@@ -110,7 +110,8 @@ Result<> evaluate(const Options& options) {
   ProgressPrinter progress(options.quiet);
   const RunContext context = progress.context();
   HEADSCOPE_ASSIGN(const auto data, load_dataset(options.data));
-  HEADSCOPE_ASSIGN(const auto opened, open_model(options.model, options.load_options(), context));
+  HEADSCOPE_ASSIGN(const auto opened,
+                   open_model(options.model, load_options(options, options), context));
   note_chat_template(options, opened.folder, progress);
   HEADSCOPE_ASSIGN(const auto set, read_interventions(options, opened, options.seed, progress));
   UsedData used = set.used();

@@ -40,7 +40,7 @@ Json refusal(const std::filesystem::path& folder, const Error& error) {
 
 Result<> info(const Options& options) {
   HEADSCOPE_ASSIGN(const auto folder, model_folder(options.model));
-  const auto summary = inspect_model(folder.string());
+  const auto summary = inspect_model(folder.string(), options.adapter);
   if (!summary) {
     HEADSCOPE_TRY(write_json(refusal(folder, summary.error()), options.out));
     return tl::unexpected(summary.error());

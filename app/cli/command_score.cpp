@@ -70,7 +70,8 @@ Result<> score(const Options& options) {
   HEADSCOPE_ASSIGN(const auto chosen,
                    choose_for_training(data, options.wanted_part(), options.samples));
   print_notes(progress, chosen.notes);
-  HEADSCOPE_ASSIGN(const auto opened, open_model(options.model, options.load_options(), context));
+  HEADSCOPE_ASSIGN(const auto opened,
+                   open_model(options.model, load_options(options, options), context));
   note_chat_template(options, opened.folder, progress);
   HEADSCOPE_ASSIGN(auto passport,
                    make_passport(opened, data, chosen, options, options, options, context));

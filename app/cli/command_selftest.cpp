@@ -17,7 +17,7 @@ struct Options : CommonOptions, ModelChoice {};
 Result<> selftest(const Options& options) {
   ProgressPrinter progress(options.quiet);
   HEADSCOPE_ASSIGN(const auto opened,
-                   open_model(options.model, options.load_options(), progress.context()));
+                   open_model(options.model, load_options(options, options), progress.context()));
   const auto checks =
       run_selftest(*opened.model, *opened.tokenizer, opened.is_demo, progress.context());
   Json list = Json::array(), failed = Json::array();

@@ -187,7 +187,8 @@ Result<> train(const Options& options) {
   const RunContext context = progress.context();
   HEADSCOPE_ASSIGN(const auto material, read_material(options));
   print_notes(progress, material.notes);
-  HEADSCOPE_ASSIGN(const auto opened, open_model(options.model, options.load_options(), context));
+  HEADSCOPE_ASSIGN(const auto opened,
+                   open_model(options.model, load_options(options, options), context));
   note_chat_template(options, opened.folder, progress);
   HEADSCOPE_TRY(check_memory(options, material, opened));
   HEADSCOPE_ASSIGN(auto passport, make_passport(opened, material.data, material.train, options,

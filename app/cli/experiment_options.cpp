@@ -36,7 +36,7 @@ Result<Passport> make_passport(const OpenedModel& model, const Dataset& data,
                                const RunContext& context) {
   Passport passport = new_passport();
   passport.model = model.name;
-  HEADSCOPE_ASSIGN(passport.weights_sha256, weights_sha256(model.folder, context));
+  HEADSCOPE_ASSIGN(passport.weights_sha256, weights_sha256(model.folder, context, model.adapter));
   passport.tokenizer_sha256 = model.tokenizer->sha256();
   passport.data = data.name;
   passport.data_sha256 = data.sha256;

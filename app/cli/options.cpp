@@ -22,9 +22,18 @@ void add_common(CLI::App& command, CommonOptions& options, const std::string& ou
       ->check(CLI::IsMember({"cpu", "cuda", "auto"}))
       ->capture_default_str()
       ->group(kCommonGroup);
-  command.add_option("--dtype", options.dtype, "auto, float32, bfloat16 or float16")
-      ->check(CLI::IsMember({"auto", "float32", "bfloat16", "float16"}))
+  command
+      .add_option("--dtype", options.dtype,
+                  "auto, float32, bfloat16, float16 or int8 (matrices; a quarter of the memory)")
+      ->check(CLI::IsMember({"auto", "float32", "bfloat16", "float16", "int8"}))
       ->capture_default_str()
+      ->group(kCommonGroup);
+  command
+      .add_option("--device-memory", options.device_memory,
+                  "GiB to take of each card, separated by commas (default: what is free); layers "
+                  "are split over the cards. With --device cpu every number stands in for a card")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber)
       ->group(kCommonGroup);
   command.add_option("--threads", options.threads, "processor threads, 0 = all")
       ->check(CLI::Range(0, kMaxThreads))
@@ -47,6 +56,12 @@ void add_model(CLI::App& command, ModelChoice& options) {
       .add_option("--model,-m", options.model,
                   "demo (the embedded model), a Hugging Face folder or a GGUF file")
       ->capture_default_str();
+  command.add_option("--adapter", options.adapter,
+                     "PEFT folder whose LoRA adapter is merged into the model");
+}
+
+LoadOptions load_options(const CommonOptions& common, const ModelChoice& choice) {
+  return {common.device, common.dtype, common.threads, common.device_memory, choice.adapter};
 }
 
 void add_prompt_options(CLI::App& command, PromptOptions& options) {

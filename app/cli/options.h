@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/model/model.h"
 
@@ -14,12 +15,11 @@ namespace headscope::cli {
 struct CommonOptions {
   std::string device = "auto";
   std::string dtype = "auto";
-  int threads = 0;  ///< 0 = all cores
+  int threads = 0;                    ///< 0 = all cores
+  std::vector<double> device_memory;  ///< GiB; empty = what is free
   std::uint64_t seed = 0;
   bool quiet = false;
   std::string out;  ///< empty = stdout
-
-  LoadOptions load_options() const { return {device, dtype, threads}; }
 };
 
 /// Accepted wherever a prompt is built.
@@ -40,7 +40,11 @@ struct PromptSource {
 
 struct ModelChoice {
   std::string model = "demo";
+  std::string adapter;  ///< PEFT folder; empty = none
 };
+
+/// How the commands open a model.
+LoadOptions load_options(const CommonOptions& common, const ModelChoice& choice);
 
 /// `out_help` empty: the command has an --out of its own.
 void add_common(CLI::App& command, CommonOptions& options,

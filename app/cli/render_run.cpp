@@ -117,7 +117,8 @@ Result<std::string> in_words(const RenderOptions& options, std::size_t heads) {
 
 Result<> fill_provenance(RenderRun& run, const RenderOptions& options, const RunContext& context) {
   run.provenance.model = run.opened.name;
-  HEADSCOPE_ASSIGN(run.provenance.model_hash, weights_sha256(run.opened.folder, context));
+  HEADSCOPE_ASSIGN(run.provenance.model_hash,
+                   weights_sha256(run.opened.folder, context, run.opened.adapter));
   run.provenance.samples = 1;
   const Model& model = *run.opened.model;
   run.provenance.settings = {
@@ -218,7 +219,7 @@ Result<RenderRun> run_for_figure(const RenderOptions& options, ProgressPrinter& 
   HEADSCOPE_ASSIGN(const auto folder, model_folder(options.model));
   HEADSCOPE_ASSIGN(const auto config, load_config(folder.string()));
   HEADSCOPE_TRY(check_head(options, config));
-  HEADSCOPE_ASSIGN(auto opened, open_model(options.model, options.load_options(), context));
+  HEADSCOPE_ASSIGN(auto opened, open_model(options.model, load_options(options, options), context));
   RenderRun run(std::move(opened));
   HEADSCOPE_ASSIGN(run.prompt, read_any_prompt(options, *run.opened.tokenizer, run.provenance));
   HEADSCOPE_TRY(read_ranking(run, options));

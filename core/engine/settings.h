@@ -54,6 +54,7 @@ struct PromptRequest {
 /// Full state that the window wants to see. The engine works out what has to be computed.
 struct Request {
   std::string model = "demo";  ///< "demo" or a path
+  std::string adapter;         ///< PEFT folder merged into it; empty = none
   std::string device = "auto", dtype = "auto";
   int threads = 0;
   PromptRequest prompt;

@@ -8,7 +8,8 @@
 namespace headscope {
 
 bool same_model(const Request& a, const Request& b) {
-  return a.model == b.model && a.device == b.device && a.dtype == b.dtype && a.threads == b.threads;
+  return a.model == b.model && a.adapter == b.adapter && a.device == b.device &&
+         a.dtype == b.dtype && a.threads == b.threads;
 }
 
 bool same_baseline(const Request& a, const Request& b) {
@@ -18,8 +19,9 @@ bool same_baseline(const Request& a, const Request& b) {
 }
 
 BaselineKey baseline_key(const Request& request) {
-  return {request.model,       request.device,      request.dtype,          request.threads,
-          request.prompt.text, request.prompt.chat, request.row_convention, request.max_new_tokens};
+  return {request.model,       request.adapter,        request.device,
+          request.dtype,       request.threads,        request.prompt.text,
+          request.prompt.chat, request.row_convention, request.max_new_tokens};
 }
 
 GradeKey grade_key(const PromptRequest& prompt) {

@@ -23,7 +23,7 @@ enum class Step {
 /// What determines the unedited run: model, text, length and rows. Gold mark and expected answers
 /// are not among them (graded() in preview.h).
 struct BaselineKey {
-  std::string model, device, dtype;
+  std::string model, adapter, device, dtype;
   int threads = 0;
   std::string text;
   bool chat = false;

@@ -94,7 +94,7 @@ Result<std::vector<fs::path>> weight_files(const fs::path& model) {
 }  // namespace
 
 Result<std::string> weights_sha256(const fs::path& folder, const RunContext& context,
-                                   const fs::path& cache_file) {
+                                   const fs::path& adapter, const fs::path& cache_file) {
   HEADSCOPE_ASSIGN(const auto files, weight_files(folder));
   HashCache cache(cache_file.empty() ? user_cache_file() : cache_file);
   std::string lines, hash;
@@ -102,7 +102,14 @@ Result<std::string> weights_sha256(const fs::path& folder, const RunContext& con
     HEADSCOPE_ASSIGN(hash, file_hash(file, cache, context));
     lines += hash + "  " + file.filename().string() + "\n";
   }
-  return files.size() == 1 ? hash : sha256_hex(lines);
+  if (files.size() > 1) hash = sha256_hex(lines);
+  if (adapter.empty()) return hash;
+  lines = hash + "  weights\n";
+  for (const char* file : {"adapter_config.json", "adapter_model.safetensors"}) {
+    HEADSCOPE_ASSIGN(hash, file_hash(adapter / file, cache, context));
+    lines += hash + "  " + file + "\n";
+  }
+  return sha256_hex(lines);
 }
 
 }  // namespace headscope

@@ -114,14 +114,15 @@ at::Tensor attend_block(const RowBlock& block) {
 
 void AttentionObserver::projections(int, std::int64_t, const at::Tensor&, const at::Tensor&) {}
 
-std::vector<LayerEditTensors> upload(const EditPlan& plan, int heads, at::Device device,
-                                     at::ScalarType dtype) {
+std::vector<LayerEditTensors> upload(const EditPlan& plan, int heads,
+                                     const std::vector<at::Device>& devices, at::ScalarType dtype) {
   std::vector<LayerEditTensors> out;
-  for (const LayerEdits& layer : plan.layers) {
+  for (std::size_t i = 0; i < plan.layers.size(); ++i) {
     LayerEditTensors tensors;
-    for (const FocusEdit& edit : layer.focus)
-      tensors.focus.push_back(upload(edit, heads, device, dtype));
-    for (const SplitEdit& edit : layer.split) tensors.split.push_back(upload(edit, device));
+    for (const FocusEdit& edit : plan.layers[i].focus)
+      tensors.focus.push_back(upload(edit, heads, devices[i], dtype));
+    for (const SplitEdit& edit : plan.layers[i].split)
+      tensors.split.push_back(upload(edit, devices[i]));
     out.push_back(std::move(tensors));
   }
   return out;

@@ -29,8 +29,9 @@ struct LayerEditTensors {
   bool empty() const { return focus.empty() && split.empty(); }
 };
 
-std::vector<LayerEditTensors> upload(const EditPlan& plan, int heads, at::Device device,
-                                     at::ScalarType dtype);
+/// `devices`: where each layer lies.
+std::vector<LayerEditTensors> upload(const EditPlan& plan, int heads,
+                                     const std::vector<at::Device>& devices, at::ScalarType dtype);
 
 /// Position of the first row and the first key of a block of weights.
 struct WeightsOrigin {

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <iterator>
 #include <map>
+#include <numeric>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -13,25 +14,13 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/safetensors.h"
+#include "core/model/attention.h"
 #include "core/model/family.h"
+#include "core/model/finite.h"
+#include "core/model/listing.h"
 
 namespace headscope {
 namespace {
-
-std::string shown(const std::vector<std::int64_t>& shape) {
-  std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
-  return text + "]";
-}
-
-/// "a, b, c and 12 more".
-std::string listed(const std::vector<std::string>& names) {
-  constexpr std::size_t most = 8;
-  std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text += (i ? ", " : "") + names[i];
-  if (names.size() > most) text += " and " + std::to_string(names.size() - most) + " more";
-  return text;
-}
 
 /// Tensors that hold nothing which config.json does not say: frequencies, causal masks.
 bool is_ignorable(std::string_view name, const TensorNames& names) {
@@ -107,8 +96,8 @@ Result<> check_tensors(const WeightSource& source, const StoredNames& stored,
     if (it == source.tensors().end()) {
       missing.push_back(slot.name);
     } else if (it->second.shape != shape) {
-      misshapen.push_back(slot.name + " is " + shown(it->second.shape) +
-                          ", config.json calls for " + shown(shape));
+      misshapen.push_back(slot.name + " is " + shape_text(it->second.shape) +
+                          ", config.json calls for " + shape_text(shape));
     } else if (!it->second.readable) {
       misshapen.push_back(slot.name + " has type " + it->second.dtype +
                           ", expected F32, F16 or BF16");
@@ -164,6 +153,53 @@ Json config_json(const ModelConfig& config) {
   return json;
 }
 
+/// Reads tensors for slots, some of which are parts of one stored tensor, one at a time.
+class SlotReader {
+ public:
+  SlotReader(const WeightSource& source, const StoredNames& names, const std::string& folder,
+             const WeightFormat& format)
+      : source_(source), names_(names), folder_(folder), format_(format) {}
+
+  /// Fills a slot. For int8 a matrix is read in fp32 on the processor first.
+  Result<> fill(const TensorSlot& slot, at::Device device, const RunContext& context) {
+    const bool narrow = format_.int8 && slot.scale != nullptr;
+    if (slot.name != name_) {
+      HEADSCOPE_TRY(read(slot.name, narrow ? at::kCPU : device, narrow ? at::kFloat : format_.dtype,
+                         context));
+    }
+    if (!narrow) {
+      *slot.tensor = slot_part(slot, stored_);
+      return {};
+    }
+    poll(context);
+    const Int8Matrix matrix = to_int8(slot_part(slot, stored_));
+    *slot.tensor = matrix.values.to(device);
+    *slot.scale = matrix.scale.to(device);
+    return {};
+  }
+
+ private:
+  Result<> read(const std::string& name, at::Device device, at::ScalarType dtype,
+                const RunContext& context) {
+    stored_ = {};  // before the next one is there
+    const auto place = names_.find(source_, name);
+    HEADSCOPE_ASSIGN(stored_, source_.read(place->first, device, dtype, context));
+    name_ = name;
+    if (is_finite(stored_, context)) return {};
+    return bad_input(folder_ + ": " + place->first +
+                     " holds infinite numbers or no numbers (NaN) as " +
+                     WeightFormat{dtype}.name() +
+                     "; the file is damaged, or its numbers are too large for this dtype");
+  }
+
+  const WeightSource& source_;
+  const StoredNames& names_;
+  const std::string& folder_;
+  const WeightFormat& format_;
+  std::string name_;  ///< of what is in stored_
+  at::Tensor stored_;
+};
+
 }  // namespace
 
 Result<> settle_output(const WeightSource& source, ModelConfig& config) {
@@ -190,23 +226,52 @@ Result<> check_weights(const WeightSource& source, const std::string& name,
                        name);
 }
 
+std::string WeightFormat::name() const {
+  if (int8) return "int8";
+  return dtype == at::kBFloat16 ? "bfloat16" : dtype == at::kHalf ? "float16" : "float32";
+}
+
+double weights_bytes(const ModelConfig& config, const WeightFormat& format) {
+  const PartBytes parts = part_bytes(config, format, 0);
+  return std::accumulate(parts.layers.begin(), parts.layers.end(), parts.before + parts.after);
+}
+
+PartBytes part_bytes(const ModelConfig& config, const WeightFormat& format, std::int64_t tokens) {
+  const double number = static_cast<double>(c10::elementSize(format.dtype));
+  const double cache =
+      2.0 * config.kv_heads * config.head_dim * static_cast<double>(tokens) * number;
+  PartBytes parts;
+  parts.layers.assign(static_cast<std::size_t>(config.layers), cache);
+  DecoderWeights weights;
+  for (const TensorSlot& slot : tensor_slots(weights, config)) {
+    double numbers = 1;
+    for (const std::int64_t size : slot.shape) numbers *= static_cast<double>(size);
+    const bool narrow = format.int8 && slot.scale != nullptr;
+    const double bytes =
+        narrow ? numbers + 4.0 * static_cast<double>(slot.shape[0]) : numbers * number;
+    if (slot.layer < 0) {
+      parts.before += bytes;
+    } else if (slot.layer < config.layers) {
+      parts.layers[static_cast<std::size_t>(slot.layer)] += bytes;
+    } else {
+      parts.after += bytes;
+    }
+  }
+  return parts;
+}
+
 Result<DecoderWeights> load_weights(const WeightSource& source, const std::string& name,
-                                    const ModelConfig& config, c10::Device device,
-                                    c10::ScalarType dtype, const RunContext& context) {
+                                    const ModelConfig& config, const Placement& placement,
+                                    const WeightFormat& format, const RunContext& context) {
   DecoderWeights weights;
   const std::vector<TensorSlot> slots = tensor_slots(weights, config);
   const StoredNames names(source, config);
   HEADSCOPE_TRY(check_tensors(source, names, slots, config, name));
+  SlotReader reader(source, names, name, format);
   double done = 0;
-  at::Tensor stored;  // what several slots may be parts of
-  const std::string* stored_name = nullptr;
   for (const TensorSlot& slot : slots) {
-    if (stored_name == nullptr || *stored_name != slot.name) {
-      HEADSCOPE_ASSIGN(stored,
-                       source.read(names.find(source, slot.name)->first, device, dtype, context));
-      stored_name = &slot.name;
-    }
-    *slot.tensor = slot_part(slot, stored);
+    const int layer = std::clamp(slot.layer, 0, config.layers - 1);
+    HEADSCOPE_TRY(reader.fill(slot, placement.of_layer(layer).device, context));
     context.progress("load", ++done, static_cast<double>(slots.size()));
   }
   return weights;
@@ -224,7 +289,8 @@ Result<> save_checkpoint(const std::string& folder, DecoderWeights& weights,
   std::vector<TensorToWrite> tensors;
   for (const TensorSlot& slot : tensor_slots(weights, config)) {
     if (!slot.tensor->defined() || slot.tensor->sizes() != at::IntArrayRef(slot.shape)) {
-      return fail(ErrorKind::internal, slot.name + " does not have the shape " + shown(slot.shape));
+      return fail(ErrorKind::internal,
+                  slot.name + " does not have the shape " + shape_text(slot.shape));
     }
     kept.push_back(slot.tensor->detach().to(at::kCPU, at::kFloat).contiguous());
     const auto* data = static_cast<const std::byte*>(kept.back().const_data_ptr());

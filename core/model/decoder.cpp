@@ -102,7 +102,7 @@ at::Tensor soft_cap(const at::Tensor& x, double cap) {
 
 at::Tensor embed(const DecoderWeights& weights, const ModelConfig& config, const at::Tensor& ids,
                  const at::Tensor& positions) {
-  auto x = at::embedding(weights.embedding, ids);
+  auto x = weights.embedding.rows(ids, weights.final_norm.weight.scalar_type());
   if (config.embedding_scale != 1) {
     x = x * at::scalar_tensor(config.embedding_scale, x.options());
   }
@@ -146,8 +146,8 @@ at::Tensor decoder_hidden(const DecoderWeights& weights, const ModelConfig& conf
   const auto places = options.positions.defined()
                           ? options.positions
                           : at::arange(ids.size(1), ids.options().dtype(at::kLong)).unsqueeze(0);
-  const auto ropes =
-      rope_tables(config, places.unsqueeze(1), ids.size(1), weights.embedding.scalar_type());
+  const auto ropes = rope_tables(config, places.unsqueeze(1), ids.size(1),
+                                 weights.final_norm.weight.scalar_type());
   auto x = embed(weights, config, ids, places);
   for (int i = 0; i < config.layers; ++i) {
     const LayerWeights& layer = weights.layers[static_cast<std::size_t>(i)];
@@ -163,7 +163,7 @@ at::Tensor decoder_hidden(const DecoderWeights& weights, const ModelConfig& conf
 
 at::Tensor decoder_logits(const DecoderWeights& weights, const ModelConfig& config,
                           const at::Tensor& hidden) {
-  return soft_cap(at::linear(hidden, weights.output()), config.final_softcap);
+  return soft_cap(weights.output()(hidden), config.final_softcap);
 }
 
 at::Tensor decoder_forward(const DecoderWeights& weights, const ModelConfig& config,

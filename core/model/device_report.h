@@ -8,7 +8,7 @@ namespace headscope {
 struct DeviceReport {
   std::string libtorch_version;
   bool cuda_usable = false;
-  std::string cuda_message;  ///< the card, or what is missing
+  std::string cuda_message;  ///< the cards, or what is missing
 };
 
 DeviceReport device_report();

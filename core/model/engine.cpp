@@ -21,13 +21,19 @@ std::int64_t first_needed_row(std::int64_t begin, std::int64_t end, const Engine
   return first;
 }
 
+/// A copy on `device`, even where it is the same one: devices that stand in for cards are moved
+/// between like cards.
+at::Tensor moved(const at::Tensor& x, at::Device device) {
+  return x.to(x.options().device(device), /*non_blocking=*/false, /*copy=*/true);
+}
+
 }  // namespace
 
-KvCache::KvCache(const ModelConfig& config, std::int64_t capacity, at::Device device,
-                 at::ScalarType dtype)
+KvCache::KvCache(const ModelConfig& config, std::int64_t capacity,
+                 const std::vector<at::Device>& devices, at::ScalarType dtype)
     : capacity_(capacity) {
-  const auto options = at::TensorOptions(dtype).device(device);
-  for (int layer = 0; layer < config.layers; ++layer) {
+  for (const at::Device device : devices) {
+    const auto options = at::TensorOptions(dtype).device(device);
     keys_.push_back(at::empty({1, config.kv_heads, capacity, config.head_dim}, options));
     values_.push_back(at::empty({1, config.kv_heads, capacity, config.head_dim}, options));
   }
@@ -53,8 +59,12 @@ at::Tensor KvCache::values(int layer, std::int64_t end) const {
   return values_[static_cast<std::size_t>(layer)].narrow(2, 0, end);
 }
 
-DecoderEngine::DecoderEngine(ModelConfig config, DecoderWeights weights)
-    : config_(std::move(config)), weights_(std::move(weights)) {}
+DecoderEngine::DecoderEngine(ModelConfig config, DecoderWeights weights, Placement placement)
+    : config_(std::move(config)), weights_(std::move(weights)), placement_(std::move(placement)) {}
+
+KvCache DecoderEngine::new_cache(std::int64_t capacity) const {
+  return KvCache(config_, capacity, placement_.device_of_layers(), dtype());
+}
 
 double DecoderEngine::work_per_poll() const {
   // 20 G multiply-adds a second for each core; a GPU a thousand times that.
@@ -82,7 +92,7 @@ at::Tensor DecoderEngine::run(std::span<const std::int32_t> ids, KvCache& cache,
     if (ids.size() > 1)
       context.progress("prefill", double(done + chunk.size()), double(ids.size()));
   }
-  return hidden.empty() ? at::empty({0, config_.hidden_size}, weights_.embedding.options())
+  return hidden.empty() ? at::empty({0, config_.hidden_size}, weights_.final_norm.weight.options())
                         : at::cat(hidden, 0);
 }
 
@@ -91,13 +101,18 @@ at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, KvCache& 
   const auto rows = static_cast<std::int64_t>(ids.size());
   const std::int64_t begin = cache.length(), end = begin + rows;
   const auto positions = at::arange(begin, end, at::TensorOptions(at::kLong).device(device()));
-  const auto ropes = rope_tables(config_, positions, cache.capacity(), dtype());
+  auto ropes = rope_tables(config_, positions, cache.capacity(), dtype());
   const auto index = at::tensor(at::ArrayRef<std::int32_t>(ids.data(), ids.size()), at::kInt)
                          .to(device(), at::kLong);
   auto x = embed(weights_, config_, index, positions).unsqueeze(0);
   std::int64_t first = begin;  // row of x[0, 0]
   for (int layer = 0; layer < config_.layers; ++layer) {
     poll(context);
+    if (placement_.begins(layer)) {
+      const at::Device device = placement_.of_layer(layer).device;
+      x = moved(x, device);
+      for (RopeTable& rope : ropes) rope = {moved(rope.cos, device), moved(rope.sin, device)};
+    }
     const LayerWeights& weights = weights_.layers[static_cast<std::size_t>(layer)];
     auto projections = project(weights, config_, normalise(x, weights.input_norm, config_),
                                ropes[static_cast<std::size_t>(config_.attention_in(layer).rope)]);
@@ -175,14 +190,15 @@ at::Tensor DecoderEngine::logits(const at::Tensor& hidden, const RunContext& con
           ? std::min(vocab, std::max<std::int64_t>(256, (1 << 26) / config_.hidden_size))
           : vocab;
   const std::int64_t step = rows_for(double(config_.hidden_size) * double(width));
+  const Linear& matrix = weights_.output();
+  const auto there = hidden.to(matrix.weight.device());
   auto out = at::empty({rows, vocab}, at::kFloat);
   for (std::int64_t row = 0; row < rows; row += step) {
-    const auto part = hidden.narrow(0, row, std::min(step, rows - row));
+    const auto part = there.narrow(0, row, std::min(step, rows - row));
     for (std::int64_t id = 0; id < vocab; id += width) {
       poll(context);
       const std::int64_t ids = std::min(width, vocab - id);
-      const auto columns =
-          soft_cap(at::linear(part, weights_.output().narrow(0, id, ids)), config_.final_softcap);
+      const auto columns = soft_cap(matrix.outputs(id, ids)(part), config_.final_softcap);
       out.narrow(0, row, part.size(0)).narrow(1, id, ids).copy_(columns);
     }
   }

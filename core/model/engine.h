@@ -7,13 +7,15 @@
 
 #include "core/model/attention.h"
 #include "core/model/decoder.h"
+#include "core/model/placement.h"
 
 namespace headscope {
 
-/// Keys (after RoPE, before edits) and values of every layer, allocated once for `capacity` tokens.
+/// Keys (after RoPE, before edits) and values of every layer, allocated once for `capacity` tokens
+/// where the layer lies.
 class KvCache {
  public:
-  KvCache(const ModelConfig& config, std::int64_t capacity, at::Device device,
+  KvCache(const ModelConfig& config, std::int64_t capacity, const std::vector<at::Device>& devices,
           at::ScalarType dtype);
   static std::int64_t bytes(const ModelConfig& config, std::int64_t capacity, at::ScalarType dtype);
 
@@ -45,12 +47,18 @@ struct EngineOptions {
 
 class DecoderEngine {
  public:
-  DecoderEngine(ModelConfig config, DecoderWeights weights);
+  /// `placement`: where every layer of `weights` lies.
+  DecoderEngine(ModelConfig config, DecoderWeights weights, Placement placement);
 
   const ModelConfig& config() const { return config_; }
   const DecoderWeights& weights() const { return weights_; }
-  at::Device device() const { return weights_.embedding.device(); }
-  at::ScalarType dtype() const { return weights_.embedding.scalar_type(); }
+  const Placement& placement() const { return placement_; }
+  at::Device device() const { return placement_.first().device; }  ///< of the first layer
+  at::ScalarType dtype() const {
+    return weights_.final_norm.weight.scalar_type();
+  }  ///< activations
+  bool is_int8() const { return weights_.embedding.scale.defined(); }
+  KvCache new_cache(std::int64_t capacity) const;
 
   /// Appends `ids` to the cache. Returns hidden states [rows, hidden] after the final norm of those
   /// hidden_rows that are among them. Throws Cancelled and what torch throws.
@@ -77,6 +85,7 @@ class DecoderEngine {
 
   ModelConfig config_;
   DecoderWeights weights_;
+  Placement placement_;
 };
 
 }  // namespace headscope

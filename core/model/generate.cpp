@@ -26,7 +26,7 @@ class Decoding {
         capture_(capture),
         ids_(request.prompt_ids),
         capacity_(capacity) {
-    if (use_cache_) cache_.emplace(engine_.config(), capacity_, engine_.device(), engine_.dtype());
+    if (use_cache_) cache_ = engine_.new_cache(capacity_);
   }
 
   void append(std::int32_t id) { ids_.push_back(id); }
@@ -34,7 +34,7 @@ class Decoding {
 
   /// Runs what is new and returns the hidden state of the last row, capturing that row.
   at::Tensor run(const RunContext& context) {
-    if (!use_cache_) cache_.emplace(engine_.config(), capacity_, engine_.device(), engine_.dtype());
+    if (!use_cache_) cache_ = engine_.new_cache(capacity_);
     const TokenRange last{length() - 1, length()};
     if (capture_ != nullptr) capture_->set_rows(last);
     options_.hidden_rows = last;
@@ -77,7 +77,7 @@ Result<Generation> run_forced(const DecoderEngine& engine, const GenerateRequest
   ids.insert(ids.end(), request.forced_response.begin(), request.forced_response.end());
   options.hidden_rows = {prompt - 1, prompt - 1 + count};
   if (capture != nullptr) capture->set_rows({prompt - 1, prompt + count});
-  KvCache cache(engine.config(), prompt + count, engine.device(), engine.dtype());
+  KvCache cache = engine.new_cache(prompt + count);
   const auto hidden = engine.run(ids, cache, options, context);
   Generation out;
   const auto logits = engine.logits(hidden, context).contiguous();

@@ -14,30 +14,52 @@
 namespace headscope {
 namespace {
 
-Result<at::ScalarType> compute_dtype(const std::string& name, const ModelConfig& config,
-                                     at::Device device) {
-  if (name == "float32") return at::kFloat;
-  if (name == "bfloat16") return at::kBFloat16;
-  if (name == "float16") return at::kHalf;
-  if (name != "auto") {
-    return fail(ErrorKind::usage,
-                "dtype \"" + name + "\": expected auto, float32, bfloat16 or float16");
-  }
+/// What "auto" means: bf16 for quantised files, otherwise the file's own type on a card and fp32 on
+/// the processor.
+at::ScalarType usual_dtype(const ModelConfig& config, at::Device device) {
+  const std::string& stored = config.stored_dtype;
   if (config.quantised) return at::kBFloat16;
-  if (device.is_cpu()) return at::kFloat;
-  if (config.stored_dtype == "float16") return at::kHalf;
-  return config.stored_dtype == "float32" ? at::kFloat : at::kBFloat16;
+  if (device.is_cpu() || stored == "float32") return at::kFloat;
+  return stored == "float16" ? at::kHalf : at::kBFloat16;
 }
 
-Result<> require_room_for_weights(const ModelConfig& config, at::Device device,
-                                  at::ScalarType dtype) {
-  if (!device.is_cpu()) return {};
-  const double parameters = static_cast<double>(parameter_count(config));
-  const bool wide = c10::elementSize(dtype) > 2;
+Result<WeightFormat> weight_format(const std::string& name, const ModelConfig& config,
+                                   at::Device device) {
+  if (name == "float32") return WeightFormat{at::kFloat};
+  if (name == "bfloat16") return WeightFormat{at::kBFloat16};
+  if (name == "float16") return WeightFormat{at::kHalf};
+  const at::ScalarType usual = usual_dtype(config, device);
+  if (name == "auto") return WeightFormat{usual};
+  if (name == "int8") return WeightFormat{usual, true};
+  return fail(ErrorKind::usage,
+              "dtype \"" + name + "\": expected auto, float32, bfloat16, float16 or int8");
+}
+
+/// Narrower formats that would fit, for an error's advice.
+std::string narrower(const ModelConfig& config, const WeightFormat& format) {
+  if (format.int8) return "a smaller model would fit";
+  std::string advice;
+  if (c10::elementSize(format.dtype) > 2) {
+    advice =
+        "--dtype bfloat16 would need " + memory_text(weights_bytes(config, {at::kBFloat16})) + ", ";
+  }
+  return advice + "--dtype int8 " + memory_text(weights_bytes(config, {at::kFloat, true}));
+}
+
+Result<> require_room_for_weights(const ModelConfig& config, const WeightFormat& format) {
   return require_memory("loading " + std::to_string(parameter_count(config)) + " parameters",
-                        parameters * static_cast<double>(c10::elementSize(dtype)),
-                        wide ? "--dtype bfloat16 would need " + memory_text(2 * parameters)
-                             : "a smaller model would fit");
+                        weights_bytes(config, format), narrower(config, format));
+}
+
+/// Prompts of this length fit beside the weights wherever layers were placed.
+constexpr std::int64_t usual_tokens = 4096;
+
+Result<Placement> place(const ModelConfig& config, const WeightFormat& format,
+                        const std::vector<ComputeDevice>& devices) {
+  if (devices.front().device.is_cpu()) HEADSCOPE_TRY(require_room_for_weights(config, format));
+  if (devices.front().bytes == 0) return place_on(devices.front(), config.layers);
+  return place_layers(part_bytes(config, format, std::min(config.context_length, usual_tokens)),
+                      devices);
 }
 
 /// One thread for each quarter million numbers of a layer, at most one for each core: handing out
@@ -87,17 +109,17 @@ Result<std::unique_ptr<Model>> Model::load(const std::string& folder, const Load
                                            const RunContext& context) {
   return guarded([&]() -> Result<std::unique_ptr<Model>> {
     HEADSCOPE_ASSIGN(ModelConfig config, load_config(folder));
-    HEADSCOPE_ASSIGN(const ComputeDevice device, select_device(options.device));
-    HEADSCOPE_ASSIGN(const auto dtype,
-                     compute_dtype(options.dtype, config, device.device));
+    HEADSCOPE_ASSIGN(const auto devices, select_devices(options.device, options.device_gibibytes));
+    HEADSCOPE_ASSIGN(const auto format,
+                     weight_format(options.dtype, config, devices.front().device));
     at::set_num_threads(options.threads > 0 ? options.threads : usual_threads(config));
-    HEADSCOPE_ASSIGN(const auto source, open_weights(folder));
+    HEADSCOPE_ASSIGN(const auto source, open_weights(folder, options.adapter));
     HEADSCOPE_TRY(settle_output(*source, config));
-    HEADSCOPE_TRY(require_room_for_weights(config, device.device, dtype));
+    HEADSCOPE_ASSIGN(Placement placement, place(config, format, devices));
     HEADSCOPE_ASSIGN(DecoderWeights weights,
-                     load_weights(*source, folder, config, device.device, dtype, context));
+                     load_weights(*source, folder, config, placement, format, context));
     auto impl = std::make_unique<Impl>(
-        Impl{DecoderEngine(std::move(config), std::move(weights)), device.name});
+        Impl{DecoderEngine(std::move(config), std::move(weights), std::move(placement))});
     return std::unique_ptr<Model>(new Model(std::move(impl)));
   });
 }
@@ -106,18 +128,10 @@ const ModelConfig& Model::config() const {
   return impl_->engine.config();
 }
 std::string Model::device_name() const {
-  return impl_->device_name;
+  return impl_->engine.placement().text();
 }
-
 std::string Model::dtype_name() const {
-  switch (impl_->engine.dtype()) {
-    case at::kBFloat16:
-      return "bfloat16";
-    case at::kHalf:
-      return "float16";
-    default:
-      return "float32";
-  }
+  return WeightFormat{impl_->engine.dtype(), impl_->engine.is_int8()}.name();
 }
 
 std::int64_t Model::parameters() const {
@@ -146,11 +160,7 @@ Result<std::vector<LayerEditTensors>> Model::Impl::edits(
   const ModelConfig& config = engine.config();
   const HeadShape shape{config.layers, config.heads, config.head_dim};
   HEADSCOPE_ASSIGN(const EditPlan plan, compile_edits(interventions, shape, prompt_tokens));
-  return upload(plan, config.heads, engine.device(), engine.dtype());
-}
-
-KvCache Model::Impl::new_cache(std::int64_t capacity) const {
-  return KvCache(engine.config(), capacity, engine.device(), engine.dtype());
+  return upload(plan, config.heads, engine.placement().device_of_layers(), engine.dtype());
 }
 
 Result<> Model::Impl::require_room(std::int64_t tokens, std::int64_t logit_rows,
@@ -190,7 +200,7 @@ Result<ForwardResult> Model::Impl::forward(const ForwardRequest& request,
   HEADSCOPE_TRY(require_room(tokens, request.logit_rows.size(),
                              capture ? &*request.capture : nullptr,
                              capture ? request.capture->rows.size() : 0));
-  KvCache cache = new_cache(tokens);
+  KvCache cache = engine.new_cache(tokens);
   const auto hidden = engine.run(request.ids, cache, options, context);
   ForwardResult result;
   if (request.logit_rows.size() > 0) result.logits = to_floats(engine.logits(hidden, context));
@@ -228,7 +238,7 @@ Result<HeadMap> Model::head_map(const std::vector<std::int32_t>& ids, HeadId hea
     options.edits = &edits;
     options.observer = &observer;
     options.layers = head.layer;
-    KvCache cache = impl_->new_cache(tokens);
+    KvCache cache = impl_->engine.new_cache(tokens);
     impl_->engine.run(ids, cache, options, context);
     return HeadMap{head, tokens, observer.take()};
   });
@@ -244,7 +254,7 @@ Result<QueryKeyCapture> Model::capture_queries_keys(const std::vector<std::int32
     ProjectionObserver observer(config().layers, rows, tokens);
     EngineOptions options;
     options.observer = &observer;
-    KvCache cache = impl_->new_cache(tokens);
+    KvCache cache = impl_->engine.new_cache(tokens);
     impl_->engine.run(ids, cache, options, context);
     return observer.take();
   });

@@ -19,11 +19,17 @@
 
 namespace headscope {
 
-/// Where and how a model is loaded (`--device`, `--dtype`, `--threads`).
+/// Where and how a model is loaded (`--device`, `--dtype`, `--threads`, ...).
 struct LoadOptions {
   std::string device = "auto";  ///< "cpu", "cuda" or "auto"
-  std::string dtype = "auto";   ///< "auto" (fp32 on CPU, bf16 if quantised), "float32", "bfloat16", "float16"
-  int threads = 0;              ///< 0 = all cores, fewer for a small model
+  /// "auto" (fp32 on CPU, bf16 if quantised), "float32", "bfloat16", "float16", or "int8": matrices as int8 with a
+  /// scale for each output row, activations as "auto"
+  std::string dtype = "auto";
+  int threads = 0;  ///< 0 = all cores, fewer for a small model
+  /// GiB to take of each device; layers are split over the devices where one is too small. On the
+  /// CPU every number is a device that stands in for a card. Empty = what is free.
+  std::vector<double> device_gibibytes = {};
+  std::string adapter = {};  ///< PEFT folder whose LoRA adapter is merged; empty = none
 };
 
 /// How attention outputs are computed; all agree with `reference` within rounding.
@@ -136,8 +142,8 @@ class Model {
   ~Model();
 
   const ModelConfig& config() const;
-  std::string device_name() const;  ///< "cpu" or "cuda:0 (name)"
-  std::string dtype_name() const;
+  std::string device_name() const;  ///< "cpu", "cuda:0 (name)", or which layers are on which
+  std::string dtype_name() const;   ///< "float32", "bfloat16", "float16" or "int8"
   std::int64_t parameters() const;
 
   /// Greedy or sampled decoding. Errors: empty or too long prompt, id out of range, cancelled, OOM.

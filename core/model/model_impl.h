@@ -20,7 +20,6 @@ namespace headscope {
 
 struct Model::Impl {
   DecoderEngine engine;
-  std::string device_name;
 
   /// Not empty, not longer than the model's context, every id in the vocabulary.
   Result<> check_ids(const std::vector<std::int32_t>& ids) const;
@@ -28,7 +27,6 @@ struct Model::Impl {
   /// Interventions compiled and uploaded.
   Result<std::vector<LayerEditTensors>> edits(const std::vector<Intervention>& interventions,
                                               std::int64_t prompt_tokens) const;
-  KvCache new_cache(std::int64_t capacity) const;
   /// out_of_memory with an estimate when a run over `tokens` tokens will not fit.
   Result<> require_room(std::int64_t tokens, std::int64_t logit_rows, const Capture* capture,
                         std::int64_t capture_rows) const;

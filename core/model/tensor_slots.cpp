@@ -20,12 +20,20 @@ class SlotList {
   std::vector<TensorSlot> take() { return std::move(slots_); }
 
   void begin_layer(int index) {
+    layer_ = index;
     prefix_ = std::string(names_.body) + std::string(names_.layers) + std::to_string(index) + ".";
   }
-  void end_layers() { prefix_ = names_.body; }
+  void end_layers() {
+    layer_ = config_.layers;
+    prefix_ = names_.body;
+  }
 
-  void add(const std::string& name, Shape shape, at::Tensor& tensor) {
-    slots_.push_back({name, std::move(shape), &tensor, {}});
+  void add(const std::string& name, Shape shape, at::Tensor& tensor, at::Tensor* scale = nullptr) {
+    slots_.push_back({name, std::move(shape), &tensor, {}, layer_, scale});
+  }
+  /// A matrix without bias.
+  void table(const std::string& name, Shape shape, Linear& map) {
+    add(name, std::move(shape), map.weight, &map.scale);
   }
 
   void norm(std::string_view name, std::int64_t size, Norm& norm) {
@@ -56,7 +64,8 @@ class SlotList {
         if (!bias || has_bias) {
           slots_.push_back({full(name, bias ? ".bias" : ".weight"), shape,
                             bias ? &part.map->bias : &part.map->weight,
-                            part_at(first, names_.transposed && !bias)});
+                            part_at(first, names_.transposed && !bias), layer_,
+                            bias ? nullptr : &part.map->scale});
         }
         first += part.outputs;
       }
@@ -71,6 +80,7 @@ class SlotList {
   const ModelConfig& config_;
   const TensorNames& names_;
   std::string prefix_ = std::string(names_.body);
+  int layer_ = -1;
   std::vector<TensorSlot> slots_;
 };
 
@@ -119,7 +129,7 @@ std::vector<TensorSlot> tensor_slots(DecoderWeights& weights, const ModelConfig&
   SlotList list(config, names);
   const std::string body(names.body);
   const Shape vocabulary = {config.vocab_size, config.hidden_size};
-  list.add(body + std::string(names.embedding) + ".weight", vocabulary, weights.embedding);
+  list.table(body + std::string(names.embedding) + ".weight", vocabulary, weights.embedding);
   if (config.learned_positions) {
     list.add(body + std::string(names.positions) + ".weight",
              {config.context_length, config.hidden_size}, weights.positions);
@@ -132,7 +142,7 @@ std::vector<TensorSlot> tensor_slots(DecoderWeights& weights, const ModelConfig&
   list.end_layers();
   list.norm(names.final_norm, config.hidden_size, weights.final_norm);
   if (!config.tie_word_embeddings) {
-    list.add(std::string(names.head) + ".weight", vocabulary, weights.lm_head);
+    list.table(std::string(names.head) + ".weight", vocabulary, weights.lm_head);
   }
   return list.take();
 }

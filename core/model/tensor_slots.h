@@ -30,13 +30,13 @@ struct LayerWeights {
 
 /// All weights of a decoder.
 struct DecoderWeights {
-  at::Tensor embedding;  ///< [vocab, hidden]
+  Linear embedding;      ///< [vocab, hidden]
   at::Tensor positions;  ///< [context, hidden]; undefined unless learned
   std::vector<LayerWeights> layers;
   Norm final_norm;
-  at::Tensor lm_head;  ///< [vocab, hidden]; undefined when tied to the embedding
+  Linear lm_head;  ///< [vocab, hidden]; without weight when tied to the embedding
 
-  const at::Tensor& output() const { return lm_head.defined() ? lm_head : embedding; }
+  const Linear& output() const { return lm_head.weight.defined() ? lm_head : embedding; }
 };
 
 /// How a tensor is stored: alone and as it is, or as rows of a larger one.
@@ -53,6 +53,8 @@ struct TensorSlot {
   std::vector<std::int64_t> shape;
   at::Tensor* tensor = nullptr;
   StoredPart part = {};
+  int layer = -1;               ///< -1: before the layers; the number of layers: after them
+  at::Tensor* scale = nullptr;  ///< where int8's scale goes; nullptr: stays in floating point
 };
 
 /// Every tensor that `config` calls for, in checkpoint order; resizes `weights.layers`. The one

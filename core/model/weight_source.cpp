@@ -10,6 +10,7 @@
 
 #include "core/base/safetensors.h"
 #include "core/gguf/gguf_file.h"
+#include "core/model/adapter.h"
 #include "core/model/attention.h"
 #include "core/model/gguf_source.h"
 
@@ -85,10 +86,17 @@ class SafetensorsSource final : public WeightSource {
 
 }  // namespace
 
-Result<std::unique_ptr<WeightSource>> open_weights(const std::string& folder) {
-  if (is_gguf(folder)) return open_gguf_weights(folder);
+Result<std::unique_ptr<WeightSource>> open_weights(const std::string& folder,
+                                                   const std::string& adapter) {
+  if (is_gguf(folder)) {
+    HEADSCOPE_ASSIGN(auto source, open_gguf_weights(folder));
+    if (adapter.empty()) return source;
+    return with_adapter(std::move(source), adapter);
+  }
   HEADSCOPE_ASSIGN(Checkpoint checkpoint, Checkpoint::open(folder));
-  return std::unique_ptr<WeightSource>(new SafetensorsSource(std::move(checkpoint)));
+  auto source = std::make_unique<SafetensorsSource>(std::move(checkpoint));
+  if (!adapter.empty()) return with_adapter(std::move(source), adapter);
+  return std::unique_ptr<WeightSource>(std::move(source));
 }
 
 }  // namespace headscope

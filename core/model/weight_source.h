@@ -37,7 +37,9 @@ class WeightSource {
   virtual Result<bool> same(std::string_view a, std::string_view b) const = 0;
 };
 
-/// The weights of a Hugging Face folder (*.safetensors or its index), or of a GGUF file.
-Result<std::unique_ptr<WeightSource>> open_weights(const std::string& folder);
+/// The weights of a Hugging Face folder (*.safetensors or its index) or of a GGUF file, with the PEFT adapter of the
+/// folder `adapter` merged unless that is empty.
+Result<std::unique_ptr<WeightSource>> open_weights(const std::string& folder,
+                                                   const std::string& adapter = {});
 
 }  // namespace headscope

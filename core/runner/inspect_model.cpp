@@ -57,10 +57,10 @@ bool has_chat_template(const fs::path& folder) {
          !(*json)["chat_template"].is_null();
 }
 
-Result<ModelSummary> inspect_model(const std::string& folder) {
+Result<ModelSummary> inspect_model(const std::string& folder, const std::string& adapter) {
   ModelSummary summary;
   HEADSCOPE_ASSIGN(summary.config, load_config(folder));
-  HEADSCOPE_ASSIGN(const auto source, open_weights(folder));
+  HEADSCOPE_ASSIGN(const auto source, open_weights(folder, adapter));
   HEADSCOPE_TRY(settle_output(*source, summary.config));
   HEADSCOPE_TRY(check_weights(*source, folder, summary.config));
   HEADSCOPE_ASSIGN(const auto tokenizer, open_tokenizer(folder, TokenizerNeed::optional));

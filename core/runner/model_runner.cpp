@@ -59,15 +59,17 @@ Result<> ModelRunner::require_model() const {
 
 Result<std::shared_ptr<const ModelInfo>> ModelRunner::load(const Request& request,
                                                            const RunContext& context) {
-  const Key key{request.model, request.device, request.dtype, request.threads};
+  const Key key{request.model, request.adapter, request.device, request.dtype, request.threads};
   if (opened_ && key_ == key) return info_;
   // The old model goes first: two large ones may not fit beside each other.
   opened_.reset();
   key_.reset();
   info_.reset();
   directions_.reset();
-  HEADSCOPE_ASSIGN(opened_, open_model(request.model,
-                                       {request.device, request.dtype, request.threads}, context));
+  HEADSCOPE_ASSIGN(
+      opened_,
+      open_model(request.model,
+                 {request.device, request.dtype, request.threads, {}, request.adapter}, context));
   const Companions companions = read_companions(opened_->folder, opened_->model->config());
   directions_ = companions.directions;
   info_ = describe(*opened_, companions);

@@ -32,7 +32,7 @@ class ModelRunner final : public Runner {
 
  private:
   struct Key {
-    std::string model, device, dtype;
+    std::string model, adapter, device, dtype;
     int threads = 0;
     friend bool operator==(const Key&, const Key&) = default;
   };

@@ -50,7 +50,8 @@ Result<fs::path> model_folder(const std::string& model) {
                    "': is a file, but no GGUF file; expected that or a folder with config.json");
 }
 
-std::string model_name(const std::string& model) {
+std::string model_name(const std::string& model, const std::string& adapter) {
+  if (!adapter.empty()) return model_name(model) + " + " + model_name(adapter);
   if (model == kDemoModel) return model;
   std::error_code ignored;
   const fs::path whole = fs::weakly_canonical(fs::path(model), ignored);
@@ -71,7 +72,8 @@ Result<std::optional<Tokenizer>> open_tokenizer(const fs::path& folder, Tokenize
 Result<OpenedModel> open_model(const std::string& model, const LoadOptions& options,
                                const RunContext& context, TokenizerNeed need) {
   OpenedModel opened;
-  opened.name = model_name(model);
+  opened.name = model_name(model, options.adapter);
+  opened.adapter = options.adapter;
   opened.is_demo = model == kDemoModel;
   HEADSCOPE_ASSIGN(opened.folder, model_folder(model));
   HEADSCOPE_ASSIGN(opened.tokenizer, open_tokenizer(opened.folder, need));

@@ -18,8 +18,9 @@ inline constexpr const char* kDemoModel = "demo";
 
 /// A model with its tokenizer, ready to run.
 struct OpenedModel {
-  std::string name;              ///< "demo" or the name of the folder or file
-  std::filesystem::path folder;  ///< or the GGUF file
+  std::string name;  ///< "demo" or the folder's or file's name, and the adapter's: "demo + mine"
+  std::filesystem::path folder;   ///< or the GGUF file
+  std::filesystem::path adapter;  ///< folder of the merged adapter; empty = none
   bool is_demo = false;
   std::optional<Tokenizer> tokenizer;  ///< always there when it was required
   std::unique_ptr<Model> model;
@@ -28,8 +29,8 @@ struct OpenedModel {
 /// Folder of `model`: the asset folder's for "demo"; a GGUF file stands for itself. bad_input when
 /// there is neither.
 Result<std::filesystem::path> model_folder(const std::string& model);
-/// Name to show for `model`.
-std::string model_name(const std::string& model);
+/// Name to show for `model` with the adapter folder `adapter` (empty = none).
+std::string model_name(const std::string& model, const std::string& adapter = {});
 
 /// Who works on token ids alone can do without tokenizer.json.
 enum class TokenizerNeed { required, optional };

@@ -54,9 +54,10 @@ class Initialiser {
 
   DecoderWeights run() {
     weights_ = random_weights(config_, 0);
-    weights_.embedding = gaussian(rng_, config_.vocab_size, hidden_, 1.0);
-    weights_.lm_head = 0.1 * weights_.embedding;
-    weights_.embedding.select(1, 0).fill_(constant_input);
+    auto& embedding = weights_.embedding.weight;
+    embedding = gaussian(rng_, config_.vocab_size, hidden_, 1.0);
+    weights_.lm_head.weight = 0.1 * embedding;
+    embedding.select(1, 0).fill_(constant_input);
     for (int i = 0; i < config_.layers; ++i) {
       LayerWeights& layer = weights_.layers[static_cast<std::size_t>(i)];
       plain(layer);
@@ -145,7 +146,7 @@ class Initialiser {
 
   /// The constant part of queries finds the first token's key with the wanted score.
   void rest_on_first_token(LayerWeights& layer) {
-    auto first = weights_.embedding[0];
+    auto first = weights_.embedding.weight[0];
     first = first / first.square().mean().sqrt();
     for (std::int64_t h = 0; h < options_.matching_heads; ++h) {
       auto key = head_rows(layer.k.weight, kv_head(h)).mv(first);
