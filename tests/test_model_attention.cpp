@@ -170,7 +170,7 @@ AttentionCall random_call(const Rule& rule) {
 LayerEditTensors on_cpu_tensors(const LayerEdits& edits, at::ScalarType dtype = at::kFloat) {
   EditPlan plan;
   plan.layers = {edits};
-  return upload(plan, heads, at::kCPU, dtype).front();
+  return upload(plan, heads, {at::kCPU}, dtype).front();
 }
 
 /// Rows first..last of a call.
