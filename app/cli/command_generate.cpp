@@ -18,11 +18,20 @@ struct Options : CommonOptions, ModelChoice, PromptOptions, PromptSource {
   double top_p = 1;
 };
 
+// A model whose ways of computing disagree answers anyway, but not silently.
+Result<> note_parity(Model& model, ProgressPrinter& progress) {
+  constexpr double seconds = 0.5;  // small models only; "info --check" has time
+  HEADSCOPE_ASSIGN(const auto report, model.self_check(seconds, progress.context()));
+  if (report.checked() && !report.good()) progress.note("warning: " + parity_text(report));
+  return {};
+}
+
 Result<> generate(const Options& options) {
   HEADSCOPE_TRY(check_chat(options));
   ProgressPrinter progress(options.quiet);
   HEADSCOPE_ASSIGN(const auto opened, open_model(options.model, load_options(options, options),
                                                  progress.context(), tokenizer_need(options)));
+  HEADSCOPE_TRY(note_parity(*opened.model, progress));
   if (!options.ids) note_chat_template(options, opened.folder, progress);
   HEADSCOPE_ASSIGN(const auto prompt, read_prompt(options, opened.tokenizer));
   GenerateRequest request;

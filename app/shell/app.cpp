@@ -83,7 +83,7 @@ bool App::take_picture_request() {
 void App::open_path(const std::string& path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored) || path.ends_with(".gguf")) {
-    state_.request.model = path;
+    state_.choose_model(path);
     state_.request.selected = {};
     return;
   }
@@ -183,10 +183,22 @@ void App::ask_for_model() {
                     "Embedded model",
                     "demo",
                     [this](const std::string& path) {
-                      state_.request.model = path;
-                      if (path != "demo") state_.request.selected = {};
+                      if (path == "demo") {
+                        state_.choose_model(path);
+                      } else {
+                        open_path(path);
+                      }
                     }},
                    state_.request.model == "demo" ? "" : state_.request.model);
+}
+
+void App::ask_for_adapter() {
+  path_dialog_.ask(
+      {"Merge a LoRA adapter",
+       "A PEFT folder (adapter_config.json, adapter_model.safetensors) made for the "
+       "model that is open.",
+       true, "", "", [this](const std::string& path) { state_.request.adapter = path; }},
+      state_.request.adapter);
 }
 
 void App::ask_for_data() {

@@ -55,11 +55,13 @@ class App {
  private:
   void register_commands();
   void register_view_commands();
+  void register_model_commands();
   void register_head_commands();
   void menu_bar(ViewContext& context);
   void views(ViewContext& context);
   void submit_if_changed();
   void ask_for_model();
+  void ask_for_adapter();
   void ask_for_data();
 
   Engine* engine_;

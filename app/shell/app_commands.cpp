@@ -25,7 +25,7 @@ void App::register_commands() {
                  "Use the embedded model",
                  "File",
                  0,
-                 [&s] { s.request.model = "demo"; },
+                 [&s] { s.choose_model("demo"); },
                  {},
                  [&s] { return s.request.model == "demo"; }});
   commands_.add({"file.picture",
@@ -128,8 +128,49 @@ void App::register_commands() {
                  },
                  {},
                  true});
+  register_model_commands();
   register_head_commands();
   register_view_commands();
+}
+
+void App::register_model_commands() {
+  AppState& s = state_;
+  const auto choose = [&](const std::string& id, const std::string& name,
+                          std::string Request::*field, const std::string& value, bool separator) {
+    commands_.add({id,
+                   name,
+                   "Model",
+                   0,
+                   [&s, field, value] { s.request.*field = value; },
+                   {},
+                   [&s, field, value] { return s.request.*field == value; },
+                   separator});
+  };
+  choose("model.device.auto", "Compute on a card if there is one", &Request::device, "auto", false);
+  choose("model.device.cpu", "Compute on the processor", &Request::device, "cpu", false);
+  choose("model.device.cuda", "Compute on NVIDIA cards", &Request::device, "cuda", false);
+  choose("model.dtype.auto", "Weights: as usual on the device", &Request::dtype, "auto", true);
+  for (const char* dtype : {"float32", "bfloat16", "float16"}) {
+    choose(std::string("model.dtype.") + dtype, std::string("Weights: ") + dtype, &Request::dtype,
+           dtype, false);
+  }
+  choose("model.dtype.int8", "Weights: int8 (a quarter of the memory)", &Request::dtype, "int8",
+         false);
+  commands_.add({"model.adapter",
+                 "Merge a LoRA adapter ...",
+                 "Model",
+                 0,
+                 [this] { ask_for_adapter(); },
+                 {},
+                 {},
+                 true});
+  commands_.add({"model.no_adapter",
+                 "Without adapter",
+                 "Model",
+                 0,
+                 [&s] { s.request.adapter.clear(); },
+                 [&s] { return !s.request.adapter.empty(); },
+                 {}});
 }
 
 void App::register_head_commands() {

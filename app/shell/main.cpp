@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
       "Headscope: which attention heads read the context, and what happens when they read it more.",
       "headscope");
   cli.add_option("--model", options.model, "\"demo\", a Hugging Face folder or a .gguf file");
+  cli.add_option("--adapter", options.adapter, "PEFT folder whose LoRA adapter is merged");
   cli.add_option("--prompt-file", options.prompt_file, "text of a prompt")
       ->check(CLI::ExistingFile);
   cli.add_option("--data", options.data, "questions with documents, JSON lines (.gz allowed)")
@@ -31,8 +32,8 @@ int main(int argc, char** argv) {
                  "write a PNG once the picture is complete, then exit");
   cli.add_option("--device", options.device, "cpu, cuda or auto")
       ->check(CLI::IsMember({"cpu", "cuda", "auto"}));
-  cli.add_option("--dtype", options.dtype, "auto, float32, bfloat16 or float16")
-      ->check(CLI::IsMember({"auto", "float32", "bfloat16", "float16"}));
+  cli.add_option("--dtype", options.dtype, "auto, float32, bfloat16, float16 or int8")
+      ->check(CLI::IsMember({"auto", "float32", "bfloat16", "float16", "int8"}));
   cli.add_option("--threads", options.threads, "threads of the model, 0 = all")
       ->check(CLI::Range(0, 1024));
   cli.add_flag("--builtin-font", options.builtin_font, "do not use the system's fonts");

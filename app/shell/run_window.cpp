@@ -106,6 +106,9 @@ void Session::fill_request(App& app) {
   state.request.dtype = options_.dtype;
   state.request.threads = options_.threads;
   if (!options_.model.empty()) state.request.model = options_.model;
+  if (!options_.model.empty() || !options_.adapter.empty()) {
+    state.request.adapter = options_.adapter;
+  }
   if (!options_.prompt_file.empty()) app.open_path(options_.prompt_file);
   if (!options_.data.empty()) state.open_data(options_.data);
   for (const Error& problem : problems_) state.notify(Notice::Kind::error, problem.message);

@@ -159,6 +159,7 @@ Result<Preferences> preferences_from_json(const Json& json, const std::string& n
 Json session_to_json(const Request& r) {
   return {{"version", kVersion},
           {"model", r.model},
+          {"adapter", r.adapter},
           {"prompt",
            {{"text", r.prompt.text},
             {"gold_document", r.prompt.gold_document},
@@ -174,6 +175,7 @@ Result<Request> session_from_json(const Json& json, const std::string& name) {
   HEADSCOPE_ASSIGN(const JsonObject o, open_version(json, name));
   Request r;
   HEADSCOPE_ASSIGN(r.model, o.string_or("model", r.model));
+  HEADSCOPE_ASSIGN(r.adapter, o.string_or("adapter", ""));
   HEADSCOPE_ASSIGN(const JsonObject prompt, o.object("prompt"));
   HEADSCOPE_ASSIGN(r.prompt.text, prompt.string("text"));
   HEADSCOPE_ASSIGN(const std::int64_t gold, prompt.integer_or("gold_document", -1));

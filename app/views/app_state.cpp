@@ -84,6 +84,11 @@ const BuiltPrompt& AppState::layout() const {
   return *layout_;
 }
 
+void AppState::choose_model(const std::string& model) {
+  request.model = model;
+  request.adapter.clear();
+}
+
 void AppState::edit_text(std::string text) {
   constexpr double kPause = 0.35;
   request.prompt.text = std::move(text);

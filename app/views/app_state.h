@@ -85,6 +85,9 @@ class AppState {
   void take(std::shared_ptr<const Snapshot> next);
   void notify(Notice::Kind kind, std::string text);
 
+  /// Another model; an adapter that was merged into the last one does not belong to it.
+  void choose_model(const std::string& model);
+
   /// Replaces the prompt's text as it is typed; asking the engine waits for a short pause.
   void edit_text(std::string text);
   void edit_question(const std::string& question);

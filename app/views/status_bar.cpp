@@ -38,6 +38,16 @@ void sources_tooltip(const ModelInfo& model) {
       model.known_source.empty() ? "this run's contextual score" : model.known_source.c_str());
 }
 
+// Green where cached and fused computation agree with plain computation, amber where they do not,
+// muted where nobody looked.
+void show_parity(ViewContext& context, const ParityReport& parity) {
+  text_colored(!parity.checked() ? context.theme.muted
+               : parity.good()   ? context.theme.good
+                                 : context.theme.bad,
+               parity_badge(parity));
+  if (ImGui::IsItemHovered()) ImGui::SetTooltip("%s", parity_text(parity).c_str());
+}
+
 void progress(ViewContext& context) {
   const EngineStatus& status = context.state.snapshot->status;
   const bool busy = status.state == EngineStatus::State::running ||
@@ -90,6 +100,8 @@ void status_bar(ViewContext& context) {
     ImGui::SameLine(0, em() * 0.8f);
     text_muted(context, model_line(*snapshot.model));
     sources_tooltip(*snapshot.model);
+    ImGui::SameLine(0, em() * 0.8f);
+    show_parity(context, snapshot.model->parity);
   } else {
     text_muted(context, "no model loaded");
   }

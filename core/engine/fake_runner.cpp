@@ -196,6 +196,9 @@ Result<std::shared_ptr<const ModelInfo>> FakeRunner::load(const Request& request
   info->model_type = "fake";
   info->dtype = "float32";
   info->device = "cpu";
+  info->parity.tokens = 40;
+  info->parity.steps = 8;
+  info->parity.logit_tolerance = info->parity.attention_tolerance = 1e-4;
   info->layers = options.layers;
   info->heads = options.heads;
   info->kv_heads = options.kv_heads;

@@ -9,6 +9,7 @@
 
 #include "core/analysis/head_scores.h"
 #include "core/base/error.h"
+#include "core/base/parity_report.h"
 #include "core/base/run_context.h"
 #include "core/base/types.h"
 #include "core/engine/settings.h"
@@ -22,6 +23,7 @@ struct ModelInfo {
   std::string model_type, dtype, device;
   int layers = 0, heads = 0, kv_heads = 0, head_dim = 0;
   std::int64_t context_length = 0, parameters = 0, vocab_size = 0;
+  ParityReport parity;  ///< self-check at load
   bool is_demo = false;
   bool has_directions = false;        ///< focus directions of matching shape are at hand
   std::string directions_source;      ///< file name, or empty

@@ -10,6 +10,7 @@
 #include "core/model/device.h"
 #include "core/model/estimate.h"
 #include "core/model/model_impl.h"
+#include "core/model/parity.h"
 
 namespace headscope {
 namespace {
@@ -136,6 +137,14 @@ std::string Model::dtype_name() const {
 
 std::int64_t Model::parameters() const {
   return parameter_count(config());
+}
+
+Result<ParityReport> Model::self_check(double seconds, const RunContext& context) {
+  return guarded([&]() -> Result<ParityReport> {
+    const DecoderEngine& engine = impl_->engine;
+    return measure_parity({engine, engine, engine}, plan_probe(engine, seconds),
+                          context);
+  });
 }
 
 Result<> Model::Impl::check_ids(const std::vector<std::int32_t>& ids) const {

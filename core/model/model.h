@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/parity_report.h"
 #include "core/base/run_context.h"
 #include "core/base/types.h"
 #include "core/intervention/spec.h"
@@ -146,6 +147,10 @@ class Model {
   std::string dtype_name() const;   ///< "float32", "bfloat16", "float16" or "int8"
   std::int64_t parameters() const;
 
+  /// Whether cached and fused computation give what plain computation gives, on a short probe that
+  /// should take no more than about `seconds` (a large model is checked on less, or not at all: the
+  /// report says so). Errors: cancelled, OOM.
+  Result<ParityReport> self_check(double seconds, const RunContext& context);
   /// Greedy or sampled decoding. Errors: empty or too long prompt, id out of range, cancelled, OOM.
   Result<Generation> generate(const GenerateRequest& request, const RunContext& context);
   /// One pass without sampling.

@@ -35,6 +35,15 @@ void count_tensors(const WeightSource& source, ModelSummary& summary) {
   summary.dtype = dtypes.size() == 1 ? *dtypes.begin() : "mixed";
 }
 
+void estimate_weights(ModelSummary& summary) {
+  for (const WeightFormat& format :
+       {WeightFormat{c10::ScalarType::Float}, WeightFormat{c10::ScalarType::BFloat16},
+        WeightFormat{c10::ScalarType::Half}, WeightFormat{c10::ScalarType::Float, true}}) {
+    summary.weights_bytes[format.name()] =
+        static_cast<std::int64_t>(weights_bytes(summary.config, format));
+  }
+}
+
 void note_vocabulary(const Tokenizer& tokenizer, ModelSummary& summary) {
   if (tokenizer.vocab_size() <= summary.config.vocab_size) return;
   summary.notes.push_back("the tokenizer knows " + std::to_string(tokenizer.vocab_size()) +
@@ -66,6 +75,7 @@ Result<ModelSummary> inspect_model(const std::string& folder, const std::string&
   HEADSCOPE_ASSIGN(const auto tokenizer, open_tokenizer(folder, TokenizerNeed::optional));
   count_tensors(*source, summary);
   if (is_gguf(folder)) summary.dtype = summary.config.stored_dtype;
+  estimate_weights(summary);
   summary.notes = summary.config.notes;
   if (tokenizer) {
     note_vocabulary(*tokenizer, summary);

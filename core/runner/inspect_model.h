@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,10 @@ namespace headscope {
 
 struct ModelSummary {
   ModelConfig config;
-  std::int64_t parameters = 0;     ///< numbers stored, a tied matrix counted once
-  std::string dtype;               ///< of the stored weights, "mixed" when they differ
+  std::int64_t parameters = 0;  ///< numbers stored, a tied matrix counted once
+  std::string dtype;            ///< of the stored weights, "mixed" when they differ
+  /// What the weights take in memory under each --dtype, in bytes.
+  std::map<std::string, std::int64_t> weights_bytes;
   std::vector<std::string> notes;  ///< what a user should know
 };
 

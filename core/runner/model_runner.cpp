@@ -10,7 +10,11 @@
 namespace headscope {
 namespace {
 
-std::shared_ptr<const ModelInfo> describe(const OpenedModel& opened, const Companions& companions) {
+/// What checking a model may add to loading it.
+constexpr double kSelfCheckSeconds = 3;
+
+std::shared_ptr<const ModelInfo> describe(const OpenedModel& opened, const Companions& companions,
+                                          const ParityReport& parity) {
   const ModelConfig& config = opened.model->config();
   auto info = std::make_shared<ModelInfo>();
   info->name = opened.name;
@@ -25,6 +29,7 @@ std::shared_ptr<const ModelInfo> describe(const OpenedModel& opened, const Compa
   info->context_length = config.context_length;
   info->parameters = opened.model->parameters();
   info->vocab_size = config.vocab_size;
+  info->parity = parity;
   info->is_demo = opened.is_demo;
   info->has_directions = companions.directions != nullptr;
   info->directions_source = companions.directions_source;
@@ -72,7 +77,8 @@ Result<std::shared_ptr<const ModelInfo>> ModelRunner::load(const Request& reques
                  {request.device, request.dtype, request.threads, {}, request.adapter}, context));
   const Companions companions = read_companions(opened_->folder, opened_->model->config());
   directions_ = companions.directions;
-  info_ = describe(*opened_, companions);
+  HEADSCOPE_ASSIGN(const auto parity, opened_->model->self_check(kSelfCheckSeconds, context));
+  info_ = describe(*opened_, companions, parity);
   key_ = key;
   return info_;
 }
