@@ -206,31 +206,6 @@ TEST_CASE("a prompt of several chunks is one pass: logits, captured rows, interv
                    {map.weights.begin() + 505 * 1100, map.weights.begin() + 520 * 1100}) < 1e-5f);
 }
 
-TEST_CASE("the differentiable forward has the gradient that finite differences see") {
-  ModelConfig config = must(Model::load(golden_folder("llama_gqa").string(), on_cpu, {}))->config();
-  config.layers = 1;
-  DecoderWeights weights = random_weights(config, 12, 0.3);
-  const auto ids = at::tensor({5, 17, 99, 3, 5, 60}, at::kLong).view({2, 3});
-  const auto loss = [&] {
-    return decoder_forward(weights, config, ids).to(at::kDouble).square().mean();
-  };
-  for (at::Tensor* tensor : {&weights.layers[0].k.weight, &weights.layers[0].input_norm.weight,
-                             &weights.embedding.weight}) {
-    tensor->requires_grad_(true);
-    loss().backward();
-    const auto gradient = tensor->grad().clone();
-    tensor->requires_grad_(false);
-    const auto step = at::sign(gradient) * 1e-3;
-    const double predicted = (gradient * step).sum().item<double>();
-    tensor->add_(step);
-    const double above = loss().item<double>();
-    tensor->sub_(step, 2);
-    const double below = loss().item<double>();
-    tensor->add_(step);
-    CHECK((above - below) / 2 == doctest::Approx(predicted).epsilon(0.02));
-  }
-}
-
 TEST_CASE("prompts and requests that cannot run say why") {
   const GoldenModel golden("llama_gqa");
   Model& model = *golden.model;

@@ -71,7 +71,13 @@ Result<DirectionData> collect_direction_data(Model& model, const Tokenizer& toke
 }
 
 DirectionShape direction_shape(const ModelConfig& config) {
-  return {config.layers, config.heads, config.kv_heads, config.head_dim, attention_scale(config)};
+  DirectionShape shape{config.layers,           config.heads,
+                       config.kv_heads,         config.head_dim,
+                       attention_scale(config), config.attention_softcap};
+  for (int layer = 0; layer < config.layers; ++layer) {
+    shape.windows.push_back(config.attention_in(layer).window);
+  }
+  return shape;
 }
 
 double direction_sample_bytes(const ModelConfig& config, std::int64_t tokens, std::int64_t rows) {
