@@ -1,0 +1,35 @@
+// A user's text within the chat template: what the model reads, and where the user's bytes are in
+// it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/base/error.h"
+#include "core/base/types.h"
+#include "core/text/chat_template.h"
+#include "core/text/tokenizer.h"
+
+namespace headscope {
+
+struct ChatPrompt {
+  std::string text;  ///< what the template made of the user's text as the single user message
+  ByteSpan place;    ///< where the user's text stands in `text`
+  /// The part of the user's text that stands there; shorter than all of it where the template
+  /// strips white space.
+  ByteSpan kept;
+};
+
+/// Renders `user_text` as the single user message, ready for the model's answer. Error: the
+/// template changes the text in the middle, or leaves it out, so that byte spans of it cannot be
+/// followed.
+Result<ChatPrompt> wrap_in_chat(const ChatTemplate& chat, std::string_view user_text,
+                                const ChatOptions& options = {});
+
+/// Tokens of the wrapped text; special tokens are those that the template wrote, none are added (as
+/// apply_chat_template of transformers does it). Offsets are bytes of the user's text: (0,0),
+/// marked special, for tokens of the template alone; a token that spans both keeps its part of the
+/// user's text.
+Result<Encoding> encode_chat(const Tokenizer& tokenizer, const ChatPrompt& prompt);
+
+}  // namespace headscope
