@@ -27,9 +27,6 @@ class Usage(CliTest):
     def test_bad_device(self):
         self.refused(2, "info", "--device", "abacus")
 
-    def test_chat_is_said_to_be_missing(self):
-        self.refused(2, "generate", "--model", write_model(self.folder / "m"), "--prompt", "a", "--chat", says="chat")
-
     def test_help(self):
         result = self.ok("--help")
         for command in ("version", "selftest", "info", "tokenize", "generate", "attention", "score", "compare",
@@ -66,11 +63,6 @@ class Info(CliTest):
         result = self.ok("info", "--model", write_model(self.folder / "m"), "--out", out)
         self.assertEqual(result.out, "")
         self.assertEqual(json.loads(out.read_text())["model_type"], "llama")
-
-    def test_chat_template_is_noted(self):
-        model = write_model(self.folder / "m")
-        (model / "tokenizer_config.json").write_text(json.dumps({"chat_template": "{{ messages }}"}))
-        self.assertIn("chat template", " ".join(self.ok("info", "--model", model).json["notes"]))
 
     def test_unsupported_type_says_so_twice(self):
         result = self.refused(3, "info", "--model", write_model(self.folder / "m", model_type="mamba"), says="mamba")
@@ -177,12 +169,6 @@ class Generate(CliTest):
     def test_no_new_tokens(self):
         result = self.ok("generate", "--model", self.model, "--prompt", "a", "--max-new-tokens", 0).json
         self.assertEqual(result["ids"], [])
-
-    def test_chat_template_is_noted_unless_told(self):
-        (self.model / "chat_template.jinja").write_text("{{ messages }}")
-        arguments = ("generate", "--model", self.model, "--prompt", "a", "--max-new-tokens", 1)
-        self.assertIn("chat template", self.ok(*arguments).err)
-        self.assertEqual(self.ok(*arguments, "--no-chat").err, "")
 
     def test_interrupt(self):
         long = write_model(self.folder / "long", max_position_embeddings=100000, eos_token_id=None)

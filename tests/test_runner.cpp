@@ -154,9 +154,6 @@ TEST_CASE("what cannot be prepared or run says why") {
   for (int i = 0; i < 5; ++i) prompt.text += prompt.text;
   CHECK(f.runner.prepare(prompt).error().message.find("1024") != std::string::npos);
   prompt = f.request.prompt;
-  prompt.chat = true;
-  CHECK(f.runner.prepare(prompt).error().kind == ErrorKind::usage);
-  prompt = f.request.prompt;
   prompt.gold_document = 4;
   CHECK(f.runner.prepare(prompt).error().kind == ErrorKind::bad_input);
   const auto focus = f.runner.run(*f.prompt, picked(1, 0.3, {kFirst}), {kFirst}, f.request, {});

@@ -126,7 +126,9 @@ Result<> check_before_loading(const Options& options) {
   HEADSCOPE_ASSIGN(const auto folder, model_folder(options.model));
   HEADSCOPE_ASSIGN(const auto config, load_config(folder.string()));
   HEADSCOPE_ASSIGN(const auto tokenizer, open_tokenizer(folder, tokenizer_need(options)));
-  HEADSCOPE_ASSIGN(const auto prompt, read_prompt(options, tokenizer));
+  HEADSCOPE_ASSIGN(const auto encoder,
+                   prompt_encoder(options, options, model_name(options.model), folder, tokenizer));
+  HEADSCOPE_ASSIGN(const auto prompt, read_prompt(options, encoder));
   const auto tokens = static_cast<std::int64_t>(prompt.encoding.size());
   if (tokens > config.context_length) {
     return bad_input("the prompt has " + std::to_string(tokens) + " tokens, the model's context " +
@@ -137,13 +139,13 @@ Result<> check_before_loading(const Options& options) {
 }
 
 Result<> attention(const Options& options) {
-  HEADSCOPE_TRY(check_chat(options));
   HEADSCOPE_TRY(check_before_loading(options));
   ProgressPrinter progress(options.quiet);
   HEADSCOPE_ASSIGN(const auto opened, open_model(options.model, load_options(options, options),
                                                  progress.context(), tokenizer_need(options)));
-  if (!options.ids) note_chat_template(options, opened.folder, progress);
-  HEADSCOPE_ASSIGN(const auto prompt, read_prompt(options, opened.tokenizer));
+  HEADSCOPE_ASSIGN(const auto encoder,
+                   prompt_encoder(options, options, opened.name, opened.folder, opened.tokenizer));
+  HEADSCOPE_ASSIGN(const auto prompt, read_prompt(options, encoder));
   const ModelConfig& config = opened.model->config();
   ForwardRequest request;
   request.ids = prompt.encoding.ids;

@@ -39,7 +39,6 @@ Result<std::vector<HeadId>> mass_heads(const Options& options, const OpenedModel
 }
 
 Result<> check_options(const Options& options) {
-  HEADSCOPE_TRY(check_chat(options));
   if (!options.suite.empty() || options.length > 0) {
     return fail(ErrorKind::usage, "--suite and --length: suites are not built yet; use --data");
   }
@@ -112,7 +111,7 @@ Result<> evaluate(const Options& options) {
   HEADSCOPE_ASSIGN(const auto data, load_dataset(options.data));
   HEADSCOPE_ASSIGN(const auto opened,
                    open_model(options.model, load_options(options, options), context));
-  note_chat_template(options, opened.folder, progress);
+  HEADSCOPE_ASSIGN(const auto encoder, prompt_encoder(options, opened));
   HEADSCOPE_ASSIGN(const auto set, read_interventions(options, opened, options.seed, progress));
   UsedData used = set.used();
   EvaluateOptions how{.prompt = prompt_kind_named(options.prompt).value_or(PromptKind::all),
@@ -125,8 +124,8 @@ Result<> evaluate(const Options& options) {
                    choose_for_evaluation(data, options.wanted_part(), options.samples, used));
   print_notes(progress, chosen.notes);
   Output output{options.file, part_name(chosen.part), options.prompt, chosen.notes, {}};
-  HEADSCOPE_ASSIGN(output.passport,
-                   make_passport(opened, data, chosen, options, options, options, context));
+  HEADSCOPE_ASSIGN(output.passport, make_passport(opened, encoder, data, chosen, options, options,
+                                                  options, context));
   describe(options, how, output.passport);
   how.finished = output.finished_before();
   if (!how.finished.empty()) {
@@ -136,8 +135,8 @@ Result<> evaluate(const Options& options) {
   HEADSCOPE_TRY(announce_samples(progress, opened,
                                  left.subspan(std::min(how.finished.size(), left.size())),
                                  options.max_new_tokens));
-  HEADSCOPE_ASSIGN(const auto run, evaluate_samples(*opened.model, *opened.tokenizer,
-                                                    chosen.samples, how, context, saver(output)));
+  HEADSCOPE_ASSIGN(const auto run, evaluate_samples(*opened.model, encoder, chosen.samples, how,
+                                                    context, saver(output)));
   HEADSCOPE_TRY(output.save(run, !run.cancelled));
   HEADSCOPE_TRY(write_json(output.summary(run, !run.cancelled), ""));
   if (run.cancelled) return fail(ErrorKind::cancelled, "interrupted; run again to go on");

@@ -29,13 +29,13 @@ Result<> note_parity(Model& model, ProgressPrinter& progress) {
 }
 
 Result<> generate(const Options& options) {
-  HEADSCOPE_TRY(check_chat(options));
   ProgressPrinter progress(options.quiet);
   HEADSCOPE_ASSIGN(const auto opened, open_model(options.model, load_options(options, options),
                                                  progress.context(), tokenizer_need(options)));
   HEADSCOPE_TRY(note_parity(*opened.model, progress));
-  if (!options.ids) note_chat_template(options, opened.folder, progress);
-  HEADSCOPE_ASSIGN(const auto prompt, read_prompt(options, opened.tokenizer));
+  HEADSCOPE_ASSIGN(const auto encoder,
+                   prompt_encoder(options, options, opened.name, opened.folder, opened.tokenizer));
+  HEADSCOPE_ASSIGN(const auto prompt, read_prompt(options, encoder));
   GenerateRequest request;
   request.prompt_ids = prompt.encoding.ids;
   request.max_new_tokens = options.max_new_tokens;

@@ -63,7 +63,6 @@ Result<> keep(const Options& options, const ScoreRun& run, Passport passport,
 }
 
 Result<> score(const Options& options) {
-  HEADSCOPE_TRY(check_chat(options));
   ProgressPrinter progress(options.quiet);
   const RunContext context = progress.context();
   HEADSCOPE_ASSIGN(const auto data, load_dataset(options.data));
@@ -72,9 +71,9 @@ Result<> score(const Options& options) {
   print_notes(progress, chosen.notes);
   HEADSCOPE_ASSIGN(const auto opened,
                    open_model(options.model, load_options(options, options), context));
-  note_chat_template(options, opened.folder, progress);
-  HEADSCOPE_ASSIGN(auto passport,
-                   make_passport(opened, data, chosen, options, options, options, context));
+  HEADSCOPE_ASSIGN(const auto encoder, prompt_encoder(options, opened));
+  HEADSCOPE_ASSIGN(auto passport, make_passport(opened, encoder, data, chosen, options, options,
+                                                options, context));
   HEADSCOPE_ASSIGN(const auto set, read_interventions(options, opened, options.seed, progress));
   const ScoreOptions how{.max_new_tokens = options.max_new_tokens,
                          .rows = options.row_convention(),
@@ -82,7 +81,7 @@ Result<> score(const Options& options) {
                          .interventions = on_samples(set)};
   HEADSCOPE_TRY(announce_samples(progress, opened, chosen.samples, options.max_new_tokens));
   HEADSCOPE_ASSIGN(const auto run,
-                   score_samples(*opened.model, *opened.tokenizer, chosen.samples, how, context));
+                   score_samples(*opened.model, encoder, chosen.samples, how, context));
   return keep(options, run, std::move(passport), chosen);
 }
 

@@ -75,13 +75,13 @@ Result<Material> read_material(const Options& options) {
 }
 
 // Keys of every position of every sample are kept.
-Result<> check_memory(const Options& options, const Material& material, const OpenedModel& opened) {
+Result<> check_memory(const Options& options, const Material& material, const OpenedModel& opened,
+                      const PromptEncoder& encoder) {
   double bytes = 0;
   std::size_t count = 0;
   for (const auto* samples : {&material.train.samples, &material.held_out}) {
     for (const QaSample& sample : *samples) {
-      HEADSCOPE_ASSIGN(const auto prompt,
-                       make_sample_prompt(sample, PromptKind::all, *opened.tokenizer));
+      HEADSCOPE_ASSIGN(const auto prompt, make_sample_prompt(sample, PromptKind::all, encoder));
       const std::int64_t rows = options.max_new_tokens;
       bytes += direction_sample_bytes(opened.model->config(), prompt.tokens() + rows, rows);
       ++count;
@@ -145,11 +145,12 @@ std::vector<std::string> questions_of(const std::vector<QaSample>& samples) {
 struct Workshop {
   const Options& options;
   const OpenedModel& opened;
+  const PromptEncoder& encoder;
   const RunContext& context;
   DirectionShape shape = direction_shape(opened.model->config());
 
   Result<DirectionData> collect(const std::vector<QaSample>& samples) const {
-    return collect_direction_data(*opened.model, *opened.tokenizer, samples,
+    return collect_direction_data(*opened.model, encoder, samples,
                                   {options.max_new_tokens, options.row_convention()}, context);
   }
 
@@ -181,7 +182,6 @@ Json report_json(const Options& options, const Material& material, const Directi
 }
 
 Result<> train(const Options& options) {
-  HEADSCOPE_TRY(check_chat(options));
   if (!options.intervene.empty()) return fail(ErrorKind::usage, kUnedited);
   ProgressPrinter progress(options.quiet);
   const RunContext context = progress.context();
@@ -189,11 +189,11 @@ Result<> train(const Options& options) {
   print_notes(progress, material.notes);
   HEADSCOPE_ASSIGN(const auto opened,
                    open_model(options.model, load_options(options, options), context));
-  note_chat_template(options, opened.folder, progress);
-  HEADSCOPE_TRY(check_memory(options, material, opened));
-  HEADSCOPE_ASSIGN(auto passport, make_passport(opened, material.data, material.train, options,
-                                                options, options, context));
-  const Workshop workshop{options, opened, context};
+  HEADSCOPE_ASSIGN(const auto encoder, prompt_encoder(options, opened));
+  HEADSCOPE_TRY(check_memory(options, material, opened, encoder));
+  HEADSCOPE_ASSIGN(auto passport, make_passport(opened, encoder, material.data, material.train,
+                                                options, options, options, context));
+  const Workshop workshop{options, opened, encoder, context};
   HEADSCOPE_ASSIGN(const auto data, workshop.collect(material.train.samples));
   HEADSCOPE_ASSIGN(const auto training, workshop.train(data));
   passport.n = static_cast<std::int64_t>(data.samples.size());

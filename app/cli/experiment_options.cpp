@@ -35,10 +35,10 @@ void add_data(CLI::App& command, DataOptions& options, bool required,
       ->capture_default_str();
 }
 
-Result<Passport> make_passport(const OpenedModel& model, const Dataset& data,
-                               const ChosenSamples& chosen, const CommonOptions& common,
-                               const PromptOptions& prompt, const DataOptions& options,
-                               const RunContext& context) {
+Result<Passport> make_passport(const OpenedModel& model, const PromptEncoder& encoder,
+                               const Dataset& data, const ChosenSamples& chosen,
+                               const CommonOptions& common, const PromptOptions& prompt,
+                               const DataOptions& options, const RunContext& context) {
   Passport passport = new_passport();
   passport.model = model.name;
   HEADSCOPE_ASSIGN(passport.weights_sha256, weights_sha256(model.folder, context, model.adapter));
@@ -47,7 +47,7 @@ Result<Passport> make_passport(const OpenedModel& model, const Dataset& data,
   passport.data_sha256 = data.sha256;
   passport.n = static_cast<std::int64_t>(chosen.samples.size());
   passport.seed = common.seed;
-  passport.chat_template = "none";
+  passport.chat_template = encoder.template_name();
   passport.dtype = model.model->dtype_name();
   passport.device = model.model->device_name();
   passport.options = {{"part", part_name(chosen.part)},

@@ -11,6 +11,7 @@
 #include "core/experiment/data_part.h"
 #include "core/runner/open_model.h"
 #include "core/session/passport.h"
+#include "core/text/chat_prompt.h"
 
 namespace headscope::cli {
 
@@ -28,10 +29,10 @@ struct DataOptions {
 void add_data(CLI::App& command, DataOptions& options, bool required, const std::string& part_help);
 
 /// Who made a result, with which model and which data.
-Result<Passport> make_passport(const OpenedModel& model, const Dataset& data,
-                               const ChosenSamples& chosen, const CommonOptions& common,
-                               const PromptOptions& prompt, const DataOptions& options,
-                               const RunContext& context);
+Result<Passport> make_passport(const OpenedModel& model, const PromptEncoder& encoder,
+                               const Dataset& data, const ChosenSamples& chosen,
+                               const CommonOptions& common, const PromptOptions& prompt,
+                               const DataOptions& options, const RunContext& context);
 
 /// What a run over all samples will take, judged by the first one.
 Result<> announce_samples(ProgressPrinter& progress, const OpenedModel& opened,

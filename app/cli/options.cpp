@@ -65,7 +65,9 @@ LoadOptions load_options(const CommonOptions& common, const ModelChoice& choice)
 }
 
 void add_prompt_options(CLI::App& command, PromptOptions& options) {
-  auto* chat = command.add_flag("--chat", options.chat, "wrap the prompt in the chat template");
+  auto* chat =
+      command.add_flag("--chat", options.chat,
+                       "wrap the prompt in the model's chat template (default if it has one)");
   command.add_flag("--no-chat", options.no_chat, "use the prompt as it is")->excludes(chat);
   command.add_option("--max-new-tokens", options.max_new_tokens, "longest answer")
       ->check(CLI::Range(0, std::numeric_limits<int>::max()))

@@ -4,7 +4,6 @@
 #include <string_view>
 
 #include "core/base/file.h"
-#include "core/runner/inspect_model.h"
 
 namespace headscope::cli {
 namespace {
@@ -52,7 +51,7 @@ Result<std::vector<std::int32_t>> parse_ids(const std::string& text) {
 }
 
 Result<PromptInput> read_prompt(const PromptSource& source,
-                                const std::optional<Tokenizer>& tokenizer) {
+                                const std::optional<PromptEncoder>& encoder) {
   PromptInput input;
   if (source.ids) {
     if (source.gold != 0) return fail(ErrorKind::usage, "--gold needs a prompt given as text");
@@ -62,7 +61,7 @@ Result<PromptInput> read_prompt(const PromptSource& source,
   HEADSCOPE_ASSIGN(input.text, prompt_text(source));
   const std::string name = source.prompt_file ? *source.prompt_file : "--prompt";
   if (input.text.empty()) return bad_input(name + ": the prompt is empty");
-  HEADSCOPE_ASSIGN(input.encoding, tokenizer->encode(input.text));
+  HEADSCOPE_ASSIGN(input.encoding, encoder->encode(input.text));
   if (input.encoding.size() == 0) return bad_input(name + ": the prompt has no token");
   input.documents = find_documents(input.text).documents;
   HEADSCOPE_TRY(mark_gold(input.documents, source.gold));
@@ -73,17 +72,32 @@ TokenizerNeed tokenizer_need(const PromptSource& source) {
   return source.ids ? TokenizerNeed::optional : TokenizerNeed::required;
 }
 
-void note_chat_template(const PromptOptions& options, const std::filesystem::path& folder,
-                        ProgressPrinter& progress) {
-  if (options.no_chat || !has_chat_template(folder)) return;
-  progress.note("note: this model has a chat template, which is not applied yet (--no-chat)");
+Result<PromptEncoder> prompt_encoder(const PromptOptions& options, const std::string& model,
+                                     const std::filesystem::path& folder, Tokenizer tokenizer) {
+  if (options.no_chat || (model == kDemoModel && !options.chat)) return PromptEncoder(tokenizer);
+  auto chat = open_chat_template(folder);
+  if (!chat) return bad_input(chat.error().message + "; --no-chat goes on without it");
+  if (options.chat && !*chat) {
+    return fail(ErrorKind::usage,
+                "--chat: the model '" + model +
+                    "' has no chat template (neither chat_template.jinja nor 'chat_template' in "
+                    "tokenizer_config.json)");
+  }
+  return PromptEncoder(std::move(tokenizer), std::move(*chat));
 }
 
-Result<> check_chat(const PromptOptions& options) {
-  if (!options.chat) return {};
-  return fail(ErrorKind::usage,
-              "--chat: chat templates are not supported yet; use --no-chat with a prompt in the "
-              "form that the model expects");
+Result<PromptEncoder> prompt_encoder(const PromptOptions& options, const OpenedModel& opened) {
+  return prompt_encoder(options, opened.name, opened.folder, *opened.tokenizer);
+}
+
+Result<std::optional<PromptEncoder>> prompt_encoder(const PromptOptions& options,
+                                                    const PromptSource& source,
+                                                    const std::string& model,
+                                                    const std::filesystem::path& folder,
+                                                    const std::optional<Tokenizer>& tokenizer) {
+  if (!source.ids) return prompt_encoder(options, model, folder, *tokenizer);
+  if (!options.chat) return std::nullopt;
+  return fail(ErrorKind::usage, "--chat needs a prompt given as text, not as --ids");
 }
 
 }  // namespace headscope::cli

@@ -10,6 +10,7 @@
 #include "app/cli/terminal.h"
 #include "core/base/error.h"
 #include "core/runner/open_model.h"
+#include "core/text/chat_prompt.h"
 #include "core/text/prompt.h"
 #include "core/text/tokenizer.h"
 
@@ -23,9 +24,9 @@ struct PromptInput {
 
 /// Reads what the user gave. Errors: unreadable file, empty prompt, malformed ids, no document with
 /// the number `source.gold`.
-/// `tokenizer` may be missing when ids are given.
+/// `encoder` may be missing when ids are given.
 Result<PromptInput> read_prompt(const PromptSource& source,
-                                const std::optional<Tokenizer>& tokenizer);
+                                const std::optional<PromptEncoder>& encoder);
 
 /// Ids need no tokenizer.
 TokenizerNeed tokenizer_need(const PromptSource& source);
@@ -33,10 +34,19 @@ TokenizerNeed tokenizer_need(const PromptSource& source);
 /// "1,2,3"; usage error when it is anything else.
 Result<std::vector<std::int32_t>> parse_ids(const std::string& text);
 
-/// Chat templates are not read yet: says so when one was asked for.
-Result<> check_chat(const PromptOptions& options);
-/// ... and notes it when the model has one and nobody said --no-chat.
-void note_chat_template(const PromptOptions& options, const std::filesystem::path& folder,
-                        ProgressPrinter& progress);
+/// The chat template that prompts are wrapped in: the model's own if it has one, unless --no-chat;
+/// none by default for the embedded model. Error: --chat where there is none, or a template that is
+/// not understood.
+Result<PromptEncoder> prompt_encoder(const PromptOptions& options, const std::string& model,
+                                     const std::filesystem::path& folder, Tokenizer tokenizer);
+/// The same for an opened model; `tokenizer` must be there.
+Result<PromptEncoder> prompt_encoder(const PromptOptions& options, const OpenedModel& opened);
+/// The same for one prompt of the command line: nothing where it is given as ids, which are used as
+/// they are (--chat with them is a usage error).
+Result<std::optional<PromptEncoder>> prompt_encoder(const PromptOptions& options,
+                                                    const PromptSource& source,
+                                                    const std::string& model,
+                                                    const std::filesystem::path& folder,
+                                                    const std::optional<Tokenizer>& tokenizer);
 
 }  // namespace headscope::cli

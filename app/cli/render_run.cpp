@@ -20,7 +20,7 @@ namespace {
 
 constexpr int kSmallModel = 100;  // heads; the embedded model and others made for trying
 
-Result<PromptInput> prompt_of_sample(const RenderOptions& options, const Tokenizer& tokenizer,
+Result<PromptInput> prompt_of_sample(const RenderOptions& options, const PromptEncoder& encoder,
                                      figure::Provenance& provenance) {
   HEADSCOPE_ASSIGN(const auto data, load_dataset(options.data));
   if (options.sample >= static_cast<std::int64_t>(data.samples.size())) {
@@ -30,7 +30,7 @@ Result<PromptInput> prompt_of_sample(const RenderOptions& options, const Tokeniz
   }
   auto built = build_prompt(data.samples[static_cast<std::size_t>(options.sample)]);
   PromptInput input;
-  HEADSCOPE_ASSIGN(input.encoding, tokenizer.encode(built.text));
+  HEADSCOPE_ASSIGN(input.encoding, encoder.encode(built.text));
   input.text = std::move(built.text);
   input.documents = std::move(built.documents);
   provenance.data = data.name + " sample " + std::to_string(options.sample);
@@ -38,12 +38,22 @@ Result<PromptInput> prompt_of_sample(const RenderOptions& options, const Tokeniz
   return input;
 }
 
-Result<PromptInput> read_any_prompt(const RenderOptions& options, const Tokenizer& tokenizer,
+Result<PromptInput> read_any_prompt(const RenderOptions& options, const OpenedModel& opened,
                                     figure::Provenance& provenance) {
-  if (!options.data.empty()) return prompt_of_sample(options, tokenizer, provenance);
+  std::optional<PromptEncoder> encoder;
+  if (options.data.empty()) {
+    HEADSCOPE_ASSIGN(
+        encoder, prompt_encoder(options, options, opened.name, opened.folder, opened.tokenizer));
+  } else {
+    HEADSCOPE_ASSIGN(encoder, prompt_encoder(options, opened));
+  }
+  if (encoder && encoder->template_name() != "none") {
+    provenance.settings.push_back(encoder->template_name());
+  }
+  if (!options.data.empty()) return prompt_of_sample(options, *encoder, provenance);
   provenance.data = options.prompt_file ? "prompt " + *options.prompt_file : "the prompt given";
   provenance.data_hash = options.ids ? sha256_hex(*options.ids) : "";
-  HEADSCOPE_ASSIGN(auto input, read_prompt(options, tokenizer));
+  HEADSCOPE_ASSIGN(auto input, read_prompt(options, encoder));
   if (!options.ids) provenance.data_hash = sha256_hex(input.text);
   return input;
 }
@@ -121,10 +131,10 @@ Result<> fill_provenance(RenderRun& run, const RenderOptions& options, const Run
                    weights_sha256(run.opened.folder, context, run.opened.adapter));
   run.provenance.samples = 1;
   const Model& model = *run.opened.model;
-  run.provenance.settings = {
-      "rows: " + options.rows,
-      "greedy, at most " + std::to_string(options.max_new_tokens) + " new tokens",
-      model.dtype_name() + " on " + model.device_name()};
+  std::vector<std::string>& settings = run.provenance.settings;
+  settings.push_back("rows: " + options.rows);
+  settings.push_back("greedy, at most " + std::to_string(options.max_new_tokens) + " new tokens");
+  settings.push_back(model.dtype_name() + " on " + model.device_name());
   if (!run.intervention.empty()) {
     run.provenance.settings.insert(run.provenance.settings.begin(),
                                    "intervention: " + run.intervention);
@@ -214,14 +224,13 @@ int default_top_k(int layers, int heads) {
 }
 
 Result<RenderRun> run_for_figure(const RenderOptions& options, ProgressPrinter& progress) {
-  HEADSCOPE_TRY(check_chat(options));
   const RunContext context = progress.context();
   HEADSCOPE_ASSIGN(const auto folder, model_folder(options.model));
   HEADSCOPE_ASSIGN(const auto config, load_config(folder.string()));
   HEADSCOPE_TRY(check_head(options, config));
   HEADSCOPE_ASSIGN(auto opened, open_model(options.model, load_options(options, options), context));
   RenderRun run(std::move(opened));
-  HEADSCOPE_ASSIGN(run.prompt, read_any_prompt(options, *run.opened.tokenizer, run.provenance));
+  HEADSCOPE_ASSIGN(run.prompt, read_any_prompt(options, run.opened, run.provenance));
   HEADSCOPE_TRY(read_ranking(run, options));
   HEADSCOPE_ASSIGN(const auto set, read_interventions(options, run.opened, options.seed, progress));
   HEADSCOPE_ASSIGN(auto interventions, interventions_for(set, run.prompt));

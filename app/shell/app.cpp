@@ -97,8 +97,8 @@ void App::open_path(const std::string& path) {
     state_.notify(Notice::Kind::error, text.error().message);
     return;
   }
-  state_.request.prompt = {};
-  state_.request.prompt.text = *text;
+  const bool chat = state_.request.prompt.chat;
+  state_.request.prompt = {.text = *text, .answers = {}, .chat = chat};
 }
 
 bool App::settled() const {

@@ -185,7 +185,7 @@ Result<Request> session_from_json(const Json& json, const std::string& name) {
   if (prompt.has("answers")) {
     HEADSCOPE_ASSIGN(r.prompt.answers, prompt.strings("answers"));
   }
-  HEADSCOPE_ASSIGN(r.prompt.chat, prompt.boolean_or("chat", false));
+  HEADSCOPE_ASSIGN(r.prompt.chat, prompt.boolean_or("chat", r.prompt.chat));
   if (o.has("intervention")) {
     HEADSCOPE_ASSIGN(const JsonObject intervention, o.object("intervention"));
     HEADSCOPE_ASSIGN(r.intervention, settings_from_json(intervention));

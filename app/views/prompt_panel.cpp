@@ -39,6 +39,7 @@ void PromptPanel::draw(ViewContext& context) {
   int mode = state.view.edit_text ? 1 : 0;
   if (segmented(context, "mode", {"Documents", "Edit text"}, mode))
     state.view.edit_text = mode == 1;
+  chat_switch(context);
   if (state.prompt_is_current()) {
     const std::string tokens = std::to_string(state.snapshot->prompt->prompt_tokens()) + " tokens";
     same_line_right(ImGui::CalcTextSize(tokens.c_str()).x);
@@ -55,6 +56,22 @@ void PromptPanel::draw(ViewContext& context) {
   }
   question_field(context);
   cards(context);
+}
+
+void PromptPanel::chat_switch(ViewContext& context) {
+  AppState& state = context.state;
+  const ModelInfo* model = state.snapshot->model.get();
+  const bool has_template = model != nullptr && model->has_chat_template;
+  ImGui::SameLine();
+  ImGui::BeginDisabled(!has_template);
+  // Off where there is no template, without forgetting the choice for a model that has one.
+  bool chat = has_template && state.request.prompt.chat;
+  if (ImGui::Checkbox("Chat", &chat)) state.request.prompt.chat = chat;
+  ImGui::EndDisabled();
+  if (!ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenDisabled)) return;
+  ImGui::SetTooltip("%s", has_template
+                              ? "The prompt is the single user message of the model's chat template"
+                              : "This model has no chat template: the prompt is read as it is");
 }
 
 void PromptPanel::sample_controls(ViewContext& context) {

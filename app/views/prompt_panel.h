@@ -12,6 +12,7 @@ class PromptPanel {
   void draw(ViewContext& context);
 
  private:
+  void chat_switch(ViewContext& context);
   void sample_controls(ViewContext& context);
   void data_pager(ViewContext& context);
   void unknown_words(ViewContext& context);

@@ -54,7 +54,7 @@ struct PromptRequest {
   std::string text;
   int gold_document = -1;            ///< index of the gold document among those found, -1 = none
   std::vector<std::string> answers;  ///< expected answers, may be empty
-  bool chat = false;                 ///< wrap in the model's chat template
+  bool chat = true;                  ///< wrap in the model's chat template, if it has one
   friend bool operator==(const PromptRequest&, const PromptRequest&) = default;
 };
 

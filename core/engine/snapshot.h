@@ -25,6 +25,7 @@ struct ModelInfo {
   std::int64_t context_length = 0, parameters = 0, vocab_size = 0;
   ParityReport parity;  ///< self-check at load
   bool is_demo = false;
+  bool has_chat_template = false;     ///< prompts can be wrapped as its user messages
   bool has_directions = false;        ///< focus directions of matching shape are at hand
   std::string directions_source;      ///< file name, or empty
   std::vector<HeadId> known_ranking;  ///< shipped or loaded head set's ranking; empty = none

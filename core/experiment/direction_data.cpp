@@ -11,13 +11,12 @@ using Outcome = std::variant<DirectionSample, Skipped>;
 
 struct Collector {
   Model& model;
-  const Tokenizer& tokenizer;
+  const PromptEncoder& encoder;
   const DirectionDataOptions& options;
   RunContext context;
 
   Result<std::vector<std::int32_t>> gold_only_answer(const QaSample& sample) const {
-    HEADSCOPE_ASSIGN(const auto prompt,
-                     make_sample_prompt(sample, PromptKind::gold_only, tokenizer));
+    HEADSCOPE_ASSIGN(const auto prompt, make_sample_prompt(sample, PromptKind::gold_only, encoder));
     GenerateRequest request;
     request.prompt_ids = prompt.encoding.ids;
     request.max_new_tokens = options.max_new_tokens;
@@ -26,7 +25,7 @@ struct Collector {
   }
 
   Result<Outcome> collect(const QaSample& sample) const {
-    HEADSCOPE_ASSIGN(auto prompt, make_sample_prompt(sample, PromptKind::all, tokenizer));
+    HEADSCOPE_ASSIGN(auto prompt, make_sample_prompt(sample, PromptKind::all, encoder));
     if (prompt.gold.empty()) return skip_no_gold;
     if (prompt.tokens() > model.config().context_length) return skip_too_long;
     HEADSCOPE_ASSIGN(const auto answer, gold_only_answer(sample));
@@ -44,11 +43,11 @@ struct Collector {
 
 }  // namespace
 
-Result<DirectionData> collect_direction_data(Model& model, const Tokenizer& tokenizer,
+Result<DirectionData> collect_direction_data(Model& model, const PromptEncoder& encoder,
                                              std::span<const QaSample> samples,
                                              const DirectionDataOptions& options,
                                              const RunContext& context) {
-  const Collector collector{model, tokenizer, options, {context.is_cancelled, {}, {}}};
+  const Collector collector{model, encoder, options, {context.is_cancelled, {}, {}}};
   DirectionData data;
   for (std::size_t i = 0; i < samples.size(); ++i) {
     context.progress("keys and queries", static_cast<double>(i),

@@ -24,7 +24,7 @@ struct DirectionDataOptions {
 
 /// Per sample: the greedy answer to the gold-only prompt, fed after the full prompt; keys of every
 /// position and queries at the response rows are kept. Skips (with the reason) what cannot be used.
-Result<DirectionData> collect_direction_data(Model& model, const Tokenizer& tokenizer,
+Result<DirectionData> collect_direction_data(Model& model, const PromptEncoder& encoder,
                                              std::span<const QaSample> samples,
                                              const DirectionDataOptions& options,
                                              const RunContext& context);

@@ -21,19 +21,19 @@ double mean_over(const std::vector<float>& values, const HeadScores& scores,
 
 struct Evaluator {
   Model& model;
-  const Tokenizer& tokenizer;
+  const PromptEncoder& encoder;
   const EvaluateOptions& options;
   const RunContext& context;
 
   // Nothing when the sample cannot be run.
   Result<std::optional<EvaluatedSample>> evaluate(const QaSample& sample) const {
-    HEADSCOPE_ASSIGN(const auto prompt, make_sample_prompt(sample, options.prompt, tokenizer));
+    HEADSCOPE_ASSIGN(const auto prompt, make_sample_prompt(sample, options.prompt, encoder));
     if (prompt.tokens() > model.config().context_length) return std::nullopt;
     const SampleRunOptions how{.max_new_tokens = options.max_new_tokens,
                                .rows = options.rows,
                                .interventions = options.interventions,
                                .before_split = options.before_split};
-    HEADSCOPE_ASSIGN(const auto run, run_sample(model, tokenizer, prompt, how, context));
+    HEADSCOPE_ASSIGN(const auto run, run_sample(model, encoder.tokenizer(), prompt, how, context));
     return described(sample, run);
   }
 
@@ -65,11 +65,11 @@ const EvaluatedSample* find_finished(const std::vector<EvaluatedSample>& finishe
 
 }  // namespace
 
-Result<EvaluateRun> evaluate_samples(Model& model, const Tokenizer& tokenizer,
+Result<EvaluateRun> evaluate_samples(Model& model, const PromptEncoder& encoder,
                                      std::span<const QaSample> samples,
                                      const EvaluateOptions& options, const RunContext& context,
                                      const std::function<Result<>(const EvaluateRun&)>& on_sample) {
-  const Evaluator evaluator{model, tokenizer, options, context};
+  const Evaluator evaluator{model, encoder, options, context};
   EvaluateRun run;
   for (std::size_t i = 0; i < samples.size(); ++i) {
     context.progress("sample", static_cast<double>(i), static_cast<double>(samples.size()));

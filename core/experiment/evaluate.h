@@ -23,7 +23,7 @@ struct EvaluateOptions {
 
 /// `on_sample` is called after each sample, with the run so far (to keep what is finished).
 Result<EvaluateRun> evaluate_samples(
-    Model& model, const Tokenizer& tokenizer, std::span<const QaSample> samples,
+    Model& model, const PromptEncoder& encoder, std::span<const QaSample> samples,
     const EvaluateOptions& options, const RunContext& context,
     const std::function<Result<>(const EvaluateRun&)>& on_sample = {});
 

@@ -27,10 +27,10 @@ SpanLayout SamplePrompt::layout() const {
 }
 
 Result<SamplePrompt> make_sample_prompt(const QaSample& sample, PromptKind kind,
-                                        const Tokenizer& tokenizer) {
+                                        const PromptEncoder& encoder) {
   SamplePrompt prompt;
   prompt.built = build_prompt(sample, kind);
-  HEADSCOPE_ASSIGN(prompt.encoding, tokenizer.encode(prompt.built.text));
+  HEADSCOPE_ASSIGN(prompt.encoding, encoder.encode(prompt.built.text));
   prompt.gold = tokens_in_spans(prompt.encoding.offsets, prompt.built.gold_spans());
   for (const ByteSpan& span : prompt.built.other_spans()) {
     prompt.others.push_back(tokens_in_span(prompt.encoding.offsets, span));

@@ -8,6 +8,7 @@
 #include "core/analysis/head_scores.h"
 #include "core/base/error.h"
 #include "core/intervention/spec.h"
+#include "core/text/chat_prompt.h"
 #include "core/text/prompt.h"
 #include "core/text/tokenizer.h"
 
@@ -26,8 +27,9 @@ struct SamplePrompt {
   SpanLayout layout() const;
 };
 
-/// Builds the prompt of method.md 6 and tokenises it, with special tokens.
+/// Builds the prompt of method.md 6 and tokenises it, with special tokens or within a chat
+/// template.
 Result<SamplePrompt> make_sample_prompt(const QaSample& sample, PromptKind kind,
-                                        const Tokenizer& tokenizer);
+                                        const PromptEncoder& encoder);
 
 }  // namespace headscope

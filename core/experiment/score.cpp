@@ -16,12 +16,12 @@ struct Scored {
 
 struct Scorer {
   Model& model;
-  const Tokenizer& tokenizer;
+  const PromptEncoder& encoder;
   const ScoreOptions& options;
   const RunContext& context;
 
   Result<SampleRun> run(const SamplePrompt& prompt) const {
-    return run_sample(model, tokenizer, prompt,
+    return run_sample(model, encoder.tokenizer(), prompt,
                       {.max_new_tokens = options.max_new_tokens,
                        .rows = options.rows,
                        .interventions = options.interventions},
@@ -29,7 +29,7 @@ struct Scorer {
   }
 
   Result<std::variant<Scored, Skipped>> score(const QaSample& sample) const {
-    HEADSCOPE_ASSIGN(const auto prompt, make_sample_prompt(sample, PromptKind::all, tokenizer));
+    HEADSCOPE_ASSIGN(const auto prompt, make_sample_prompt(sample, PromptKind::all, encoder));
     if (prompt.gold.empty()) return skip_no_gold;
     if (prompt.tokens() > model.config().context_length) return skip_too_long;
     HEADSCOPE_ASSIGN(auto all, run(prompt));
@@ -37,7 +37,7 @@ struct Scorer {
     Scored scored{std::move(all.scores), {}, best_subspan_em(all.response, sample.answers)};
     if (!options.gold_only) return scored;
     HEADSCOPE_ASSIGN(const auto gold_prompt,
-                     make_sample_prompt(sample, PromptKind::gold_only, tokenizer));
+                     make_sample_prompt(sample, PromptKind::gold_only, encoder));
     HEADSCOPE_ASSIGN(auto gold_only, run(gold_prompt));
     if (gold_only.ids.empty()) return skip_empty_gold_only;
     scored.gold_only = std::move(gold_only.scores);
@@ -47,10 +47,10 @@ struct Scorer {
 
 }  // namespace
 
-Result<ScoreRun> score_samples(Model& model, const Tokenizer& tokenizer,
+Result<ScoreRun> score_samples(Model& model, const PromptEncoder& encoder,
                                std::span<const QaSample> samples, const ScoreOptions& options,
                                const RunContext& context) {
-  const Scorer scorer{model, tokenizer, options, context};
+  const Scorer scorer{model, encoder, options, context};
   ScoreRun run{ScoreAccumulator(model.config().layers, model.config().heads), {}, false};
   for (std::size_t i = 0; i < samples.size(); ++i) {
     context.progress("sample", static_cast<double>(i), static_cast<double>(samples.size()));

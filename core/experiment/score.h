@@ -25,7 +25,7 @@ struct ScoreRun {
 };
 
 /// Runs every sample. A sample that cannot be scored is skipped and counted with the reason.
-Result<ScoreRun> score_samples(Model& model, const Tokenizer& tokenizer,
+Result<ScoreRun> score_samples(Model& model, const PromptEncoder& encoder,
                                std::span<const QaSample> samples, const ScoreOptions& options,
                                const RunContext& context);
 

@@ -50,21 +50,18 @@ void note_vocabulary(const Tokenizer& tokenizer, ModelSummary& summary) {
                           " ids, the model only " + std::to_string(summary.config.vocab_size));
 }
 
-}  // namespace
-
-bool has_chat_template(const fs::path& folder) {
-  std::error_code ignored;
-  if (is_gguf(folder)) {
-    const auto file = GgufFile::open(folder);
-    return file && file->metadata().contains("tokenizer.chat_template");
+// A template that cannot be read stops nobody: --no-chat goes on without it.
+void note_chat_template(const fs::path& folder, ModelSummary& summary) {
+  const auto chat = open_chat_template(folder);
+  if (!chat) {
+    summary.notes.push_back(chat.error().message + "; use --no-chat");
+  } else if (*chat) {
+    summary.notes.push_back("has a chat template (" + (*chat)->fingerprint() +
+                            "), applied to prompts unless --no-chat says otherwise");
   }
-  if (fs::exists(folder / "chat_template.jinja", ignored)) return true;
-  const fs::path file = folder / "tokenizer_config.json";
-  if (!fs::exists(file, ignored)) return false;
-  const auto json = read_json_file(file);
-  return json && json->is_object() && json->contains("chat_template") &&
-         !(*json)["chat_template"].is_null();
 }
+
+}  // namespace
 
 Result<ModelSummary> inspect_model(const std::string& folder, const std::string& adapter) {
   ModelSummary summary;
@@ -82,9 +79,7 @@ Result<ModelSummary> inspect_model(const std::string& folder, const std::string&
   } else {
     summary.notes.emplace_back("no tokenizer: only prompts given as ids can be used");
   }
-  if (has_chat_template(folder)) {
-    summary.notes.emplace_back("has a chat template, which is not applied yet");
-  }
+  note_chat_template(folder, summary);
   return summary;
 }
 

@@ -25,7 +25,4 @@ struct ModelSummary {
 /// Model::load, and a tokenizer that is not understood (a missing one is noted).
 Result<ModelSummary> inspect_model(const std::string& folder, const std::string& adapter = {});
 
-/// Whether the folder or file says how a conversation is written for this model.
-bool has_chat_template(const std::filesystem::path& folder);
-
 }  // namespace headscope

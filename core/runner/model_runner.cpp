@@ -14,7 +14,7 @@ namespace {
 constexpr double kSelfCheckSeconds = 3;
 
 std::shared_ptr<const ModelInfo> describe(const OpenedModel& opened, const Companions& companions,
-                                          const ParityReport& parity) {
+                                          const ParityReport& parity, bool has_template) {
   const ModelConfig& config = opened.model->config();
   auto info = std::make_shared<ModelInfo>();
   info->name = opened.name;
@@ -31,6 +31,7 @@ std::shared_ptr<const ModelInfo> describe(const OpenedModel& opened, const Compa
   info->vocab_size = config.vocab_size;
   info->parity = parity;
   info->is_demo = opened.is_demo;
+  info->has_chat_template = has_template;
   info->has_directions = companions.directions != nullptr;
   info->directions_source = companions.directions_source;
   info->known_ranking = companions.ranking;
@@ -70,14 +71,24 @@ Result<std::shared_ptr<const ModelInfo>> ModelRunner::load(const Request& reques
   const Companions companions = read_companions(opened_->folder, opened_->model->config());
   directions_ = companions.directions;
   HEADSCOPE_ASSIGN(const auto parity, opened_->model->self_check(kSelfCheckSeconds, context));
-  info_ = describe(*opened_, companions, parity);
+  chat_ = opened_->is_demo ? std::nullopt : open_chat_template(opened_->folder);
+  info_ = describe(*opened_, companions, parity, !chat_ || chat_->has_value());
   key_ = key;
   return info_;
 }
 
 Result<std::shared_ptr<const PromptView>> ModelRunner::prepare(const PromptRequest& prompt) {
   HEADSCOPE_TRY(require_model());
-  return make_prompt_view(prompt, *opened_->tokenizer, opened_->model->config().context_length);
+  HEADSCOPE_ASSIGN(const PromptEncoder encoder, encoder_for(prompt));
+  return make_prompt_view(prompt, encoder, opened_->model->config().context_length);
+}
+
+Result<PromptEncoder> ModelRunner::encoder_for(const PromptRequest& prompt) const {
+  if (!prompt.chat) return PromptEncoder(*opened_->tokenizer);
+  if (!chat_) {
+    return bad_input(chat_.error().message + "; switch the chat template off to go on without it");
+  }
+  return PromptEncoder(*opened_->tokenizer, *chat_);
 }
 
 RunOutlook ModelRunner::look_ahead_at(const PromptView& prompt, const Request& request) const {

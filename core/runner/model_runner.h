@@ -7,6 +7,7 @@
 
 #include "core/engine/runner.h"
 #include "core/runner/open_model.h"
+#include "core/text/chat_prompt.h"
 
 namespace headscope {
 
@@ -41,10 +42,13 @@ class ModelRunner final : public Runner {
   };
   Result<> require_model() const;
   RunOutlook look_ahead_at(const PromptView& prompt, const Request& request) const;
+  Result<PromptEncoder> encoder_for(const PromptRequest& prompt) const;
 
   std::uint64_t weights_budget_;
   std::optional<Key> key_;
   std::optional<OpenedModel> opened_;
+  /// An error where the model has a template that is not understood: prompts can go without it.
+  Result<std::optional<ChatTemplate>> chat_ = std::nullopt;
   std::shared_ptr<const ModelInfo> info_;
   std::shared_ptr<const Directions> directions_;
 };

@@ -81,4 +81,8 @@ Result<OpenedModel> open_model(const std::string& model, const LoadOptions& opti
   return opened;
 }
 
+Result<std::optional<ChatTemplate>> open_chat_template(const fs::path& folder) {
+  return ChatTemplate::load(folder);
+}
+
 }  // namespace headscope

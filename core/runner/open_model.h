@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/run_context.h"
 #include "core/model/model.h"
+#include "core/text/chat_template.h"
 #include "core/text/tokenizer.h"
 
 namespace headscope {
@@ -42,5 +43,8 @@ Result<OpenedModel> open_model(const std::string& model, const LoadOptions& opti
 /// The tokenizer of a model folder or GGUF file; nothing when it has none and none is needed.
 Result<std::optional<Tokenizer>> open_tokenizer(const std::filesystem::path& folder,
                                                 TokenizerNeed need);
+
+/// The chat template that `folder` carries; nothing when it has none.
+Result<std::optional<ChatTemplate>> open_chat_template(const std::filesystem::path& folder);
 
 }  // namespace headscope

@@ -65,17 +65,14 @@ Result<> check(const PromptRequest& prompt, std::int64_t tokens, std::int64_t co
 }  // namespace
 
 Result<std::shared_ptr<const PromptView>> make_prompt_view(const PromptRequest& prompt,
-                                                           const Tokenizer& tokenizer,
+                                                           const PromptEncoder& encoder,
                                                            std::int64_t context_length) {
-  if (prompt.chat) {
-    return fail(ErrorKind::usage, "chat templates are not supported yet: switch the template off");
-  }
   if (prompt.text.empty()) return bad_input("the prompt is empty");
-  HEADSCOPE_ASSIGN(const auto encoding, tokenizer.encode(prompt.text));
+  HEADSCOPE_ASSIGN(const auto encoding, encoder.encode(prompt.text));
   HEADSCOPE_TRY(check(prompt, static_cast<std::int64_t>(encoding.size()), context_length));
   auto view = std::make_shared<PromptView>();
   view->text = prompt.text;
-  view->tokens = prompt_tokens(encoding, tokenizer);
+  view->tokens = prompt_tokens(encoding, encoder.tokenizer());
   view->documents = documents_of(find_documents(prompt.text), encoding, prompt.gold_document);
   view->answers = prompt.answers;
   view->unknown_words = unknown_words(encoding);

@@ -8,15 +8,15 @@
 #include "core/base/error.h"
 #include "core/engine/snapshot.h"
 #include "core/intervention/spec.h"
+#include "core/text/chat_prompt.h"
 #include "core/text/tokenizer.h"
 
 namespace headscope {
 
 /// Tokenises `prompt` and finds its documents. Errors: empty prompt, more tokens than
-/// `context_length`, text that the tokenizer refuses, a chat template asked for (not supported
-/// yet).
+/// `context_length`, text that the tokenizer or the chat template of `encoder` refuses.
 Result<std::shared_ptr<const PromptView>> make_prompt_view(const PromptRequest& prompt,
-                                                           const Tokenizer& tokenizer,
+                                                           const PromptEncoder& encoder,
                                                            std::int64_t context_length);
 
 /// Tokens of a response: they have no place in the prompt's text.

@@ -30,7 +30,6 @@ std::array<ByteSpan, 4> kept_spans(std::string_view text) {
 // Between what stands before and behind the marker.
 std::optional<ChatPrompt> place_by_marker(std::string_view marked, const std::string& rendered,
                                           std::string_view user_text) {
-  if (occurrences(marked, kMarker) != 1) return std::nullopt;
   const std::size_t begin = marked.find(kMarker);
   const std::string_view behind = marked.substr(begin + kMarker.size());
   const bool fits = rendered.size() >= begin + behind.size() &&
@@ -67,10 +66,14 @@ Result<ChatPrompt> wrap_in_chat(const ChatTemplate& chat, std::string_view user_
   const std::array<ChatMessage, 1> messages = {{{"user", std::string(user_text)}}};
   HEADSCOPE_ASSIGN(const std::string rendered, chat.render(messages, same_moment));
   const std::array<ChatMessage, 1> marker = {{{"user", std::string(kMarker)}}};
-  if (const auto marked = chat.render(marker, same_moment)) {
+  const auto marked = chat.render(marker, same_moment);
+  const bool writes_it_once = !marked || occurrences(*marked, kMarker) == 1;
+  if (marked && writes_it_once) {
     if (auto prompt = place_by_marker(*marked, rendered, user_text)) return *prompt;
   }
-  if (auto prompt = place_by_search(rendered, user_text)) return *prompt;
+  if (writes_it_once) {
+    if (auto prompt = place_by_search(rendered, user_text)) return *prompt;
+  }
   return bad_input(
       "the chat template does not keep the prompt in one piece, so that byte spans of it cannot be "
       "followed; "
@@ -93,6 +96,16 @@ Result<Encoding> encode_chat(const Tokenizer& tokenizer, const ChatPrompt& promp
     }
   }
   return encoding;
+}
+
+Result<Encoding> PromptEncoder::encode(std::string_view prompt) const {
+  if (!chat_) return tokenizer_.encode(prompt);
+  HEADSCOPE_ASSIGN(const ChatPrompt wrapped, wrap_in_chat(*chat_, prompt));
+  return encode_chat(tokenizer_, wrapped);
+}
+
+std::string PromptEncoder::template_name() const {
+  return chat_ ? "chat " + chat_->fingerprint() : "none";
 }
 
 }  // namespace headscope

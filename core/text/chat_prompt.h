@@ -2,8 +2,10 @@
 // it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/base/error.h"
 #include "core/base/types.h"
@@ -31,5 +33,23 @@ Result<ChatPrompt> wrap_in_chat(const ChatTemplate& chat, std::string_view user_
 /// marked special, for tokens of the template alone; a token that spans both keeps its part of the
 /// user's text.
 Result<Encoding> encode_chat(const Tokenizer& tokenizer, const ChatPrompt& prompt);
+
+/// How a prompt becomes tokens for one model: as it is, with the special tokens of its tokenizer,
+/// or as the single user message of its chat template. Offsets are bytes of the prompt in both
+/// cases.
+class PromptEncoder {
+ public:
+  PromptEncoder(Tokenizer tokenizer, std::optional<ChatTemplate> chat = std::nullopt)  // NOLINT
+      : tokenizer_(std::move(tokenizer)), chat_(std::move(chat)) {}
+
+  Result<Encoding> encode(std::string_view prompt) const;
+  const Tokenizer& tokenizer() const { return tokenizer_; }
+  /// For passports: "none", or "chat " and the template's fingerprint.
+  std::string template_name() const;
+
+ private:
+  Tokenizer tokenizer_;
+  std::optional<ChatTemplate> chat_;
+};
 
 }  // namespace headscope
