@@ -111,6 +111,8 @@ def reference(tokenizer, name, file, request):
 def compare(path, name, file, texts, count):
     """Numbers of texts, of id sequences, of those the package fails on, and of differences."""
     tokenizer = Tokenizer.from_str(json.dumps(file))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
     special = [token["content"] for token in file["added_tokens"]]
     size = tokenizer.get_vocab_size()
     requests = [dict(text=texts.text(special), special=texts.rng.random() < 0.7) for _ in range(count)]

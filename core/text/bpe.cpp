@@ -1,7 +1,7 @@
 // Byte-pair encoding: merges neighbours, the best-ranked pair first.
 #include <algorithm>
 #include <array>
-#include <queue>
+#include <span>
 #include <utility>
 
 #include "core/text/flat_map.h"
@@ -35,6 +35,7 @@ struct Symbol {
   std::uint32_t begin = 0;
   std::uint32_t end = 0;  ///< begin == end: merged into the one before
   bool unknown = false;
+  bool is_character = false;  ///< stands for a character of the vocabulary: no byte, not unknown
 };
 
 struct Candidate {
@@ -71,6 +72,8 @@ class Bpe final : public TokenModel {
                      const JsonObject& model);
   Result<std::vector<Symbol>> first_symbols(std::string_view word) const;
   void merge(std::vector<Symbol>& symbols) const;
+  void merge_run(std::span<Symbol> symbols, std::vector<Candidate>& queue) const;
+  bool may_join(const Symbol& left, const Symbol& right) const;
   std::int32_t id_of_character(std::string_view word, std::size_t begin, std::size_t end) const {
     const bool prefixed = begin > 0 && !options_.prefix.empty();
     const bool suffixed = end == word.size() && !options_.suffix.empty();
@@ -81,7 +84,7 @@ class Bpe final : public TokenModel {
       return vocabulary_.find(text);
     }
     std::size_t at = begin;
-    if (end - begin <= 2) {
+    if (end - begin <= 3) {
       const char32_t point = unicode::next(word, at);
       if (point < short_ids_.size()) return short_ids_[point];
     }
@@ -93,7 +96,9 @@ class Bpe final : public TokenModel {
   FlatMap merges_;  ///< pair of ids -> rank and id of the merged token
   std::int32_t unknown_id_ = -1;
   std::array<std::int32_t, 256> byte_ids_{};
-  std::array<std::int32_t, 0x400> short_ids_{};  ///< characters of the byte-level table and more
+  std::array<std::int32_t, 0x3000> short_ids_{};  ///< by character: alphabets, U+2581 and more
+  /// Pairs of characters that some merge joins, the left one's last with the right one's first.
+  FlatMap joined_;
 };
 
 Result<> Bpe::add_merge(std::string_view left, std::string_view right, std::uint64_t rank,
@@ -110,6 +115,11 @@ Result<> Bpe::add_merge(std::string_view left, std::string_view right, std::uint
                      "' is not in the vocabulary");
   }
   merges_.assign(pair_key(left_id, right_id), (rank << 32) | static_cast<std::uint32_t>(merged));
+  if (!left.empty() && !right.empty()) {
+    const std::int32_t last = vocabulary_.find(left.substr(unicode::previous(left, left.size())));
+    const std::int32_t first = vocabulary_.find(right.substr(0, unicode::length_of(right[0])));
+    if (last >= 0 && first >= 0) joined_.insert(pair_key(last, first), 0);
+  }
   return {};
 }
 
@@ -153,7 +163,7 @@ Result<std::vector<Symbol>> Bpe::first_symbols(std::string_view word) const {
     const auto end = static_cast<std::uint32_t>(at);
     if (const std::int32_t id = id_of_character(word, begin, end); id >= 0) {
       flush_unknown();
-      symbols.push_back({.id = id, .begin = begin, .end = end});
+      symbols.push_back({.id = id, .begin = begin, .end = end, .is_character = true});
       continue;
     }
     bool all_bytes = options_.byte_fallback;
@@ -180,30 +190,51 @@ Result<std::vector<Symbol>> Bpe::first_symbols(std::string_view word) const {
   return symbols;
 }
 
+/// False only where no merge can ever cross the border between two symbols of a word. Then what is
+/// left and right of it are words of their own.
+bool Bpe::may_join(const Symbol& left, const Symbol& right) const {
+  if (!left.is_character || !right.is_character) return true;
+  return joined_.find(pair_key(left.id, right.id)) != FlatMap::missing;
+}
+
 void Bpe::merge(std::vector<Symbol>& symbols) const {
-  std::vector<Candidate> storage;
-  storage.reserve(symbols.size() * 2);
-  std::priority_queue<Candidate> queue(std::less<Candidate>(), std::move(storage));
-  const auto consider = [&](std::int32_t position) {
-    const Symbol& left = symbols[static_cast<std::size_t>(position)];
-    if (left.next < 0) return;
-    const std::uint64_t found =
-        merges_.find(pair_key(left.id, symbols[static_cast<std::size_t>(left.next)].id));
-    if (found == FlatMap::missing) return;
-    queue.push({static_cast<std::uint32_t>(found >> 32), position,
-                static_cast<std::int32_t>(static_cast<std::uint32_t>(found))});
-  };
-  for (std::size_t i = 0; i < symbols.size(); ++i) {
-    symbols[i].previous = static_cast<std::int32_t>(i) - 1;
-    symbols[i].next = i + 1 < symbols.size() ? static_cast<std::int32_t>(i) + 1 : -1;
+  const bool whole = !options_.prefix.empty() || !options_.suffix.empty();
+  std::vector<Candidate> queue;
+  for (std::size_t begin = 0; begin < symbols.size();) {
+    std::size_t end = whole ? symbols.size() : begin + 1;
+    while (end < symbols.size() && may_join(symbols[end - 1], symbols[end])) ++end;
+    if (end - begin > 1) merge_run(std::span(symbols).subspan(begin, end - begin), queue);
+    begin = end;
   }
-  for (std::size_t i = 0; i + 1 < symbols.size(); ++i) consider(static_cast<std::int32_t>(i));
+}
+
+/// `queue` is empty before and after: its memory is used again.
+void Bpe::merge_run(std::span<Symbol> symbols, std::vector<Candidate>& queue) const {
+  const auto symbol = [&](std::int32_t position) -> Symbol& {
+    return symbols[static_cast<std::size_t>(position)];
+  };
+  const auto consider = [&](std::int32_t position) {
+    const Symbol& left = symbol(position);
+    if (left.next < 0) return;
+    const std::uint64_t found = merges_.find(pair_key(left.id, symbol(left.next).id));
+    if (found == FlatMap::missing) return;
+    queue.push_back({static_cast<std::uint32_t>(found >> 32), position,
+                     static_cast<std::int32_t>(static_cast<std::uint32_t>(found))});
+    std::push_heap(queue.begin(), queue.end());
+  };
+  const auto count = static_cast<std::int32_t>(symbols.size());
+  for (std::int32_t i = 0; i < count; ++i) {
+    symbol(i).previous = i - 1;
+    symbol(i).next = i + 1 < count ? i + 1 : -1;
+  }
+  for (std::int32_t i = 0; i + 1 < count; ++i) consider(i);
   while (!queue.empty()) {
-    const Candidate best = queue.top();
-    queue.pop();
-    Symbol& left = symbols[static_cast<std::size_t>(best.position)];
+    const Candidate best = queue.front();
+    std::pop_heap(queue.begin(), queue.end());
+    queue.pop_back();
+    Symbol& left = symbol(best.position);
     if (left.begin == left.end || left.next < 0) continue;
-    Symbol& right = symbols[static_cast<std::size_t>(left.next)];
+    Symbol& right = symbol(left.next);
     const std::uint64_t found = merges_.find(pair_key(left.id, right.id));
     if (found == FlatMap::missing ||
         static_cast<std::int32_t>(static_cast<std::uint32_t>(found)) != best.merged) {
@@ -214,7 +245,7 @@ void Bpe::merge(std::vector<Symbol>& symbols) const {
     left.unknown = false;
     left.next = right.next;
     right.end = right.begin;
-    if (left.next >= 0) symbols[static_cast<std::size_t>(left.next)].previous = best.position;
+    if (left.next >= 0) symbol(left.next).previous = best.position;
     if (left.previous >= 0) consider(left.previous);
     consider(best.position);
   }
