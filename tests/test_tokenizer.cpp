@@ -84,7 +84,7 @@ TEST_CASE("every supported part equals the reference") {
   REQUIRE_MESSAGE(text.has_value(), message_of(text));
   const auto goldens = parse_json(*text, "goldens");
   REQUIRE(goldens.has_value());
-  CHECK(goldens->size() > 110);
+  CHECK(goldens->size() > 120);
   for (const Json& golden : *goldens) {
     const auto name = golden["name"].get<std::string>();
     CAPTURE(name);
@@ -271,7 +271,8 @@ TEST_CASE("damaged files never crash") {
   REQUIRE(goldens.has_value());
   // Every value of a file in turn becomes something else.
   const std::vector<Json> wrong = {nullptr, -1, 3.5, "x", Json::array(), Json::object(), true};
-  for (const char* wanted : {"demo", "llama 3", "gemma", "xlm-r", "bpe prefix and suffix True"}) {
+  for (const char* wanted :
+       {"demo", "llama 3", "gemma", "xlm-r", "bpe prefix and suffix True", "bert uncased"}) {
     for (const Json& golden : *goldens) {
       if (golden["name"] != wanted) continue;
       Json file = golden["tokenizer"];
@@ -401,6 +402,51 @@ TEST_CASE("a run of byte tokens is shown when it has ended, and not before") {
   CHECK(broken.push(2) == "\ufffd\ufffdb");
   CHECK(broken.finish().empty());
   CHECK(broken.text() == tokenizer->decode(std::vector<std::int32_t>{0, 99, 3, 1, 2}));
+}
+
+TEST_CASE("a stream keeps no more than it needs and equals the whole") {
+  // Strip and Metaspace look at the very beginning, and some decoders at everything.
+  const auto text = read_gzip_or_plain(golden_file());
+  REQUIRE(text.has_value());
+  const auto goldens = parse_json(*text, "goldens");
+  Rng rng(3);
+  for (const Json& golden : *goldens) {
+    const auto name = golden["name"].get<std::string>();
+    CAPTURE(name);
+    const auto tokenizer = Tokenizer::from_json(golden["tokenizer"].dump(), name);
+    REQUIRE(tokenizer.has_value());
+    for (int round = 0; round < 3; ++round) {
+      std::vector<std::int32_t> ids(300);
+      for (std::int32_t& id : ids) {
+        id = static_cast<std::int32_t>(
+            rng.below(static_cast<std::uint32_t>(tokenizer->vocab_size() + 1)));
+      }
+      check_stream(*tokenizer, ids, round == 0);
+    }
+  }
+}
+
+TEST_CASE("a decoder that may change earlier text shows nothing before the end") {
+  Json json = Json::parse(tiny);
+  const auto streamed_early = [&](const char* decoder) {
+    json["decoder"] = Json::parse(decoder);
+    const auto tokenizer = Tokenizer::from_json(json.dump(), "t");
+    REQUIRE_MESSAGE(tokenizer.has_value(), message_of(tokenizer));
+    StreamDecoder stream(*tokenizer);
+    const bool early = !stream.push(0).empty();
+    stream.push(1);
+    stream.finish();
+    CHECK(stream.text() == tokenizer->decode(std::vector<std::int32_t>{0, 1}));
+    return early;
+  };
+  CHECK(streamed_early(R"({"type":"Fuse"})"));
+  CHECK(streamed_early(R"({"type":"Sequence","decoders":[{"type":"Replace","pattern":{"Regex":"a"},
+                           "content":"x"},{"type":"Fuse"}]})"));
+  CHECK_FALSE(streamed_early(R"({"type":"Sequence","decoders":[{"type":"Fuse"},
+                                 {"type":"Replace","pattern":{"String":"ab"},"content":"x"}]})"));
+  CHECK_FALSE(streamed_early(R"({"type":"Sequence","decoders":[{"type":"Fuse"},
+                                 {"type":"Strip","content":"a","start":0,"stop":1}]})"));
+  CHECK_FALSE(streamed_early(R"({"type":"BPEDecoder","suffix":"a"})"));
 }
 
 TEST_CASE("several threads share one tokenizer") {

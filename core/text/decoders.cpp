@@ -199,12 +199,15 @@ Made make_strip(const JsonObject& object, TokenSpelling& spelling) {
   if (content.empty() || unicode::length_of(content[0]) != content.size()) {
     return tl::unexpected(object.wrong("content", "one character"));
   }
-  spelling.drops_tail = spelling.drops_tail || stop > 0;
+  if (spelling.joined && stop > 0) spelling.piecewise = false;
   return std::make_unique<StripDecoder>(std::move(content), start, stop);
 }
 
 Made make(const JsonObject& object, TokenSpelling& spelling) {
   HEADSCOPE_ASSIGN(const std::string type, object.string("type"));
+  // Other steps may change what is there already when they see the text as a whole.
+  if (spelling.joined && type != "Fuse" && type != "Strip") spelling.piecewise = false;
+  spelling.joined = spelling.joined || type == "Fuse" || type == "ByteLevel";
   if (type == "ByteLevel") {
     spelling.byte_level = true;
     return std::make_unique<ByteLevelDecoder>();
@@ -225,7 +228,7 @@ Made make(const JsonObject& object, TokenSpelling& spelling) {
     HEADSCOPE_ASSIGN(std::string suffix, object.string("suffix"));
     if (suffix.empty()) return tl::unexpected(object.wrong("suffix", "a text that is not empty"));
     spelling.replaced.emplace_back(suffix, " ");
-    spelling.drops_tail = true;  // the last suffix is no space until there is more
+    spelling.piecewise = false;  // the last suffix is no space until there is more
     return std::make_unique<BpeDecoder>(std::move(suffix));
   }
   if (type == "WordPiece") {

@@ -127,9 +127,49 @@ class Lowercase final : public PieceNormalizer {
 };
 
 class StripAccents final : public PieceNormalizer {
+ public:
+  explicit StripAccents(bool (*is_accent)(char32_t)) : is_accent_(is_accent) {}
   Result<> write(PieceRewriter& piece) const override {
     for_each_character(piece.text(), [&](char32_t point, std::size_t begin, std::size_t end) {
-      if (!unicode::is_mark(point)) piece.keep(begin, end);
+      if (!is_accent_(point)) piece.keep(begin, end);
+    });
+    return {};
+  }
+
+ private:
+  bool (*is_accent_)(char32_t);
+};
+
+/// Of Bert's normalizer: no control characters, every white space a space.
+class CleanText final : public PieceNormalizer {
+  Result<> write(PieceRewriter& piece) const override {
+    for_each_character(piece.text(), [&](char32_t point, std::size_t begin, std::size_t end) {
+      if (point == '\t' || point == '\n' || point == '\r' || unicode::is_whitespace(point)) {
+        piece.put(" ", piece.origin(begin));
+      } else if (point != 0 && point != 0xfffd && !unicode::is_other(point)) {
+        piece.keep(begin, end);
+      }
+    });
+    return {};
+  }
+};
+
+/// Of Bert's normalizer: ideographs are words of their own.
+class SpaceIdeographs final : public PieceNormalizer {
+  static bool is_ideograph(char32_t point) {
+    static constexpr std::pair<char32_t, char32_t> ranges[] = {
+        {0x4e00, 0x9fff},   {0x3400, 0x4dbf},   {0x20000, 0x2a6df}, {0x2a700, 0x2b73f},
+        {0x2b740, 0x2b81f}, {0x2b920, 0x2ceaf}, {0xf900, 0xfaff},   {0x2f800, 0x2fa1f}};
+    return std::any_of(std::begin(ranges), std::end(ranges), [&](const auto& range) {
+      return point >= range.first && point <= range.second;
+    });
+  }
+  Result<> write(PieceRewriter& piece) const override {
+    for_each_character(piece.text(), [&](char32_t point, std::size_t begin, std::size_t end) {
+      const std::string_view space = is_ideograph(point) ? " " : "";
+      piece.put(space, piece.origin(begin));
+      piece.keep(begin, end);
+      piece.put(space, piece.origin(begin));
     });
     return {};
   }
@@ -242,12 +282,30 @@ Made unicode_form(const std::string& type) {
   return std::make_unique<UnicodeForm>(*form, known, compose);
 }
 
+Made make_bert(const JsonObject& object) {
+  HEADSCOPE_ASSIGN(const bool clean_text, object.boolean("clean_text"));
+  HEADSCOPE_ASSIGN(const bool ideographs, object.boolean("handle_chinese_chars"));
+  HEADSCOPE_ASSIGN(const bool lowercase, object.boolean("lowercase"));
+  HEADSCOPE_ASSIGN(const bool strip_accents, object.boolean_or("strip_accents", lowercase));
+  std::vector<std::unique_ptr<Normalizer>> steps;
+  if (clean_text) steps.push_back(std::make_unique<CleanText>());
+  if (ideographs) steps.push_back(std::make_unique<SpaceIdeographs>());
+  if (strip_accents) {
+    HEADSCOPE_ASSIGN(std::unique_ptr<Normalizer> form, unicode_form("NFD"));
+    steps.push_back(std::move(form));
+    steps.push_back(std::make_unique<StripAccents>(unicode::is_nonspacing_mark));
+  }
+  if (lowercase) steps.push_back(std::make_unique<Lowercase>());
+  return std::make_unique<NormalizerSequence>(std::move(steps));
+}
+
 Made make(const JsonObject& object) {
   HEADSCOPE_ASSIGN(const std::string type, object.string("type"));
   if (type == "NFC" || type == "NFD" || type == "NFKC" || type == "NFKD") return unicode_form(type);
   if (type == "Lowercase") return std::make_unique<Lowercase>();
-  if (type == "StripAccents") return std::make_unique<StripAccents>();
+  if (type == "StripAccents") return std::make_unique<StripAccents>(unicode::is_mark);
   if (type == "ByteLevel") return std::make_unique<ByteLevelNormalizer>();
+  if (type == "BertNormalizer") return make_bert(object);
   if (type == "Precompiled") return read_precompiled(object);
   if (type == "Strip") {
     HEADSCOPE_ASSIGN(const bool left, object.boolean("strip_left"));

@@ -232,6 +232,14 @@ Made make(const JsonObject& object) {
     HEADSCOPE_ASSIGN(Metaspace options, Metaspace::read(object));
     return std::make_unique<MetaspacePreTokenizer>(std::move(options));
   }
+  if (type == "BertPreTokenizer") {
+    std::vector<std::unique_ptr<PreTokenizer>> steps;
+    steps.push_back(
+        std::make_unique<SplitCharacters>(unicode::is_whitespace, SplitBehavior::removed));
+    steps.push_back(
+        std::make_unique<SplitCharacters>(unicode::is_punctuation, SplitBehavior::isolated));
+    return std::make_unique<PreTokenizerSequence>(std::move(steps));
+  }
   if (type == "Sequence") {
     HEADSCOPE_ASSIGN(const Json* list, object.array("pretokenizers"));
     std::vector<std::unique_ptr<PreTokenizer>> steps;

@@ -67,7 +67,8 @@ struct TokenSpelling {
   bool byte_level = false;     ///< characters stand for bytes (GPT-2's table)
   bool byte_fallback = false;  ///< "<0xE2>" stands for a byte
   std::vector<std::pair<std::string, std::string>> replaced;  ///< "▁" by " "
-  bool drops_tail = false;  ///< a decoder may remove characters at the end of the whole text
+  bool joined = false;    ///< a step has made one text of all tokens
+  bool piecewise = true;  ///< more tokens only add text: none that was there changes
 };
 
 /// Null values give null pointers. Unknown types and options are refused by name.
@@ -119,6 +120,8 @@ class Vocabulary {
 
 Result<std::unique_ptr<TokenModel>> read_bpe(const JsonObject& model, const Vocabulary& vocabulary);
 Result<std::unique_ptr<TokenModel>> read_word_level(const JsonObject& model,
+                                                    const Vocabulary& vocabulary);
+Result<std::unique_ptr<TokenModel>> read_word_piece(const JsonObject& model,
                                                     const Vocabulary& vocabulary);
 /// `vocabulary` must come from read_scored.
 Result<std::unique_ptr<TokenModel>> read_unigram(const JsonObject& model,

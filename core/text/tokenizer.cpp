@@ -17,7 +17,8 @@
 namespace headscope {
 namespace {
 
-constexpr std::size_t max_cached_word = 256;  // bytes; longer words hardly ever come twice
+constexpr std::string_view broken = "\xEF\xBF\xBD";  // may become a character with more bytes
+constexpr std::size_t max_cached_word = 256;         // bytes; longer words hardly ever come twice
 
 /// Tokens of words met in one call, so that each different word is merged once.
 class WordCache {
@@ -62,6 +63,7 @@ Result<std::unique_ptr<TokenModel>> read_model(const JsonObject& model, const st
                                                const Vocabulary& vocabulary) {
   if (type == "BPE") return read_bpe(model, vocabulary);
   if (type == "Unigram") return read_unigram(model, vocabulary);
+  if (type == "WordPiece") return read_word_piece(model, vocabulary);
   if (type == "WordLevel") return read_word_level(model, vocabulary);
   return tl::unexpected(unsupported(model, "model", type));
 }
@@ -278,8 +280,8 @@ bool Tokenizer::is_left_out(std::int32_t id, bool skip_special) const {
   return !token || (skip_special && impl_->added.is_special(*token));
 }
 
-bool Tokenizer::drops_tail() const {
-  return impl_->spelling.drops_tail;
+bool Tokenizer::decodes_piecewise() const {
+  return impl_->spelling.piecewise;
 }
 
 const std::string& Tokenizer::sha256() const {
@@ -302,19 +304,31 @@ std::string StreamDecoder::finish() {
 }
 
 std::string StreamDecoder::advance(bool at_end) {
+  if (!at_end && !tokenizer_.decodes_piecewise()) return {};
   std::size_t certain = ids_.size();
   // A run of byte tokens is text or garbage as a whole: it waits for its end.
   while (!at_end && certain > 0 && tokenizer_.is_byte_token(ids_[certain - 1])) --certain;
   std::string text = tokenizer_.decode(std::span(ids_).first(certain), skip_special_);
-  if (!at_end) {
-    constexpr std::string_view broken = "\xEF\xBF\xBD";  // may become a character with more bytes
-    while (text.ends_with(broken)) text.resize(text.size() - broken.size());
-    if (tokenizer_.drops_tail()) return {};
-  }
-  if (text.size() <= shown_.size()) return {};
-  std::string added = text.substr(shown_.size());
-  shown_ = std::move(text);
+  const std::size_t whole = text.size();
+  while (!at_end && text.ends_with(broken)) text.resize(text.size() - broken.size());
+  std::string added;
+  if (text.size() > shown_of_ids_) added = text.substr(shown_of_ids_);
+  shown_ += added;
+  shown_of_ids_ += added.size();
+  if (!at_end && certain == ids_.size() && whole == shown_of_ids_) forget_what_is_settled();
   return added;
+}
+
+/// The text of all ids is shown and ends with a whole character. What follows depends on no more
+/// than that there is text before it: one token stands for all of that. So the time a push takes
+/// does not grow with the text.
+void StreamDecoder::forget_what_is_settled() {
+  constexpr std::size_t many = 32;
+  if (ids_.size() < many) return;
+  const std::string last = tokenizer_.decode(std::span(ids_).last(1), skip_special_);
+  if (last.empty() || last.ends_with(broken)) return;
+  ids_.erase(ids_.begin(), ids_.end() - 1);
+  shown_of_ids_ = last.size();
 }
 
 }  // namespace headscope

@@ -32,14 +32,15 @@ struct Encoding {
 /// the first characters of a text, offsets here stay true (the reference's shift); and characters
 /// newer than Unicode 14 are cut by regular expressions as unassigned.
 ///
-/// Understood: models BPE, Unigram, WordLevel; normalizers NFC, NFD, NFKC, NFKD, Lowercase,
-/// StripAccents, Strip, Prepend, Replace, ByteLevel, Precompiled, Sequence; pre-tokenizers Split,
-/// ByteLevel, Metaspace, Digits, Punctuation, Whitespace, WhitespaceSplit, Sequence;
-/// post-processors TemplateProcessing, ByteLevel, RobertaProcessing, BertProcessing, Sequence;
-/// decoders ByteLevel, ByteFallback, Fuse, Replace, Strip, Metaspace, BPEDecoder, WordPiece,
-/// Sequence. Refused by name: all others (WordPiece models, Bert's normalizer and pre-tokenizer,
-/// CTC, ...), and of BPE dropout and byte_fallback together with a prefix or suffix of subwords.
-/// "truncation" and "padding" do not apply: texts are encoded whole.
+/// Understood: models BPE, Unigram, WordPiece, WordLevel; normalizers NFC, NFD, NFKC, NFKD,
+/// Lowercase, StripAccents, Strip, Prepend, Replace, ByteLevel, Precompiled, BertNormalizer,
+/// Sequence; pre-tokenizers Split, ByteLevel, Metaspace, Digits, Punctuation, Whitespace,
+/// WhitespaceSplit, BertPreTokenizer, Sequence; post-processors TemplateProcessing, ByteLevel,
+/// RobertaProcessing, BertProcessing, Sequence; decoders ByteLevel, ByteFallback, Fuse, Replace,
+/// Strip, Metaspace, BPEDecoder, WordPiece, Sequence. Refused by name: all others (Nmt,
+/// CharDelimiterSplit, UnicodeScripts, CTC, ...), and of BPE dropout and byte_fallback together
+/// with a prefix or suffix of subwords. "truncation" and "padding" do not apply: texts are encoded
+/// whole.
 class Tokenizer {
  public:
   /// `tokenizer.json`, or a model folder that holds one. Anything in the file that is not
@@ -77,8 +78,8 @@ class Tokenizer {
   bool is_byte_token(std::int32_t id) const;
   /// Decoding leaves this id out: it is outside the vocabulary, or special and those are skipped.
   bool is_left_out(std::int32_t id, bool skip_special) const;
-  /// A decoder of the file may remove characters at the end of the whole text.
-  bool drops_tail() const;
+  /// More tokens only add text: the file's decoder changes none that is there already.
+  bool decodes_piecewise() const;
   /// SHA-256 of the file's bytes, for passports.
   const std::string& sha256() const;
 
@@ -91,6 +92,7 @@ class Tokenizer {
 
 /// Decodes a growing sequence and never shows half a character: pushes return the text that has
 /// become certain, `finish` what is left. The concatenation equals `Tokenizer::decode` of all ids.
+/// Where the file's decoder does not work piecewise, all the text comes with `finish`.
 class StreamDecoder {
  public:
   explicit StreamDecoder(Tokenizer tokenizer, bool skip_special = true);
@@ -100,10 +102,12 @@ class StreamDecoder {
 
  private:
   std::string advance(bool at_end);
+  void forget_what_is_settled();
 
   Tokenizer tokenizer_;
   bool skip_special_;
-  std::vector<std::int32_t> ids_;
+  std::vector<std::int32_t> ids_;  ///< the latest: what is before them is settled
+  std::size_t shown_of_ids_ = 0;   ///< bytes of their text that have been returned
   std::string shown_;
 };
 

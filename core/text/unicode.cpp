@@ -131,6 +131,15 @@ bool is_mark(char32_t point) {
   return (U_GET_GC_MASK(icu(point)) & U_GC_M_MASK) != 0;
 }
 
+bool is_nonspacing_mark(char32_t point) {
+  return is_known_since(point, 8) && (U_GET_GC_MASK(icu(point)) & U_GC_MN_MASK) != 0;
+}
+
+bool is_other(char32_t point) {
+  return is_known_since(point, 8) &&
+         (U_GET_GC_MASK(icu(point)) & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK)) != 0;
+}
+
 std::u32string lower(char32_t point) {
   if (point == 0x130) return U"i\u0307";
   return std::u32string(1, static_cast<char32_t>(u_tolower(icu(point))));

@@ -46,6 +46,8 @@ bool is_numeric(char32_t point);      ///< Nd, Nl, No
 bool is_punctuation(char32_t point);  ///< ASCII punctuation and P* of Unicode 8, as the reference
 bool is_word(char32_t point);         ///< \w of a regular expression
 bool is_mark(char32_t point);         ///< Mn, Mc, Me of Unicode 9, as the reference
+bool is_nonspacing_mark(char32_t point);  ///< Mn of Unicode 8, as the reference's Bert parts
+bool is_other(char32_t point);            ///< Cc, Cf, Co of Unicode 8, likewise
 /// Unconditional full lower case: one code point, or two for U+0130.
 std::u32string lower(char32_t point);
 

@@ -267,6 +267,23 @@ def families():
         for fuse in (True, False):
             yield f"bpe {name} {fuse}", config(trained(pre_tokenizers.Whitespace(), 260, affixes=options, unk_token="<unk>", special=["<unk>"], fuse_unk=fuse),
                                                dict(type="Lowercase"), dict(type="Whitespace"), bert, decoders, [added("<unk>"), added("<mask>")])
+    pieces = ["[PAD]", "[UNK]", "<s>", "[CLS]", "[SEP]", "[MASK]"] + sorted(set("".join(CORPUS).lower())) + ["##" + c for c in sorted(set("".join(CORPUS).lower()))]
+    pieces += ["the", "##he", "wor", "##ld", "##rld", "hell", "##o", "dog", "##s", "don", "na", "##ive", "nice", "##ce", "\u6771\u4eac"]
+    word_piece = dict(type="WordPiece", vocab={text: i for i, text in enumerate(pieces)}, unk_token="[UNK]", continuing_subword_prefix="##", max_input_chars_per_word=20)
+    for name, options in {"uncased": dict(lowercase=True), "cased": dict(lowercase=False, strip_accents=None), "accents": dict(lowercase=True, strip_accents=False),
+                          "unclean": dict(lowercase=False, strip_accents=True, clean_text=False, handle_chinese_chars=False)}.items():
+        normalizer = dict(dict(type="BertNormalizer", clean_text=True, handle_chinese_chars=True, strip_accents=None), **options)
+        yield "bert " + name, config(word_piece, normalizer, dict(type="BertPreTokenizer"), bert, dict(type="WordPiece", prefix="##", cleanup=name != "cased"),
+                                     [added("[UNK]"), added("[MASK]", lstrip=True), added("[SEP]")])
+    yield "smollm", config(trained(plain, 320, alphabet=alphabet), None, sequence("pretokenizers", dict(type="Digits", individual_digits=True), byte_level()), None, byte_level(trim=True),
+                           [added("<|im_start|>"), added("<|im_end|>")])
+    deepseek = [split({"Regex": r}, "Isolated") for r in (r"\p{N}{1,3}", "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+", r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")]
+    yield "deepseek", config(trained(plain, 320, alphabet=alphabet), sequence("normalizers"), sequence("pretokenizers", *deepseek, byte_level(regex=False)), None, byte_level(),
+                             [added("<\uff5cUser\uff5c>", special=False), added("<s>")])
+    o200k = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+             r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+    yield "o200k", config(trained(plain, 320, alphabet=alphabet, ignore_merges=True), None, sequence("pretokenizers", split({"Regex": o200k}, "Isolated"), byte_level(regex=False)),
+                          byte_level(trim=False), byte_level(), [added("<|start|>"), added("<|end|>")])
     clip_split = split({"Regex": r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"}, "Removed", True)
     clip = trained(plain, 400, affixes=dict(end_of_word_suffix="</w>"), alphabet=alphabet, special=["<|endoftext|>"], unk_token="<|endoftext|>")
     yield "clip", config(clip, sequence("normalizers", dict(type="NFC"), replace({"Regex": r"\s+"}, " "), dict(type="Lowercase")),
