@@ -43,7 +43,7 @@ ModelConfig bench_model_config(bool quick) {
   config.intermediate_size = quick ? 48 : 2048;
   config.vocab_size = quick ? 200 : 32'000;
   config.context_length = quick ? 1024 : 40'960;
-  config.rope.theta = 500'000;
+  config.ropes.front().theta = 500'000;
   config.tie_word_embeddings = true;
   config.eos_ids = {1};
   return config;
