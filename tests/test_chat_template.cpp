@@ -116,9 +116,9 @@ TEST_CASE("templates of the families equal jinja2") {
 }
 
 TEST_CASE("the templates of llama.cpp's source equal jinja2") {
-  const auto llama = test::llama_cpp_folder();
-  if (!llama) SKIP_TEST("HEADSCOPE_LLAMA_CPP is not set (ctest sets it)");
-  const Tally tally = check_folder(*llama / "models/templates", goldens().json["llama_cpp"]);
+  const auto llama = test::llama_resource("models/templates");
+  if (!llama) SKIP_TEST("HEADSCOPE_LLAMA is not set (ctest sets it)");
+  const Tally tally = check_folder(*llama, goldens().json["llama_cpp"]);
   MESSAGE(tally.same << " texts equal, " << tally.both_refuse << " refused by both");
   CHECK(goldens().json["llama_cpp"].size() >= 70);
 }

@@ -23,7 +23,7 @@ struct Loaded {
     config = must(load_config(folder));
     const auto source = must(open_weights(folder));
     REQUIRE(settle_output(*source, config));
-    weights = must(load_weights(*source, folder, config, at::kCPU, at::kFloat, {}));
+    weights = must(load_weights(*source, folder, config, place_on({}, config.layers), {}, {}));
   }
   std::vector<float> logits(const at::Tensor& ids, const DecoderOptions& options = {}) const {
     const auto all = decoder_forward(weights, config, ids, options).contiguous();
@@ -66,7 +66,7 @@ TEST_CASE("the scale of embeddings is rounded to their dtype") {
   for (const TensorSlot& slot : tensor_slots(weights, config)) {
     *slot.tensor = slot.tensor->to(at::kBFloat16);
   }
-  weights.embedding.fill_(1.1015625);
+  weights.embedding.weight.fill_(1.1015625);
   const auto ids = at::zeros({1, 1}, at::kLong);
   CHECK(embed(weights, config, ids, ids).max().item<float>() == 61.25f);  // not 61
 }
@@ -92,7 +92,7 @@ TEST_CASE("the differentiable forward has the gradient that finite differences s
       return decoder_forward(weights, config, ids).to(at::kDouble).square().mean();
     };
     for (at::Tensor* tensor :
-         {&weights.layers[0].k.weight, &weights.layers[0].input_norm.weight, &weights.embedding}) {
+         {&weights.layers[0].k.weight, &weights.layers[0].input_norm.weight, &weights.embedding.weight}) {
       tensor->requires_grad_(true);
       loss().backward();
       const auto gradient = tensor->grad().clone();

@@ -108,6 +108,16 @@ TEST_CASE("only what changed is computed") {
     CHECK(snapshot->preview_error == first->preview_error);
     CHECK(snapshot->full_map->head == HeadId{1, 1});
   }
+  SUBCASE("the part of a map that shall be exact: maps") {
+    request.map_region = {{0, 4}, {0, 4}};
+    fixture.answer(request);
+    CHECK(fixture.runs() == 2);
+    CHECK(control.count(FakeCall::full_map) == 4);
+    request.map_region = {};  // seen before
+    const auto snapshot = fixture.answer(request);
+    CHECK(control.count(FakeCall::full_map) == 4);
+    CHECK(snapshot->full_map == first->full_map);
+  }
   SUBCASE("prompt: everything but the model") {
     request.prompt.text += " quickly";
     const auto snapshot = fixture.answer(request);

@@ -81,8 +81,8 @@ TEST_CASE("a GGUF file is inspected, named and hashed like a folder") {
   CHECK(summary.parameters ==
         must(Model::load(golden_file("every_type").string(), on_cpu("auto"), {}))->parameters());
   CHECK(model_name(golden_file("qwen2").string()) == "qwen2.gguf");
-  CHECK(has_chat_template(golden_file("llama3")));
-  CHECK_FALSE(has_chat_template(golden_file("every_type")));
+  CHECK(must(open_chat_template(golden_file("llama3"))).has_value());
+  CHECK_FALSE(must(open_chat_template(golden_file("every_type"))).has_value());
   const TemporaryFolder folder;
   CHECK(must(weights_sha256(golden_file("qwen2"), {}, folder / "hashes.json")) ==
         must(sha256_file(golden_file("qwen2"))));

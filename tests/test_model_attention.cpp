@@ -368,7 +368,7 @@ HeadMapSource map_of(const AttentionCall& call, const LayerEditTensors& edits, i
   auto map = observer.take(edits, call.scale);
   map->window = call.window;
   map->softcap = call.softcap;
-  map->finish({});
+  map->finish(HeadMapSource::max_overview, {});
   return HeadMapSource(std::move(map));
 }
 

@@ -267,7 +267,7 @@ TEST_CASE("the full map holds the run's rows, edited alike") {
   Fixture f;
   for (const auto& settings : {InterventionSettings{}, picked(0.2, 0.3, {kFirst})}) {
     const auto run = f.run(settings, settings.picked);
-    const auto map = f.runner.full_map(*f.prompt, *run, kFirst, {});
+    const auto map = f.runner.full_map(*f.prompt, *run, kFirst, {}, {});
     REQUIRE(map);
     REQUIRE((*map)->tokens == run->keys);
     for (std::int64_t row = 0; row < run->rows.size(); ++row) {
@@ -277,6 +277,50 @@ TEST_CASE("the full map holds the run's rows, edited alike") {
       }
     }
   }
+}
+
+TEST_CASE("a long prompt's full map: pooled by maxima, exact where it is asked for, run once") {
+  Fixture f;
+  const auto run = f.run(picked(0.2, 0.3, {kFirst}), {kFirst});
+  const auto whole = f.runner.full_map(*f.prompt, *run, kFirst, {}, {});
+  REQUIRE(whole);
+  ModelRunner small(ModelRunner::default_weights_budget, 50);
+  REQUIRE(small.load(f.request, {}));
+  int steps = 0;
+  RunContext counted;
+  counted.on_progress = [&](const Progress& progress) { steps += progress.what == "prefill"; };
+  const MapRegion region{{40, 90}, {30, 1000000}};
+  const auto pooled = small.full_map(*f.prompt, *run, kFirst, region, counted);
+  REQUIRE(pooled);
+  CHECK(steps > 0);
+  const FullMap &a = **whole, &b = **pooled;
+  REQUIRE(b.level > 0);
+  CHECK(b.side() <= 50);
+  REQUIRE(static_cast<std::int64_t>(b.weights.size()) == b.side() * b.side());
+  std::vector<float> expected(b.weights.size(), 0.0f);
+  for (std::int64_t row = 0; row < a.tokens; ++row) {
+    for (std::int64_t key = 0; key < a.tokens; ++key) {
+      float& cell = expected[static_cast<std::size_t>(row / b.cell() * b.side() + key / b.cell())];
+      cell = std::max(cell, a.weights[static_cast<std::size_t>(row * a.tokens + key)]);
+    }
+  }
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CHECK(b.weights[i] == doctest::Approx(expected[i]).epsilon(1e-4));
+  }
+  CHECK(b.region == MapRegion{{40, 90}, {30, a.tokens}});
+  REQUIRE(static_cast<std::int64_t>(b.exact.size()) == 50 * (a.tokens - 30));
+  for (std::int64_t row = 40; row < 90; ++row) {
+    const float* exact = b.exact.data() + (row - 40) * (a.tokens - 30);
+    for (std::int64_t key = 30; key < a.tokens; ++key) {
+      CHECK(
+          exact[key - 30] ==
+          doctest::Approx(a.weights[static_cast<std::size_t>(row * a.tokens + key)]).epsilon(1e-4));
+    }
+  }
+  // Looking elsewhere does not run the model again.
+  steps = 0;
+  REQUIRE(small.full_map(*f.prompt, *run, kFirst, {{0, 10}, {0, 10}}, counted));
+  CHECK(steps == 0);
 }
 
 TEST_CASE("weights over the budget are dropped, span sums stay") {

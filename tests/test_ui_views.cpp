@@ -168,6 +168,13 @@ TEST_CASE("a complete result is drawn as two pictures, whatever its size") {
   SUBCASE("full map") {
     state.request.want_full_map = true;
   }
+  std::size_t pictures = 2;
+  SUBCASE("full map of a long prompt: the overview, and a part of it exactly") {
+    state.request.want_full_map = true;
+    options.map_level = 3;
+    state.request.map_region = {{8, 24}, {0, 24}};
+    pictures = 3;
+  }
   SUBCASE("difference, linear") {
     state.view.map_source = state.view.score_source = MapSource::difference;
     state.view.map_logarithmic = false;
@@ -187,11 +194,11 @@ TEST_CASE("a complete result is drawn as two pictures, whatever its size") {
   for (const ThemeKind theme : {ThemeKind::dark, ThemeKind::light, ThemeKind::contrast}) {
     app.set_theme(theme);
     window.draw(app, kNormal, 3);
-    CHECK(app.heatmaps().pictures() == 2);
+    CHECK(app.heatmaps().pictures() == pictures);
   }
   app.set_scale(2, 1);
   window.draw(app, ImVec2(2560, 1600), 3);
-  CHECK(app.heatmaps().pictures() == 2);
+  CHECK(app.heatmaps().pictures() == pictures);
   // Too small for anything: nothing may divide by zero or turn inside out.
   window.draw(app, ImVec2(320, 200), 3);
   window.draw(app, ImVec2(40, 40), 3);

@@ -46,11 +46,14 @@ inline std::shared_ptr<Snapshot> snapshot_of(const Request& request,
           ? snapshot->baseline
           : runner.run(*snapshot->prompt, request.intervention, heads, request, context).value();
   if (request.want_full_map) {
-    snapshot->full_map_baseline =
-        runner.full_map(*snapshot->prompt, *snapshot->baseline, request.selected, context).value();
-    snapshot->full_map =
-        runner.full_map(*snapshot->prompt, *snapshot->intervened, request.selected, context)
-            .value();
+    snapshot->full_map_baseline = runner
+                                      .full_map(*snapshot->prompt, *snapshot->baseline,
+                                                request.selected, request.map_region, context)
+                                      .value();
+    snapshot->full_map = runner
+                             .full_map(*snapshot->prompt, *snapshot->intervened, request.selected,
+                                       request.map_region, context)
+                             .value();
   }
   snapshot->status.state = EngineStatus::State::idle;
   return snapshot;

@@ -24,7 +24,6 @@ struct Options : CommonOptions, ModelChoice, PromptOptions, DataOptions {
 };
 
 Result<> check_options(const Options& options) {
-  HEADSCOPE_TRY(check_chat(options));
   if (!options.intervene.empty()) {
     return fail(ErrorKind::usage, "--intervene: the grid says what a sweep changes; use evaluate");
   }
@@ -40,7 +39,7 @@ LoadOptions load_options(const Options& options, const ProcessRank& process) {
   // CUDA is not open yet: it sees what is set now.
   const auto cards = cards_of_process(visible_cards(process_environment()), process);
   if (cards) ::setenv("CUDA_VISIBLE_DEVICES", cards->c_str(), 1);
-  LoadOptions load = options.load_options();
+  LoadOptions load = cli::load_options(options, options);
   const int neighbours = process.local_ranks.value_or(1);
   if (load.threads == 0 && neighbours > 1) {
     const auto cores = static_cast<int>(std::thread::hardware_concurrency());
@@ -135,7 +134,7 @@ Result<> sweep(const Options& options) {
   HEADSCOPE_ASSIGN(const auto data, load_dataset(options.data));
   HEADSCOPE_ASSIGN(const auto opened,
                    open_model(options.model, load_options(options, process), context));
-  note_chat_template(options, opened.folder, progress);
+  HEADSCOPE_ASSIGN(const auto encoder, prompt_encoder(options, opened));
   const ModelConfig& config = opened.model->config();
   HEADSCOPE_ASSIGN(const auto inputs, read_inputs(options, config));
   HEADSCOPE_ASSIGN(const auto chosen, choose_for_evaluation(data, options.wanted_part(),
@@ -148,7 +147,7 @@ Result<> sweep(const Options& options) {
                    make_sweep_grid(axes, inputs.ranking, config.layers, config.heads));
   print_notes(progress, grid.notes);
   HEADSCOPE_ASSIGN(auto settings,
-                   make_passport(opened, data, chosen, options, options, options, context));
+                   make_passport(opened, encoder, data, chosen, options, options, options, context));
   HEADSCOPE_TRY(describe(options, chosen, default_top_k(opened), settings));
   HEADSCOPE_ASSIGN(const auto folder, SweepFolder::open(options.folder, settings));
   const SweepOptions how{.ranking = inputs.ranking,
@@ -157,7 +156,7 @@ Result<> sweep(const Options& options) {
                          .max_new_tokens = options.max_new_tokens,
                          .rows = options.row_convention(),
                          .process = process};
-  HEADSCOPE_ASSIGN(const auto outcome, run_sweep(*opened.model, *opened.tokenizer, chosen.samples,
+  HEADSCOPE_ASSIGN(const auto outcome, run_sweep(*opened.model, encoder, chosen.samples,
                                                  grid.cells, how, folder, context));
   HEADSCOPE_ASSIGN(auto report, summary(options, folder, grid, outcome, process));
   report["part"] = part_name(chosen.part);

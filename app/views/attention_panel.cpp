@@ -11,9 +11,20 @@ namespace headscope {
 /// One map with its axes: what is drawn and what its cells mean.
 struct AttentionPanel::Map {
   HeatmapData shown, baseline;  // `baseline` for differences and the readout
+  std::int64_t cell = 1;        // tokens a cell is the largest weight of, along each side
+  MapRegion region;             // of a pooled map: what is there exactly
+  HeatmapData exact, exact_baseline;
+  std::int64_t columns = 0, rows = 0;  // in tokens
   std::shared_ptr<const RunResult> run;
   std::int64_t first_row = 0;  // absolute position of row 0
   HeatmapStyle style;
+
+  // The weight at a pair of tokens, and whether it is that pair's own.
+  bool exact_at(std::int64_t row, std::int64_t column) const {
+    return cell == 1 ||
+           (!exact.empty() && region.rows.contains(row) && region.columns.contains(column));
+  }
+  float value(bool of_baseline, std::int64_t row, std::int64_t column) const;
 
   const TokenView* token(const PromptView& prompt, std::int64_t position) const {
     if (position < prompt.prompt_tokens())
@@ -26,6 +37,8 @@ struct AttentionPanel::Map {
 namespace {
 
 constexpr float kLogFloor = 1e-4f;  // smaller weights all look like nothing
+
+constexpr std::int64_t kDetail = 2048;  // tokens a side that are asked for at once
 
 float value_at(const HeatmapData& data, std::int64_t row, std::int64_t column) {
   if (data.empty() || row >= data.rows || column >= data.columns) return 0;
@@ -40,7 +53,26 @@ HeatmapData rows_of(const std::shared_ptr<const RunResult>& run, HeadId head) {
 
 HeatmapData full_of(const std::shared_ptr<const FullMap>& map, HeadId head) {
   if (!map || map->head != head) return {};
-  return {map, map->weights.data(), map->tokens, map->tokens};
+  return {map, map->weights.data(), map->side(), map->side()};
+}
+
+HeatmapData exact_of(const std::shared_ptr<const FullMap>& map, const MapRegion& region) {
+  if (!map || map->exact.empty() || !(map->region == region)) return {};
+  return {map, map->exact.data(), region.columns.size(), region.rows.size()};
+}
+
+// Tokens [low, high) of an axis, widened to the detail that is asked for: it moves in steps, so
+// that panning a little asks for nothing new.
+TokenRange detail_range(double low, double high, std::int64_t limit) {
+  constexpr std::int64_t step = kDetail / 4;
+  const auto begin = std::max<std::int64_t>(0, static_cast<std::int64_t>(low) / step * step);
+  const auto end = static_cast<std::int64_t>(std::ceil(high / step)) * step;
+  return {begin, std::min({limit, end, begin + kDetail})};
+}
+
+std::string pooled_note(std::int64_t cell) {
+  const std::string size = std::to_string(cell);
+  return "overview: the largest of " + size + " x " + size + " weights";
 }
 
 std::string token_label(const TokenView* token) {
@@ -67,6 +99,14 @@ std::string why_no_weights(const Snapshot& snapshot) {
 }
 
 }  // namespace
+
+float AttentionPanel::Map::value(bool of_baseline, std::int64_t row, std::int64_t column) const {
+  if (cell > 1 && exact_at(row, column)) {
+    return value_at(of_baseline ? exact_baseline : exact, row - region.rows.begin,
+                    column - region.columns.begin);
+  }
+  return value_at(of_baseline ? baseline : shown, row / cell, column / cell);
+}
 
 void AttentionPanel::toolbar(ViewContext& context) {
   AppState& state = context.state;
@@ -104,6 +144,17 @@ bool AttentionPanel::find_map(const ViewContext& context, Map& map) const {
   map.baseline = base;
   map.run = use_baseline || !snapshot.intervened ? snapshot.baseline : snapshot.intervened;
   if (map.shown.empty() || !map.run || !snapshot.prompt) return false;
+  map.columns = map.shown.columns;
+  map.rows = map.shown.rows;
+  if (full) {
+    const auto& chosen = use_baseline ? snapshot.full_map_baseline : snapshot.full_map;
+    map.cell = chosen->cell();
+    map.region = chosen->region;
+    map.columns = map.rows = chosen->tokens;
+    map.exact = exact_of(chosen, map.region);
+    map.exact_baseline = exact_of(snapshot.full_map_baseline, map.region);
+    if (map.baseline.columns != map.shown.columns) map.baseline = {};
+  }
   map.first_row = full ? 0 : map.run->rows.begin;
   map.style.causal = map.first_row;
   map.style.logarithmic = state.view.map_logarithmic;
@@ -139,7 +190,7 @@ void AttentionPanel::navigate(const Map& map, ImVec2 min, ImVec2 max) {
   if (ImGui::IsItemHovered() && io.MouseWheel != 0) {
     const double factor = std::pow(1.25, io.MouseWheel);
     // Response rows are few: only the keys are zoomed.
-    const bool both = map.shown.rows == map.shown.columns;
+    const bool both = map.rows == map.columns;
     zoom_.scale(zoom_.window.left + (io.MousePos.x - min.x) * cells_x,
                 zoom_.window.top + (io.MousePos.y - min.y) * cells_y, factor, both ? factor : 1.0);
   }
@@ -202,7 +253,7 @@ void AttentionPanel::overlay(const ViewContext& context, const Map& map, ImVec2 
                        (max.y - min.y);
   };
   list.PushClipRect(min, max, true);
-  const bool full = map.shown.rows == map.shown.columns;
+  const bool full = map.rows == map.columns;
   for (const DocumentView& document : prompt.documents) {
     if (document.tokens.size() == 0) continue;
     const ImU32 color = document.gold ? context.theme.gold : with_alpha(context.theme.muted, 0.28f);
@@ -253,7 +304,7 @@ void AttentionPanel::readout(const ViewContext& context, const Map& map, ImVec2 
                                                                   (window.right - window.left));
   const auto row = static_cast<std::int64_t>(window.top + (mouse.y - min.y) / (max.y - min.y) *
                                                               (window.bottom - window.top));
-  if (row < 0 || column < 0 || row >= map.shown.rows || column >= map.shown.columns) return;
+  if (row < 0 || column < 0 || row >= map.rows || column >= map.columns) return;
   list.AddLine(ImVec2(mouse.x, min.y), ImVec2(mouse.x, max.y),
                with_alpha(context.theme.selection, 0.6f));
   list.AddLine(ImVec2(min.x, mouse.y), ImVec2(max.x, mouse.y),
@@ -268,12 +319,70 @@ void AttentionPanel::readout(const ViewContext& context, const Map& map, ImVec2 
   if (column > position) {
     text_muted(context, "hidden: the key comes after the query");
   } else {
-    const float shown = value_at(map.shown, row, column),
-                base = value_at(map.baseline, row, column);
+    const float shown = map.value(false, row, column), base = map.value(true, row, column);
+    if (!map.exact_at(row, column)) text_muted(context, pooled_note(map.cell));
     ImGui::Text("attention  %s", format_weight(shown).c_str());
     ImGui::Text("baseline   %s", format_weight(base).c_str());
   }
   ImGui::EndTooltip();
+}
+
+// The map, and over it what of a pooled one is there exactly.
+void AttentionPanel::draw_values(ViewContext& context, const Map& map, ImVec2 min,
+                                 ImVec2 max) const {
+  ImDrawList& list = *ImGui::GetWindowDrawList();
+  const HeatmapWindow& window = zoom_.window;
+  const auto cell = static_cast<double>(map.cell);
+  context.heatmaps.draw(
+      list, min, max, map.shown, map.baseline, map.style,
+      {window.left / cell, window.top / cell, window.right / cell, window.bottom / cell});
+  if (map.cell == 1) return;
+  const auto left = std::max(window.left, static_cast<double>(map.region.columns.begin));
+  const auto right = std::min(window.right, static_cast<double>(map.region.columns.end));
+  const auto top = std::max(window.top, static_cast<double>(map.region.rows.begin));
+  const auto bottom = std::min(window.bottom, static_cast<double>(map.region.rows.end));
+  const bool visible = !map.exact.empty() && left < right && top < bottom;
+  const bool all = visible && left <= window.left && right >= window.right && top <= window.top &&
+                   bottom >= window.bottom;
+  if (visible) {
+    const double x = (max.x - min.x) / (window.right - window.left),
+                 y = (max.y - min.y) / (window.bottom - window.top);
+    const ImVec2 from(min.x + static_cast<float>((left - window.left) * x),
+                      min.y + static_cast<float>((top - window.top) * y)),
+        to(min.x + static_cast<float>((right - window.left) * x),
+           min.y + static_cast<float>((bottom - window.top) * y));
+    HeatmapStyle style = map.style;
+    // Where keys come later than every row, the shader has no name for the diagonal.
+    style.causal = std::max<std::int64_t>(-1, map.region.rows.begin - map.region.columns.begin);
+    const auto row = static_cast<double>(map.region.rows.begin),
+               column = static_cast<double>(map.region.columns.begin);
+    list.AddRectFilled(from, to, context.theme.page);
+    context.heatmaps.draw(list, from, to, map.exact, map.exact_baseline, style,
+                          {left - column, top - row, right - column, bottom - row});
+  }
+  if (all) return;
+  const std::string note = pooled_note(map.cell);
+  const ImVec2 size = ImGui::CalcTextSize(note.c_str());
+  const ImVec2 at(max.x - size.x - em() * 0.5f, min.y + em() * 0.3f);
+  list.AddRectFilled(ImVec2(at.x - em() * 0.3f, at.y), ImVec2(max.x, at.y + size.y),
+                     with_alpha(context.theme.page, 0.8f));
+  list.AddText(at, context.theme.muted, note.c_str());
+}
+
+// A pooled map that is looked at closely gets its exact weights there, once nothing else is being
+// computed: asking for another part must not begin the map again.
+void AttentionPanel::ask_for_detail(ViewContext& context, const Map& map) const {
+  AppState& state = context.state;
+  if (map.cell == 1 || state.snapshot->status.state != EngineStatus::State::idle) return;
+  const HeatmapWindow& window = zoom_.window;
+  const auto most = static_cast<double>(kDetail - kDetail / 4);
+  const bool close = window.right - window.left <= most && window.bottom - window.top <= most;
+  MapRegion wanted;
+  if (close) {
+    wanted = {detail_range(window.top, window.bottom, map.rows),
+              detail_range(window.left, window.right, map.columns)};
+  }
+  state.request.map_region = wanted;
 }
 
 void AttentionPanel::draw(ViewContext& context) {
@@ -292,8 +401,9 @@ void AttentionPanel::draw(ViewContext& context) {
     return;
   }
   if (map.style.difference && !map.style.logarithmic) map.style.high = difference_range(map);
-  zoom_.fit(map.shown.columns, map.shown.rows);
-  const bool full = map.shown.rows == map.shown.columns;
+  zoom_.fit(map.columns, map.rows);
+  ask_for_detail(context, map);
+  const bool full = map.rows == map.columns;
   const float strip = em() * 1.25f, bar = color_bar_width() + em() * 0.6f;
   const float left = full ? strip : em() * 5.0f;
   const ImVec2 at = ImGui::GetCursorScreenPos(), room = ImGui::GetContentRegionAvail();
@@ -304,7 +414,7 @@ void AttentionPanel::draw(ViewContext& context) {
   const bool hovered = ImGui::IsItemHovered();
   ImDrawList& list = *ImGui::GetWindowDrawList();
   list.AddRectFilled(min, max, context.theme.page);
-  context.heatmaps.draw(list, min, max, map.shown, map.baseline, map.style, zoom_.window);
+  draw_values(context, map, min, max);
   overlay(context, map, min, max);
   document_strip(context, ImVec2(min.x, at.y), ImVec2(max.x, at.y + strip), false);
   if (full) {

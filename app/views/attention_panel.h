@@ -27,6 +27,8 @@ class AttentionPanel {
   void toolbar(ViewContext& context);
   bool find_map(const ViewContext& context, Map& map) const;
   void navigate(const Map& map, ImVec2 min, ImVec2 max);
+  void draw_values(ViewContext& context, const Map& map, ImVec2 min, ImVec2 max) const;
+  void ask_for_detail(ViewContext& context, const Map& map) const;
   void document_strip(const ViewContext& context, ImVec2 min, ImVec2 max, bool vertical) const;
   void overlay(const ViewContext& context, const Map& map, ImVec2 min, ImVec2 max) const;
   void row_labels(const ViewContext& context, const Map& map, ImVec2 min, ImVec2 max) const;

@@ -10,6 +10,7 @@ bool same_settings(const Request& a, const Request& b) {
   Request copy = a;
   copy.selected = b.selected;
   copy.want_full_map = b.want_full_map;
+  copy.map_region = b.map_region;
   return copy == b;
 }
 
@@ -35,6 +36,7 @@ bool History::step(std::vector<Request>& from, std::vector<Request>& to, Request
   from.pop_back();
   target.selected = now.selected;
   target.want_full_map = now.want_full_map;
+  target.map_region = now.map_region;
   now = target;
   committed_ = std::move(target);
   return true;

@@ -113,7 +113,9 @@ bool Compute::same_work(Step step, const Request& a, const Request& b) const {
   const auto applied = [&](const Request& request) {
     return applied_settings(request, *model_, *prompt_, baseline_ ? baseline_->run.get() : nullptr);
   };
-  const auto same_head = [&] { return b.want_full_map && a.selected == b.selected; };
+  const auto same_map = [&] {
+    return b.want_full_map && a.selected == b.selected && a.map_region == b.map_region;
+  };
   // Without a known ranking the heads follow from the baseline's scores, hence from the gold mark.
   const auto same_run = [&] {
     const bool same_ranking =
@@ -132,9 +134,9 @@ bool Compute::same_work(Step step, const Request& a, const Request& b) const {
     case Step::intervened:
       return same_run();
     case Step::full_map:
-      return same_head() && same_run();
+      return same_map() && same_run();
     case Step::full_map_baseline:
-      return same_head() && same_baseline(a, b);
+      return same_map() && same_baseline(a, b);
   }
   return false;
 }
@@ -400,12 +402,12 @@ Result<> Compute::ensure_full_map(const Work& work, bool of_baseline) {
   }
   const auto step = of_baseline ? Step::full_map_baseline : Step::full_map;
   const auto& of = of_baseline ? *baseline_ : *intervened_;
-  const HeldMap key{of.key, of.run->settings, work.request->selected};
+  const HeldMap key{of.key, of.run->settings, work.request->selected, work.request->map_region};
   auto map = maps_.find(key).value_or(nullptr);
   if (!map) {
     const auto running = context(step, work, activity_of(step));
-    HEADSCOPE_ASSIGN(map, runner_->full_map(*prompt_, *of.run, key.head, running));
-    maps_.put(key, map, map->weights.size() * sizeof(float));
+    HEADSCOPE_ASSIGN(map, runner_->full_map(*prompt_, *of.run, key.head, key.region, running));
+    maps_.put(key, map, map->bytes());
   }
   board_.publish([&](Snapshot& snapshot) {
     (of_baseline ? snapshot.full_map_baseline : snapshot.full_map) = map;

@@ -31,6 +31,7 @@ class Compute {
     RunKey run;
     InterventionSettings settings;  ///< the label the map carries
     HeadId head;
+    MapRegion region;
     friend bool operator==(const HeldMap&, const HeldMap&) = default;
   };
   struct Failure {

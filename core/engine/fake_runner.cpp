@@ -334,8 +334,34 @@ Result<std::shared_ptr<const RunResult>> FakeRunner::run(const PromptView& promp
   return result;
 }
 
+namespace {
+
+/// Makes a long prompt's map of a whole one.
+void pool(FullMap& map, int level, const MapRegion& region) {
+  if (level == 0) return;
+  const std::vector<float> whole = std::move(map.weights);
+  map.level = level;
+  map.weights.assign(static_cast<std::size_t>(map.side() * map.side()), 0.0f);
+  const auto end = [&](TokenRange range) { return std::min(range.end, map.tokens); };
+  map.region = {{region.rows.begin, end(region.rows)}, {region.columns.begin, end(region.columns)}};
+  for (std::int64_t row = 0; row < map.tokens; ++row) {
+    for (std::int64_t key = 0; key < map.tokens; ++key) {
+      const float weight = whole[static_cast<std::size_t>(row * map.tokens + key)];
+      auto& cell =
+          map.weights[static_cast<std::size_t>((row >> level) * map.side() + (key >> level))];
+      cell = std::max(cell, weight);
+      if (map.region.rows.contains(row) && map.region.columns.contains(key)) {
+        map.exact.push_back(weight);
+      }
+    }
+  }
+}
+
+}  // namespace
+
 Result<std::shared_ptr<const FullMap>> FakeRunner::full_map(const PromptView& prompt,
                                                             const RunResult& run, HeadId head,
+                                                            const MapRegion& region,
                                                             const RunContext& context) {
   constexpr int parts = 8;
   Steps steps(*control_, FakeCall::full_map, context, parts);
@@ -352,6 +378,7 @@ Result<std::shared_ptr<const FullMap>> FakeRunner::full_map(const PromptView& pr
     const auto block = world_.weights(scene, head, rows, map->tokens, edit);
     map->weights.insert(map->weights.end(), block.begin(), block.end());
   }
+  pool(*map, world_.options().map_level, region);
   steps.finish();
   return map;
 }

@@ -76,7 +76,8 @@ class FakeRunner : public Runner {
                                                const Request& request,
                                                const RunContext& context) override;
   Result<std::shared_ptr<const FullMap>> full_map(const PromptView& prompt, const RunResult& run,
-                                                  HeadId head, const RunContext& context) override;
+                                                  HeadId head, const MapRegion& region,
+                                                  const RunContext& context) override;
   Result<std::shared_ptr<const PreviewInputs>> preview_inputs(const PromptView& prompt,
                                                               const RunResult& baseline,
                                                               const RunContext& context) override;

@@ -19,6 +19,7 @@ struct FakeOptions {
   int head_dim = 16;
   std::uint64_t seed = 7;
   std::int64_t context_length = 16384;
+  int map_level = 0;  ///< full maps are pooled to 2^level tokens a cell
   bool has_directions = true;
   bool has_ranking = true;  ///< without: the engine ranks by the baseline's scores
   std::uint64_t weights_budget = std::uint64_t{2}

@@ -30,9 +30,10 @@ class Runner {
                                                        const std::vector<HeadId>& heads,
                                                        const Request& request,
                                                        const RunContext& context) = 0;
-  /// Full map of one head over prompt + response of `run`.
+  /// Full map of one head over prompt + response of `run`; if it is pooled, with `region` exactly.
   virtual Result<std::shared_ptr<const FullMap>> full_map(const PromptView& prompt,
                                                           const RunResult& run, HeadId head,
+                                                          const MapRegion& region,
                                                           const RunContext& context) = 0;
   /// Focus bias of the unedited run for the live preview.
   virtual Result<std::shared_ptr<const PreviewInputs>> preview_inputs(

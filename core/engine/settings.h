@@ -58,6 +58,13 @@ struct PromptRequest {
   friend bool operator==(const PromptRequest&, const PromptRequest&) = default;
 };
 
+/// A part of a head's full map, in tokens.
+struct MapRegion {
+  TokenRange rows, columns;
+  bool empty() const { return rows.size() == 0 || columns.size() == 0; }
+  friend bool operator==(const MapRegion&, const MapRegion&) = default;
+};
+
 /// Full state that the window wants to see. The engine works out what has to be computed.
 struct Request {
   std::string model = "demo";  ///< "demo" or a path
@@ -68,6 +75,7 @@ struct Request {
   InterventionSettings intervention;
   HeadId selected;  ///< head whose full map is shown
   bool want_full_map = false;
+  MapRegion map_region;  ///< part of a pooled map that shall be exact; empty = none
   RowConvention row_convention = RowConvention::input;
   int max_new_tokens = 100;
   KeepAttention keep = KeepAttention::automatic;

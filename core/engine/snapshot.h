@@ -133,12 +133,23 @@ struct RunResult {
   }
 };
 
-/// Full T x T map of one head, [tokens, tokens], causal.
+/// Full T x T map of one head, causal. That of a long prompt is pooled: a cell holds the largest of
+/// cell() x cell() weights, and a part of it may be there exactly.
 struct FullMap {
+  /// Most cells of a side; a longer prompt's map is pooled.
+  static constexpr std::int64_t max_side = 2048;
+
   HeadId head;
   InterventionSettings settings;
   std::int64_t tokens = 0;
-  std::vector<float> weights;
+  int level = 0;               ///< 0 = one cell for each pair of tokens
+  std::vector<float> weights;  ///< [side(), side()]
+  MapRegion region;            ///< where `exact` lies; empty = nowhere
+  std::vector<float> exact;    ///< [region.rows, region.columns]
+
+  std::int64_t cell() const { return std::int64_t{1} << level; }
+  std::int64_t side() const { return (tokens + cell() - 1) / cell(); }
+  std::uint64_t bytes() const { return (weights.size() + exact.size()) * sizeof(float); }
 };
 
 /// What the preview worker needs beside the baseline's weights.

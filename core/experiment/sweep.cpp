@@ -44,11 +44,11 @@ Result<std::vector<QaSample>> samples_of(const SweepCell& cell, std::span<const 
 
 class Sweep {
  public:
-  Sweep(Model& model, const Tokenizer& tokenizer, std::span<const QaSample> samples,
+  Sweep(Model& model, const PromptEncoder& encoder, std::span<const QaSample> samples,
         const std::vector<SweepCell>& cells, const SweepOptions& options, const SweepFolder& folder,
         const RunContext& context)
       : model_(model),
-        tokenizer_(tokenizer),
+        encoder_(encoder),
         samples_(samples),
         cells_(cells),
         options_(options),
@@ -103,7 +103,7 @@ class Sweep {
                               .before_split = set.splits(),
                               .interventions = on_samples(set),
                               .finished = folder_.samples_before(cell)};
-    HEADSCOPE_ASSIGN(const auto run, evaluate_samples(model_, tokenizer_, samples, how,
+    HEADSCOPE_ASSIGN(const auto run, evaluate_samples(model_, encoder_, samples, how,
                                                       context_for(cell), keeper(cell)));
     if (run.cancelled) {
       outcome_.cancelled = true;
@@ -143,7 +143,7 @@ class Sweep {
   }
 
   Model& model_;
-  const Tokenizer& tokenizer_;
+  const PromptEncoder& encoder_;
   std::span<const QaSample> samples_;
   const std::vector<SweepCell>& cells_;
   const SweepOptions& options_;
@@ -169,11 +169,11 @@ Result<> check_gold_positions(std::span<const QaSample> samples,
   return {};
 }
 
-Result<SweepOutcome> run_sweep(Model& model, const Tokenizer& tokenizer,
+Result<SweepOutcome> run_sweep(Model& model, const PromptEncoder& encoder,
                                std::span<const QaSample> samples,
                                const std::vector<SweepCell>& cells, const SweepOptions& options,
                                const SweepFolder& folder, const RunContext& context) {
-  return Sweep(model, tokenizer, samples, cells, options, folder, context).run();
+  return Sweep(model, encoder, samples, cells, options, folder, context).run();
 }
 
 }  // namespace headscope

@@ -10,6 +10,7 @@
 #include "core/experiment/evaluate.h"
 #include "core/experiment/sweep_folder.h"
 #include "core/experiment/sweep_ranks.h"
+#include "core/text/chat_prompt.h"
 
 namespace headscope {
 
@@ -36,7 +37,7 @@ Result<> check_gold_positions(std::span<const QaSample> samples,
 /// Runs what is missing of `cells` and is not another process's work, this process's share first;
 /// every finished cell is kept at once, and the table is merged now and then and at the end.
 /// Cancelled: the samples of the cell at hand are kept and used by the next run.
-Result<SweepOutcome> run_sweep(Model& model, const Tokenizer& tokenizer,
+Result<SweepOutcome> run_sweep(Model& model, const PromptEncoder& encoder,
                                std::span<const QaSample> samples,
                                const std::vector<SweepCell>& cells, const SweepOptions& options,
                                const SweepFolder& folder, const RunContext& context);

@@ -113,7 +113,11 @@ at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, KvCache& 
     if (placement_.begins(layer)) {
       const at::Device device = placement_.of_layer(layer).device;
       x = moved(x, device);
-      for (RopeTable& rope : ropes) rope = {moved(rope.cos, device), moved(rope.sin, device)};
+      for (RopeTable& rope : ropes) {
+        for (at::Tensor* part : {&rope.cos, &rope.sin, &rope.query_factor}) {
+          if (part->defined()) *part = moved(*part, device);
+        }
+      }
     }
     const LayerWeights& weights = weights_.layers[static_cast<std::size_t>(layer)];
     auto projections = project(weights, config_, normalise(x, weights.input_norm, config_),

@@ -151,8 +151,8 @@ void HeadMapSource::Impl::add_row_factors(TokenRange rows, at::Tensor& weights) 
   }
 }
 
-void HeadMapSource::Impl::finish(const RunContext& context) {
-  while ((tokens - 1) >> overview_level >= max_overview) ++overview_level;
+void HeadMapSource::Impl::finish(std::int64_t most, const RunContext& context) {
+  while ((tokens - 1) >> overview_level >= most) ++overview_level;
   const std::int64_t size = std::int64_t{1} << overview_level;
   const std::int64_t side = (tokens + size - 1) / size;
   auto overview = at::zeros({side, side}, at::kFloat);
@@ -229,7 +229,7 @@ Result<std::vector<float>> HeadMapSource::tile(const MapTile& tile,
 Result<std::shared_ptr<const HeadMapSource>> Model::head_map_source(
     const std::vector<std::int32_t>& ids, HeadId head,
     const std::vector<Intervention>& interventions, const RunContext& context,
-    std::int64_t prompt_tokens) {
+    std::int64_t prompt_tokens, std::int64_t overview) {
   using Source = std::shared_ptr<const HeadMapSource>;
   const auto body = [&](double memory_scale) -> Result<Source> {
     HEADSCOPE_TRY(impl_->check_ids(ids));
@@ -258,7 +258,7 @@ Result<std::shared_ptr<const HeadMapSource>> Model::head_map_source(
         observer.take(edits[static_cast<std::size_t>(head.layer)], attention_scale(config()));
     map->window = config().attention_in(head.layer).window;
     map->softcap = config().attention_softcap;
-    map->finish(context);
+    map->finish(overview > 0 ? overview : HeadMapSource::max_overview, context);
     return std::make_shared<const HeadMapSource>(std::move(map));
   };
   return with_less_memory(body, [] { return true; });

@@ -25,7 +25,7 @@ struct MapTile {
 class HeadMapSource {
  public:
   static constexpr std::int64_t max_tile = 4096;
-  static constexpr std::int64_t max_overview = 2048;
+  static constexpr std::int64_t max_overview = 2048;  ///< usual number of cells of the overview
 
   struct Impl;
   explicit HeadMapSource(std::unique_ptr<Impl> impl);
@@ -35,7 +35,7 @@ class HeadMapSource {
   std::int64_t tokens() const;
   /// Cells along each side of a level: ceil(tokens / 2^level).
   std::int64_t side(int level) const;
-  /// The first level with at most max_overview cells a side. It and those above it are kept.
+  /// The first level with no more cells a side than asked for. It and those above it are kept.
   int overview_level() const;
 
   /// Values [rows, columns] of a tile. Levels below the overview are computed on demand, row block

@@ -35,9 +35,9 @@ struct HeadMapSource::Impl {
   at::Tensor scores(TokenRange rows, TokenRange keys) const;
   /// Weights of rows over keys.
   at::Tensor weights(TokenRange rows, TokenRange keys) const;
-  /// Fills log_sum, the splits' factors and the pyramid in one pass over the rows. Throws
-  /// Cancelled.
-  void finish(const RunContext& context);
+  /// Fills log_sum, the splits' factors and the pyramid in one pass over the rows; the
+  /// overview has at most `most` cells a side. Throws Cancelled.
+  void finish(std::int64_t most, const RunContext& context);
 
  private:
   void add_row_factors(TokenRange rows, at::Tensor& weights);

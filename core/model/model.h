@@ -158,11 +158,12 @@ class Model {
   /// One pass without sampling.
   Result<ForwardResult> forward(const ForwardRequest& request, const RunContext& context);
   /// All rows of one head as tiles on demand (core/model/head_map.h), with interventions applied;
-  /// `prompt_tokens` as in ForwardRequest. Runs the layers below the head's once.
+  /// `prompt_tokens` as in ForwardRequest. Runs the layers below the head's once. `overview`: most
+  /// cells a side of the level that is kept; 0 = the usual.
   Result<std::shared_ptr<const HeadMapSource>> head_map_source(
       const std::vector<std::int32_t>& ids, HeadId head,
       const std::vector<Intervention>& interventions, const RunContext& context,
-      std::int64_t prompt_tokens = 0);
+      std::int64_t prompt_tokens = 0, std::int64_t overview = 0);
   /// The whole map at once, for short prompts: 4 bytes for each pair of tokens.
   Result<HeadMap> head_map(const std::vector<std::int32_t>& ids, HeadId head,
                            const std::vector<Intervention>& interventions,

@@ -48,7 +48,8 @@ std::vector<std::int32_t> all_ids(const PromptView& prompt, const RunResult& run
 
 }  // namespace
 
-ModelRunner::ModelRunner(std::uint64_t weights_budget) : weights_budget_(weights_budget) {}
+ModelRunner::ModelRunner(std::uint64_t weights_budget, std::int64_t map_side)
+    : weights_budget_(weights_budget), map_side_(map_side) {}
 
 Result<> ModelRunner::require_model() const {
   if (opened_) return {};
@@ -64,6 +65,7 @@ Result<std::shared_ptr<const ModelInfo>> ModelRunner::load(const Request& reques
   key_.reset();
   info_.reset();
   directions_.reset();
+  sources_.clear();
   HEADSCOPE_ASSIGN(
       opened_,
       open_model(request.model,
@@ -138,19 +140,50 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
   return result;
 }
 
-Result<std::shared_ptr<const FullMap>> ModelRunner::full_map(const PromptView& prompt,
-                                                             const RunResult& run, HeadId head,
-                                                             const RunContext& context) {
-  HEADSCOPE_TRY(require_model());
+Result<std::shared_ptr<const HeadMapSource>> ModelRunner::map_source(const PromptView& prompt,
+                                                                     const RunResult& run,
+                                                                     HeadId head,
+                                                                     const RunContext& context) {
+  constexpr std::size_t kept = 2;
+  HeldSource held{all_ids(prompt, run), head, run.settings, run.touched, nullptr};
+  for (const HeldSource& known : sources_) {
+    if (known.ids == held.ids && known.head == head && known.settings == held.settings &&
+        known.touched == held.touched) {
+      return known.source;
+    }
+  }
+  if (sources_.size() >= kept) sources_.pop_front();
   HEADSCOPE_ASSIGN(const auto plan,
                    plan_interventions(run.settings, run.touched, prompt, directions_));
-  HEADSCOPE_ASSIGN(auto map, opened_->model->head_map(all_ids(prompt, run), head, plan, context,
-                                                      prompt.prompt_tokens()));
+  HEADSCOPE_ASSIGN(held.source, opened_->model->head_map_source(held.ids, head, plan, context,
+                                                                prompt.prompt_tokens(), map_side_));
+  sources_.push_back(held);
+  return held.source;
+}
+
+Result<std::shared_ptr<const FullMap>> ModelRunner::full_map(const PromptView& prompt,
+                                                             const RunResult& run, HeadId head,
+                                                             const MapRegion& region,
+                                                             const RunContext& context) {
+  HEADSCOPE_TRY(require_model());
+  HEADSCOPE_ASSIGN(const auto source, map_source(prompt, run, head, context));
   auto full = std::make_shared<FullMap>();
   full->head = head;
   full->settings = run.settings;
-  full->tokens = map.tokens;
-  full->weights = std::move(map.weights);
+  full->tokens = source->tokens();
+  full->level = source->overview_level();
+  const std::int64_t side = source->side(full->level);
+  HEADSCOPE_ASSIGN(full->weights, source->tile({full->level, 0, 0, side, side}, context));
+  if (full->level == 0 || region.empty()) return full;
+  const auto within = [&](TokenRange range) {
+    return TokenRange{range.begin,
+                      std::min({range.end, full->tokens, range.begin + HeadMapSource::max_tile})};
+  };
+  full->region = {within(region.rows), within(region.columns)};
+  if (full->region.empty()) return full;
+  const MapTile tile{0, full->region.rows.begin, full->region.columns.begin,
+                     full->region.rows.size(), full->region.columns.size()};
+  HEADSCOPE_ASSIGN(full->exact, source->tile(tile, context));
   return full;
 }
 

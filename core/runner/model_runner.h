@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "core/engine/runner.h"
+#include "core/model/head_map.h"
 #include "core/runner/open_model.h"
 #include "core/text/chat_prompt.h"
 
@@ -16,7 +19,9 @@ class ModelRunner final : public Runner {
   /// Unless the request says what to keep, attention weights are kept up to this many bytes; span
   /// sums always are.
   static constexpr std::uint64_t default_weights_budget = std::uint64_t{1} << 30;
-  explicit ModelRunner(std::uint64_t weights_budget = default_weights_budget);
+  /// `map_side`: longer prompts' full maps are pooled to at most this many cells a side.
+  explicit ModelRunner(std::uint64_t weights_budget = default_weights_budget,
+                       std::int64_t map_side = FullMap::max_side);
 
   Result<std::shared_ptr<const ModelInfo>> load(const Request& request,
                                                 const RunContext& context) override;
@@ -29,7 +34,8 @@ class ModelRunner final : public Runner {
                                                const Request& request,
                                                const RunContext& context) override;
   Result<std::shared_ptr<const FullMap>> full_map(const PromptView& prompt, const RunResult& run,
-                                                  HeadId head, const RunContext& context) override;
+                                                  HeadId head, const MapRegion& region,
+                                                  const RunContext& context) override;
   Result<std::shared_ptr<const PreviewInputs>> preview_inputs(const PromptView& prompt,
                                                               const RunResult& baseline,
                                                               const RunContext& context) override;
@@ -45,12 +51,26 @@ class ModelRunner final : public Runner {
   Result<PromptEncoder> encoder_for(const PromptRequest& prompt) const;
 
   std::uint64_t weights_budget_;
+  std::int64_t map_side_;
   std::optional<Key> key_;
   std::optional<OpenedModel> opened_;
   /// An error where the model has a template that is not understood: prompts can go without it.
   Result<std::optional<ChatTemplate>> chat_ = std::nullopt;
   std::shared_ptr<const ModelInfo> info_;
+  /// Sources of head maps: looking closer at one shall not run the model again.
+  struct HeldSource {
+    std::vector<std::int32_t> ids;
+    HeadId head;
+    InterventionSettings settings;
+    std::vector<HeadId> touched;
+    std::shared_ptr<const HeadMapSource> source;
+  };
+  Result<std::shared_ptr<const HeadMapSource>> map_source(const PromptView& prompt,
+                                                          const RunResult& run, HeadId head,
+                                                          const RunContext& context);
+
   std::shared_ptr<const Directions> directions_;
+  std::deque<HeldSource> sources_;  ///< of the baseline and of the intervened run
 };
 
 }  // namespace headscope

@@ -1,5 +1,6 @@
 #include "core/runner/open_model.h"
 
+#include <map>
 #include <system_error>
 
 #include "core/base/file.h"
@@ -31,6 +32,18 @@ Result<std::optional<Tokenizer>> tokenizer_inside(const fs::path& path, Tokenize
   HEADSCOPE_ASSIGN(const std::string json, gguf_tokenizer_json(file));
   HEADSCOPE_ASSIGN(auto tokenizer, Tokenizer::from_json(json, path.string()));
   return tokenizer;
+}
+
+Result<std::optional<ChatTemplate>> template_inside(const fs::path& path) {
+  HEADSCOPE_ASSIGN(const GgufFile file, GgufFile::open(path));
+  HEADSCOPE_ASSIGN(const auto found, gguf_chat_template(file));
+  if (!found) return std::nullopt;
+  std::map<std::string, std::string> special;
+  if (!found->bos_token.empty()) special["bos_token"] = found->bos_token;
+  if (!found->eos_token.empty()) special["eos_token"] = found->eos_token;
+  HEADSCOPE_ASSIGN(ChatTemplate chat,
+                   ChatTemplate::from_text(found->text, std::move(special), path.string()));
+  return chat;
 }
 
 }  // namespace
@@ -82,7 +95,7 @@ Result<OpenedModel> open_model(const std::string& model, const LoadOptions& opti
 }
 
 Result<std::optional<ChatTemplate>> open_chat_template(const fs::path& folder) {
-  return ChatTemplate::load(folder);
+  return is_gguf(folder) ? template_inside(folder) : ChatTemplate::load(folder);
 }
 
 }  // namespace headscope
