@@ -77,7 +77,8 @@ Result<ModelSummary> inspect_model(const std::string& folder, const std::string&
   if (tokenizer) {
     note_vocabulary(*tokenizer, summary);
   } else {
-    summary.notes.emplace_back("no tokenizer: only prompts given as ids can be used");
+    summary.notes.push_back(std::string(is_gguf(folder) ? "no tokenizer" : "no tokenizer.json") +
+                            ": only prompts given as ids can be used");
   }
   note_chat_template(folder, summary);
   return summary;
