@@ -416,7 +416,10 @@ Result<Json> gguf_config(const GgufFile& file) {
   HEADSCOPE_ASSIGN(const JsonObject all, JsonObject::open(file.metadata(), file.name()));
   const Values values(file, all, std::string(architecture->name) + ".");
   HEADSCOPE_TRY(refuse_unknown_values(values));
-  Json config = {{"model_type", architecture->model_type}, {"torch_dtype", stored_dtype(file)}};
+  // A window that is absent here may have a default there: it is said that there is none.
+  Json config = {{"model_type", architecture->model_type},
+                 {"torch_dtype", stored_dtype(file)},
+                 {"sliding_window", nullptr}};
   HEADSCOPE_TRY(add_shape(values, config));
   HEADSCOPE_TRY(add_rope(values, config));
   if (architecture->has_sandwich_norms) {
