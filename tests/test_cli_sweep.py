@@ -211,6 +211,34 @@ class Processes(SweepTest):
         self.assertTrue(result.json["complete"])
 
 
+class Figures(SweepTest):
+    def test_all_three_formats_with_their_provenance(self):
+        self.ok(*self.arguments("--tau", "0.1,0.5", "--top-k", "1,3", "--random-heads", 2, "--baselines"))
+        figures = self.folder / "figures"
+        result = self.ok("figures", "--from", self.out, "--out", figures).json
+        self.assertEqual(sorted(path.name for path in figures.iterdir()),
+                         ["em-against-tau.pdf", "em-against-tau.png", "em-against-tau.svg"])
+        self.assertEqual(result["rows"], 15)
+        self.assertTrue((figures / "em-against-tau.pdf").read_bytes().startswith(b"%PDF"))
+        self.assertTrue((figures / "em-against-tau.png").read_bytes().startswith(b"\x89PNG"))
+        svg = (figures / "em-against-tau.svg").read_text()
+        for text in ("τ = 0.1", "τ = 0.5, random heads", "gold only", "score", "d.jsonl", "n = 6", "heads.json",
+                     "max_new_tokens: 6"):
+            self.assertIn(text, svg)
+
+    def test_positions(self):
+        self.ok(*self.arguments("--gold-positions", "0,3", "--baselines"))
+        self.ok("figures", "--from", self.out, "--out", self.folder / "figures")
+        self.assertTrue((self.folder / "figures" / "em-against-position.svg").exists())
+
+    def test_refused(self):
+        self.refused(3, "figures", "--from", self.folder, "--out", self.out, says="results.csv")
+        (self.folder / "results.csv").write_text("a,b\n")
+        self.refused(3, "figures", "--from", self.folder, "--out", self.out, says="'method'")
+        self.ok(*self.arguments("--baselines"))
+        self.refused(3, "figures", "--from", self.out, "--out", self.folder / "figures", says="nothing to draw")
+
+
 class EmbeddedModel(CliTest):
     def setUp(self):
         super().setUp()

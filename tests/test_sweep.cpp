@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "core/base/file.h"
+#include "core/experiment/sweep_figures.h"
 #include "core/experiment/sweep_folder.h"
 #include "core/experiment/sweep_grid.h"
 #include "core/experiment/sweep_ranks.h"
@@ -318,17 +319,79 @@ TEST_CASE("the table: the columns of the contract, empty where there is nothing"
   split.heads = HeadChoice::random;
   split.seed = 4;
   split.gold_position = 9;
-  SweepResult a{split, {}, {}, {{"n", 4}, {"em", 0.25}, {"em_low", 0.125}, {"em_high", 0.5}}, {}};
+  SweepRow a{split, {{"n", 4}, {"em", 0.25}, {"em_low", 0.125}, {"em_high", 0.5}}};
   a.summary["relevant_mass"] = nullptr;
   a.summary["sink_mass"] = 1e-05;
   SweepCell none;
   none.prompt = PromptKind::no_gold;
-  const SweepResult b{none, {}, {}, summary_json({}), {}};
-  CHECK(sweep_table({a, b}) ==
-        "method,tau,alpha,top_k,heads,seed,prompt,gold_position,n,em,em_low,em_high,relevant_mass,"
-        "sink_mass\n"
-        "none,,,,,,no-gold,,0,,,,,\n"
-        "split-softmax,0.05,,20,random,4,all,9,4,0.25,0.125,0.5,,1e-05\n");
+  const SweepRow b{none, summary_json({})};
+  const std::string table =
+      "method,tau,alpha,top_k,heads,seed,prompt,gold_position,n,em,em_low,em_high,relevant_mass,"
+      "sink_mass\n"
+      "none,,,,,,no-gold,,0,,,,,\n"
+      "split-softmax,0.05,,20,random,4,all,9,4,0.25,0.125,0.5,,1e-05\n";
+  CHECK(sweep_table({a, b}) == table);
+  const auto read = parse_sweep_table(table, "t.csv");
+  REQUIRE(read);
+  CHECK((read->at(1).cell == split));
+  CHECK(sweep_table(*read) == table);
+}
+
+TEST_CASE("a table that is none is refused with its line") {
+  const std::string table = sweep_table({{{}, summary_json({})}});
+  const auto refused = [](const std::string& text) {
+    const auto read = parse_sweep_table(text, "t.csv");
+    REQUIRE_FALSE(read);
+    CHECK(read.error().kind == ErrorKind::bad_input);
+    return read.error().message;
+  };
+  CHECK(has(refused(""), "no column 'method'"));
+  CHECK(has(refused("method,tau\n"), "no column 'alpha'"));
+  CHECK(has(refused(table + "none,,\n"), "t.csv line 3: has 3 fields, expected 14"));
+  CHECK(has(refused(table + "magic,,,,,,all,,0,,,,,\n"), "line 3"));
+  CHECK(has(refused(table + "none,,,,,,all,,x,,,,,\n"), "'n'"));
+  CHECK(has(refused(table + "none,,,,,,all,,2,high,,,,\n"), "'em'"));
+}
+
+TEST_CASE("figures: what the rows allow, controls as means between their extremes") {
+  std::vector<SweepRow> rows;
+  for (const SweepCell& cell : grid_of({{0.1}, {0.3}, {1, 5}, {}, 2, 2, true, 0}).cells) {
+    const double em = cell.is_control() ? 0.5 + 0.25 * static_cast<double>(*cell.seed) : 0.75;
+    rows.push_back({cell, {{"n", 4}, {"em", em}, {"em_low", em - 0.1}, {"em_high", em + 0.1}}});
+  }
+  const auto figures = sweep_figures(rows, {});
+  REQUIRE(figures.size() == 2);
+  CHECK(figures[0].name == "em-against-tau");
+  CHECK(figures[1].name == "em-against-alpha");
+  for (const NamedFigure& named : figures) {
+    const figure::Panel& panel = named.figure.panels.at(0);
+    CHECK(panel.levels.size() == 3);
+    REQUIRE(panel.curves.size() == 2);
+    CHECK_FALSE(panel.curves[0].control);
+    CHECK(panel.curves[0].points.size() == 2);
+    CHECK(panel.curves[0].points[1].low == doctest::Approx(0.65));
+    CHECK(panel.curves[1].control);
+    REQUIRE(panel.curves[1].points.size() == 2);
+    CHECK(panel.curves[1].points[1].x == 5);
+    CHECK(panel.curves[1].points[1].y == doctest::Approx(0.625));
+    CHECK(panel.curves[1].points[1].low == 0.5);
+    CHECK(panel.curves[1].points[1].high == 0.75);
+    CHECK(has(named.figure.text, "mean over 2 seeds"));
+  }
+  rows.clear();
+  for (const SweepCell& cell : grid_of({{0.1, 0.4}, {}, {1, 5}, {0, 9}, 1, 0, true, 0}).cells) {
+    const double em = cell.tau == 0.4 && cell.top_k == 5 ? 0.9 : 0.5;
+    rows.push_back({cell, {{"n", 4}, {"em", em}, {"relevant_mass", 0.2}}});
+  }
+  const auto positions = sweep_figures(rows, {});
+  REQUIRE(positions.size() == 1);
+  CHECK(positions[0].name == "em-against-position");
+  const auto& curves = positions[0].figure.panels.at(0).curves;
+  REQUIRE(curves.size() == 2);  // none, and the best setting
+  CHECK(curves[0].name == "no intervention");
+  CHECK(curves[1].name == "split-softmax, τ = 0.4, top 5");
+  CHECK(curves[1].points.size() == 2);
+  CHECK(sweep_figures({}, {}).empty());
 }
 
 TEST_CASE("any number of processes, in any order, leave the same bytes") {

@@ -7,9 +7,9 @@
 
 #include "app/cli/command_line.h"
 #include "app/cli/output.h"
+#include "app/cli/provenance.h"
 #include "app/cli/render_run.h"
 #include "core/base/hash.h"
-#include "core/base/version.h"
 #include "core/figure/head_map.h"
 #include "core/figure/ranking.h"
 #include "core/figure/write.h"
@@ -61,28 +61,13 @@ Result<> check_target(const RenderOptions& options) {
   return bad_input(options.file + ": the folder " + folder.string() + " does not exist");
 }
 
-std::string text_of(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : dump_json(value);
-}
-
-figure::Provenance provenance_of(const HeadSet& set, const std::string& file,
-                                 const std::string& file_hash) {
-  const Passport& passport = set.passport;
-  figure::Provenance p;
-  p.model = passport.model;
-  p.model_hash = passport.weights_sha256;
-  p.data = passport.data;
-  p.data_hash = passport.data_sha256;
-  p.samples = set.samples > 0 ? set.samples : passport.n;
-  p.settings.push_back("head set " + std::filesystem::path(file).filename().string() + " (sha256 " +
-                       file_hash.substr(0, 12) + ")");
-  for (const char* name : {"rows", "part", "max_new_tokens"}) {
-    if (passport.options.contains(name)) {
-      p.settings.push_back(std::string(name) + ": " + text_of(passport.options.at(name)));
-    }
-  }
-  if (!passport.dtype.empty()) p.settings.push_back(passport.dtype + " on " + passport.device);
-  p.version = kVersion;
+figure::Provenance provenance_of_set(const HeadSet& set, const std::string& file,
+                                     const std::string& file_hash) {
+  figure::Provenance p = provenance_of(set.passport);
+  if (set.samples > 0) p.samples = set.samples;
+  p.settings.insert(p.settings.begin(), "head set " +
+                                            std::filesystem::path(file).filename().string() +
+                                            " (sha256 " + file_hash.substr(0, 12) + ")");
   return p;
 }
 
@@ -114,7 +99,7 @@ Result<AllHeads> heads_of_file(const RenderOptions& options, const std::string& 
   HEADSCOPE_ASSIGN(all.set, read_head_set(file));
   HEADSCOPE_ASSIGN(const auto hash, sha256_file(file));
   HEADSCOPE_TRY(give_shape(all.set, options));
-  all.provenance = provenance_of(all.set, file, hash);
+  all.provenance = provenance_of_set(all.set, file, hash);
   return all;
 }
 

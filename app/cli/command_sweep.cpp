@@ -93,7 +93,7 @@ Json highlights(const std::vector<SweepResult>& results, const std::vector<Sweep
   Json best = nullptr, baselines = Json::array();
   for (const SweepResult& result : results) {
     if (std::find(cells.begin(), cells.end(), result.cell) == cells.end()) continue;
-    const Json row = row_json(result);
+    const Json row = to_json(row_of(result));
     if (result.cell.method == SweepMethod::none) baselines.push_back(row);
     if (result.cell.method == SweepMethod::none || result.cell.is_control()) continue;
     if (row["em"].is_number() && (best.is_null() || row["em"] > best["em"])) best = row;

@@ -1,7 +1,6 @@
 #include "core/experiment/sweep_folder.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <set>
 #include <system_error>
@@ -14,10 +13,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kFormat = "headscope-sweep-1";
-constexpr std::array kCellColumns{"method", "tau",  "alpha",  "top_k",
-                                  "heads",  "seed", "prompt", "gold_position"};
-constexpr std::array kNumberColumns{"n", "em", "em_low", "em_high", "relevant_mass", "sink_mass"};
-
 Json heads_json(const std::vector<HeadId>& heads) {
   Json list = Json::array();
   for (const HeadId head : heads) list.push_back({head.layer, head.head});
@@ -36,9 +31,7 @@ Result<std::vector<HeadId>> heads_field(const JsonObject& object, const char* fi
   return heads;
 }
 
-std::string csv_value(const Json& value) {
-  if (value.is_null()) return "";
-  if (value.is_number_float()) return shortest_number(value.get<double>());
+std::string text_of(const Json& value) {
   return value.is_string() ? value.get<std::string>() : dump_json(value);
 }
 
@@ -58,7 +51,7 @@ std::map<std::string, Json> flat(const Json& passport) {
   }
   for (const std::string& name : shown_only) settings.erase(name);
   if (settings.contains("device")) {  // "cuda:1 (name)": the cards of a cluster differ
-    const std::string device = csv_value(settings["device"]);
+    const std::string device = text_of(settings["device"]);
     settings["device"] = device.substr(0, device.find_first_of(": "));
   }
   return settings;
@@ -69,7 +62,7 @@ constexpr const char* kDirections = "options.directions_sha256";
 std::string shown(const std::map<std::string, Json>& settings, const std::string& name) {
   const auto found = settings.find(name);
   if (found == settings.end() || found->second.is_null()) return "nothing";
-  const std::string text = csv_value(found->second);
+  const std::string text = text_of(found->second);
   return text.size() == 64 ? text.substr(0, 12) + "..." : text;
 }
 
@@ -110,62 +103,41 @@ Result<SweepResult> sweep_result_from_json(const Json& value, const std::string&
   HEADSCOPE_ASSIGN(result.cell, cell_from_json(cell));
   HEADSCOPE_ASSIGN(result.heads, heads_field(object, "heads"));
   HEADSCOPE_ASSIGN(result.mass_heads, heads_field(object, "mass_heads"));
-  HEADSCOPE_TRY(summary.integer("n", 0));
-  for (const char* column : kNumberColumns) HEADSCOPE_TRY(summary.number_or(column, 0));
+  HEADSCOPE_TRY(check_numbers(summary));
   result.summary = summary.value();
   if (const Json* about = object.find("about")) result.about = *about;
   return result;
 }
 
-Json row_json(const SweepResult& result) {
-  Json row = to_json(result.cell);
-  for (const char* column : kNumberColumns)
-    row[column] = result.summary.value(column, Json(nullptr));
-  return row;
-}
-
-std::string sweep_table(std::vector<SweepResult> results) {
-  std::sort(results.begin(), results.end(),
-            [](const SweepResult& a, const SweepResult& b) { return a.cell < b.cell; });
-  std::vector<std::string> columns(kCellColumns.begin(), kCellColumns.end());
-  columns.insert(columns.end(), kNumberColumns.begin(), kNumberColumns.end());
-  std::string table;
-  for (const std::string& column : columns) table += (table.empty() ? "" : ",") + column;
-  for (const SweepResult& result : results) {
-    const Json row = row_json(result);
-    std::string separator = "\n";
-    for (const std::string& column : columns) {
-      table += std::exchange(separator, ",") + csv_value(row[column]);
-    }
-  }
-  return table + "\n";
+SweepRow row_of(const SweepResult& result) {
+  return {result.cell, result.summary};
 }
 
 // ---- the folder ----
 
 Result<SweepFolder> SweepFolder::open(const fs::path& path, const Passport& settings) {
   SweepFolder folder(path);
-  HEADSCOPE_TRY(create_folders(folder.cells()));
+  std::error_code ignored;
+  if (fs::exists(folder.table_file(), ignored) && !fs::exists(folder.manifest(), ignored)) {
+    return bad_input(path.string() +
+                     ": has a results.csv but no sweep.json, so it is not the folder of a sweep; "
+                     "give another one");
+  }
+  HEADSCOPE_TRY(create_folders(path));
   HEADSCOPE_ASSIGN(const auto lock, FileLock::wait_for(path / ".sweep.lock"));
   HEADSCOPE_TRY(folder.adopt(settings));
+  HEADSCOPE_TRY(create_folders(folder.cells()));
   return folder;
 }
 
 // Processes that start together come here one after the other.
 Result<> SweepFolder::adopt(const Passport& settings) const {
-  const fs::path manifest = path_ / "sweep.json";
-  Json now = {{"format", kFormat}, {"passport", to_json(settings)}};
+  const Json now = {{"format", kFormat}, {"passport", to_json(settings)}};
+  const auto write = [&] { return write_file_atomically(manifest(), dump_json(now, 2) + "\n"); };
   std::error_code ignored;
-  if (!fs::exists(manifest, ignored)) {
-    if (fs::exists(table_file(), ignored)) {
-      return bad_input(path_.string() +
-                       ": has a results.csv but no sweep.json, so it is not the folder of a sweep; "
-                       "give another one");
-    }
-    return write_file_atomically(manifest, dump_json(now, 2) + "\n");
-  }
-  HEADSCOPE_ASSIGN(const auto text, read_json_file(manifest));
-  HEADSCOPE_ASSIGN(const auto before, JsonObject::open(text, manifest.string()));
+  if (!fs::exists(manifest(), ignored)) return write();
+  HEADSCOPE_ASSIGN(const auto text, read_json_file(manifest()));
+  HEADSCOPE_ASSIGN(const auto before, JsonObject::open(text, manifest().string()));
   HEADSCOPE_ASSIGN(const auto format, before.string("format"));
   if (format != kFormat) {
     return tl::unexpected<Error>(before.wrong("format", std::string("\"") + kFormat + "\""));
@@ -178,7 +150,7 @@ Result<> SweepFolder::adopt(const Passport& settings) const {
   }
   const bool brings_directions = flat(now["passport"]).contains(kDirections);
   if (!brings_directions || flat(passport.value()).contains(kDirections)) return {};
-  return write_file_atomically(manifest, dump_json(now, 2) + "\n");
+  return write();
 }
 
 fs::path SweepFolder::lines_file(const SweepCell& cell) const {
@@ -253,8 +225,10 @@ Result<std::vector<SweepResult>> SweepFolder::results() const {
 Result<> SweepFolder::merge() const {
   for (;;) {
     const auto files = result_files();
-    HEADSCOPE_ASSIGN(auto found, results());
-    HEADSCOPE_TRY(write_file_atomically(table_file(), sweep_table(std::move(found))));
+    HEADSCOPE_ASSIGN(const auto found, results());
+    std::vector<SweepRow> rows;
+    for (const SweepResult& result : found) rows.push_back(row_of(result));
+    HEADSCOPE_TRY(write_file_atomically(table_file(), sweep_table(std::move(rows))));
     if (result_files() == files) return {};
   }
 }

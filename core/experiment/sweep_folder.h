@@ -17,7 +17,7 @@
 
 #include "core/base/file_lock.h"
 #include "core/experiment/result_lines.h"
-#include "core/experiment/sweep_grid.h"
+#include "core/experiment/sweep_table.h"
 #include "core/session/passport.h"
 
 namespace headscope {
@@ -34,12 +34,8 @@ struct SweepResult {
 Json to_json(const SweepResult& result);
 Result<SweepResult> sweep_result_from_json(const Json& value, const std::string& name);
 
-/// The cell's fields and its numbers side by side, as in a row of the table.
-Json row_json(const SweepResult& result);
-
-/// Header and rows in the order of the table; numbers as short as they can be read back, empty
-/// where there is none. Same results, same bytes.
-std::string sweep_table(std::vector<SweepResult> results);
+/// The result as a row of the table.
+SweepRow row_of(const SweepResult& result);
 
 class SweepFolder {
  public:
@@ -70,6 +66,7 @@ class SweepFolder {
 
  private:
   explicit SweepFolder(std::filesystem::path path) : path_(std::move(path)) {}
+  std::filesystem::path manifest() const { return path_ / "sweep.json"; }
   std::filesystem::path cells() const { return path_ / "cells"; }
   std::filesystem::path lock_file(const SweepCell& cell) const;
   Result<> adopt(const Passport& settings) const;
