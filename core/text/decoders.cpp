@@ -203,11 +203,15 @@ Made make_strip(const JsonObject& object, TokenSpelling& spelling) {
   return std::make_unique<StripDecoder>(std::move(content), start, stop);
 }
 
-Made make(const JsonObject& object, TokenSpelling& spelling) {
-  HEADSCOPE_ASSIGN(const std::string type, object.string("type"));
+void note_step(std::string_view type, TokenSpelling& spelling) {
   // Other steps may change what is there already when they see the text as a whole.
   if (spelling.joined && type != "Fuse" && type != "Strip") spelling.piecewise = false;
   spelling.joined = spelling.joined || type == "Fuse" || type == "ByteLevel";
+}
+
+Made make(const JsonObject& object, TokenSpelling& spelling) {
+  HEADSCOPE_ASSIGN(const std::string type, object.string("type"));
+  note_step(type, spelling);
   if (type == "ByteLevel") {
     spelling.byte_level = true;
     return std::make_unique<ByteLevelDecoder>();

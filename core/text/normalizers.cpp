@@ -144,9 +144,11 @@ class StripAccents final : public PieceNormalizer {
 class CleanText final : public PieceNormalizer {
   Result<> write(PieceRewriter& piece) const override {
     for_each_character(piece.text(), [&](char32_t point, std::size_t begin, std::size_t end) {
-      if (point == '\t' || point == '\n' || point == '\r' || unicode::is_whitespace(point)) {
+      const bool is_line = point == '\t' || point == '\n' || point == '\r';
+      if (point == 0 || point == 0xfffd || (unicode::is_other(point) && !is_line)) return;
+      if (is_line || unicode::is_whitespace(point)) {
         piece.put(" ", piece.origin(begin));
-      } else if (point != 0 && point != 0xfffd && !unicode::is_other(point)) {
+      } else {
         piece.keep(begin, end);
       }
     });
