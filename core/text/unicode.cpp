@@ -132,6 +132,10 @@ bool is_mark(char32_t point) {
 }
 
 bool is_nonspacing_mark(char32_t point) {
+  if (point == 0x1734) return true;  // was one in Unicode 8, these were none
+  for (const char32_t other : {0x1885u, 0x1886u, 0xa9bdu, 0x111c9u}) {
+    if (point == other) return false;
+  }
   return is_known_since(point, 8) && (U_GET_GC_MASK(icu(point)) & U_GC_MN_MASK) != 0;
 }
 
