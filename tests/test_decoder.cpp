@@ -91,8 +91,8 @@ TEST_CASE("the differentiable forward has the gradient that finite differences s
     const auto loss = [&] {
       return decoder_forward(weights, config, ids).to(at::kDouble).square().mean();
     };
-    for (at::Tensor* tensor :
-         {&weights.layers[0].k.weight, &weights.layers[0].input_norm.weight, &weights.embedding.weight}) {
+    for (at::Tensor* tensor : {&weights.layers[0].k.weight, &weights.layers[0].input_norm.weight,
+                               &weights.embedding.weight}) {
       tensor->requires_grad_(true);
       loss().backward();
       const auto gradient = tensor->grad().clone();

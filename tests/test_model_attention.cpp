@@ -438,13 +438,14 @@ TEST_CASE("windows and soft-caps through a decoder: cache or not, chunks or whol
   for (std::int32_t i = 0; i < 600; ++i) ids.push_back((i * i + 3 * i) % 131);
   for (const double softcap : {0.0, 5.0}) {
     config.attention_softcap = softcap;
-    const DecoderEngine engine(config, random_weights(config, 13, 0.3));
+    const DecoderEngine engine(config, random_weights(config, 13, 0.3),
+                               place_on({}, config.layers));
     const auto run = [&](std::size_t step, AttentionBackend backend, double memory_scale) {
       EngineOptions options;
       options.backend = backend;
       options.memory_scale = memory_scale;
       options.hidden_rows = {0, 600};
-      KvCache cache(config, 600, at::kCPU, at::kFloat);
+      KvCache cache = engine.new_cache(600);
       std::vector<at::Tensor> parts;
       for (std::size_t row = 0; row < ids.size(); row += step) {
         const auto part = std::span(ids).subspan(row, std::min(step, ids.size() - row));
@@ -458,10 +459,10 @@ TEST_CASE("windows and soft-caps through a decoder: cache or not, chunks or whol
     CHECK(largest(run(77, AttentionBackend::fused, 1) - whole) < 1e-4);
     CHECK(largest(run(1, AttentionBackend::fused, 1) - whole) < 1e-4);
     config.layer_attention[0].window = 6;
-    const DecoderEngine other(config, random_weights(config, 13, 0.3));
+    const DecoderEngine other(config, random_weights(config, 13, 0.3), place_on({}, config.layers));
     EngineOptions options;
     options.hidden_rows = {0, 600};
-    KvCache cache(config, 600, at::kCPU, at::kFloat);
+    KvCache cache = engine.new_cache(600);
     CHECK(largest(other.run(ids, cache, options, {}) - whole) > 1e-2);
     config.layer_attention[0].window = 5;
   }

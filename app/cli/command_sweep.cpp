@@ -146,8 +146,8 @@ Result<> sweep(const Options& options) {
   HEADSCOPE_ASSIGN(const auto grid,
                    make_sweep_grid(axes, inputs.ranking, config.layers, config.heads));
   print_notes(progress, grid.notes);
-  HEADSCOPE_ASSIGN(auto settings,
-                   make_passport(opened, encoder, data, chosen, options, options, options, context));
+  HEADSCOPE_ASSIGN(auto settings, make_passport(opened, encoder, data, chosen, options, options,
+                                                options, context));
   HEADSCOPE_TRY(describe(options, chosen, default_top_k(opened), settings));
   HEADSCOPE_ASSIGN(const auto folder, SweepFolder::open(options.folder, settings));
   const SweepOptions how{.ranking = inputs.ranking,
@@ -156,8 +156,8 @@ Result<> sweep(const Options& options) {
                          .max_new_tokens = options.max_new_tokens,
                          .rows = options.row_convention(),
                          .process = process};
-  HEADSCOPE_ASSIGN(const auto outcome, run_sweep(*opened.model, encoder, chosen.samples,
-                                                 grid.cells, how, folder, context));
+  HEADSCOPE_ASSIGN(const auto outcome, run_sweep(*opened.model, encoder, chosen.samples, grid.cells,
+                                                 how, folder, context));
   HEADSCOPE_ASSIGN(auto report, summary(options, folder, grid, outcome, process));
   report["part"] = part_name(chosen.part);
   report["notes"] = chosen.notes;

@@ -193,12 +193,15 @@ void App::ask_for_model() {
 }
 
 void App::ask_for_adapter() {
-  path_dialog_.ask(
-      {"Merge a LoRA adapter",
-       "A PEFT folder (adapter_config.json, adapter_model.safetensors) made for the "
-       "model that is open.",
-       true, "", "", [this](const std::string& path) { state_.request.adapter = path; }},
-      state_.request.adapter);
+  path_dialog_.ask({"Merge a LoRA adapter",
+                    "A PEFT folder (adapter_config.json, adapter_model.safetensors) made for the "
+                    "model that is open.",
+                    true,
+                    {},
+                    "",
+                    "",
+                    [this](const std::string& path) { state_.request.adapter = path; }},
+                   state_.request.adapter);
 }
 
 void App::ask_for_data() {

@@ -181,7 +181,7 @@ class SlotReader {
  private:
   Result<> read(const std::string& name, at::Device device, at::ScalarType dtype,
                 const RunContext& context) {
-    stored_ = {};  // before the next one is there
+    stored_ = at::Tensor();  // before the next one is there
     const auto place = names_.find(source_, name);
     HEADSCOPE_ASSIGN(stored_, source_.read(place->first, device, dtype, context));
     name_ = name;

@@ -72,7 +72,7 @@ struct ModelConfig {
   Activation activation = Activation::silu;
   double embedding_scale = 1;  ///< factor on embeddings, rounded to their dtype
   std::string
-      stored_dtype;  ///< as config.json says: "float32", "bfloat16" ...; empty if not stated
+      stored_dtype;        ///< as config.json says: "float32", "bfloat16" ...; empty if not stated
   bool quantised = false;  ///< stored_dtype is a kind of quantisation of GGUF: "Q4_K_M"
   std::vector<RopeConfig> ropes = {RopeConfig{}};  ///< empty = no rotation
   std::vector<LayerAttention> layer_attention;  ///< one entry a layer; empty = all see everything

@@ -142,8 +142,7 @@ std::int64_t Model::parameters() const {
 Result<ParityReport> Model::self_check(double seconds, const RunContext& context) {
   return guarded([&]() -> Result<ParityReport> {
     const DecoderEngine& engine = impl_->engine;
-    return measure_parity({engine, engine, engine}, plan_probe(engine, seconds),
-                          context);
+    return measure_parity({engine, engine, engine}, plan_probe(engine, seconds), context);
   });
 }
 

@@ -23,8 +23,8 @@ namespace headscope {
 /// Where and how a model is loaded (`--device`, `--dtype`, `--threads`, ...).
 struct LoadOptions {
   std::string device = "auto";  ///< "cpu", "cuda" or "auto"
-  /// "auto" (fp32 on CPU, bf16 if quantised), "float32", "bfloat16", "float16", or "int8": matrices as int8 with a
-  /// scale for each output row, activations as "auto"
+  /// "auto" (fp32 on CPU, bf16 if quantised), "float32", "bfloat16", "float16", or "int8": matrices
+  /// as int8 with a scale for each output row, activations as "auto"
   std::string dtype = "auto";
   int threads = 0;  ///< 0 = all cores, fewer for a small model
   /// GiB to take of each device; layers are split over the devices where one is too small. On the
@@ -138,8 +138,9 @@ struct QueryKeyCapture {
 
 class Model {
  public:
-  /// Loads a Hugging Face folder (config.json, *.safetensors or its index) or a GGUF file. Every tensor is checked
-  /// by name and shape; unknown model types, rope types and quantisation are refused.
+  /// Loads a Hugging Face folder (config.json, *.safetensors or its index) or a GGUF file. Every
+  /// tensor is checked by name and shape; unknown model types, rope types and quantisation are
+  /// refused.
   static Result<std::unique_ptr<Model>> load(const std::string& folder, const LoadOptions& options,
                                              const RunContext& context);
   ~Model();

@@ -68,7 +68,8 @@ class Probe {
 };
 
 AttentionCapture capture_of(const DecoderEngine& engine) {
-  return *AttentionCapture::create(Capture{}, {}, engine.config().layers, engine.config().heads);
+  return *AttentionCapture::create(Capture{}, {}, engine.config().layers, engine.config().heads,
+                                   engine.device());
 }
 
 Observed one_pass(const DecoderEngine& engine, const std::vector<std::int32_t>& ids,
@@ -178,8 +179,7 @@ ParityReport measure_parity(const ProbeEngines& engines, const ProbePlan& plan,
   RunContext quiet = context;  // this is part of loading: no progress of its own
   quiet.on_progress = {};
   const auto ids = random_ids(engines.reference.config(), plan.tokens);
-  const auto reference =
-      one_pass(engines.reference, ids, AttentionBackend::reference, true, quiet);
+  const auto reference = one_pass(engines.reference, ids, AttentionBackend::reference, true, quiet);
   const auto fused = one_pass(engines.fused, ids, AttentionBackend::fused, false, quiet);
   const auto cached = from_cache(engines.cached, ids, plan.steps, quiet);
   report.backend_error = relative_error(fused.logits, reference.logits);
@@ -187,8 +187,7 @@ ParityReport measure_parity(const ProbeEngines& engines, const ProbePlan& plan,
   report.attention_error = weights_error(cached.weights, reference.weights, plan.tokens);
   report.tokens = plan.tokens;
   report.steps = plan.steps;
-  report.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }
 

@@ -37,8 +37,8 @@ class WeightSource {
   virtual Result<bool> same(std::string_view a, std::string_view b) const = 0;
 };
 
-/// The weights of a Hugging Face folder (*.safetensors or its index) or of a GGUF file, with the PEFT adapter of the
-/// folder `adapter` merged unless that is empty.
+/// The weights of a Hugging Face folder (*.safetensors or its index) or of a GGUF file, with the
+/// PEFT adapter of the folder `adapter` merged unless that is empty.
 Result<std::unique_ptr<WeightSource>> open_weights(const std::string& folder,
                                                    const std::string& adapter = {});
 
