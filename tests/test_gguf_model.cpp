@@ -15,7 +15,8 @@ using namespace headscope::test;
 namespace {
 
 constexpr float tolerance = 1e-4f;
-const std::vector<std::string> files = {"llama3", "qwen2", "every_type"};
+const std::vector<std::string> files = {"llama3", "llama_spm", "mistral_yarn", "qwen2",     "qwen3",
+                                        "gemma2", "gemma3",    "phi3",         "every_type"};
 
 std::filesystem::path golden_file(const std::string& name) {
   return source_folder() / "tests" / "goldens" / "gguf" / (name + ".gguf");
@@ -84,7 +85,7 @@ TEST_CASE("a GGUF file is inspected, named and hashed like a folder") {
   CHECK(must(open_chat_template(golden_file("llama3"))).has_value());
   CHECK_FALSE(must(open_chat_template(golden_file("every_type"))).has_value());
   const TemporaryFolder folder;
-  CHECK(must(weights_sha256(golden_file("qwen2"), {}, folder / "hashes.json")) ==
+  CHECK(must(weights_sha256(golden_file("qwen2"), {}, {}, folder / "hashes.json")) ==
         must(sha256_file(golden_file("qwen2"))));
 }
 

@@ -53,7 +53,8 @@ at::Tensor weights_at(const Columns& columns, const std::vector<int>& heads, con
   const auto index = index_of(heads, block.q.device());
   const auto q = all ? block.q : block.q.index_select(0, index);
   const auto sums = all ? log_sum : log_sum.index_select(0, index);
-  const auto k = (all ? block.k : keys_of(heads, block)).index_select(1, columns.places);
+  const bool shared = all && heads_with_key_part(block).empty();
+  const auto k = (shared ? block.k : keys_of(heads, block)).index_select(1, columns.places);
   auto weights = attention_scores(q, k, *block.call).sub_(sums.unsqueeze(-1)).exp_();
   if (columns.masked) {
     const auto visible = visible_keys(block, columns.places + block.first_key);
