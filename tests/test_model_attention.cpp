@@ -155,6 +155,32 @@ class Keeper : public AttentionObserver {
   std::vector<int> wanted_;
 };
 
+const std::vector<TokenSet> sets = {{0, 1}, {}, {5, 30, 31, 70, 89}, {40, 41, 42, 43, 44, 45}};
+
+/// Keeps masses of `sets`.
+class SumKeeper : public AttentionObserver {
+ public:
+  explicit SumKeeper(bool weights) : weights_(weights), table_(make_span_table(sets, at::kCPU)) {}
+  TokenRange rows(int) const override { return {25, 80}; }
+  std::vector<int> heads(int) const override { return {}; }
+  bool wants_weights(int) const override { return weights_; }
+  const SpanTable* spans(int) const override { return &table_; }
+  void weights(int, WeightsOrigin, const at::Tensor&, const at::Tensor&) override {
+    ++weight_reports;
+  }
+  void span_sums(int, std::int64_t row, const at::Tensor& b, const at::Tensor& a) override {
+    before.narrow(1, row, b.size(1)).copy_(b);
+    after.narrow(1, row, a.size(1)).copy_(a);
+  }
+  int weight_reports = 0;
+  at::Tensor before = at::full({heads_of_call(), tokens, 4}, -1.0), after = before.clone();
+
+ private:
+  static std::int64_t heads_of_call() { return ::heads; }
+  bool weights_;
+  SpanTable table_;
+};
+
 AttentionCall random_call(const Rule& rule) {
   at::manual_seed(7);
   AttentionCall call;
@@ -242,6 +268,48 @@ TEST_CASE("reported weights are those of the written-out attention, over absolut
         call.observer = &steps;
         in_steps(call, 1);
         CHECK(largest(steps.after - keeper.after) < 1e-5);
+      }
+    }
+  }
+}
+
+TEST_CASE(
+    "masses of key sets, from weights and without them, are sums of the written-out weights") {
+  for (const Rule& rule : rules) {
+    for (const LayerEdits& edits : {no_edits(), only_focus(), all_edits()}) {
+      AttentionCall call = random_call(rule);
+      const auto tensors = on_cpu_tensors(edits);
+      call.edits = edits.empty() ? nullptr : &tensors;
+      const Oracle oracle = written_out(call, edits);
+      const auto masses = [](const at::Tensor& weights) {
+        std::vector<at::Tensor> columns;
+        for (const TokenSet& set : sets) {
+          const auto keys = at::tensor(set, at::kLong);
+          columns.push_back(weights.narrow(1, 25, 55).index_select(2, keys).sum(2));
+        }
+        return at::stack(columns, 2);
+      };
+      for (const auto backend : {AttentionBackend::reference, AttentionBackend::fused}) {
+        for (const bool weights : {true, false}) {
+          for (const double work : {1e9, 2.0 * heads * tokens * dim * 5}) {
+            for (const std::int64_t step : {1, 37, 90}) {
+              CAPTURE(rule.window);
+              CAPTURE(rule.softcap);
+              CAPTURE(edits.split.size());
+              CAPTURE(weights);
+              CAPTURE(step);
+              SumKeeper keeper(weights);
+              call.backend = backend;
+              call.observer = &keeper;
+              call.work_per_poll = work;
+              CHECK(largest(in_steps(call, step)[0] - oracle.outputs) < 1e-5);
+              CHECK((keeper.weight_reports > 0) == weights);
+              CHECK(largest(keeper.before.narrow(1, 25, 55) - masses(oracle.before)) < 1e-5);
+              CHECK(largest(keeper.after.narrow(1, 25, 55) - masses(oracle.after)) < 1e-5);
+              CHECK(largest(keeper.after.narrow(1, 0, 25) + 1) == 0);
+            }
+          }
+        }
       }
     }
   }

@@ -158,7 +158,7 @@ TEST_CASE("span sums are sums of weights") {
   request.capture->weights = false;
   const CapturedAttention sums_only = must(golden.model->forward(request, {})).attention;
   CHECK(sums_only.weights.empty());
-  CHECK(sums_only.span_sums == got.span_sums);
+  CHECK(difference(sums_only.span_sums, got.span_sums) < 1e-6f);  // another way of computing
 }
 
 TEST_CASE("captured queries and keys give the attention back") {

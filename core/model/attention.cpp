@@ -70,7 +70,7 @@ RowBlock make_block(const AttentionCall& call, const RunContext& context, std::i
 }
 
 /// Tells the observer the weights of the heads that it wants, taken from those of all heads.
-void report(const RowBlock& part, const std::vector<int>& wanted, ExplicitWeights weights) {
+void report_weights(const RowBlock& part, const std::vector<int>& wanted, ExplicitWeights weights) {
   if (!wanted.empty()) {
     const auto index = index_of(wanted, part.q.device());
     weights.before = weights.before.index_select(0, index);
@@ -85,27 +85,44 @@ at::Tensor outputs_by_weights(const RowBlock& block, const std::vector<int>& wan
   std::vector<at::Tensor> outputs;
   const auto heads = all_heads(block);
   for_explicit_parts(heads, block, [&](const RowBlock& part, const ExplicitWeights& weights) {
-    if (block.wanted) report(part, wanted, weights);
+    if (block.wanted) {
+      if (block.call->observer->wants_weights(block.call->layer)) {
+        report_weights(part, wanted, weights);
+      }
+      report_span_sums(part, weights);
+    }
     outputs.push_back(weighted_values(weights.after, heads, part));
   });
   return outputs.size() == 1 ? outputs.front() : at::cat(outputs, 1);
 }
 
+/// Reports a block whose outputs do not come from weights.
+void report_rows(const RowBlock& block, const std::vector<int>& wanted, const at::Tensor& log_sum) {
+  const AttentionObserver& observer = *block.call->observer;
+  const int layer = block.call->layer;
+  const bool sums = observer.spans(layer) != nullptr;
+  if (sums && !observer.wants_weights(layer) && log_sum.defined()) {
+    report_span_sums(block, log_sum);
+    return;
+  }
+  const auto heads = sums || wanted.empty() ? all_heads(block) : wanted;
+  for_explicit_parts(heads, block, [&](const RowBlock& part, const ExplicitWeights& weights) {
+    if (observer.wants_weights(layer))
+      report_weights(part, sums ? wanted : std::vector<int>{}, weights);
+    report_span_sums(part, weights);
+  });
+}
+
 at::Tensor attend_block(const RowBlock& block) {
   const AttentionCall& call = *block.call;
   const auto wanted = block.wanted ? call.observer->heads(call.layer) : std::vector<int>{};
-  const bool all_wanted = block.wanted && wanted.empty();
   // One row of every head: the weights are there anyway, so the output comes from them.
   if (call.backend == AttentionBackend::reference || !can_fuse(block) ||
-      (all_wanted && block.rows() == 1)) {
+      (block.wanted && wanted.empty() && block.rows() == 1)) {
     return outputs_by_weights(block, wanted);
   }
-  if (block.wanted) {
-    for_explicit_parts(
-        all_wanted ? all_heads(block) : wanted, block,
-        [](const RowBlock& part, const ExplicitWeights& weights) { report(part, {}, weights); });
-  }
   PartialAttention whole = fused_attention(block);
+  if (block.wanted) report_rows(block, wanted, whole.log_sum);
   split_fused(whole, block);
   return whole.output;
 }

@@ -37,6 +37,17 @@ struct WeightsOrigin {
   std::int64_t row = 0, key = 0;
 };
 
+/// Key sets whose attention mass is wanted, as tensors.
+struct SpanTable {
+  TokenSet keys;         ///< every position of some set, ascending
+  at::Tensor positions;  ///< the same, int64 [U]
+  at::Tensor member;     ///< fp32 [U, sets]: 1 where the key belongs to the set
+  bool empty() const { return keys.empty(); }
+};
+
+/// Sets of positions, in any order; none of them negative.
+SpanTable make_span_table(const std::vector<TokenSet>& sets, at::Device device);
+
 /// Who looks at attention while a run goes. Rows that nobody wants are never computed explicitly.
 class AttentionObserver {
  public:
@@ -45,6 +56,12 @@ class AttentionObserver {
   virtual TokenRange rows(int layer) const = 0;
   /// Heads wanted, ascending; empty = all.
   virtual std::vector<int> heads(int layer) const = 0;
+  /// Whether `weights` is wanted. If only sums are, weights are not computed where that is cheaper.
+  virtual bool wants_weights(int) const { return true; }
+  /// Sets whose mass is wanted at `rows`, for all heads; nullptr = none.
+  virtual const SpanTable* spans(int) const { return nullptr; }
+  /// Masses [H, R, sets] fp32 of rows first_row.., before and after split-softmax.
+  virtual void span_sums(int, std::int64_t, const at::Tensor&, const at::Tensor&) {}
   /// Weights [heads, R, K] fp32 of rows from.row..from.row+R-1 over keys from.key..from.key+K-1,
   /// before and after split-softmax (the same tensor where there is none). Other keys have weight
   /// 0.

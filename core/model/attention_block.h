@@ -66,6 +66,19 @@ void for_explicit_parts(
     const std::vector<int>& heads, const RowBlock& block,
     const std::function<void(const RowBlock& part, const ExplicitWeights& weights)>& use);
 
+/// Calls `use` with parts of the block for which [heads, rows, keys] fp32 numbers are a bounded
+/// amount of memory and of work.
+void for_parts(std::int64_t heads, std::int64_t keys, const RowBlock& block,
+               const std::function<void(const RowBlock& part)>& use);
+
+/// fp32 scores [n, R, K] of q [n, R, D] over keys [n / group, K, D], soft-cap included, mask not.
+at::Tensor attention_scores(const at::Tensor& q, const at::Tensor& k, const AttentionCall& call);
+
+/// Applies the active splits, one after another, to weights [n, R, C] of `heads` (ascending). The
+/// columns are the block's keys, or those at `columns` (ascending, counted from first_key).
+at::Tensor apply_splits(const at::Tensor& weights, const std::vector<int>& heads,
+                        const RowBlock& block, const at::Tensor& columns = {});
+
 /// Outputs [n, R, D] of `heads` from explicit weights.
 at::Tensor explicit_outputs(const std::vector<int>& heads, const RowBlock& block);
 
@@ -93,5 +106,14 @@ PartialAttention fused_attention(const RowBlock& block);
 
 /// Applies the active splits to `whole` in place.
 void split_fused(PartialAttention& whole, const RowBlock& block);
+
+// attention_spans.cpp: masses of key sets.
+
+/// Reports masses [H, R, sets] from weights of every head over the block's keys.
+void report_span_sums(const RowBlock& block, const ExplicitWeights& weights);
+
+/// The same without weights: only the sets' keys are looked at again, `log_sum` [H, R] is that of
+/// fused_attention.
+void report_span_sums(const RowBlock& block, const at::Tensor& log_sum);
 
 }  // namespace headscope

@@ -27,19 +27,28 @@ void hide(at::Tensor& scores, const RowBlock& block) {
 
 /// fp32 weights [n, R, K] of queries [n, R, D] over keys [n / group, K, D] (never repeated).
 at::Tensor softmax_weights(const at::Tensor& q, const at::Tensor& k, const RowBlock& block) {
-  const auto grouped = q.to(at::kFloat).reshape({k.size(0), -1, q.size(2)});
-  auto scores = at::bmm(grouped, k.to(at::kFloat).transpose(1, 2))
-                    .mul_(block.call->scale)
-                    .view({q.size(0), q.size(1), k.size(1)});
-  const double cap = block.call->softcap;
-  if (cap > 0) scores.div_(cap).tanh_().mul_(cap);
+  auto scores = attention_scores(q, k, *block.call);
   hide(scores, block);
   return scores.softmax(-1);
 }
 
-/// Applies the active splits to weights [n, R, K] of `heads` (ascending), one after another.
+bool is_all(const std::vector<int>& heads, const RowBlock& block) {
+  return static_cast<std::int64_t>(heads.size()) == block.heads();
+}
+
+}  // namespace
+
+at::Tensor attention_scores(const at::Tensor& q, const at::Tensor& k, const AttentionCall& call) {
+  const auto grouped = q.to(at::kFloat).reshape({k.size(0), -1, q.size(2)});
+  auto scores = at::bmm(grouped, k.to(at::kFloat).transpose(1, 2))
+                    .mul_(call.scale)
+                    .view({q.size(0), q.size(1), k.size(1)});
+  if (call.softcap > 0) scores.div_(call.softcap).tanh_().mul_(call.softcap);
+  return scores;
+}
+
 at::Tensor apply_splits(const at::Tensor& weights, const std::vector<int>& heads,
-                        const RowBlock& block) {
+                        const RowBlock& block, const at::Tensor& columns) {
   auto out = weights;
   for (const SplitTensors* split : block.split) {
     std::vector<int> places;
@@ -48,19 +57,14 @@ at::Tensor apply_splits(const at::Tensor& weights, const std::vector<int>& heads
         places.push_back(static_cast<int>(i));
       }
     }
-    const auto marked = marked_in(*split, block);
+    auto marked = marked_in(*split, block);
     if (places.empty() || marked.numel() == 0) continue;
+    if (columns.defined()) marked = at::searchsorted(columns, marked);
     const auto index = index_of(places, weights.device());
     out = out.index_copy(0, index, split_weights(out.index_select(0, index), marked, split->tau));
   }
   return out;
 }
-
-bool is_all(const std::vector<int>& heads, const RowBlock& block) {
-  return static_cast<std::int64_t>(heads.size()) == block.heads();
-}
-
-}  // namespace
 
 ExplicitWeights explicit_weights(const std::vector<int>& heads, const RowBlock& block) {
   ExplicitWeights out;
@@ -74,20 +78,25 @@ ExplicitWeights explicit_weights(const std::vector<int>& heads, const RowBlock& 
   return out;
 }
 
-void for_explicit_parts(
-    const std::vector<int>& heads, const RowBlock& block,
-    const std::function<void(const RowBlock& part, const ExplicitWeights& weights)>& use) {
+void for_parts(std::int64_t heads, std::int64_t keys, const RowBlock& block,
+               const std::function<void(const RowBlock& part)>& use) {
   const double bytes = block.q.is_cpu() ? part_bytes : part_bytes_on_card;
-  const double per_row = double(heads.size()) * double(block.keys());
+  const double per_row = double(heads) * double(std::max<std::int64_t>(1, keys));
   const double work_per_row = 2 * per_row * double(block.q.size(2));
   const auto step = std::max<std::int64_t>(
       1, static_cast<std::int64_t>(
              std::min(bytes / (4 * per_row), block.call->work_per_poll / work_per_row)));
   for (std::int64_t row = block.begin; row < block.end; row += step) {
     poll(*block.context);
-    const RowBlock part = narrow_rows(block, row, std::min(block.end, row + step));
-    use(part, explicit_weights(heads, part));
+    use(narrow_rows(block, row, std::min(block.end, row + step)));
   }
+}
+
+void for_explicit_parts(
+    const std::vector<int>& heads, const RowBlock& block,
+    const std::function<void(const RowBlock& part, const ExplicitWeights& weights)>& use) {
+  for_parts(static_cast<std::int64_t>(heads.size()), block.keys(), block,
+            [&](const RowBlock& part) { use(part, explicit_weights(heads, part)); });
 }
 
 at::Tensor weighted_values(const at::Tensor& weights, const std::vector<int>& heads,

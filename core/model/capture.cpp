@@ -39,7 +39,7 @@ void place_tensor(const at::Tensor& tensor, std::int64_t first, std::int64_t all
 }  // namespace
 
 Result<AttentionCapture> AttentionCapture::create(const Capture& capture, TokenRange rows,
-                                                  int layers, int heads) {
+                                                  int layers, int heads, at::Device device) {
   TokenRange kept = capture.layers.size() == 0 ? TokenRange{0, layers} : capture.layers;
   if (kept.begin < 0 || kept.end > layers) {
     return bad_input("capture: layers " + std::to_string(kept.begin) + " to " +
@@ -51,12 +51,13 @@ Result<AttentionCapture> AttentionCapture::create(const Capture& capture, TokenR
       return bad_input("capture: a span set holds a negative position");
     }
   }
-  return AttentionCapture(capture, rows, kept, heads);
+  return AttentionCapture(capture, rows, kept, heads, device);
 }
 
 AttentionCapture::AttentionCapture(const Capture& capture, TokenRange rows, TokenRange layers,
-                                   int heads)
+                                   int heads, at::Device device)
     : capture_(capture),
+      spans_(make_span_table(capture.span_sets, device)),
       rows_(rows),
       layers_(layers),
       heads_(heads),
@@ -66,29 +67,16 @@ TokenRange AttentionCapture::rows(int layer) const {
   return layers_.contains(layer) ? rows_ : TokenRange{};
 }
 
-at::Tensor AttentionCapture::span_sums(const at::Tensor& weights, std::int64_t first_key) const {
-  const std::int64_t keys = weights.size(2);
-  auto member = at::zeros({keys, static_cast<std::int64_t>(capture_.span_sets.size())}, at::kFloat);
-  auto table = member.accessor<float, 2>();
-  for (std::size_t s = 0; s < capture_.span_sets.size(); ++s) {
-    for (const std::int64_t position : capture_.span_sets[s]) {
-      const std::int64_t column = position - first_key;
-      if (column >= 0 && column < keys) table[column][static_cast<std::int64_t>(s)] = 1.0f;
-    }
-  }
-  return on_cpu(at::matmul(weights, member.to(weights.device())));
+void AttentionCapture::weights(int layer, WeightsOrigin from, const at::Tensor&,
+                               const at::Tensor& after) {
+  blocks_of(layer).weights.push_back({from, on_cpu(after)});
 }
 
-void AttentionCapture::weights(int layer, WeightsOrigin from, const at::Tensor& before,
-                               const at::Tensor& after) {
-  Block block{from, {}, {}, {}};
-  if (capture_.weights) block.weights = on_cpu(after);
-  if (!capture_.span_sets.empty()) {
-    block.sums = span_sums(after, from.key);
-    if (capture_.edited_also)
-      block.sums_before = after.is_same(before) ? block.sums : span_sums(before, from.key);
-  }
-  blocks_[static_cast<std::size_t>(layer - layers_.begin)].push_back(std::move(block));
+void AttentionCapture::span_sums(int layer, std::int64_t first_row, const at::Tensor& before,
+                                 const at::Tensor& after) {
+  LayerBlocks& blocks = blocks_of(layer);
+  blocks.sums.push_back({{first_row, 0}, on_cpu(after)});
+  if (capture_.edited_also) blocks.sums_before.push_back({{first_row, 0}, on_cpu(before)});
 }
 
 CapturedAttention AttentionCapture::finish(TokenRange rows, std::int64_t keys) {
@@ -98,29 +86,25 @@ CapturedAttention AttentionCapture::finish(TokenRange rows, std::int64_t keys) {
   out.rows = rows;
   out.keys = keys;
   const auto sets = static_cast<std::int64_t>(capture_.span_sets.size());
-  const auto grown = [&](std::vector<float>& all, std::int64_t width) {
+  // A layer's blocks are freed before the next layer is laid out.
+  const auto lay_out = [&](std::vector<Block>& blocks, std::int64_t width,
+                           std::vector<float>& all) {
     const auto layer_size = static_cast<std::size_t>(heads_ * rows.size() * width);
     claim_memory(4 * layer_size);
     all.reserve(layer_size * blocks_.size());
     all.resize(all.size() + layer_size);
-    return all.data() + (all.size() - layer_size);
-  };
-  for (auto& blocks : blocks_) {  // a layer's blocks are freed before the next layer is laid out
-    float* weights = capture_.weights ? grown(out.weights, keys) : nullptr;
-    float* sums = sets > 0 ? grown(out.span_sums, sets) : nullptr;
-    float* sums_before =
-        sets > 0 && capture_.edited_also ? grown(out.span_sums_before, sets) : nullptr;
+    float* numbers = all.data() + (all.size() - layer_size);
     for (const Block& block : blocks) {
-      const std::int64_t first = block.from.row - rows.begin;
-      if (weights != nullptr) {
-        place(block.weights, first, rows.size(), keys, weights, block.from.key);
-      }
-      if (sums != nullptr) place(block.sums, first, rows.size(), sets, sums);
-      if (sums_before != nullptr) {
-        place(block.sums_before, first, rows.size(), sets, sums_before);
-      }
+      place(block.numbers, block.from.row - rows.begin, rows.size(), width, numbers,
+            block.from.key);
     }
     std::vector<Block>().swap(blocks);
+  };
+  for (LayerBlocks& layer : blocks_) {
+    if (capture_.weights) lay_out(layer.weights, keys, out.weights);
+    if (sets == 0) continue;
+    lay_out(layer.sums, sets, out.span_sums);
+    if (capture_.edited_also) lay_out(layer.sums_before, sets, out.span_sums_before);
   }
   return out;
 }

@@ -13,12 +13,18 @@ class AttentionCapture : public AttentionObserver {
  public:
   /// `rows`: the rows to keep, which replace capture.rows. `layers`, `heads`: of the model.
   static Result<AttentionCapture> create(const Capture& capture, TokenRange rows, int layers,
-                                         int heads);
+                                         int heads, at::Device device);
 
   TokenRange rows(int layer) const override;
   std::vector<int> heads(int) const override { return {}; }
+  bool wants_weights(int) const override { return capture_.weights; }
+  const SpanTable* spans(int) const override {
+    return capture_.span_sets.empty() ? nullptr : &spans_;
+  }
   void weights(int layer, WeightsOrigin from, const at::Tensor& before,
                const at::Tensor& after) override;
+  void span_sums(int layer, std::int64_t first_row, const at::Tensor& before,
+                 const at::Tensor& after) override;
 
   /// Changes the rows to keep, for runs of one step each.
   void set_rows(TokenRange rows) { rows_ = rows; }
@@ -29,15 +35,22 @@ class AttentionCapture : public AttentionObserver {
  private:
   struct Block {
     WeightsOrigin from;
-    at::Tensor weights, sums, sums_before;  ///< fp32 on the CPU: [H, rows, keys], [H, rows, sets]
+    at::Tensor numbers;  ///< fp32 on the CPU: [H, rows, keys] or [H, rows, sets]
   };
-  AttentionCapture(const Capture& capture, TokenRange rows, TokenRange layers, int heads);
-  at::Tensor span_sums(const at::Tensor& weights, std::int64_t first_key) const;
+  struct LayerBlocks {
+    std::vector<Block> weights, sums, sums_before;
+  };
+  AttentionCapture(const Capture& capture, TokenRange rows, TokenRange layers, int heads,
+                   at::Device device);
+  LayerBlocks& blocks_of(int layer) {
+    return blocks_[static_cast<std::size_t>(layer - layers_.begin)];
+  }
 
   Capture capture_;
+  SpanTable spans_;
   TokenRange rows_, layers_;
   int heads_ = 0;
-  std::vector<std::vector<Block>> blocks_;  ///< per kept layer
+  std::vector<LayerBlocks> blocks_;  ///< per kept layer
 };
 
 /// One head's weights at all rows.

@@ -153,7 +153,7 @@ Result<Generation> Model::Impl::generate(const GenerateRequest& request,
   std::optional<AttentionCapture> capture;
   if (request.capture) {
     HEADSCOPE_ASSIGN(capture, AttentionCapture::create(*request.capture, {}, engine.config().layers,
-                                                       engine.config().heads));
+                                                       engine.config().heads, engine.device()));
     options.observer = &*capture;
   }
   AttentionCapture* observer = capture ? &*capture : nullptr;

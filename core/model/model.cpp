@@ -180,9 +180,9 @@ Result<ForwardResult> Model::Impl::forward(const ForwardRequest& request,
   std::optional<AttentionCapture> capture;
   if (request.capture && request.capture->rows.size() > 0) {
     HEADSCOPE_TRY(check_rows("attention", request.capture->rows, tokens));
-    HEADSCOPE_ASSIGN(capture,
-                     AttentionCapture::create(*request.capture, request.capture->rows,
-                                              engine.config().layers, engine.config().heads));
+    HEADSCOPE_ASSIGN(capture, AttentionCapture::create(*request.capture, request.capture->rows,
+                                                       engine.config().layers,
+                                                       engine.config().heads, engine.device()));
     options.observer = &*capture;
   }
   HEADSCOPE_TRY(require_room(tokens, request.logit_rows.size(),
