@@ -4,13 +4,13 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
-#include <optional>
 
 #include "core/intervention/edit_plan.h"
 #include "core/model/attention.h"
 #include "core/model/decoder.h"
+#include "core/model/engine.h"
+#include "core/model/head_map_impl.h"
 #include "tests/model_goldens.h"
-#include "tests/temporary_folder.h"
 
 using namespace headscope;
 using namespace headscope::test;
@@ -352,5 +352,117 @@ TEST_CASE("bfloat16 stays within its own rounding on every path") {
     CHECK((got.scalar_type() == at::kBFloat16));
     CHECK(largest(got[0].to(at::kDouble) - oracle.outputs) < 0.05);
     CHECK(largest(in_steps(call, 37)[0].to(at::kDouble) - oracle.outputs) < 0.05);
+  }
+}
+
+namespace {
+
+/// The map of one head, fed in two chunks.
+HeadMapSource map_of(const AttentionCall& call, const LayerEditTensors& edits, int head) {
+  const std::int64_t length = call.q.size(2), first = length / 3;
+  HeadMapObserver observer({0, head}, length, heads / kv_heads);
+  const auto q = call.q[0], k = call.k[0];
+  observer.projections(0, 0, q.narrow(1, 0, first), k.narrow(1, 0, first));
+  observer.projections(0, first, q.narrow(1, first, length - first),
+                       k.narrow(1, first, length - first));
+  auto map = observer.take(edits, call.scale);
+  map->window = call.window;
+  map->softcap = call.softcap;
+  map->finish({});
+  return HeadMapSource(std::move(map));
+}
+
+at::Tensor tile_of(const HeadMapSource& map, const MapTile& tile) {
+  const auto values = must(map.tile(tile, {}));
+  return at::tensor(values).view({tile.rows, tile.columns});
+}
+
+}  // namespace
+
+TEST_CASE("tiles of a head's map are the written-out weights: windows, soft-caps, interventions") {
+  for (const Rule& rule : rules) {
+    for (const LayerEdits& edits : {no_edits(), only_focus(), only_split(), all_edits()}) {
+      CAPTURE(rule.window);
+      CAPTURE(rule.softcap);
+      CAPTURE(edits.focus.size());
+      CAPTURE(edits.split.size());
+      const AttentionCall call = random_call(rule);
+      const Oracle oracle = written_out(call, edits);
+      const auto tensors = on_cpu_tensors(edits);
+      for (const int head : {0, 2, 4, 5}) {
+        const HeadMapSource map = map_of(call, tensors, head);
+        CHECK(largest(tile_of(map, {0, 0, 0, tokens, tokens}) - oracle.after[head]) < 1e-5);
+      }
+    }
+  }
+}
+
+TEST_CASE("a long map: tiles on demand, the overview and what is above it agree by their maxima") {
+  at::manual_seed(9);
+  const std::int64_t length = 5000;
+  AttentionCall call = random_call({0, 0});
+  call.q = at::randn({1, heads, length, dim}) * 2;
+  call.k = at::randn({1, kv_heads, length, dim}) * 2;
+  const auto tensors = on_cpu_tensors(only_split());
+  const HeadMapSource map = map_of(call, tensors, 4);
+  CHECK(map.overview_level() == 2);
+  CHECK(map.side(0) == 5000);
+  CHECK(map.side(2) == 1250);
+  const auto exact = tile_of(map, {0, 4096, 1000, 904, 4000});
+  for (const int level : {1, 2, 3}) {
+    const std::int64_t size = std::int64_t{1} << level;
+    const MapTile tile{level, 4096 / size, 1000 / size, 904 / size, 4000 / size};
+    const auto expected = exact.view({tile.rows, size, tile.columns, size}).amax({1, 3});
+    CHECK(largest(tile_of(map, tile) - expected) < 1e-6);
+  }
+  CHECK(tile_of(map, {13, 0, 0, 1, 1}).item<float>() == doctest::Approx(1.0f));
+  // Rows still sum to one.
+  const auto row =
+      tile_of(map, {0, 4500, 0, 3, 4096}).sum(1) + tile_of(map, {0, 4500, 4096, 3, 904}).sum(1);
+  CHECK(largest(row - 1) < 1e-4);
+  CHECK(map.tile({0, 0, 0, 5000, 1}, {}).error().kind == ErrorKind::usage);
+  CHECK(map.tile({2, 1250, 0, 1, 1}, {}).error().kind == ErrorKind::usage);
+  CHECK(map.tile({-1, 0, 0, 1, 1}, {}).error().kind == ErrorKind::usage);
+  RunContext cancelled;
+  cancelled.is_cancelled = [] { return true; };
+  CHECK(map.tile({0, 0, 0, 10, 10}, cancelled).error().kind == ErrorKind::cancelled);
+}
+
+TEST_CASE("windows and soft-caps through a decoder: cache or not, chunks or whole, fused or not") {
+  ModelConfig config =
+      must(Model::load(golden_folder("llama_gqa").string(), {"cpu", "auto", 1}, {}))->config();
+  config.layers = 3;
+  config.layer_attention = {{5, 0}, {0, 0}, {200, 0}};
+  config.context_length = 2048;
+  std::vector<std::int32_t> ids;
+  for (std::int32_t i = 0; i < 600; ++i) ids.push_back((i * i + 3 * i) % 131);
+  for (const double softcap : {0.0, 5.0}) {
+    config.attention_softcap = softcap;
+    const DecoderEngine engine(config, random_weights(config, 13, 0.3));
+    const auto run = [&](std::size_t step, AttentionBackend backend, double memory_scale) {
+      EngineOptions options;
+      options.backend = backend;
+      options.memory_scale = memory_scale;
+      options.hidden_rows = {0, 600};
+      KvCache cache(config, 600, at::kCPU, at::kFloat);
+      std::vector<at::Tensor> parts;
+      for (std::size_t row = 0; row < ids.size(); row += step) {
+        const auto part = std::span(ids).subspan(row, std::min(step, ids.size() - row));
+        parts.push_back(engine.run(part, cache, options, {}));
+      }
+      return at::cat(parts, 0);
+    };
+    const auto whole = run(600, AttentionBackend::reference, 1);
+    CHECK(largest(run(600, AttentionBackend::fused, 1) - whole) < 1e-4);
+    CHECK(largest(run(600, AttentionBackend::fused, 0.5) - whole) < 1e-4);
+    CHECK(largest(run(77, AttentionBackend::fused, 1) - whole) < 1e-4);
+    CHECK(largest(run(1, AttentionBackend::fused, 1) - whole) < 1e-4);
+    config.layer_attention[0].window = 6;
+    const DecoderEngine other(config, random_weights(config, 13, 0.3));
+    EngineOptions options;
+    options.hidden_rows = {0, 600};
+    KvCache cache(config, 600, at::kCPU, at::kFloat);
+    CHECK(largest(other.run(ids, cache, options, {}) - whole) > 1e-2);
+    config.layer_attention[0].window = 5;
   }
 }

@@ -47,14 +47,17 @@ SplitTensors upload(const SplitEdit& edit, at::Device device) {
           at::tensor(edit.marked, at::kLong).to(device)};
 }
 
-at::Tensor split_weights(const at::Tensor& weights, const at::Tensor& marked, double tau) {
-  const auto on_marked = weights.index_select(-1, marked);
-  const auto log_p = on_marked.sum(-1, /*keepdim=*/true).log();
+SplitFactors split_factors(const at::Tensor& log_p, double tau) {
   // p = 0 (not visible) gives -inf, p = 1 gives 0 or, rounded, a little more: both fall out here.
   const auto edited = log_p.ge(split_log_floor).logical_and(log_p.lt(0));
   const auto safe = at::where(edited, log_p, at::full_like(log_p, -1.0));
-  const auto inside = at::where(edited, ((tau - 1) * safe).exp(), 1.0);
-  const auto outside = at::where(edited, (tau * safe).expm1() / safe.expm1(), 1.0);
+  return {at::where(edited, ((tau - 1) * safe).exp(), 1.0),
+          at::where(edited, (tau * safe).expm1() / safe.expm1(), 1.0)};
+}
+
+at::Tensor split_weights(const at::Tensor& weights, const at::Tensor& marked, double tau) {
+  const auto on_marked = weights.index_select(-1, marked);
+  const auto [inside, outside] = split_factors(on_marked.sum(-1, /*keepdim=*/true).log(), tau);
   return (weights * outside).index_copy(-1, marked, on_marked * inside);
 }
 

@@ -32,6 +32,14 @@ struct SplitTensors {
 
 SplitTensors upload(const SplitEdit& edit, at::Device device);
 
+/// What weights are multiplied with: 1 where a row stays as it is.
+struct SplitFactors {
+  at::Tensor inside, outside;  ///< for marked keys and for the others
+};
+
+/// Factors for rows with log p = `log_p` (any shape).
+SplitFactors split_factors(const at::Tensor& log_p, double tau);
+
 /// Weights form. `weights` [..., R, T] fp32, rows summing to one; returns a'.
 at::Tensor split_weights(const at::Tensor& weights, const at::Tensor& marked, double tau);
 

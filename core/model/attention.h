@@ -87,6 +87,7 @@ struct AttentionCall {
   AttentionObserver* observer = nullptr;    ///< nullptr = none
   /// Multiply-adds after which cancellation is polled again: bounds the rows handled at once.
   double work_per_poll = 1e9;
+  double memory_scale = 1;  ///< below 1: less scratch memory at once (after an allocation failed)
 };
 
 /// Outputs [1, H, R, D]. Throws Cancelled.

@@ -80,7 +80,8 @@ ExplicitWeights explicit_weights(const std::vector<int>& heads, const RowBlock& 
 
 void for_parts(std::int64_t heads, std::int64_t keys, const RowBlock& block,
                const std::function<void(const RowBlock& part)>& use) {
-  const double bytes = block.q.is_cpu() ? part_bytes : part_bytes_on_card;
+  const double bytes =
+      (block.q.is_cpu() ? part_bytes : part_bytes_on_card) * block.call->memory_scale;
   const double per_row = double(heads) * double(std::max<std::int64_t>(1, keys));
   const double work_per_row = 2 * per_row * double(block.q.size(2));
   const auto step = std::max<std::int64_t>(

@@ -109,13 +109,6 @@ CapturedAttention AttentionCapture::finish(TokenRange rows, std::int64_t keys) {
   return out;
 }
 
-HeadMapObserver::HeadMapObserver(HeadId head, std::int64_t tokens)
-    : head_(head), tokens_(tokens), map_(static_cast<std::size_t>(tokens * tokens)) {}
-
-void HeadMapObserver::weights(int, WeightsOrigin from, const at::Tensor&, const at::Tensor& after) {
-  place(on_cpu(after), from.row, tokens_, tokens_, map_.data(), from.key);
-}
-
 ProjectionObserver::ProjectionObserver(int layers, TokenRange rows, std::int64_t tokens) {
   capture_.keys = tokens;
   capture_.rows = rows;

@@ -53,22 +53,6 @@ class AttentionCapture : public AttentionObserver {
   std::vector<LayerBlocks> blocks_;  ///< per kept layer
 };
 
-/// One head's weights at all rows.
-class HeadMapObserver : public AttentionObserver {
- public:
-  HeadMapObserver(HeadId head, std::int64_t tokens);
-  TokenRange rows(int layer) const override { return {0, layer == head_.layer ? tokens_ : 0}; }
-  std::vector<int> heads(int) const override { return {head_.head}; }
-  void weights(int layer, WeightsOrigin from, const at::Tensor& before,
-               const at::Tensor& after) override;
-  std::vector<float> take() { return std::move(map_); }
-
- private:
-  HeadId head_;
-  std::int64_t tokens_;
-  std::vector<float> map_;
-};
-
 /// Queries of some rows and keys of all, per layer.
 class ProjectionObserver : public AttentionObserver {
  public:

@@ -60,20 +60,22 @@ double DecoderEngine::work_per_poll() const {
   return device().is_cpu() ? 5e8 * std::max(1, at::get_num_threads()) : 5e11;
 }
 
-std::int64_t DecoderEngine::rows_for(double work_per_row) const {
-  return std::max<std::int64_t>(16, static_cast<std::int64_t>(work_per_poll() / work_per_row));
+std::int64_t DecoderEngine::rows_for(double work_per_row, double memory_scale) const {
+  return std::max<std::int64_t>(
+      16, static_cast<std::int64_t>(memory_scale * work_per_poll() / work_per_row));
 }
 
-std::int64_t DecoderEngine::chunk_rows() const {
+std::int64_t DecoderEngine::chunk_rows(double memory_scale) const {
   const double projection =
       double(config_.hidden_size) * config_.head_dim * (config_.heads + 2 * config_.kv_heads);
-  return std::min<std::int64_t>(rows_for(projection), device().is_cpu() ? 512 : 4096);
+  const double most = memory_scale * (device().is_cpu() ? 512 : 4096);
+  return std::min(rows_for(projection, memory_scale), static_cast<std::int64_t>(most));
 }
 
 at::Tensor DecoderEngine::run(std::span<const std::int32_t> ids, KvCache& cache,
                               const EngineOptions& options, const RunContext& context) const {
   std::vector<at::Tensor> hidden;
-  const auto step = static_cast<std::size_t>(chunk_rows());
+  const auto step = static_cast<std::size_t>(chunk_rows(options.memory_scale));
   for (std::size_t done = 0; done < ids.size(); done += step) {
     const auto chunk = ids.subspan(done, std::min(step, ids.size() - done));
     auto rows = run_chunk(chunk, cache, options, context);
@@ -101,6 +103,7 @@ at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, KvCache& 
     auto projections =
         project(weights, config_, rms_norm(x, weights.input_norm, config_.rms_norm_eps), rope);
     store_projections(layer, projections, cache, options);
+    if (layer == options.layers) break;
     if (layer == config_.layers - 1) {  // nothing above reads the other rows
       first = first_needed_row(begin, end, options, layer);
       if (first == end) break;
@@ -109,9 +112,8 @@ at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, KvCache& 
     }
     x = x + project_output(weights,
                            run_attention(layer, projections.q, first, cache, options, context));
-    if (layer == options.layers) break;
     poll(context);
-    x = run_mlp(weights, x, context);
+    x = run_mlp(weights, x, options, context);
   }
   cache.advance(rows);
   const std::int64_t from = std::max(first, options.hidden_rows.begin),
@@ -144,6 +146,7 @@ at::Tensor DecoderEngine::run_attention(int layer, const at::Tensor& q, std::int
   call.backend = options.backend;
   call.observer = options.observer;
   call.work_per_poll = work_per_poll();
+  call.memory_scale = options.memory_scale;
   if (options.edits != nullptr && !(*options.edits)[static_cast<std::size_t>(layer)].empty()) {
     call.edits = &(*options.edits)[static_cast<std::size_t>(layer)];
   }
@@ -151,10 +154,10 @@ at::Tensor DecoderEngine::run_attention(int layer, const at::Tensor& q, std::int
 }
 
 at::Tensor DecoderEngine::run_mlp(const LayerWeights& layer, const at::Tensor& x,
-                                  const RunContext& context) const {
+                                  const EngineOptions& options, const RunContext& context) const {
   const auto cancel = [&] { poll(context); };
-  const std::int64_t step =
-      rows_for(double(config_.hidden_size) * double(config_.intermediate_size));
+  const std::int64_t step = rows_for(
+      double(config_.hidden_size) * double(config_.intermediate_size), options.memory_scale);
   const auto residual = [&](const at::Tensor& part) {
     return part + mlp(layer, rms_norm(part, layer.post_norm, config_.rms_norm_eps), cancel);
   };

@@ -36,8 +36,9 @@ struct EngineOptions {
   AttentionBackend backend = AttentionBackend::fused;
   const std::vector<LayerEditTensors>* edits = nullptr;  ///< one entry a layer; nullptr = none
   AttentionObserver* observer = nullptr;
-  TokenRange hidden_rows;  ///< rows whose final hidden states are returned
-  int layers = -1;         ///< stop after this layer's attention (head maps); -1 = run all
+  TokenRange hidden_rows;   ///< rows whose final hidden states are returned
+  int layers = -1;          ///< stop after this layer's queries and keys (head maps); -1 = run all
+  double memory_scale = 1;  ///< below 1: fewer rows at once (after an allocation failed)
 };
 
 class DecoderEngine {
@@ -64,12 +65,12 @@ class DecoderEngine {
   at::Tensor run_attention(int layer, const at::Tensor& q, std::int64_t first_row,
                            const KvCache& cache, const EngineOptions& options,
                            const RunContext& context) const;
-  at::Tensor run_mlp(const LayerWeights& layer, const at::Tensor& x,
+  at::Tensor run_mlp(const LayerWeights& layer, const at::Tensor& x, const EngineOptions& options,
                      const RunContext& context) const;
   /// Multiply-adds between two looks at the cancellation flag: about 25 ms.
   double work_per_poll() const;
-  std::int64_t chunk_rows() const;
-  std::int64_t rows_for(double work_per_row) const;
+  std::int64_t chunk_rows(double memory_scale) const;
+  std::int64_t rows_for(double work_per_row, double memory_scale = 1) const;
 
   ModelConfig config_;
   DecoderWeights weights_;

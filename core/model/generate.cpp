@@ -136,20 +136,22 @@ Result<> Model::Impl::check_request(const GenerateRequest& request) const {
   return check_ids(all);
 }
 
-Result<Generation> Model::Impl::generate(const GenerateRequest& request,
-                                         const RunContext& context) const {
+Result<Generation> Model::Impl::generate(const GenerateRequest& request, const RunContext& context,
+                                         double memory_scale) const {
   HEADSCOPE_TRY(check_request(request));
   const auto prompt = static_cast<std::int64_t>(request.prompt_ids.size());
   HEADSCOPE_ASSIGN(const auto edit_tensors, edits(request.interventions, prompt));
-  // What is captured of a response is only known when it ends: its blocks count as they come.
   const auto forced = static_cast<std::int64_t>(request.forced_response.size());
   const std::int64_t room = engine.config().context_length - prompt;
-  HEADSCOPE_TRY(require_room(
-      prompt + (forced > 0 ? forced : std::min<std::int64_t>(request.max_new_tokens, room)),
-      std::max<std::int64_t>(1, forced), nullptr, 0));
+  const std::int64_t most =
+      forced > 0 ? forced : std::min<std::int64_t>(request.max_new_tokens, room);
+  HEADSCOPE_TRY(require_room(prompt, most,
+                             plan_of(request.capture ? &*request.capture : nullptr, most + 1,
+                                     std::max<std::int64_t>(1, forced))));
   EngineOptions options;
   options.backend = request.backend;
   options.edits = &edit_tensors;
+  options.memory_scale = memory_scale;
   std::optional<AttentionCapture> capture;
   if (request.capture) {
     HEADSCOPE_ASSIGN(capture, AttentionCapture::create(*request.capture, {}, engine.config().layers,

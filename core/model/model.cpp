@@ -151,19 +151,27 @@ KvCache Model::Impl::new_cache(std::int64_t capacity) const {
   return KvCache(engine.config(), capacity, engine.device(), engine.dtype());
 }
 
-Result<> Model::Impl::require_room(std::int64_t tokens, std::int64_t logit_rows,
-                                   const Capture* capture, std::int64_t capture_rows) const {
-  const int number = static_cast<int>(c10::elementSize(engine.dtype()));
-  const double bytes =
-      run_bytes(engine.config(), tokens, number, logit_rows, capture, capture_rows);
-  const double per_token = bytes / double(tokens);
-  return require_memory("a run over " + std::to_string(tokens) + " tokens", bytes,
-                        "about " + std::to_string(std::int64_t(double(memory_left()) / per_token)) +
-                            " tokens, or fewer captured rows or layers, would fit");
+CapturePlan plan_of(const Capture* capture, std::int64_t rows, std::int64_t logit_rows) {
+  CapturePlan plan;
+  plan.policy = CapturePolicy::nothing;
+  plan.rows = rows;
+  plan.logit_rows = logit_rows;
+  if (capture == nullptr) return plan;
+  plan.policy = capture->weights ? CapturePolicy::rows : CapturePolicy::span_sums;
+  plan.layers = capture->layers.size();
+  plan.sets = static_cast<std::int64_t>(capture->span_sets.size()) * (capture->edited_also ? 2 : 1);
+  return plan;
 }
 
-Result<ForwardResult> Model::Impl::forward(const ForwardRequest& request,
-                                           const RunContext& context) const {
+Result<> Model::Impl::require_room(std::int64_t tokens, std::int64_t new_tokens,
+                                   const CapturePlan& plan) const {
+  return require_fit(engine.config(), tokens, new_tokens, plan,
+                     static_cast<int>(c10::elementSize(engine.dtype())),
+                     device_memory_left(device_name));
+}
+
+Result<ForwardResult> Model::Impl::forward(const ForwardRequest& request, const RunContext& context,
+                                           double memory_scale) const {
   HEADSCOPE_TRY(check_ids(request.ids));
   const auto tokens = static_cast<std::int64_t>(request.ids.size());
   HEADSCOPE_TRY(check_rows("logit", request.logit_rows, tokens));
@@ -177,6 +185,7 @@ Result<ForwardResult> Model::Impl::forward(const ForwardRequest& request,
   options.backend = request.backend;
   options.edits = &edit_tensors;
   options.hidden_rows = request.logit_rows;
+  options.memory_scale = memory_scale;
   std::optional<AttentionCapture> capture;
   if (request.capture && request.capture->rows.size() > 0) {
     HEADSCOPE_TRY(check_rows("attention", request.capture->rows, tokens));
@@ -185,9 +194,10 @@ Result<ForwardResult> Model::Impl::forward(const ForwardRequest& request,
                                                        engine.config().heads, engine.device()));
     options.observer = &*capture;
   }
-  HEADSCOPE_TRY(require_room(tokens, request.logit_rows.size(),
-                             capture ? &*request.capture : nullptr,
-                             capture ? request.capture->rows.size() : 0));
+  HEADSCOPE_TRY(
+      require_room(tokens, 0,
+                   plan_of(capture ? &*request.capture : nullptr,
+                           capture ? request.capture->rows.size() : 0, request.logit_rows.size())));
   KvCache cache = new_cache(tokens);
   const auto hidden = engine.run(request.ids, cache, options, context);
   ForwardResult result;
@@ -197,39 +207,21 @@ Result<ForwardResult> Model::Impl::forward(const ForwardRequest& request,
 }
 
 Result<Generation> Model::generate(const GenerateRequest& request, const RunContext& context) {
-  return guarded([&] { return impl_->generate(request, context); });
+  GenerateRequest watched = request;
+  bool streamed = false;  // what a listener heard cannot be taken back
+  if (request.on_token) {
+    watched.on_token = [&](std::int32_t id) {
+      streamed = true;
+      request.on_token(id);
+    };
+  }
+  return with_less_memory([&](double scale) { return impl_->generate(watched, context, scale); },
+                          [&] { return !streamed; });
 }
 
 Result<ForwardResult> Model::forward(const ForwardRequest& request, const RunContext& context) {
-  return guarded([&] { return impl_->forward(request, context); });
-}
-
-Result<HeadMap> Model::head_map(const std::vector<std::int32_t>& ids, HeadId head,
-                                const std::vector<Intervention>& interventions,
-                                const RunContext& context, std::int64_t prompt_tokens) {
-  return guarded([&]() -> Result<HeadMap> {
-    HEADSCOPE_TRY(impl_->check_ids(ids));
-    if (head.layer < 0 || head.layer >= config().layers || head.head < 0 ||
-        head.head >= config().heads) {
-      return fail(ErrorKind::usage, "head " + std::to_string(head.layer) + "." +
-                                        std::to_string(head.head) + " is outside the model");
-    }
-    const auto tokens = static_cast<std::int64_t>(ids.size());
-    HEADSCOPE_ASSIGN(const auto edits,
-                     impl_->edits(interventions, prompt_tokens > 0 ? prompt_tokens : tokens));
-    HEADSCOPE_TRY(impl_->require_room(tokens, 0, nullptr, 0));
-    HEADSCOPE_TRY(require_memory("a full map of " + std::to_string(tokens) + " tokens",
-                                 4.0 * double(tokens) * double(tokens),
-                                 "a shorter prompt would fit"));
-    HeadMapObserver observer(head, tokens);
-    EngineOptions options;
-    options.edits = &edits;
-    options.observer = &observer;
-    options.layers = head.layer;
-    KvCache cache = impl_->new_cache(tokens);
-    impl_->engine.run(ids, cache, options, context);
-    return HeadMap{head, tokens, observer.take()};
-  });
+  return with_less_memory([&](double scale) { return impl_->forward(request, context, scale); },
+                          [] { return true; });
 }
 
 Result<QueryKeyCapture> Model::capture_queries_keys(const std::vector<std::int32_t>& ids,
@@ -238,7 +230,8 @@ Result<QueryKeyCapture> Model::capture_queries_keys(const std::vector<std::int32
     HEADSCOPE_TRY(impl_->check_ids(ids));
     const auto tokens = static_cast<std::int64_t>(ids.size());
     HEADSCOPE_TRY(check_rows("query", rows, tokens));
-    HEADSCOPE_TRY(impl_->require_room(2 * tokens, 0, nullptr, 0));  // the cache, and the keys again
+    HEADSCOPE_TRY(impl_->require_room(2 * tokens, 0,
+                                      plan_of(nullptr, 0, 0)));  // the cache, and the keys again
     ProjectionObserver observer(config().layers, rows, tokens);
     EngineOptions options;
     options.observer = &observer;

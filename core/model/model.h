@@ -111,7 +111,9 @@ struct ForwardResult {
   CapturedAttention attention;
 };
 
-/// One head's full attention map and what a preview of it needs.
+class HeadMapSource;
+
+/// One head's full attention map.
 struct HeadMap {
   HeadId head;
   std::int64_t tokens = 0;
@@ -144,7 +146,13 @@ class Model {
   Result<Generation> generate(const GenerateRequest& request, const RunContext& context);
   /// One pass without sampling.
   Result<ForwardResult> forward(const ForwardRequest& request, const RunContext& context);
-  /// All rows of one head, with interventions applied; `prompt_tokens` as in ForwardRequest.
+  /// All rows of one head as tiles on demand (core/model/head_map.h), with interventions applied;
+  /// `prompt_tokens` as in ForwardRequest. Runs the layers below the head's once.
+  Result<std::shared_ptr<const HeadMapSource>> head_map_source(
+      const std::vector<std::int32_t>& ids, HeadId head,
+      const std::vector<Intervention>& interventions, const RunContext& context,
+      std::int64_t prompt_tokens = 0);
+  /// The whole map at once, for short prompts: 4 bytes for each pair of tokens.
   Result<HeadMap> head_map(const std::vector<std::int32_t>& ids, HeadId head,
                            const std::vector<Intervention>& interventions,
                            const RunContext& context, std::int64_t prompt_tokens = 0);

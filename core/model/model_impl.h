@@ -13,6 +13,8 @@
 
 #include "core/model/capture.h"
 #include "core/model/engine.h"
+#include "core/model/estimate.h"
+#include "core/model/machine_rate.h"
 #include "core/model/memory.h"
 #include "core/model/model.h"
 
@@ -29,12 +31,15 @@ struct Model::Impl {
   Result<std::vector<LayerEditTensors>> edits(const std::vector<Intervention>& interventions,
                                               std::int64_t prompt_tokens) const;
   KvCache new_cache(std::int64_t capacity) const;
-  /// out_of_memory with an estimate when a run over `tokens` tokens will not fit.
-  Result<> require_room(std::int64_t tokens, std::int64_t logit_rows, const Capture* capture,
-                        std::int64_t capture_rows) const;
+  /// out_of_memory with an estimate, and what would fit, when a run will not fit.
+  Result<> require_room(std::int64_t tokens, std::int64_t new_tokens,
+                        const CapturePlan& plan) const;
 
-  Result<Generation> generate(const GenerateRequest& request, const RunContext& context) const;
-  Result<ForwardResult> forward(const ForwardRequest& request, const RunContext& context) const;
+  /// `memory_scale` as in EngineOptions.
+  Result<Generation> generate(const GenerateRequest& request, const RunContext& context,
+                              double memory_scale) const;
+  Result<ForwardResult> forward(const ForwardRequest& request, const RunContext& context,
+                                double memory_scale) const;
 };
 
 /// The error that an exception of torch or of ours stands for; call inside a catch block.
@@ -50,6 +55,19 @@ auto guarded(Body&& body) -> decltype(body()) {
   } catch (...) {
     return tl::unexpected<Error>(current_error());
   }
+}
+
+/// What of a capture costs memory; nullptr = nothing is captured.
+CapturePlan plan_of(const Capture* capture, std::int64_t rows, std::int64_t logit_rows);
+
+/// Runs `body(memory_scale)`. When memory ran out on the way, once more with half of the scratch
+/// memory, if `may_repeat()`.
+template <class Body, class MayRepeat>
+auto with_less_memory(Body&& body, MayRepeat&& may_repeat) -> decltype(body(1.0)) {
+  auto result = guarded([&] { return body(1.0); });
+  if (result || result.error().kind != ErrorKind::out_of_memory || !may_repeat()) return result;
+  drop_memory_caches();
+  return guarded([&] { return body(0.5); });
 }
 
 }  // namespace headscope

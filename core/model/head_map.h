@@ -1,0 +1,49 @@
+// One head's T x T map without the matrix: its queries, its keys and each row's log-sum-exp are
+// kept after one pass, and any tile follows from them. Torch-free.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/base/error.h"
+#include "core/base/run_context.h"
+#include "core/base/types.h"
+
+namespace headscope {
+
+/// Part of a map at one level, in that level's cells.
+struct MapTile {
+  int level = 0;
+  std::int64_t row = 0, column = 0;    ///< of the first cell
+  std::int64_t rows = 0, columns = 0;  ///< at most max_tile each
+};
+
+/// Weights after every intervention. A cell of level n holds the largest of 2^n x 2^n weights, so
+/// that single large weights stay visible from afar. Made by Model::head_map_source; holds tensors,
+/// so it belongs to the compute thread.
+class HeadMapSource {
+ public:
+  static constexpr std::int64_t max_tile = 4096;
+  static constexpr std::int64_t max_overview = 2048;
+
+  struct Impl;
+  explicit HeadMapSource(std::unique_ptr<Impl> impl);
+  ~HeadMapSource();
+
+  HeadId head() const;
+  std::int64_t tokens() const;
+  /// Cells along each side of a level: ceil(tokens / 2^level).
+  std::int64_t side(int level) const;
+  /// The first level with at most max_overview cells a side. It and those above it are kept.
+  int overview_level() const;
+
+  /// Values [rows, columns] of a tile. Levels below the overview are computed on demand, row block
+  /// by row block. Errors: usage (outside the map, too large), cancelled, out_of_memory.
+  Result<std::vector<float>> tile(const MapTile& tile, const RunContext& context) const;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace headscope

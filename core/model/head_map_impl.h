@@ -1,0 +1,70 @@
+// What HeadMapSource keeps, and how its weights are computed. Internal to core/model.
+#pragma once
+
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "core/model/attention.h"
+#include "core/model/head_map.h"
+
+namespace headscope {
+
+/// One split of the head: rows' factors for marked keys and for the others.
+struct MapSplit {
+  at::Tensor marked;           ///< bool [T]
+  at::Tensor positions;        ///< int64 [S]
+  at::Tensor inside, outside;  ///< fp32 [T, 1]
+  std::int64_t first_row = 0;
+  double tau = 1;
+};
+
+struct HeadMapSource::Impl {
+  HeadId head;
+  std::int64_t tokens = 0;
+  double scale = 1, softcap = 0;
+  std::int64_t window = 0;
+  at::Tensor q, k;      ///< fp32 [T, D], focus on queries included
+  at::Tensor row_bias;  ///< fp32 [T, 1]: what key directions add to a row's products
+  at::Tensor log_sum;   ///< fp32 [T, 1]
+  std::vector<MapSplit> splits;
+  int overview_level = 0;
+  std::vector<at::Tensor> pyramid;  ///< overview and the levels above it, fp32 on the CPU
+
+  /// fp32 scores of rows over keys, -inf where a row does not see the key.
+  at::Tensor scores(TokenRange rows, TokenRange keys) const;
+  /// Weights of rows over keys.
+  at::Tensor weights(TokenRange rows, TokenRange keys) const;
+  /// Fills log_sum, the splits' factors and the pyramid in one pass over the rows. Throws
+  /// Cancelled.
+  void finish(const RunContext& context);
+
+ private:
+  void add_row_factors(TokenRange rows, at::Tensor& weights);
+};
+
+/// Rows that are handled at once when `keys` keys are looked at, a multiple of `unit`.
+std::int64_t map_rows_at_once(std::int64_t keys, std::int64_t unit);
+
+/// Largest of each size x size square; the last ones may be cut off. [R, C] -> [R/size, C/size].
+at::Tensor max_pooled(const at::Tensor& values, std::int64_t size);
+
+/// Keeps what a head's map needs while the model runs up to its layer.
+class HeadMapObserver : public AttentionObserver {
+ public:
+  HeadMapObserver(HeadId head, std::int64_t tokens, std::int64_t group);
+  TokenRange rows(int) const override { return {}; }
+  std::vector<int> heads(int) const override { return {}; }
+  void weights(int, WeightsOrigin, const at::Tensor&, const at::Tensor&) override {}
+  void projections(int layer, std::int64_t first_row, const at::Tensor& q,
+                   const at::Tensor& k) override;
+  /// Applies the layer's edits; the rest of Impl is the caller's.
+  std::unique_ptr<HeadMapSource::Impl> take(const LayerEditTensors& edits, double scale);
+
+ private:
+  HeadId head_;
+  std::int64_t tokens_, group_;
+  at::Tensor q_, k_;
+};
+
+}  // namespace headscope
