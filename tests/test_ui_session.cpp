@@ -212,6 +212,21 @@ void script_cancel(ImGuiTestContext* test) {
   IM_CHECK_EQ(s.snapshot().intervened->settings.tau, static_cast<double>(0.2f));
 }
 
+void script_outlook(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  const int runs = s.control->finished(FakeCall::run);
+  test->ItemClick("//##status/###outlook");
+  test->Yield(3);
+  test->ItemClick("//$FOCUSED/policies/Span sums");
+  s.settle(test);
+  IM_CHECK(s.state().request.keep == KeepAttention::spans);
+  IM_CHECK(s.snapshot().outlook->chosen == KeepAttention::spans);
+  IM_CHECK_EQ(s.control->finished(FakeCall::run), runs);  // what is there is more than enough
+  test->ItemClick("//$FOCUSED/Automatic");
+  IM_CHECK(s.state().request.keep == KeepAttention::automatic);
+  s.settle(test);
+}
+
 std::size_t png_size(const std::filesystem::path& path, int& width, int& height) {
   std::ifstream file(path, std::ios::binary);
   std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
@@ -240,6 +255,9 @@ TEST_CASE("a session with mouse and keyboard") {
   stage->run("question, gold mark, new sample", script_prompt);
   stage->run("cancel", script_cancel);
   stage->save_picture("session.png");
+  stage->run("what a run keeps", script_outlook);
+  stage->save_picture("outlook.png");
+  stage->run("close", [](ImGuiTestContext* test) { test->KeyPress(ImGuiKey_Escape); });
   stage->run("palette and menu", script_palette);
   stage->state().view.edit_text = true;
   stage->app->commands().run("help.commands");

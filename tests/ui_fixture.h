@@ -34,6 +34,7 @@ inline std::shared_ptr<Snapshot> snapshot_of(const Request& request,
   snapshot->request_id = 1;
   snapshot->model = runner.load(request, context).value();
   snapshot->prompt = runner.prepare(request.prompt).value();
+  snapshot->outlook = runner.outlook(*snapshot->prompt, request).value();
   snapshot->baseline = runner.run(*snapshot->prompt, {}, {}, request, context).value();
   const ModelInfo& model = *snapshot->model;
   std::vector<HeadId> ranking = model.known_ranking;

@@ -6,6 +6,7 @@
 #include "app/cli/command_line.h"
 #include "app/cli/intervene.h"
 #include "app/cli/options.h"
+#include "app/cli/outlook_note.h"
 #include "app/cli/output.h"
 #include "app/cli/prompt_input.h"
 #include "app/cli/slice.h"
@@ -14,13 +15,20 @@
 #include "core/model/config.h"
 #include "core/model/estimate.h"
 #include "core/model/memory.h"
+#include "core/runner/run_outlook.h"
+#include "core/text/spans.h"
 
 namespace headscope::cli {
 namespace {
 
+constexpr std::int64_t kSinkTokens = 2;  // S0 of method.md
+
 struct Options : CommonOptions, ModelChoice, PromptOptions, PromptSource {
   std::string rows;
   std::string layers = ":";
+  std::string capture = "rows";
+
+  bool spans() const { return capture == "spans"; }
   std::string file;
 };
 
@@ -36,9 +44,33 @@ Result<Selection> select(const Options& options, const ModelConfig& config, std:
   return selection;
 }
 
-Result<> check_size(const Selection& selection, const ModelConfig& config, std::int64_t tokens) {
+// The documents of the prompt in their order, then the sink.
+std::vector<TokenSet> key_sets(const PromptInput& prompt) {
+  std::vector<TokenSet> sets;
+  const auto add = [&sets](TokenRange range) {
+    TokenSet set;
+    for (auto t = range.begin; t < range.end; ++t) set.push_back(t);
+    sets.push_back(std::move(set));
+  };
+  for (const DocumentSpan& document : prompt.documents) {
+    add(token_range(prompt.encoding.offsets, document.relevant));
+  }
+  add({0, std::min<std::int64_t>(kSinkTokens, std::ssize(prompt.encoding.ids))});
+  return sets;
+}
+
+Capture wanted_capture(const Options& options, const Selection& selection,
+                       const PromptInput& prompt) {
   Capture capture;
+  capture.rows = selection.rows;
   capture.layers = selection.layers;
+  capture.weights = !options.spans();
+  if (options.spans()) capture.span_sets = key_sets(prompt);
+  return capture;
+}
+
+Result<> check_size(const Selection& selection, const Capture& capture, const ModelConfig& config,
+                    std::int64_t tokens) {
   const auto bytes_of_rows = [&](std::int64_t rows) {
     return run_bytes(config, tokens, sizeof(float), rows, &capture, rows);
   };
@@ -51,7 +83,8 @@ Result<> check_size(const Selection& selection, const ModelConfig& config, std::
                             std::to_string(selection.layers.size()) + " layers",
                         bytes_of_rows(rows),
                         "ask for fewer --layers, or fewer --rows: about " +
-                            std::to_string(static_cast<std::int64_t>(fit)) + " fit");
+                            std::to_string(static_cast<std::int64_t>(fit)) + " fit" +
+                            (capture.weights ? ", or for --capture spans" : ""));
 }
 
 template <class T>
@@ -59,21 +92,31 @@ std::span<const std::byte> bytes_of(const std::vector<T>& values) {
   return std::as_bytes(std::span<const T>(values));
 }
 
-Result<> write_result(const Options& options, const Selection& selection,
-                      const std::vector<std::int32_t>& ids, const ModelConfig& config,
-                      const ForwardResult& result) {
+// "document 1,document 2,sink": what the last axis of span_sums counts.
+std::string set_names(const PromptInput& prompt) {
+  std::string names;
+  for (const DocumentSpan& document : prompt.documents) {
+    names += "document " + std::to_string(document.number) + ",";
+  }
+  return names + "sink";
+}
+
+Result<> write_result(const Options& options, const Selection& selection, const PromptInput& prompt,
+                      const ModelConfig& config, const ForwardResult& result) {
+  const auto& ids = prompt.encoding.ids;
   const std::vector<std::int64_t> tokens(ids.begin(), ids.end());
-  const auto length = static_cast<std::int64_t>(ids.size());
-  const std::int64_t rows = selection.rows.size();
+  const std::int64_t length = std::ssize(ids), rows = selection.rows.size();
+  const std::int64_t width = options.spans() ? std::ssize(prompt.documents) + 1 : length;
   return write_safetensors(
       options.file,
       {{"tokens", DType::i64, {length}, bytes_of(tokens)},
-       {"attention",
+       {options.spans() ? "span_sums" : "attention",
         DType::f32,
-        {selection.layers.size(), config.heads, rows, length},
-        bytes_of(result.attention.weights)},
+        {selection.layers.size(), config.heads, rows, width},
+        bytes_of(options.spans() ? result.attention.span_sums : result.attention.weights)},
        {"logits", DType::f32, {rows, config.vocab_size}, bytes_of(result.logits)}},
       {{"format", "pt"},
+       {"sets", options.spans() ? set_names(prompt) : ""},
        {"row_begin", std::to_string(selection.rows.begin)},
        {"layer_begin", std::to_string(selection.layers.begin)}});
 }
@@ -90,7 +133,7 @@ Result<> check_before_loading(const Options& options) {
                      std::to_string(config.context_length));
   }
   HEADSCOPE_ASSIGN(const auto selection, select(options, config, tokens));
-  return check_size(selection, config, tokens);
+  return check_size(selection, wanted_capture(options, selection, prompt), config, tokens);
 }
 
 Result<> attention(const Options& options) {
@@ -109,12 +152,13 @@ Result<> attention(const Options& options) {
   HEADSCOPE_ASSIGN(const auto set, read_interventions(options, opened, options.seed, progress));
   HEADSCOPE_ASSIGN(request.interventions, interventions_for(set, prompt));
   request.logit_rows = selection.rows;
-  Capture capture;
-  capture.rows = selection.rows;
-  capture.layers = selection.layers;
-  request.capture = std::move(capture);
+  request.capture = wanted_capture(options, selection, prompt);
+  const RunOutlook outlook = pass_outlook(*opened.model, tokens, *request.capture);
+  announce(progress, outlook, outlook.of_run(),
+           std::to_string(selection.rows.size()) + " rows, " +
+               (options.spans() ? "span sums" : "weights"));
   HEADSCOPE_ASSIGN(const auto result, opened.model->forward(request, progress.context()));
-  HEADSCOPE_TRY(write_result(options, selection, request.ids, config, result));
+  HEADSCOPE_TRY(write_result(options, selection, prompt, config, result));
   return write_json({{"file", options.file},
                      {"tokens", tokens},
                      {"rows", {selection.rows.begin, selection.rows.end}},
@@ -135,6 +179,12 @@ void add_attention(CommandLine& line) {
   command->add_option("--rows", options->rows, "rows A:B as in Python, such as --rows=-5:")
       ->required();
   command->add_option("--layers", options->layers, "layers A:B as in Python")
+      ->capture_default_str();
+  command
+      ->add_option("--capture", options->capture,
+                   "rows: every weight; spans: their sums over each document and the sink, which "
+                   "fits at any length")
+      ->check(CLI::IsMember({"rows", "spans"}))
       ->capture_default_str();
   command->add_option("--out,-o", options->file, "safetensors file to write")->required();
   add_common(*command, *options, "");

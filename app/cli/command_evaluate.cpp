@@ -131,6 +131,10 @@ Result<> evaluate(const Options& options) {
   if (!how.finished.empty()) {
     progress.note("going on after " + std::to_string(how.finished.size()) + " samples");
   }
+  const std::span left = chosen.samples;
+  HEADSCOPE_TRY(announce_samples(progress, opened,
+                                 left.subspan(std::min(how.finished.size(), left.size())),
+                                 options.max_new_tokens));
   HEADSCOPE_ASSIGN(const auto run, evaluate_samples(*opened.model, *opened.tokenizer,
                                                     chosen.samples, how, context, saver(output)));
   HEADSCOPE_TRY(output.save(run, !run.cancelled));

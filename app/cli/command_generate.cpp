@@ -5,9 +5,11 @@
 #include "app/cli/command_line.h"
 #include "app/cli/intervene.h"
 #include "app/cli/options.h"
+#include "app/cli/outlook_note.h"
 #include "app/cli/output.h"
 #include "app/cli/prompt_input.h"
 #include "app/cli/terminal.h"
+#include "core/runner/run_outlook.h"
 
 namespace headscope::cli {
 namespace {
@@ -31,6 +33,10 @@ Result<> generate(const Options& options) {
   request.sampling = {options.temperature, options.top_k, options.top_p, options.seed};
   HEADSCOPE_ASSIGN(const auto set, read_interventions(options, opened, options.seed, progress));
   HEADSCOPE_ASSIGN(request.interventions, interventions_for(set, prompt));
+  const RunOutlook outlook = look_ahead(
+      *opened.model,
+      {.prompt_tokens = std::ssize(request.prompt_ids), .new_tokens = options.max_new_tokens});
+  announce(progress, outlook, outlook.nothing, "nothing captured");
   HEADSCOPE_ASSIGN(const auto generation, opened.model->generate(request, progress.context()));
   // Without a tokenizer there are ids only.
   const std::string text = opened.tokenizer ? opened.tokenizer->decode(generation.ids) : "";

@@ -4,13 +4,58 @@
 #include "app/cli/command_line.h"
 #include "app/cli/options.h"
 #include "app/cli/output.h"
+#include "core/engine/outlook.h"
 #include "core/runner/inspect_model.h"
 #include "core/runner/open_model.h"
+#include "core/runner/run_outlook.h"
 
 namespace headscope::cli {
 namespace {
 
-struct Options : CommonOptions, ModelChoice {};
+struct Options : CommonOptions, ModelChoice {
+  std::int64_t tokens = 0;  ///< length to estimate runs at; 0 = no estimate
+  int new_tokens = 100;
+};
+
+constexpr std::int64_t kDocuments = 20;  // of a usual prompt; the sink is one more key set
+
+Json estimate_json(const char* policy, const char* what, const PolicyEstimate& estimate) {
+  return {{"policy", policy},        {"what", what},
+          {"bytes", estimate.bytes}, {"seconds", estimate.seconds},
+          {"fits", estimate.fits},   {"text", estimate_text(estimate)}};
+}
+
+// Memory beside the weights and time of a run, for each way of keeping attention.
+Json estimates(const Options& options, const ModelConfig& config) {
+  OutlookQuestion question;
+  question.prompt_tokens = options.tokens;
+  question.new_tokens = options.new_tokens;
+  question.sets = kDocuments + 1;
+  if (options.dtype != "auto") question.dtype = options.dtype;
+  const RunOutlook outlook = look_ahead(config, question);
+  return {{"prompt_tokens", outlook.prompt_tokens},
+          {"new_tokens", outlook.new_tokens},
+          {"device", question.device},
+          {"dtype", question.dtype},
+          {"free_bytes", outlook.free_bytes},
+          {"advice", long_run_advice(outlook.spans)},
+          {"policies",
+           {estimate_json("nothing", "the answer alone", outlook.nothing),
+            estimate_json("spans", "mass per document and sink, every head", outlook.spans),
+            estimate_json("rows", "every weight of the response rows, every head", outlook.rows),
+            estimate_json("full_map", "the map of one head, made afterwards", outlook.full_map)}}};
+}
+
+Result<> check_tokens(const Options& options, const ModelConfig& config) {
+  if (options.device == "cuda") {
+    return fail(ErrorKind::usage,
+                "info --tokens estimates runs on the processor; a model that is "
+                "loaded on a card is estimated before it runs");
+  }
+  if (options.tokens <= config.context_length) return {};
+  return bad_input("--tokens " + std::to_string(options.tokens) + ": the model's context is " +
+                   std::to_string(config.context_length));
+}
 
 Json to_json(const ModelSummary& summary) {
   const ModelConfig& config = summary.config;
@@ -45,7 +90,12 @@ Result<> info(const Options& options) {
     HEADSCOPE_TRY(write_json(refusal(folder, summary.error()), options.out));
     return tl::unexpected(summary.error());
   }
-  return write_json(to_json(*summary), options.out);
+  Json answer = to_json(*summary);
+  if (options.tokens > 0) {
+    HEADSCOPE_TRY(check_tokens(options, summary->config));
+    answer["estimates"] = estimates(options, summary->config);
+  }
+  return write_json(answer, options.out);
 }
 
 }  // namespace
@@ -55,6 +105,13 @@ void add_info(CommandLine& line) {
   CLI::App* command =
       line.add("info", "shape, size and support of a model", [options] { return info(*options); });
   add_model(*command, *options);
+  command
+      ->add_option("--tokens", options->tokens,
+                   "estimate memory and time of a run over so many prompt tokens")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--max-new-tokens", options->new_tokens, "longest answer, for --tokens")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   add_common(*command, *options);
 }
 

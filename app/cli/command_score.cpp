@@ -79,6 +79,7 @@ Result<> score(const Options& options) {
                          .rows = options.row_convention(),
                          .gold_only = !options.no_gold_only,
                          .interventions = on_samples(set)};
+  HEADSCOPE_TRY(announce_samples(progress, opened, chosen.samples, options.max_new_tokens));
   HEADSCOPE_ASSIGN(const auto run,
                    score_samples(*opened.model, *opened.tokenizer, chosen.samples, how, context));
   return keep(options, run, std::move(passport), chosen);

@@ -1,6 +1,11 @@
 #include "app/cli/experiment_options.h"
 
+#include <iterator>
+
+#include "app/cli/outlook_note.h"
+#include "core/experiment/sample_prompt.h"
 #include "core/experiment/weights_hash.h"
+#include "core/runner/run_outlook.h"
 
 namespace headscope::cli {
 
@@ -49,6 +54,20 @@ Result<Passport> make_passport(const OpenedModel& model, const Dataset& data,
                       {"rows", options.rows},
                       {"max_new_tokens", prompt.max_new_tokens}};
   return passport;
+}
+
+Result<> announce_samples(ProgressPrinter& progress, const OpenedModel& opened,
+                          std::span<const QaSample> samples, int max_new_tokens) {
+  if (samples.empty()) return {};
+  HEADSCOPE_ASSIGN(const auto prompt,
+                   make_sample_prompt(samples.front(), PromptKind::all, *opened.tokenizer));
+  const OutlookQuestion question{.prompt_tokens = prompt.tokens(),
+                                 .new_tokens = max_new_tokens,
+                                 .sets = std::ssize(prompt.span_sets()),
+                                 .wanted = KeepAttention::spans};
+  const RunOutlook outlook = look_ahead(*opened.model, question);
+  announce(progress, outlook, outlook.spans, "span sums", std::ssize(samples));
+  return {};
 }
 
 void print_notes(ProgressPrinter& progress, const std::vector<std::string>& notes) {

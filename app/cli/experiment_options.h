@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "app/cli/options.h"
@@ -31,6 +32,10 @@ Result<Passport> make_passport(const OpenedModel& model, const Dataset& data,
                                const ChosenSamples& chosen, const CommonOptions& common,
                                const PromptOptions& prompt, const DataOptions& options,
                                const RunContext& context);
+
+/// What a run over all samples will take, judged by the first one.
+Result<> announce_samples(ProgressPrinter& progress, const OpenedModel& opened,
+                          std::span<const QaSample> samples, int max_new_tokens);
 
 /// Notes to stderr, and to JSON.
 void print_notes(ProgressPrinter& progress, const std::vector<std::string>& notes);

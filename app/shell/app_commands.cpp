@@ -114,6 +114,19 @@ void App::register_commands() {
                  {},
                  [&s] { return s.view.edit_text; },
                  true});
+  const auto capture = [&](const char* id, const char* name, KeepAttention policy) {
+    commands_.add({id,
+                   name,
+                   "Prompt",
+                   0,
+                   [&s, policy] { s.request.keep = policy; },
+                   {},
+                   [&s, policy] { return s.request.keep == policy; },
+                   policy == KeepAttention::automatic});
+  };
+  capture("capture.automatic", "Keep of attention: what fits", KeepAttention::automatic);
+  capture("capture.spans", "Keep of attention: span sums", KeepAttention::spans);
+  capture("capture.rows", "Keep of attention: response rows", KeepAttention::rows);
   commands_.add({"run.cancel",
                  "Cancel the run",
                  "Prompt",

@@ -21,6 +21,7 @@ std::filesystem::path xdg(const char* variable, const char* under_home) {
 constexpr std::array kChoices = {"contextual", "random", "picked"};
 constexpr std::array kRows = {"all", "response", "from"};
 constexpr std::array kSpans = {"gold", "document"};
+constexpr std::array kKept = {"automatic", "spans", "rows"};
 constexpr std::array kScores = {"relevant", "sink", "irrelevant_sum", "irrelevant_max", "head_set"};
 constexpr std::array kSources = {"baseline", "intervened", "difference"};
 
@@ -167,7 +168,8 @@ Json session_to_json(const Request& r) {
           {"intervention", settings_to_json(r.intervention)},
           {"selected", {r.selected.layer, r.selected.head}},
           {"full_map", r.want_full_map},
-          {"max_new_tokens", r.max_new_tokens}};
+          {"max_new_tokens", r.max_new_tokens},
+          {"keep", name_of(kKept, r.keep)}};
 }
 
 Result<Request> session_from_json(const Json& json, const std::string& name) {
@@ -192,6 +194,7 @@ Result<Request> session_from_json(const Json& json, const std::string& name) {
   HEADSCOPE_ASSIGN(r.want_full_map, o.boolean_or("full_map", false));
   HEADSCOPE_ASSIGN(const std::int64_t most, o.integer_or("max_new_tokens", r.max_new_tokens));
   r.max_new_tokens = static_cast<int>(std::clamp<std::int64_t>(most, 1, 4096));
+  HEADSCOPE_ASSIGN(r.keep, named(o, "keep", kKept, r.keep));
   return r;
 }
 

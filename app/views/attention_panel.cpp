@@ -4,6 +4,8 @@
 #include <cmath>
 #include <string>
 
+#include "core/engine/outlook.h"
+
 namespace headscope {
 
 /// One map with its axes: what is drawn and what its cells mean.
@@ -55,6 +57,13 @@ std::string place_of(const PromptView& prompt, std::int64_t position) {
     }
   }
   return position < 2 ? "sink" : "prompt";
+}
+
+std::string why_no_weights(const Snapshot& snapshot) {
+  if (!snapshot.outlook || snapshot.outlook->chosen == KeepAttention::rows)
+    return "They are kept for the response rows of the last run.";
+  return "This run keeps span sums. Rows would need " + estimate_text(snapshot.outlook->rows) +
+         ": the status bar has the choice.";
 }
 
 }  // namespace
@@ -278,10 +287,8 @@ void AttentionPanel::draw(ViewContext& context) {
   Map map;
   if (!find_map(context, map)) {
     const bool running = state.snapshot->status.state == EngineStatus::State::running;
-    empty_note(
-        context, running ? "Computing the map ..." : "No attention weights for this head",
-        running ? ""
-                : "They are kept for the response rows of the last run, within the memory budget.");
+    empty_note(context, running ? "Computing the map ..." : "No attention weights for this head",
+               running ? "" : why_no_weights(*state.snapshot));
     return;
   }
   if (map.style.difference && !map.style.logarithmic) map.style.high = difference_range(map);

@@ -6,6 +6,9 @@
 #include <cstdio>
 #include <string>
 
+#include "core/base/units.h"
+#include "core/engine/outlook.h"
+
 namespace headscope {
 namespace {
 
@@ -36,6 +39,88 @@ void sources_tooltip(const ModelInfo& model) {
       model.path.c_str(), model.kv_heads, model.head_dim, static_cast<long long>(model.vocab_size),
       or_none(model.directions_source),
       model.known_source.empty() ? "this run's contextual score" : model.known_source.c_str());
+}
+
+constexpr const char* kCapturePopup = "capture";
+constexpr float kProgressWidth = 24;  // of activity, bar and Cancel, in font heights
+
+// One line of the table of what can be kept: a choice, its memory and time, and whether it fits.
+void policy_row(ViewContext& context, const char* label, const char* note,
+                const PolicyEstimate& estimate, KeepAttention policy) {
+  Request& request = context.state.request;
+  const RunOutlook& outlook = *context.state.snapshot->outlook;
+  ImGui::TableNextRow();
+  ImGui::TableNextColumn();
+  if (ImGui::RadioButton(label, request.keep == policy)) request.keep = policy;
+  ImGui::SetItemTooltip("%s", note);
+  ImGui::TableNextColumn();
+  ImGui::AlignTextToFramePadding();
+  text_colored(estimate.fits ? context.theme.text : context.theme.bad, estimate_text(estimate));
+  ImGui::TableNextColumn();
+  const bool chosen = request.keep == policy ||
+                      (request.keep == KeepAttention::automatic && outlook.chosen == policy);
+  text_muted(context, !estimate.fits ? "does not fit" : chosen ? "used now" : "");
+}
+
+void capture_table(ViewContext& context) {
+  Request& request = context.state.request;
+  const RunOutlook& outlook = *context.state.snapshot->outlook;
+  text_bold(context, "What a run keeps of attention");
+  text_muted(context, std::to_string(outlook.prompt_tokens) + " prompt tokens, up to " +
+                          std::to_string(outlook.new_tokens) + " new; " +
+                          memory_text(outlook.free_bytes) + " free");
+  ImGui::Spacing();
+  if (ImGui::RadioButton("Automatic", request.keep == KeepAttention::automatic))
+    request.keep = KeepAttention::automatic;
+  ImGui::SetItemTooltip("Rows where they fit, else span sums");
+  if (!ImGui::BeginTable("policies", 3, ImGuiTableFlags_SizingFixedFit)) return;
+  policy_row(context, "Span sums",
+             "Mass per document and on the sink: scores, rankings and bars. Little memory at any "
+             "length.",
+             outlook.spans, KeepAttention::spans);
+  policy_row(context, "Rows",
+             "Every weight of the response rows too: their maps, and the live preview.",
+             outlook.rows, KeepAttention::rows);
+  ImGui::TableNextRow();
+  ImGui::TableNextColumn();
+  ImGui::AlignTextToFramePadding();
+  ImGui::TextUnformatted("Full map of one head");
+  ImGui::TableNextColumn();
+  text_colored(outlook.full_map.fits ? context.theme.text : context.theme.bad,
+               estimate_text(outlook.full_map));
+  ImGui::TableNextColumn();
+  text_muted(context, outlook.full_map.fits ? "on demand" : "does not fit");
+  ImGui::EndTable();
+  const std::string advice = long_run_advice(outlook.of_run());
+  if (advice.empty()) return;
+  ImGui::PushTextWrapPos(em() * 26);
+  text_muted(context, advice);
+  ImGui::PopTextWrapPos();
+}
+
+// What a run takes and keeps; a click opens the choice.
+void outlook(ViewContext& context) {
+  const Snapshot& snapshot = *context.state.snapshot;
+  if (!snapshot.outlook) return;
+  const PolicyEstimate& run = snapshot.outlook->of_run();
+  ImGui::SameLine(0, em() * 1.2f);
+  // Progress and Cancel come first where room is scarce; the commands of the menu remain.
+  const float room = ImGui::GetContentRegionAvail().x - em() * kProgressWidth;
+  std::string text = "keeps " + keep_name(snapshot.outlook->chosen) + ": " + estimate_text(run);
+  if (ImGui::CalcTextSize(text.c_str()).x > room) text = estimate_text(run);
+  if (ImGui::CalcTextSize(text.c_str()).x > room) return;
+  ImGui::PushStyleColor(ImGuiCol_Text, run.fits ? context.theme.muted : context.theme.bad);
+  ImGui::PushStyleVar(ImGuiStyleVar_FramePadding, ImVec2(em() * 0.4f, 0));
+  ImGui::PushStyleColor(ImGuiCol_Button, 0);
+  if (ImGui::Button((text + "###outlook").c_str())) ImGui::OpenPopup(kCapturePopup);
+  ImGui::PopStyleColor(2);
+  ImGui::PopStyleVar();
+  ImGui::SetItemTooltip(
+      "Memory beside the model's weights, and time of a whole answer.\nClick to choose what is "
+      "kept");
+  if (!ImGui::BeginPopup(kCapturePopup)) return;
+  capture_table(context);
+  ImGui::EndPopup();
 }
 
 void progress(ViewContext& context) {
@@ -103,6 +188,7 @@ void status_bar(ViewContext& context) {
       tokens += " of " + std::to_string(snapshot.model->context_length);
     text_muted(context, tokens + " tokens");
   }
+  outlook(context);
   progress(context);
 }
 

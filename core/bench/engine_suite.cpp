@@ -7,8 +7,10 @@
 #include <map>
 #include <thread>
 
+#include "core/analysis/statistics.h"
 #include "core/base/file.h"
 #include "core/base/safetensors.h"
+#include "core/base/units.h"
 #include "core/bench/bench_model.h"
 #include "core/bench/bench_texts.h"
 #include "core/bench/machine.h"
@@ -25,6 +27,8 @@ constexpr double kSameQuantity = 1e-4;  // scores that differ by more are not th
 
 /// What one engine measured over the repetitions.
 struct Series {
+  explicit Series(std::string meaning) : what(std::move(meaning)) {}
+
   std::string what;
   std::vector<double> seconds, peak, loaded, run_memory;
   double longest_gap = 0;
@@ -47,6 +51,10 @@ struct Series {
     return json;
   }
 };
+
+double median(const std::vector<double>& values) {
+  return quantile(values, 0.5);
+}
 
 Json pair_json(TokenRange range) {
   return Json::array({range.begin, range.end});
@@ -157,6 +165,8 @@ class EngineSuite {
   Result<Json> long_context();
   Result<> repeat_scores(Series& ours, Series& eager, Series& sdpa, const Json& task);
   std::string eager_missing(std::int64_t tokens) const;
+  Result<Json> estimate(std::int64_t tokens);
+  void compare(Json& estimate, const Series& ours) const;
   Json score_ratios(const Series& ours, const Series& eager, const Series& sdpa) const;
   Result<Json> same_quantity(bool have_eager) const;
   Result<Json> cancellation(std::int64_t tokens, double seconds, double longest_gap,
@@ -258,9 +268,10 @@ Result<Json> EngineSuite::scores() {
                {"sdpa", sdpa.to_json()},
                {"ratios", score_ratios(ours, eager, sdpa)}};
   HEADSCOPE_ASSIGN(part["agreement"], same_quantity(!eager.seconds.empty()));
-  const double median = spread(ours.seconds)["median"];
-  HEADSCOPE_ASSIGN(part["cancellation"],
-                   cancellation(tokens(), median, ours.longest_gap, {0.1, 0.3, 0.5, 0.7, 0.9}));
+  HEADSCOPE_ASSIGN(part["estimate"], estimate(tokens()));
+  compare(part["estimate"], ours);
+  HEADSCOPE_ASSIGN(part["cancellation"], cancellation(tokens(), median(ours.seconds),
+                                                      ours.longest_gap, {0.1, 0.3, 0.5, 0.7, 0.9}));
   return part;
 }
 
@@ -368,13 +379,34 @@ Result<Json> EngineSuite::tokenizers() {
               {"all", all}};
 }
 
+// What headscope says before such a pass begins, asked of a process that runs as those measured do.
+Result<Json> EngineSuite::estimate(std::int64_t tokens) {
+  HEADSCOPE_ASSIGN(Json said, measure_ours(pass_task(tokens, "estimate")));
+  const double seconds = said.at("seconds"), bytes = said.at("bytes");
+  note("estimate: " + count_text(tokens) + " tokens, " + memory_text(bytes) + ", " +
+       duration_text(seconds) + " (span sums)");
+  said["what"] = "what headscope says before the pass";
+  return said;
+}
+
+void EngineSuite::compare(Json& estimate, const Series& ours) const {
+  estimate["seconds_over_measured"] =
+      figure(estimate.at("seconds").get<double>() / median(ours.seconds),
+             "estimated over measured time", {});
+  estimate["bytes_over_measured"] =
+      figure(estimate.at("bytes").get<double>() / std::max(median(ours.run_memory), 1.0),
+             "estimated memory over what the pass took beside program and weights", {});
+}
+
 Result<Json> EngineSuite::long_context() {
+  HEADSCOPE_ASSIGN(Json said, estimate(long_tokens()));
   Json task = pass_task(long_tokens(), "scores");
   task["scores_file"] = (options_.work / "ours_long.safetensors").string();
   note("scores at " + std::to_string(long_tokens()) + " tokens");
   Series ours{"headscope: one pass, span sums of every head at the response rows"};
   HEADSCOPE_ASSIGN(const Json result, measure_ours(task));
   ours.add(result);
+  compare(said, ours);
   Json part = {
       {"what", "the same scores at a length that eager attention cannot start at"},
       {"tokens", long_tokens()},

@@ -36,6 +36,10 @@ Json paired_ratio(const std::vector<double>& above, const std::vector<double>& b
   }
   Json result = spread(ratios);
   if (result.is_null()) return result;
+  const auto least = [](const std::vector<double>& values) {
+    return *std::min_element(values.begin(), values.end());
+  };
+  result["of_least"] = least(above) / least(below);
   result["what"] = what;
   judge(result, result["median"], goal);
   return result;

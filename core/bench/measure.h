@@ -20,9 +20,9 @@ struct Goal {
   double limit = 0;
 };
 
-/// {"median","low","high","all","what"} of above[i] / below[i]: repetitions that ran next to each
-/// other, so that a machine that slows down for a while slows both. With a goal also "goal" (in
-/// words) and "met" (by the median). Only as many pairs as both have; null without any.
+/// {"median","low","high","all","of_least","what"} of above[i] / below[i]: repetitions that ran
+/// next to each other, so that a machine that slows down for a while slows both. With a goal also
+/// "goal" (in words) and "met" (by the median). Only as many pairs as both have; null without any.
 Json paired_ratio(const std::vector<double>& above, const std::vector<double>& below,
                   const std::string& what, const std::optional<Goal>& goal);
 

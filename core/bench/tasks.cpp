@@ -16,6 +16,7 @@
 #include "core/base/rng.h"
 #include "core/base/safetensors.h"
 #include "core/bench/process.h"
+#include "core/model/estimate.h"
 #include "core/model/model.h"
 #include "core/text/tokenizer.h"
 
@@ -158,6 +159,17 @@ Result<Json> run_cancel(const Json& task, const RunContext& context) {
   return Json{{"latencies", latencies}, {"finished", finished}};
 }
 
+Result<Json> run_estimate(const Json& task, const RunContext& context) {
+  HEADSCOPE_ASSIGN(const auto model, load_model(task, context));
+  const ForwardRequest request = scores_request(task);
+  const CapturePlan plan{.policy = CapturePolicy::span_sums,
+                         .rows = request.capture->rows.size(),
+                         .sets = std::ssize(request.capture->span_sets)};
+  const RunEstimate run = estimate_run(model->config(), std::ssize(request.ids), 0, plan,
+                                       model->dtype_name(), model->device_name());
+  return Json{{"seconds", run.seconds()}, {"bytes", run.bytes()}};
+}
+
 std::vector<HeadId> edited_heads(const Json& task) {
   std::vector<HeadId> heads;
   for (const Json& head : task.at("edited_heads")) heads.push_back({head.at(0), head.at(1)});
@@ -232,6 +244,7 @@ Result<Json> run_task(const Json& task, const RunContext& context) {
   using Task = Result<Json> (*)(const Json&, const RunContext&);
   const std::pair<const char*, Task> known[] = {{"scores", run_scores},
                                                 {"cancel", run_cancel},
+                                                {"estimate", run_estimate},
                                                 {"interventions", run_interventions},
                                                 {"tokenizer", run_tokenizer}};
   try {
@@ -241,7 +254,8 @@ Result<Json> run_task(const Json& task, const RunContext& context) {
   } catch (const Json::exception& problem) {
     return bad_input(std::string("measuring task: ") + problem.what());
   }
-  return bad_input("measuring task: 'task' is none of scores, cancel, interventions, tokenizer");
+  return bad_input(
+      "measuring task: 'task' is none of scores, cancel, estimate, interventions, tokenizer");
 }
 
 }  // namespace headscope::bench

@@ -15,6 +15,7 @@ namespace headscope::bench {
 ///   "cancel": the same pass, begun once for each of "cancel_after" (seconds) and then cancelled.
 ///     -> {"latencies":[seconds from the request to the return],"finished": runs that were done
 ///     before}
+///   "estimate": what is said before that pass. -> {"seconds","bytes"}
 ///   "interventions": prefill of "ids" plain, with split-softmax and with focus on "edited_heads",
 ///     taking turns "repetitions" times. -> {"plain":[seconds],"split":[],"focus":[]}
 ///   "tokenizer": the texts in "texts_file" (a JSON list) encoded one after the other,

@@ -118,7 +118,7 @@ bool Compute::same_work(Step step, const Request& a, const Request& b) const {
   const auto same_run = [&] {
     const bool same_ranking =
         !model_->known_ranking.empty() || a.prompt.gold_document == b.prompt.gold_document;
-    return same_baseline(a, b) && same_ranking && applied(a) == applied(b);
+    return same_baseline(a, b) && a.keep == b.keep && same_ranking && applied(a) == applied(b);
   };
   switch (step) {
     case Step::model:
@@ -126,6 +126,7 @@ bool Compute::same_work(Step step, const Request& a, const Request& b) const {
     case Step::prompt:
       return same_model(a, b) && a.prompt == b.prompt;
     case Step::baseline:
+      return same_baseline(a, b) && a.keep == b.keep;
     case Step::preview_inputs:
       return same_baseline(a, b);
     case Step::intervened:
@@ -143,7 +144,9 @@ Result<> Compute::ensure(Step step, const Work& work) {
     case Step::model:
       return ensure_model(work);
     case Step::prompt:
-      return ensure_prompt(work);
+      HEADSCOPE_TRY(ensure_prompt(work));
+      look_ahead(work);
+      return {};
     case Step::baseline:
       return ensure_baseline(work);
     case Step::preview_inputs:
@@ -227,6 +230,7 @@ Result<> Compute::ensure_model(const Work& work) {
   const auto show_model = [&](Snapshot& snapshot) {
     snapshot.model = model_;
     if (!known) snapshot.prompt = nullptr;
+    if (!known) snapshot.outlook = nullptr;
   };
   if (known) {
     board_.publish(show_model);
@@ -239,6 +243,7 @@ Result<> Compute::ensure_model(const Work& work) {
 void Compute::forget_prompt() {
   prompt_request_.reset();
   prompt_.reset();
+  outlook_.reset();
   baseline_.reset();
   intervened_.reset();
 }
@@ -268,6 +273,17 @@ Result<> Compute::ensure_prompt(const Work& work) {
   return {};
 }
 
+void Compute::look_ahead(const Work& work) {
+  auto outlook = guarded([&] { return runner_->outlook(*prompt_, *work.request); });
+  outlook_ = outlook ? std::move(*outlook) : nullptr;
+  board_.publish([&](Snapshot& snapshot) { snapshot.outlook = outlook_; });
+}
+
+bool Compute::keeps_enough(const RunPointer& run) const {
+  const bool wants_rows = outlook_ && outlook_->chosen == KeepAttention::rows;
+  return run && (!wants_rows || !run->weights.empty());
+}
+
 Compute::RunPointer Compute::known_run(const RunKey& key, const GradeKey& grade) {
   std::optional<HeldRun> known;
   if (baseline_ && baseline_->key == key) known = baseline_;
@@ -282,8 +298,10 @@ Result<Compute::RunPointer> Compute::run_model(const RunKey& key, const Work& wo
                                                const InterventionSettings& settings,
                                                const std::vector<HeadId>& heads, Step step) {
   const auto running = context(step, work, activity_of(step));
+  Request request = *work.request;
+  if (outlook_) request.keep = outlook_->chosen;
   const auto run = [&] {
-    return guarded([&] { return runner_->run(*prompt_, settings, heads, *work.request, running); });
+    return guarded([&] { return runner_->run(*prompt_, settings, heads, request, running); });
   };
   auto result = run();
   // Our own caches are the first thing to give up.
@@ -302,9 +320,10 @@ Result<Compute::RunPointer> Compute::run_model(const RunKey& key, const Work& wo
 Result<> Compute::ensure_baseline(const Work& work) {
   const RunKey key{baseline_key(*work.request), {}};
   const auto grade = grade_key(work.request->prompt);
-  if (baseline_ && baseline_->key == key && baseline_->grade == grade) return {};
+  const bool held = baseline_ && baseline_->key == key && baseline_->grade == grade;
+  if (held && keeps_enough(baseline_->run)) return {};
   auto run = known_run(key, grade);
-  if (!run) {
+  if (!keeps_enough(run)) {
     HEADSCOPE_ASSIGN(run, run_model(key, work, InterventionSettings{}, {}, Step::baseline));
   }
   baseline_ = HeldRun{key, grade, run};
@@ -348,7 +367,7 @@ Result<> Compute::ensure_intervened(const Work& work) {
   const auto grade = grade_key(work.request->prompt);
   const auto& settings = work.request->intervention;
   auto run = known_run(key, grade);
-  if (!run) {
+  if (!keeps_enough(run)) {
     HEADSCOPE_ASSIGN(run, run_model(key, work, settings, heads, Step::intervened));
   }
   run = labelled(run, settings);

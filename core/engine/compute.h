@@ -45,6 +45,8 @@ class Compute {
   Result<> ensure(Step step, const Work& work);
   Result<> ensure_model(const Work& work);
   Result<> ensure_prompt(const Work& work);
+  /// Publishes what the runs of `work` will take, before they begin.
+  void look_ahead(const Work& work);
   Result<> ensure_baseline(const Work& work);
   Result<> ensure_preview_inputs(const Work& work);
   Result<> ensure_intervened(const Work& work);
@@ -56,6 +58,8 @@ class Compute {
   void show_progress(const std::string& activity, const Progress& progress);
 
   RunPointer known_run(const RunKey& key, const GradeKey& grade);
+  /// It holds what the newest outlook says a run shall keep.
+  bool keeps_enough(const RunPointer& run) const;
   Result<RunPointer> run_model(const RunKey& key, const Work& work,
                                const InterventionSettings& settings,
                                const std::vector<HeadId>& heads, Step step);
@@ -71,6 +75,7 @@ class Compute {
   std::shared_ptr<const Request> model_request_, prompt_request_;
   std::shared_ptr<const ModelInfo> model_;
   std::shared_ptr<const PromptView> prompt_;
+  std::shared_ptr<const RunOutlook> outlook_;  ///< null = unknown
   std::optional<HeldRun> baseline_, intervened_;
   std::optional<BaselineKey> preview_key_;
   std::shared_ptr<const PreviewInputs> preview_inputs_;

@@ -237,6 +237,31 @@ Result<std::shared_ptr<const PromptView>> FakeRunner::prepare(const PromptReques
   return view;
 }
 
+Result<std::shared_ptr<const RunOutlook>> FakeRunner::outlook(const PromptView& prompt,
+                                                              const Request& request) {
+  const auto& options = world_.options();
+  const double heads = double(options.layers) * options.heads;
+  const double new_tokens = request.max_new_tokens;
+  const double keys = double(prompt.prompt_tokens()) + new_tokens;
+  const double sets = double(prompt.documents.size()) + 1;
+  auto outlook = std::make_shared<RunOutlook>();
+  outlook->prompt_tokens = prompt.prompt_tokens();
+  outlook->new_tokens = request.max_new_tokens;
+  outlook->free_bytes = double(options.weights_budget);
+  const double seconds = control_->delay_ms_.load() * (options.layers + new_tokens) / 1000;
+  const auto estimate = [&](double floats) {
+    return PolicyEstimate{4 * floats, seconds, 4 * floats <= outlook->free_bytes};
+  };
+  outlook->nothing = {0, seconds, true};
+  outlook->spans = {4 * heads * new_tokens * sets, seconds, true};
+  outlook->rows = estimate(heads * new_tokens * keys);
+  outlook->full_map = estimate(keys * keys);
+  const bool rows = request.keep == KeepAttention::rows ||
+                    (request.keep == KeepAttention::automatic && outlook->rows.fits);
+  outlook->chosen = rows ? KeepAttention::rows : KeepAttention::spans;
+  return outlook;
+}
+
 Result<> FakeRunner::generate(const FakeScene& scene, const FakeEdit& edit, int max_new_tokens,
                               const RunContext& context, Steps& steps, RunResult& result) const {
   for (int layer = 0; layer < world_.options().layers; ++layer)
@@ -255,18 +280,14 @@ Result<> FakeRunner::generate(const FakeScene& scene, const FakeEdit& edit, int 
   return {};
 }
 
-Result<> FakeRunner::capture(const FakeScene& scene, const FakeEdit& edit, Steps& steps,
-                             RunResult& result) const {
-  const auto rows = result.rows.size();
-  const auto bytes = static_cast<std::uint64_t>(result.layers * result.heads) *
-                     static_cast<std::uint64_t>(rows * result.keys) * sizeof(float);
-  const bool keep = bytes <= world_.options().weights_budget;
+Result<> FakeRunner::capture(const FakeScene& scene, const FakeEdit& edit, bool keep_weights,
+                             Steps& steps, RunResult& result) const {
   for (int layer = 0; layer < result.layers; ++layer) {
     for (int head = 0; head < result.heads; ++head) {
       HEADSCOPE_TRY(steps.poll());
       auto block = world_.weights(scene, {layer, head}, result.rows, result.keys, edit);
       append_span_sums(*scene.prompt, block, result.keys, result.span_sums);
-      if (keep)
+      if (keep_weights)
         result.weights.push_back(std::make_shared<const std::vector<float>>(std::move(block)));
     }
   }
@@ -292,11 +313,13 @@ Result<std::shared_ptr<const RunResult>> FakeRunner::run(const PromptView& promp
   result->sets = static_cast<int>(prompt.documents.size()) + 1;
   HEADSCOPE_TRY(generate(scene, edit, request.max_new_tokens, context, steps, *result));
   const auto n = static_cast<std::int64_t>(result->response.size());
+  HEADSCOPE_ASSIGN(const auto ahead, outlook(prompt, request));
+  const auto kept = ahead->chosen;
   const auto first =
       prompt.prompt_tokens() - (request.row_convention == RowConvention::predict ? 1 : 0);
   result->rows = {first, first + n};
   result->keys = prompt.prompt_tokens() + n;
-  HEADSCOPE_TRY(capture(scene, edit, steps, *result));
+  HEADSCOPE_TRY(capture(scene, edit, kept == KeepAttention::rows, steps, *result));
   const SpanLayout layout{result->sets - 1, prompt.gold_document()};
   result->scores =
       scores_from_span_sums(result->span_sums, result->layers, result->heads, n, {0, n}, layout);

@@ -68,6 +68,8 @@ class FakeRunner : public Runner {
   Result<std::shared_ptr<const ModelInfo>> load(const Request& request,
                                                 const RunContext& context) override;
   Result<std::shared_ptr<const PromptView>> prepare(const PromptRequest& prompt) override;
+  Result<std::shared_ptr<const RunOutlook>> outlook(const PromptView& prompt,
+                                                    const Request& request) override;
   Result<std::shared_ptr<const RunResult>> run(const PromptView& prompt,
                                                const InterventionSettings& settings,
                                                const std::vector<HeadId>& heads,
@@ -83,7 +85,7 @@ class FakeRunner : public Runner {
   class Steps;
   Result<> generate(const FakeScene& scene, const FakeEdit& edit, int max_new_tokens,
                     const RunContext& context, Steps& steps, RunResult& result) const;
-  Result<> capture(const FakeScene& scene, const FakeEdit& edit, Steps& steps,
+  Result<> capture(const FakeScene& scene, const FakeEdit& edit, bool keep_weights, Steps& steps,
                    RunResult& result) const;
 
   FakeWorld world_;

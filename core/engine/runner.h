@@ -19,8 +19,12 @@ class Runner {
                                                         const RunContext& context) = 0;
   /// Tokenises and finds documents. Errors: empty prompt, longer than the context.
   virtual Result<std::shared_ptr<const PromptView>> prepare(const PromptRequest& prompt) = 0;
+  /// What running `prompt` will take and, for KeepAttention::automatic, what it will keep. Quick:
+  /// looks at sizes only.
+  virtual Result<std::shared_ptr<const RunOutlook>> outlook(const PromptView& prompt,
+                                                            const Request& request) = 0;
   /// Generates with `heads` acted on as `settings` says and captures the response rows.
-  /// `settings.is_identity()` or empty `heads` = baseline.
+  /// `settings.is_identity()` or empty `heads` = baseline. Keeps what `request.keep` says.
   virtual Result<std::shared_ptr<const RunResult>> run(const PromptView& prompt,
                                                        const InterventionSettings& settings,
                                                        const std::vector<HeadId>& heads,

@@ -22,6 +22,13 @@ enum class SpanChoice {
   document,  ///< document number `marked_document` (index)
 };
 
+/// What a run keeps of the attention of its response rows, for all heads.
+enum class KeepAttention {
+  automatic,  ///< rows where they fit, else span sums
+  spans,      ///< mass per document and on the sink: little memory at any length
+  rows,       ///< every weight of those rows too: maps of response rows, and the live preview
+};
+
 /// The sliders. Identity when tau = 1 and alpha = 0 or no head is chosen.
 struct InterventionSettings {
   double tau = 1.0;
@@ -62,6 +69,7 @@ struct Request {
   bool want_full_map = false;
   RowConvention row_convention = RowConvention::input;
   int max_new_tokens = 100;
+  KeepAttention keep = KeepAttention::automatic;
   friend bool operator==(const Request&, const Request&) = default;
 };
 

@@ -64,6 +64,25 @@ struct PromptView {
   }
 };
 
+/// What a run would take.
+struct PolicyEstimate {
+  double bytes = 0;    ///< beside the model's weights
+  double seconds = 0;  ///< prefill and all new tokens; 0 = unknown
+  bool fits = true;
+};
+
+/// What a run over a prompt will take, before it begins.
+struct RunOutlook {
+  std::int64_t prompt_tokens = 0, new_tokens = 0;
+  double free_bytes = 0;   ///< what runs may take
+  PolicyEstimate nothing;  ///< the answer alone
+  PolicyEstimate spans, rows;
+  PolicyEstimate full_map;                      ///< of one head, over prompt and response
+  KeepAttention chosen = KeepAttention::spans;  ///< never automatic
+
+  const PolicyEstimate& of_run() const { return chosen == KeepAttention::rows ? rows : spans; }
+};
+
 /// Exact = computed by the model with these settings; preview = estimated from cached rows: exact
 /// for the first touched layer with fixed tokens, an estimate above it (method.md 3).
 enum class Quality { exact, preview };
@@ -141,6 +160,7 @@ struct Snapshot {
   Request request;
   std::shared_ptr<const ModelInfo> model;
   std::shared_ptr<const PromptView> prompt;
+  std::shared_ptr<const RunOutlook> outlook;    ///< of running `prompt`; null = unknown
   std::shared_ptr<const RunResult> baseline;    ///< unedited; null until computed
   std::shared_ptr<const RunResult> intervened;  ///< with the sliders; == baseline when identity
   std::shared_ptr<const FullMap> full_map;      ///< selected head, intervened settings

@@ -131,15 +131,4 @@ void claim_memory(std::uint64_t bytes) {
   if (bytes > memory_left()) throw MemoryLimitReached(bytes, used_bytes.load(), limit_bytes.load());
 }
 
-std::string memory_text(double bytes) {
-  char text[32];
-  const double gibibytes = bytes / double(std::uint64_t{1} << 30);
-  if (gibibytes >= 1) {
-    std::snprintf(text, sizeof text, "%.1f GiB", gibibytes);
-  } else {
-    std::snprintf(text, sizeof text, "%.1f MiB", gibibytes * 1024);
-  }
-  return text;
-}
-
 }  // namespace headscope

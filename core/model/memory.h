@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/base/error.h"
+#include "core/base/units.h"
 
 namespace headscope {
 
@@ -38,8 +39,5 @@ Result<> require_memory(const std::string& what, double bytes, const std::string
 
 /// As require_memory, for plain arrays filled during a run: throws MemoryLimitReached.
 void claim_memory(std::uint64_t bytes);
-
-/// "3.2 GiB".
-std::string memory_text(double bytes);
 
 }  // namespace headscope

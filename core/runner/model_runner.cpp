@@ -1,9 +1,9 @@
 #include "core/runner/model_runner.h"
 
-#include <algorithm>
-
+#include "core/engine/outlook.h"
 #include "core/runner/companions.h"
 #include "core/runner/prompt_view.h"
+#include "core/runner/run_outlook.h"
 #include "core/runner/run_plan.h"
 #include "core/runner/run_result.h"
 
@@ -32,14 +32,6 @@ std::shared_ptr<const ModelInfo> describe(const OpenedModel& opened, const Compa
   info->known_scores = companions.relevant;
   info->known_source = companions.heads_source;
   return info;
-}
-
-// Most rows a run can have: every new token and the last prompt token.
-double weights_bytes(const ModelConfig& config, std::int64_t prompt_tokens, int max_new_tokens) {
-  const auto room = std::max<std::int64_t>(config.context_length - prompt_tokens, 0);
-  const auto fresh = static_cast<double>(std::min<std::int64_t>(max_new_tokens, room));
-  const double keys = static_cast<double>(prompt_tokens) + fresh;
-  return 4.0 * config.layers * config.heads * (fresh + 1) * keys;
 }
 
 std::vector<std::int32_t> all_ids(const PromptView& prompt, const RunResult& run) {
@@ -80,17 +72,20 @@ Result<std::shared_ptr<const PromptView>> ModelRunner::prepare(const PromptReque
   return make_prompt_view(prompt, *opened_->tokenizer, opened_->model->config().context_length);
 }
 
-GenerateRequest ModelRunner::generation_request(const PromptView& prompt,
-                                                const Request& request) const {
-  GenerateRequest generate;
-  generate.prompt_ids = prompt_ids(prompt);
-  generate.max_new_tokens = request.max_new_tokens;
-  Capture capture;
-  capture.span_sets = document_sets(prompt);
-  capture.weights = weights_bytes(opened_->model->config(), prompt.prompt_tokens(),
-                                  request.max_new_tokens) <= static_cast<double>(weights_budget_);
-  generate.capture = std::move(capture);
-  return generate;
+RunOutlook ModelRunner::look_ahead_at(const PromptView& prompt, const Request& request) const {
+  OutlookQuestion question;
+  question.prompt_tokens = prompt.prompt_tokens();
+  question.new_tokens = request.max_new_tokens;
+  question.sets = static_cast<std::int64_t>(prompt.documents.size()) + 1;
+  question.wanted = request.keep;
+  question.weights_budget = static_cast<double>(weights_budget_);
+  return look_ahead(*opened_->model, question);
+}
+
+Result<std::shared_ptr<const RunOutlook>> ModelRunner::outlook(const PromptView& prompt,
+                                                               const Request& request) {
+  HEADSCOPE_TRY(require_model());
+  return std::make_shared<const RunOutlook>(look_ahead_at(prompt, request));
 }
 
 Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prompt,
@@ -99,7 +94,14 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
                                                           const Request& request,
                                                           const RunContext& context) {
   HEADSCOPE_TRY(require_model());
-  GenerateRequest generate = generation_request(prompt, request);
+  const RunOutlook ahead = look_ahead_at(prompt, request);
+  HEADSCOPE_TRY(require_room_for(ahead));
+  GenerateRequest generate;
+  generate.prompt_ids = prompt_ids(prompt);
+  generate.max_new_tokens = request.max_new_tokens;
+  generate.capture.emplace();
+  generate.capture->span_sets = document_sets(prompt);
+  generate.capture->weights = ahead.chosen == KeepAttention::rows;
   HEADSCOPE_ASSIGN(generate.interventions,
                    plan_interventions(settings, heads, prompt, directions_));
   StreamDecoder decoder(*opened_->tokenizer);

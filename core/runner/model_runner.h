@@ -12,13 +12,16 @@ namespace headscope {
 
 class ModelRunner final : public Runner {
  public:
-  /// Attention weights of a run are kept up to this many bytes; span sums always are.
+  /// Unless the request says what to keep, attention weights are kept up to this many bytes; span
+  /// sums always are.
   static constexpr std::uint64_t default_weights_budget = std::uint64_t{1} << 30;
   explicit ModelRunner(std::uint64_t weights_budget = default_weights_budget);
 
   Result<std::shared_ptr<const ModelInfo>> load(const Request& request,
                                                 const RunContext& context) override;
   Result<std::shared_ptr<const PromptView>> prepare(const PromptRequest& prompt) override;
+  Result<std::shared_ptr<const RunOutlook>> outlook(const PromptView& prompt,
+                                                    const Request& request) override;
   Result<std::shared_ptr<const RunResult>> run(const PromptView& prompt,
                                                const InterventionSettings& settings,
                                                const std::vector<HeadId>& heads,
@@ -37,7 +40,7 @@ class ModelRunner final : public Runner {
     friend bool operator==(const Key&, const Key&) = default;
   };
   Result<> require_model() const;
-  GenerateRequest generation_request(const PromptView& prompt, const Request& request) const;
+  RunOutlook look_ahead_at(const PromptView& prompt, const Request& request) const;
 
   std::uint64_t weights_budget_;
   std::optional<Key> key_;
