@@ -256,8 +256,6 @@ TEST_CASE("a session with mouse and keyboard") {
   stage->run("cancel", script_cancel);
   stage->save_picture("session.png");
   stage->run("what a run keeps", script_outlook);
-  stage->save_picture("outlook.png");
-  stage->run("close", [](ImGuiTestContext* test) { test->KeyPress(ImGuiKey_Escape); });
   stage->run("palette and menu", script_palette);
   stage->state().view.edit_text = true;
   stage->app->commands().run("help.commands");

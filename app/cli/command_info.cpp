@@ -31,6 +31,7 @@ Json estimates(const Options& options, const ModelConfig& config) {
   question.prompt_tokens = options.tokens;
   question.new_tokens = options.new_tokens;
   question.sets = kDocuments + 1;
+  question.measure = true;
   if (options.dtype != "auto") question.dtype = options.dtype;
   const RunOutlook outlook = look_ahead(config, question);
   return {{"prompt_tokens", outlook.prompt_tokens},

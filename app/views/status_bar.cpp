@@ -84,6 +84,8 @@ void capture_table(ViewContext& context) {
   ImGui::TableNextRow();
   ImGui::TableNextColumn();
   ImGui::AlignTextToFramePadding();
+  const float after_button = ImGui::GetFrameHeight() + ImGui::GetStyle().ItemInnerSpacing.x;
+  ImGui::SetCursorPosX(ImGui::GetCursorPosX() + after_button);
   ImGui::TextUnformatted("Full map of one head");
   ImGui::TableNextColumn();
   text_colored(outlook.full_map.fits ? context.theme.text : context.theme.bad,
@@ -116,7 +118,7 @@ void outlook(ViewContext& context) {
   ImGui::PopStyleColor(2);
   ImGui::PopStyleVar();
   ImGui::SetItemTooltip(
-      "Memory beside the model's weights, and time of a whole answer.\nClick to choose what is "
+      "Memory beside the model's weights, and time of the longest answer.\nClick to choose what is "
       "kept");
   if (!ImGui::BeginPopup(kCapturePopup)) return;
   capture_table(context);

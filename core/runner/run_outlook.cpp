@@ -13,12 +13,16 @@ PolicyEstimate as_policy(const RunEstimate& run, double free_bytes) {
   return {run.bytes(), run.seconds(), run.bytes() <= free_bytes};
 }
 
+// Of a laptop of 2015 with other work to do.
+constexpr MachineRate kSlowMachine{.matmul = 1e10, .attention = 5e9, .bytes_per_second = 2e9};
+
 double available_bytes(const std::string& device) {
   refresh_memory_limit();
   return device_memory_left(device);
 }
 
-RunOutlook estimates_of(const ModelConfig& config, const OutlookQuestion& question) {
+RunOutlook estimates_of(const ModelConfig& config, const OutlookQuestion& question,
+                        const MachineRate& rate) {
   RunOutlook outlook;
   outlook.prompt_tokens = question.prompt_tokens;
   outlook.new_tokens = std::clamp<std::int64_t>(config.context_length - question.prompt_tokens, 0,
@@ -28,9 +32,10 @@ RunOutlook estimates_of(const ModelConfig& config, const OutlookQuestion& questi
     CapturePlan plan;
     plan.policy = policy;
     plan.sets = question.sets;
-    return as_policy(estimate_run(config, outlook.prompt_tokens, outlook.new_tokens, plan,
-                                  question.dtype, question.device),
-                     outlook.free_bytes);
+    const int number = question.dtype == "float32" ? 4 : 2;
+    return as_policy(
+        estimate_run(config, outlook.prompt_tokens, outlook.new_tokens, plan, number, rate),
+        outlook.free_bytes);
   };
   outlook.nothing = estimate(CapturePolicy::nothing);
   outlook.spans = estimate(CapturePolicy::span_sums);
@@ -45,7 +50,10 @@ RunOutlook estimates_of(const ModelConfig& config, const OutlookQuestion& questi
 }  // namespace
 
 RunOutlook look_ahead(const ModelConfig& config, const OutlookQuestion& question) {
-  RunOutlook outlook = estimates_of(config, question);
+  RunOutlook outlook = estimates_of(config, question, kSlowMachine);
+  if (question.measure || outlook.full_map.seconds >= 1) {
+    outlook = estimates_of(config, question, machine_rate(question.dtype, question.device));
+  }
   const double weights = outlook.rows.bytes - outlook.spans.bytes;
   const bool affordable = outlook.rows.fits && weights <= question.weights_budget;
   const bool rows = question.wanted == KeepAttention::rows ||

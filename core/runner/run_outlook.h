@@ -15,10 +15,12 @@ struct OutlookQuestion {
   std::int64_t sets = 0;        ///< key sets of span sums
   KeepAttention wanted = KeepAttention::automatic;
   double weights_budget = 0;  ///< rows are chosen automatically up to this many bytes
+  bool measure = false;       ///< the machine, even where a slow one would need less than a second
   std::string dtype = "float32", device = "cpu";  ///< as the model says of itself
 };
 
-/// Measures the machine when it is called for the first time (about 0.1 s).
+/// Measures the machine when that matters and was not done yet (about 0.1 s): a run that takes less
+/// than a second on a slow machine is estimated for that one.
 RunOutlook look_ahead(const ModelConfig& config, const OutlookQuestion& question);
 /// Of a loaded model: dtype and device follow from it.
 RunOutlook look_ahead(const Model& model, OutlookQuestion question);
