@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "core/model/memory.h"
+#include "core/model/readback.h"
 
 namespace headscope {
 namespace {
@@ -39,7 +40,9 @@ void place_tensor(const at::Tensor& tensor, std::int64_t first, std::int64_t all
 }  // namespace
 
 Result<AttentionCapture> AttentionCapture::create(const Capture& capture, TokenRange rows,
-                                                  int layers, int heads, at::Device device) {
+                                                  int heads,
+                                                  const std::vector<at::Device>& devices) {
+  const auto layers = static_cast<int>(devices.size());
   TokenRange kept = capture.layers.size() == 0 ? TokenRange{0, layers} : capture.layers;
   if (kept.begin < 0 || kept.end > layers) {
     return bad_input("capture: layers " + std::to_string(kept.begin) + " to " +
@@ -51,17 +54,22 @@ Result<AttentionCapture> AttentionCapture::create(const Capture& capture, TokenR
       return bad_input("capture: a span set holds a negative position");
     }
   }
-  return AttentionCapture(capture, rows, kept, heads, device);
+  return AttentionCapture(capture, rows, kept, heads, devices);
 }
 
 AttentionCapture::AttentionCapture(const Capture& capture, TokenRange rows, TokenRange layers,
-                                   int heads, at::Device device)
+                                   int heads, const std::vector<at::Device>& devices)
     : capture_(capture),
-      spans_(make_span_table(capture.span_sets, device)),
+      devices_(devices.begin() + layers.begin, devices.begin() + layers.end),
       rows_(rows),
       layers_(layers),
       heads_(heads),
-      blocks_(static_cast<std::size_t>(layers.size())) {}
+      blocks_(static_cast<std::size_t>(layers.size())) {
+  const SpanTable table = make_span_table(capture.span_sets, at::kCPU);
+  for (const at::Device device : devices_) {  // the same tensors where it is the processor
+    spans_.push_back({table.keys, table.positions.to(device), table.member.to(device)});
+  }
+}
 
 TokenRange AttentionCapture::rows(int layer) const {
   return layers_.contains(layer) ? rows_ : TokenRange{};
@@ -69,17 +77,18 @@ TokenRange AttentionCapture::rows(int layer) const {
 
 void AttentionCapture::weights(int layer, WeightsOrigin from, const at::Tensor&,
                                const at::Tensor& after) {
-  blocks_of(layer).weights.push_back({from, on_cpu(after)});
+  blocks_of(layer).weights.push_back({from, begin_readback(after)});
 }
 
 void AttentionCapture::span_sums(int layer, std::int64_t first_row, const at::Tensor& before,
                                  const at::Tensor& after) {
   LayerBlocks& blocks = blocks_of(layer);
-  blocks.sums.push_back({{first_row, 0}, on_cpu(after)});
-  if (capture_.edited_also) blocks.sums_before.push_back({{first_row, 0}, on_cpu(before)});
+  blocks.sums.push_back({{first_row, 0}, begin_readback(after)});
+  if (capture_.edited_also) blocks.sums_before.push_back({{first_row, 0}, begin_readback(before)});
 }
 
 CapturedAttention AttentionCapture::finish(TokenRange rows, std::int64_t keys) {
+  for (const at::Device device : devices_) wait_for(device);
   CapturedAttention out;
   out.layers = static_cast<int>(layers_.size());
   out.heads = heads_;

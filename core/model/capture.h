@@ -11,15 +11,17 @@ namespace headscope {
 /// Collects weights and span sums on the CPU, block by block, and hands them over as plain arrays.
 class AttentionCapture : public AttentionObserver {
  public:
-  /// `rows`: the rows to keep, which replace capture.rows. `layers`, `heads`: of the model.
-  static Result<AttentionCapture> create(const Capture& capture, TokenRange rows, int layers,
-                                         int heads, at::Device device);
+  /// `rows`: the rows to keep, which replace capture.rows. `heads`: of the model. `devices`: where
+  /// each of its layers lies.
+  static Result<AttentionCapture> create(const Capture& capture, TokenRange rows, int heads,
+                                         const std::vector<at::Device>& devices);
 
   TokenRange rows(int layer) const override;
   std::vector<int> heads(int) const override { return {}; }
   bool wants_weights(int) const override { return capture_.weights; }
-  const SpanTable* spans(int) const override {
-    return capture_.span_sets.empty() ? nullptr : &spans_;
+  const SpanTable* spans(int layer) const override {
+    if (capture_.span_sets.empty() || !layers_.contains(layer)) return nullptr;
+    return &spans_[static_cast<std::size_t>(layer - layers_.begin)];
   }
   void weights(int layer, WeightsOrigin from, const at::Tensor& before,
                const at::Tensor& after) override;
@@ -41,13 +43,14 @@ class AttentionCapture : public AttentionObserver {
     std::vector<Block> weights, sums, sums_before;
   };
   AttentionCapture(const Capture& capture, TokenRange rows, TokenRange layers, int heads,
-                   at::Device device);
+                   const std::vector<at::Device>& devices);
   LayerBlocks& blocks_of(int layer) {
     return blocks_[static_cast<std::size_t>(layer - layers_.begin)];
   }
 
   Capture capture_;
-  SpanTable spans_;
+  std::vector<at::Device> devices_;  ///< per kept layer
+  std::vector<SpanTable> spans_;     ///< per kept layer, where it lies
   TokenRange rows_, layers_;
   int heads_ = 0;
   std::vector<LayerBlocks> blocks_;  ///< per kept layer

@@ -152,8 +152,8 @@ RunEstimate estimate_run(const ModelConfig& config, std::int64_t tokens, std::in
 RunEstimate estimate_run(const ModelConfig& config, std::int64_t tokens, std::int64_t new_tokens,
                          const CapturePlan& plan, const std::string& dtype,
                          const std::string& device) {
-  return estimate_run(config, tokens, new_tokens, plan, dtype == "float32" ? 4 : 2,
-                      machine_rate(dtype, device));
+  return estimate_run(config, tokens, new_tokens, plan,
+                      dtype == "float32" || dtype == "int8" ? 4 : 2, machine_rate(dtype, device));
 }
 
 Result<> require_fit(const ModelConfig& config, std::int64_t tokens, std::int64_t new_tokens,

@@ -154,8 +154,8 @@ Result<Generation> Model::Impl::generate(const GenerateRequest& request, const R
   options.memory_scale = memory_scale;
   std::optional<AttentionCapture> capture;
   if (request.capture) {
-    HEADSCOPE_ASSIGN(capture, AttentionCapture::create(*request.capture, {}, engine.config().layers,
-                                                       engine.config().heads, engine.device()));
+    HEADSCOPE_ASSIGN(capture, AttentionCapture::create(*request.capture, {}, engine.config().heads,
+                                                       engine.placement().device_of_layers()));
     options.observer = &*capture;
   }
   AttentionCapture* observer = capture ? &*capture : nullptr;

@@ -187,7 +187,7 @@ Result<> Model::Impl::require_room(std::int64_t tokens, std::int64_t new_tokens,
                                    const CapturePlan& plan) const {
   return require_fit(engine.config(), tokens, new_tokens, plan,
                      static_cast<int>(c10::elementSize(engine.dtype())),
-                     device_memory_left(engine.placement().text()));
+                     device_memory_left(engine.placement().first().name));
 }
 
 Result<ForwardResult> Model::Impl::forward(const ForwardRequest& request, const RunContext& context,
@@ -210,8 +210,8 @@ Result<ForwardResult> Model::Impl::forward(const ForwardRequest& request, const 
   if (request.capture && request.capture->rows.size() > 0) {
     HEADSCOPE_TRY(check_rows("attention", request.capture->rows, tokens));
     HEADSCOPE_ASSIGN(capture, AttentionCapture::create(*request.capture, request.capture->rows,
-                                                       engine.config().layers,
-                                                       engine.config().heads, engine.device()));
+                                                       engine.config().heads,
+                                                       engine.placement().device_of_layers()));
     options.observer = &*capture;
   }
   HEADSCOPE_TRY(

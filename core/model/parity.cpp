@@ -68,8 +68,8 @@ class Probe {
 };
 
 AttentionCapture capture_of(const DecoderEngine& engine) {
-  return *AttentionCapture::create(Capture{}, {}, engine.config().layers, engine.config().heads,
-                                   engine.device());
+  return *AttentionCapture::create(Capture{}, {}, engine.config().heads,
+                                   engine.placement().device_of_layers());
 }
 
 Observed one_pass(const DecoderEngine& engine, const std::vector<std::int32_t>& ids,
