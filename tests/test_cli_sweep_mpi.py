@@ -1,6 +1,7 @@
 """sweep under a real launcher: Open MPI starts three processes that share one folder."""
 # timeout: 300
 
+import contextlib
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ class Mpi(CliTest):
         if MPIRUN is None:
             self.skipTest("no mpirun (Debian: openmpi-bin)")
         model = write_model(self.folder / "m")
-        data = write_data(self.folder / "d.jsonl", 12)
+        data = write_data(self.folder / "d.jsonl", 30)
         heads = self.folder / "heads.json"
         heads.write_text("[[1,3],[0,2],[0,0],[1,1],[0,1],[0,3],[1,0],[1,2]]")
         self.arguments = ("sweep", "--model", model, "--data", data, "--heads", heads, "--max-new-tokens", 8, "--tau",
@@ -45,20 +46,29 @@ class Mpi(CliTest):
         self.assertEqual((self.folder / "shared" / "results.csv").read_bytes(),
                          (self.alone / "results.csv").read_bytes())
 
-    def test_a_killed_process_is_made_good(self):
-        out = self.folder / "killed"
+    def processes_of(self, launcher):
+        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(launcher.pid)], capture_output=True, text=True)
+        return [int(pid) for pid in children.stdout.split()]
+
+    def kill_one_in_the_middle(self, out):
+        """Whether cells were left when it was killed: a fast machine may be done before."""
         launcher = subprocess.Popen(self.mpirun(out), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                     stderr=subprocess.DEVNULL, start_new_session=True)
-        deadline = time.monotonic() + 60
-        while len(list((out / "cells").glob("*.json"))) < 3 and time.monotonic() < deadline:
+        victims = []
+        while not victims and launcher.poll() is None:
+            victims = self.processes_of(launcher)
+        while not list((out / "cells").glob("*.json")) and launcher.poll() is None:
             time.sleep(0.002)
-        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(launcher.pid)], capture_output=True, text=True)
-        victims = [int(pid) for pid in children.stdout.split()]
-        for pid in victims[:1]:
-            os.kill(pid, signal.SIGKILL)
+        if victims and launcher.poll() is None:
+            with contextlib.suppress(ProcessLookupError):  # it may just have ended
+                os.kill(victims[0], signal.SIGKILL)
         launcher.wait(timeout=60)  # mpirun ends the others when one dies
-        self.assertTrue(victims)
-        self.assertLess(len(list((out / "cells").glob("*.json"))), 30)
+        return len(list((out / "cells").glob("*.json"))) < 30
+
+    def test_a_killed_process_is_made_good(self):
+        folders = (self.folder / f"killed{attempt}" for attempt in range(10))
+        out = next((folder for folder in folders if self.kill_one_in_the_middle(folder)), None)
+        self.assertIsNotNone(out, "ten sweeps were done before one of their processes could be killed")
         self.run_mpi(out, processes=2)
         self.assertEqual((out / "results.csv").read_bytes(), (self.alone / "results.csv").read_bytes())
 

@@ -86,6 +86,10 @@ std::int64_t parameter_count(const ModelConfig& config) {
   return count;
 }
 
+int bytes_per_number(const std::string& dtype) {
+  return dtype == "float32" || dtype == "int8" ? 4 : 2;
+}
+
 double cache_bytes(const ModelConfig& config, std::int64_t tokens, int bytes_per_number) {
   return 2.0 * config.layers * config.kv_heads * config.head_dim * double(tokens) *
          bytes_per_number;
@@ -152,8 +156,8 @@ RunEstimate estimate_run(const ModelConfig& config, std::int64_t tokens, std::in
 RunEstimate estimate_run(const ModelConfig& config, std::int64_t tokens, std::int64_t new_tokens,
                          const CapturePlan& plan, const std::string& dtype,
                          const std::string& device) {
-  return estimate_run(config, tokens, new_tokens, plan,
-                      dtype == "float32" || dtype == "int8" ? 4 : 2, machine_rate(dtype, device));
+  return estimate_run(config, tokens, new_tokens, plan, bytes_per_number(dtype),
+                      machine_rate(dtype, device));
 }
 
 Result<> require_fit(const ModelConfig& config, std::int64_t tokens, std::int64_t new_tokens,

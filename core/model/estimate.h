@@ -14,6 +14,9 @@ namespace headscope {
 /// Numbers that a model of this shape has.
 std::int64_t parameter_count(const ModelConfig& config);
 
+/// Bytes of one key, value or activation of a model whose dtype_name is `dtype`: int8 is widened.
+int bytes_per_number(const std::string& dtype);
+
 /// Bytes of keys and values for `tokens` tokens.
 double cache_bytes(const ModelConfig& config, std::int64_t tokens, int bytes_per_number);
 

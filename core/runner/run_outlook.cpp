@@ -32,18 +32,14 @@ RunOutlook estimates_of(const ModelConfig& config, const OutlookQuestion& questi
     CapturePlan plan;
     plan.policy = policy;
     plan.sets = question.sets;
-    const int number = question.dtype == "float32" ? 4 : 2;
-    return as_policy(
-        estimate_run(config, outlook.prompt_tokens, outlook.new_tokens, plan, number, rate),
-        outlook.free_bytes);
+    return as_policy(estimate_run(config, outlook.prompt_tokens, outlook.new_tokens, plan,
+                                  bytes_per_number(question.dtype), rate),
+                     outlook.free_bytes);
   };
   outlook.nothing = estimate(CapturePolicy::nothing);
   outlook.spans = estimate(CapturePolicy::span_sums);
   outlook.rows = estimate(CapturePolicy::rows);
   outlook.full_map = estimate(CapturePolicy::head_map);
-  const double keys = static_cast<double>(outlook.prompt_tokens + outlook.new_tokens);
-  outlook.full_map.bytes += 4 * keys * keys;  // whoever draws it holds all of it
-  outlook.full_map.fits = outlook.full_map.bytes <= outlook.free_bytes;
   return outlook;
 }
 
