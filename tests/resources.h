@@ -20,13 +20,15 @@ inline std::filesystem::path build_folder() {
   return folder != nullptr ? std::filesystem::path(folder) : source_folder() / "build" / "release";
 }
 
-/// A file or folder of the shared material (checkpoints, references, data), or nothing when this machine has none:
-/// then SKIP_TEST. Searched: HEADSCOPE_SHARED, shared/ in the repository, shared/ beside it.
+/// A file or folder of the shared material (checkpoints, references, data), or nothing when this
+/// machine has none: then SKIP_TEST. Searched: HEADSCOPE_SHARED, shared/ in the repository, shared/
+/// beside it.
 inline std::optional<std::filesystem::path> shared_resource(const std::string& name) {
   std::error_code ignored;
   const char* chosen = std::getenv("HEADSCOPE_SHARED");
-  for (const auto& folder : {chosen != nullptr ? std::filesystem::path(chosen) : std::filesystem::path(),
-                             source_folder() / "shared", source_folder() / ".." / "shared"}) {
+  for (const auto& folder :
+       {chosen != nullptr ? std::filesystem::path(chosen) : std::filesystem::path(),
+        source_folder() / "shared", source_folder() / ".." / "shared"}) {
     if (!folder.empty() && std::filesystem::exists(folder / name, ignored)) return folder / name;
   }
   return std::nullopt;
@@ -36,7 +38,8 @@ inline std::optional<std::filesystem::path> shared_resource(const std::string& n
 inline std::optional<std::filesystem::path> llama_resource(const std::string& name) {
   std::error_code ignored;
   const char* folder = std::getenv("HEADSCOPE_LLAMA");
-  if (folder == nullptr || !std::filesystem::exists(std::filesystem::path(folder) / name, ignored)) return std::nullopt;
+  if (folder == nullptr || !std::filesystem::exists(std::filesystem::path(folder) / name, ignored))
+    return std::nullopt;
   return std::filesystem::path(folder) / name;
 }
 
