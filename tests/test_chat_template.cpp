@@ -15,6 +15,7 @@
 #include "core/text/chat_template.h"
 #include "tests/resources.h"
 #include "tests/skip.h"
+#include "tests/temporary_folder.h"
 
 using namespace headscope;
 namespace fs = std::filesystem;
@@ -252,36 +253,20 @@ TEST_CASE("a template is rendered on a thread with a small stack") {
 
 namespace {
 
-/// A model folder with the given files, removed at the end.
-class Folder {
+/// A model folder with the given files.
+class Folder : public test::TemporaryFolder {
  public:
-  Folder() {
-    std::string pattern = (fs::temp_directory_path() / "headscope-chat-XXXXXX").string();
-    REQUIRE(mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  const fs::path& path() const { return path_; }
   void write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name) << text;
+    std::ofstream(path() / name) << text;
   }
   std::string rendered() const {
-    const auto chat = ChatTemplate::load(path_);
+    const auto chat = ChatTemplate::load(path());
     if (!chat) return chat.error().message;
     if (!*chat) return "no template";
     const std::vector<ChatMessage> messages = {{"user", "hi"}};
     const auto text = (*chat)->render(messages);
     return text ? *text : text.error().message;
   }
-
- private:
-  fs::path path_;
 };
 
 }  // namespace

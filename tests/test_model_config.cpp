@@ -316,5 +316,6 @@ TEST_CASE("estimates follow the shape") {
   CHECK(cache_bytes(config, 10, 4) == 2 * 2 * 16 * 10 * 4);
   Capture capture;
   capture.span_sets = {{1}, {2}};
-  CHECK(capture_bytes(config, capture, 3, 50) == 4 * 2 * 6 * 3 * (50 + 2));
+  const auto estimate = estimate_run(config, 50, 0, plan_of(&capture, 3, 1), 4, {1, 1, 1});
+  CHECK(estimate.capture_bytes == 4 * 2 * 6 * 3 * (50 + 2));
 }

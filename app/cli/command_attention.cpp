@@ -72,7 +72,9 @@ Capture wanted_capture(const Options& options, const Selection& selection,
 Result<> check_size(const Selection& selection, const Capture& capture, const ModelConfig& config,
                     std::int64_t tokens) {
   const auto bytes_of_rows = [&](std::int64_t rows) {
-    return run_bytes(config, tokens, sizeof(float), rows, &capture, rows);
+    constexpr MachineRate any{1, 1, 1};  // of bytes, not of time
+    return estimate_run(config, tokens, 0, plan_of(&capture, rows, rows), sizeof(float), any)
+        .bytes();
   };
   const std::int64_t rows = selection.rows.size();
   refresh_memory_limit();
@@ -175,7 +177,7 @@ void add_attention(CommandLine& line) {
   auto options = std::make_shared<Options>();
   CLI::App* command = line.add("attention", "attention weights and logits of some rows",
                                [options] { return attention(*options); });
-  add_model(*command, *options);
+  add_loaded_model(*command, *options);
   add_prompt_source(*command, *options);
   add_prompt_options(*command, *options);
   command->add_option("--rows", options->rows, "rows A:B as in Python, such as --rows=-5:")

@@ -149,7 +149,7 @@ void add_evaluate(CommandLine& line) {
   auto options = std::make_shared<Options>();
   CLI::App* command = line.add("evaluate", "exact match and attention masses over a data set",
                                [options] { return evaluate(*options); });
-  add_model(*command, *options);
+  add_loaded_model(*command, *options);
   add_data(*command, *options, false,
            "questions to evaluate on (default: all, or the test part when heads or directions were "
            "made from this data)");

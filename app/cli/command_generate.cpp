@@ -62,7 +62,7 @@ void add_generate(CommandLine& line) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       line.add("generate", "the answer to one prompt", [options] { return generate(*options); });
-  add_model(*command, *options);
+  add_loaded_model(*command, *options);
   add_prompt_source(*command, *options);
   add_prompt_options(*command, *options);
   command->add_option("--temperature", options->temperature, "0 = the most likely token each time")

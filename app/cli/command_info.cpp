@@ -181,7 +181,7 @@ void add_info(CommandLine& line) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       line.add("info", "shape, size and support of a model", [options] { return info(*options); });
-  add_model(*command, *options);
+  add_loaded_model(*command, *options);
   command->add_flag("--check", options->check,
                     "load it, and compare cached with uncached and fused with plain computation");
   command->add_flag("--accuracy", options->accuracy,

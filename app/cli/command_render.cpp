@@ -250,7 +250,7 @@ void add_render(CommandLine& line) {
   CLI::App* command =
       line.add("render", "one figure as PNG, SVG or PDF", [options] { return render(*options); });
   add_choice(*command, *options);
-  add_model(*command, *options);
+  add_loaded_model(*command, *options);
   add_prompt(*command, *options);
   add_prompt_options(*command, *options);
   add_look(*command, *options);

@@ -91,7 +91,7 @@ void add_score(CommandLine& line) {
   auto options = std::make_shared<Options>();
   CLI::App* command = line.add("score", "contextual score of every head over a data set",
                                [options] { return score(*options); });
-  add_model(*command, *options);
+  add_loaded_model(*command, *options);
   add_data(*command, *options, true, "questions to score on (default: the training part)");
   add_prompt_options(*command, *options);
   command->add_flag("--no-gold-only", options->no_gold_only, "leave the gold-only prompts out");

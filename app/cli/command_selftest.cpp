@@ -40,7 +40,7 @@ void add_selftest(CommandLine& line) {
   auto options = std::make_shared<Options>();
   CLI::App* command = line.add("selftest", "checks this copy of the program, in seconds",
                                [options] { return selftest(*options); });
-  add_model(*command, *options);
+  add_loaded_model(*command, *options);
   add_common(*command, *options);
 }
 

@@ -193,7 +193,7 @@ void add_sweep(CommandLine& line) {
   CLI::App* command =
       line.add("sweep", "exact match over a grid of interventions; run again to go on",
                [options] { return sweep(*options); });
-  add_model(*command, *options);
+  add_loaded_model(*command, *options);
   add_data(*command, *options, true,
            "questions to evaluate on (default: all, or the test part when heads or directions were "
            "made from this data)");

@@ -214,7 +214,7 @@ void add_train_directions(CommandLine& line) {
   CLI::App* command =
       line.add("train-directions", "trains focus directions; the model stays as it is",
                [options] { return train(*options); });
-  add_model(*command, *options);
+  add_loaded_model(*command, *options);
   add_data(*command, *options, true, "questions to train on (default: the training part)");
   command->add_option("--epochs", options->training.epochs, "passes over the samples")
       ->check(CLI::Range(1, 100000))

@@ -56,6 +56,10 @@ void add_model(CLI::App& command, ModelChoice& options) {
       .add_option("--model,-m", options.model,
                   "demo (the embedded model), a Hugging Face folder or a GGUF file")
       ->capture_default_str();
+}
+
+void add_loaded_model(CLI::App& command, ModelChoice& options) {
+  add_model(command, options);
   command.add_option("--adapter", options.adapter,
                      "PEFT folder whose LoRA adapter is merged into the model");
 }

@@ -50,6 +50,8 @@ LoadOptions load_options(const CommonOptions& common, const ModelChoice& choice)
 void add_common(CLI::App& command, CommonOptions& options,
                 const std::string& out_help = "write the JSON to this file instead of stdout");
 void add_model(CLI::App& command, ModelChoice& options);
+/// The same where weights are read: an adapter too.
+void add_loaded_model(CLI::App& command, ModelChoice& options);
 void add_prompt_options(CLI::App& command, PromptOptions& options);
 void add_prompt_source(CLI::App& command, PromptSource& options);
 

@@ -95,21 +95,16 @@ double cache_bytes(const ModelConfig& config, std::int64_t tokens, int bytes_per
          bytes_per_number;
 }
 
-double capture_bytes(const ModelConfig& config, const Capture& capture, std::int64_t rows,
-                     std::int64_t keys) {
-  const std::int64_t layers = capture.layers.size() > 0 ? capture.layers.size() : config.layers;
-  const double places = double(layers) * config.heads * double(rows);
-  const double sets = double(capture.span_sets.size()) * (capture.edited_also ? 2 : 1);
-  return 4 * places * ((capture.weights ? double(keys) : 0) + sets);
-}
-
-double run_bytes(const ModelConfig& config, std::int64_t tokens, int bytes_per_number,
-                 std::int64_t logit_rows, const Capture* capture, std::int64_t capture_rows) {
-  double bytes =
-      cache_bytes(config, tokens, bytes_per_number) + activation_bytes(config, double(tokens));
-  bytes += 2 * 4.0 * double(logit_rows) * double(config.vocab_size);
-  if (capture != nullptr) bytes += capture_bytes(config, *capture, capture_rows, tokens);
-  return bytes;
+CapturePlan plan_of(const Capture* capture, std::int64_t rows, std::int64_t logit_rows) {
+  CapturePlan plan;
+  plan.policy = CapturePolicy::nothing;
+  plan.rows = rows;
+  plan.logit_rows = logit_rows;
+  if (capture == nullptr) return plan;
+  plan.policy = capture->weights ? CapturePolicy::rows : CapturePolicy::span_sums;
+  plan.layers = capture->layers.size();
+  plan.sets = static_cast<std::int64_t>(capture->span_sets.size()) * (capture->edited_also ? 2 : 1);
+  return plan;
 }
 
 std::string policy_name(CapturePolicy policy) {

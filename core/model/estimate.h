@@ -20,15 +20,6 @@ int bytes_per_number(const std::string& dtype);
 /// Bytes of keys and values for `tokens` tokens.
 double cache_bytes(const ModelConfig& config, std::int64_t tokens, int bytes_per_number);
 
-/// Bytes of what a capture of `rows` rows over `keys` keys returns.
-double capture_bytes(const ModelConfig& config, const Capture& capture, std::int64_t rows,
-                     std::int64_t keys);
-
-/// One pass over `tokens` tokens: cache, capture and logits of `logit_rows` rows. Activations of a
-/// chunk are added as a flat allowance.
-double run_bytes(const ModelConfig& config, std::int64_t tokens, int bytes_per_number,
-                 std::int64_t logit_rows, const Capture* capture, std::int64_t capture_rows);
-
 /// What of attention a run keeps (design.md, capture policies).
 enum class CapturePolicy {
   nothing,
@@ -48,6 +39,10 @@ struct CapturePlan {
   std::int64_t sets = 24;       ///< key sets (documents, sink, rest)
   std::int64_t logit_rows = 1;  ///< rows whose logits are held at once
 };
+
+/// The plan of a run that keeps `capture` (nullptr = nothing) at `rows` rows, whatever rows it
+/// names.
+CapturePlan plan_of(const Capture* capture, std::int64_t rows, std::int64_t logit_rows);
 
 /// How fast this machine is; see machine_rate.h. Products count two operations.
 struct MachineRate {

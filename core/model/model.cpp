@@ -171,18 +171,6 @@ Result<std::vector<LayerEditTensors>> Model::Impl::edits(
   return upload(plan, config.heads, engine.placement().device_of_layers(), engine.dtype());
 }
 
-CapturePlan plan_of(const Capture* capture, std::int64_t rows, std::int64_t logit_rows) {
-  CapturePlan plan;
-  plan.policy = CapturePolicy::nothing;
-  plan.rows = rows;
-  plan.logit_rows = logit_rows;
-  if (capture == nullptr) return plan;
-  plan.policy = capture->weights ? CapturePolicy::rows : CapturePolicy::span_sums;
-  plan.layers = capture->layers.size();
-  plan.sets = static_cast<std::int64_t>(capture->span_sets.size()) * (capture->edited_also ? 2 : 1);
-  return plan;
-}
-
 Result<> Model::Impl::require_room(std::int64_t tokens, std::int64_t new_tokens,
                                    const CapturePlan& plan) const {
   return require_fit(engine.config(), tokens, new_tokens, plan,

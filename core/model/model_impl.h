@@ -55,9 +55,6 @@ auto guarded(Body&& body) -> decltype(body()) {
   }
 }
 
-/// What of a capture costs memory; nullptr = nothing is captured.
-CapturePlan plan_of(const Capture* capture, std::int64_t rows, std::int64_t logit_rows);
-
 /// Runs `body(memory_scale)`. When memory ran out on the way, once more with half of the scratch
 /// memory, if `may_repeat()`.
 template <class Body, class MayRepeat>
