@@ -7,12 +7,21 @@
 namespace headscope {
 namespace {
 
+icu::UnicodeString wide(std::string_view text) {
+  return icu::UnicodeString::fromUTF8(
+      icu::StringPiece(text.data(), static_cast<std::int32_t>(text.size())));
+}
+
+std::string narrow(const icu::UnicodeString& text) {
+  std::string bytes;
+  text.toUTF8String(bytes);
+  return bytes;
+}
+
 /// ICU's lower-casing has Python's special cases (final sigma, dotted capital I); the root locale
 /// keeps the machine's language out of it.
-icu::UnicodeString lower_case(std::string_view text) {
-  auto wide = icu::UnicodeString::fromUTF8(
-      icu::StringPiece(text.data(), static_cast<std::int32_t>(text.size())));
-  return wide.toLower(icu::Locale::getRoot());
+icu::UnicodeString wide_lower_case(std::string_view text) {
+  return wide(text).toLower(icu::Locale::getRoot());
 }
 
 bool is_ascii_punctuation(UChar32 c) {
@@ -90,10 +99,21 @@ icu::UnicodeString collapse_spaces(const icu::UnicodeString& text) {
 
 }  // namespace
 
+std::string lower_case(std::string_view text) {
+  return narrow(wide_lower_case(text));
+}
+
+std::string stripped(std::string_view text) {
+  const icu::UnicodeString all = wide(text);
+  std::int32_t begin = 0;
+  std::int32_t end = all.length();
+  while (begin < end && is_space(all[begin])) ++begin;
+  while (end > begin && is_space(all[end - 1])) --end;
+  return narrow(all.tempSubStringBetween(begin, end));
+}
+
 std::string normalize_answer(std::string_view text) {
-  std::string normalized;
-  collapse_spaces(without_articles(without_punctuation(lower_case(text)))).toUTF8String(normalized);
-  return normalized;
+  return narrow(collapse_spaces(without_articles(without_punctuation(wide_lower_case(text)))));
 }
 
 bool best_subspan_em(std::string_view prediction, const std::vector<std::string>& answers) {
