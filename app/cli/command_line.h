@@ -38,6 +38,7 @@ void add_demo_data(CommandLine& line);
 void add_evaluate(CommandLine& line);
 void add_render(CommandLine& line);
 void add_sweep(CommandLine& line);
+void add_control(CommandLine& line);
 void add_figures(CommandLine& line);
 void add_bench(CommandLine& line);
 

@@ -132,6 +132,26 @@ Interval bootstrap_mean_interval(std::span<const double> values, std::uint64_t s
   return {quantile(means, (1 - confidence) / 2), quantile(means, (1 + confidence) / 2)};
 }
 
+Interval bootstrap_ratio_interval(std::span<const double> x, std::span<const double> y,
+                                  std::uint64_t seed, int draws, double confidence) {
+  const bool valid =
+      !x.empty() && x.size() == y.size() && draws > 0 && valid_confidence(confidence);
+  if (!valid) return {undefined, undefined};
+  Rng rng(seed);
+  std::vector<double> ratios;
+  for (int draw = 0; draw < draws; ++draw) {
+    double above = 0, below = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const auto drawn = static_cast<std::size_t>(rng.below(x.size()));
+      above += x[drawn];
+      below += y[drawn];
+    }
+    if (below == 0) return {undefined, undefined};
+    ratios.push_back(above / below);
+  }
+  return {quantile(ratios, (1 - confidence) / 2), quantile(ratios, (1 + confidence) / 2)};
+}
+
 double mcnemar_exact(std::int64_t only_first, std::int64_t only_second) {
   if (only_first < 0 || only_second < 0) return undefined;
   const auto n = only_first + only_second;

@@ -25,6 +25,12 @@ Interval wilson_interval(std::int64_t successes, std::int64_t n, double confiden
 Interval bootstrap_mean_interval(std::span<const double> values, std::uint64_t seed = 0,
                                  int draws = 2000, double confidence = 0.95);
 
+/// Percentile bootstrap of mean(x) / mean(y), drawn in pairs; same seed, same interval. NaN when
+/// the sizes differ or a draw's mean of y is 0.
+Interval bootstrap_ratio_interval(std::span<const double> x, std::span<const double> y,
+                                  std::uint64_t seed = 0, int draws = 2000,
+                                  double confidence = 0.95);
+
 /// Two-sided exact McNemar test of paired outcomes: p value from the pairs that differ, of which
 /// `only_first` and `only_second` are the two directions. 1 when no pair differs.
 double mcnemar_exact(std::int64_t only_first, std::int64_t only_second);

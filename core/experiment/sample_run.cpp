@@ -20,6 +20,7 @@ Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const Sam
   GenerateRequest request;
   request.prompt_ids = prompt.encoding.ids;
   request.max_new_tokens = options.max_new_tokens;
+  request.forced_response = options.forced_response;
   if (options.interventions) {
     HEADSCOPE_ASSIGN(request.interventions, options.interventions(prompt));
   }

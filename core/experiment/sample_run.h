@@ -34,6 +34,8 @@ struct SampleRunOptions {
   RowConvention rows = RowConvention::input;
   InterventionsFor interventions = {};
   bool before_split = false;  ///< scores before split-softmax too
+  /// Tokens to feed instead of decoding (teacher forcing); empty = greedy decoding.
+  std::vector<std::int32_t> forced_response = {};
 };
 
 struct SampleRun {
@@ -44,7 +46,8 @@ struct SampleRun {
   std::optional<HeadScores> scores_before;  ///< before split-softmax, if asked for
 };
 
-/// Greedy decoding and span sums over the documents and the sink; no weights are kept.
+/// Greedy decoding, or the forced response, and span sums over the documents and the sink; no
+/// weights are kept.
 Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const SamplePrompt& prompt,
                              const SampleRunOptions& options, const RunContext& context);
 
