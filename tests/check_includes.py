@@ -16,7 +16,7 @@ APP = re.compile(r"^app/")
 CLI = re.compile(r"^app/cli/")
 UPWARD = re.compile(r"\.\./")
 # Modules that may know libtorch; the rest of core must build without it.
-TORCH_MODULES = ("core/model/", "core/intervention/", "core/training/", "core/experiment/", "core/bench/",
+TORCH_MODULES = ("core/model/", "core/training/", "core/experiment/", "core/bench/",
                  "core/runner/")
 # ... apart from these files of theirs.
 PLAIN_FILES = ("core/training/demo_world", "core/experiment/sweep_", "core/experiment/result_lines")

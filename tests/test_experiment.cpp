@@ -309,19 +309,20 @@ TEST_CASE("descriptions become interventions of this model and prompt") {
   defaults.ranking = {{2, 1}, {0, 0}, {1, 1}};
   defaults.top_k = 2;
   InterventionDescription split;
-  split.tau = 0.3;
+  split.values = {0.3};
   const auto set = InterventionSet::create({split}, config, defaults);
   REQUIRE(set);
   CHECK(set->splits());
   CHECK((set->heads() == std::vector<HeadId>{{2, 1}, {0, 0}}));
   const auto ready = set->for_prompt({prompt.encoding.offsets, gold}, WithoutGold::refuse);
   REQUIRE(ready);
-  CHECK((std::get<SplitSoftmax>(ready->at(0).method).marked == prompt.gold));
+  CHECK((ready->at(0).method.marked == prompt.gold));
   CHECK_FALSE(set->for_prompt({prompt.encoding.offsets, {}}, WithoutGold::refuse));
   CHECK(set->for_prompt({prompt.encoding.offsets, {}}, WithoutGold::leave_out)->empty());
 
   InterventionDescription focus;
-  focus.method = InterventionMethod::focus;
+  focus.method = &focus_method;
+  focus.values = {0.3, 0};
   focus.heads = {{1, 2}};
   CHECK(InterventionSet::create({focus}, config, defaults).error().kind == ErrorKind::usage);
   focus.directions = "random";
@@ -329,7 +330,7 @@ TEST_CASE("descriptions become interventions of this model and prompt") {
   REQUIRE(random);
   CHECK(random->notes().size() == 1);
   const auto drawn = random->for_prompt({prompt.encoding.offsets, gold}, WithoutGold::refuse);
-  const auto& directions = *std::get<Focus>(drawn->at(0).method).directions;
+  const auto& directions = *drawn->at(0).method.directions;
   double norm = 0;
   for (int i = 0; i < 16; ++i) norm += std::pow(directions.query_of({1, 2})[i], 2);
   CHECK(std::sqrt(norm) == doctest::Approx(2 * std::sqrt(16.0)));

@@ -5,8 +5,7 @@
 
 #include <limits>
 
-#include "core/intervention/edit_plan.h"
-#include "core/intervention/split_softmax.h"
+#include "core/intervention/method.h"
 #include "core/model/attention.h"
 
 using namespace headscope;
@@ -25,6 +24,10 @@ std::string message_of(const Intervention& intervention) {
   if (plan) return "compiled";
   CHECK(plan.error().kind == ErrorKind::bad_input);
   return plan.error().message;
+}
+
+MassMap split(double tau) {
+  return {&split_softmax_method, {tau}};
 }
 
 double largest(const at::Tensor& a) {
@@ -56,6 +59,11 @@ TEST_CASE("what an intervention cannot mean is refused") {
   CHECK(has(
       message_of({Focus{std::numeric_limits<double>::infinity(), directions(1), false}, heads, {}}),
       "alpha"));
+  CHECK(has(message_of({MethodCall{}, heads, {}}), "no method"));
+  CHECK(
+      has(message_of({MethodCall{&split_softmax_method, {}, {1}, {}}, heads, {}}), "0 parameters"));
+  CHECK(message_of({Ablate{}, heads, {}}) == "compiled");
+  CHECK(has(message_of({Ablate{}, {}, {}}), "no heads"));
   CHECK(has(message_of({Focus{0.1, nullptr, false}, heads, {}}), "no directions"));
   auto wrong = directions(1);
   wrong->heads = 2;
@@ -77,21 +85,26 @@ TEST_CASE("a plan adds focus up per first row and keeps splits in order") {
                      {Focus{1.0, directions(1), false}, {{2, 0}}, {}},
                      {SplitSoftmax{0.25, {3}}, {{1, 0}}, {RowSelection::Kind::from, 4}},
                      {SplitSoftmax{1.0, {3}}, {{0, 0}}, {}},
-                     {Focus{0.0, directions(1), false}, {{0, 0}}, {}}},
+                     {Focus{0.0, directions(1), false}, {{0, 0}}, {}},
+                     {Ablate{}, {{2, 3}, {2, 1}}, response}},
                     shape, 10);
   REQUIRE(plan);
   CHECK(plan->first_touched_layer() == 1);
   CHECK_FALSE(plan->empty());
   const LayerEdits& layer = plan->layers[1];
-  REQUIRE(layer.split.size() == 2);
-  CHECK(layer.split[0].heads == std::vector<int>{0, 2});
-  CHECK(layer.split[0].first_row == 0);
-  CHECK(layer.split[1].first_row == 4);
+  REQUIRE(layer.mass.size() == 2);
+  CHECK(layer.mass[0].heads == std::vector<int>{0, 2});
+  CHECK(layer.mass[0].first_row == 0);
+  CHECK(layer.mass[1].first_row == 4);
   REQUIRE(layer.focus.size() == 1);
   CHECK(layer.focus[0].first_row == 9);
   CHECK(layer.focus[0].query == std::vector<float>{1, 1, 0, 0, 0, 0, 1.5, 1.5});
   CHECK(layer.focus[0].key == std::vector<float>{0, 0, 0, 0, 0, 0, 1, 1});
   CHECK(layer.focus[0].key_heads == std::vector<int>{3});
+  REQUIRE(plan->layers[2].output.size() == 1);
+  CHECK(plan->layers[2].output[0].heads == std::vector<int>{1, 3});
+  CHECK(plan->layers[2].output[0].first_row == 9);
+  CHECK(compile_edits({{Ablate{}, {{1, 0}}, {}}}, shape, 10)->first_touched_layer() == 1);
   CHECK(compile_edits({}, shape, 10)->first_touched_layer() == 3);
   CHECK(compile_edits({}, shape, 10)->empty());
 }
@@ -120,7 +133,7 @@ TEST_CASE("split-softmax on weights: mass p^tau on S, proportions kept, rows tha
   auto weights = scores.softmax(-1).to(at::kFloat);
   const auto marked = at::tensor({1, 4, 5}, at::kLong);
   for (const double tau : {0.0, 0.1, 0.5, 0.9999}) {
-    const auto got = split_weights(weights, marked, tau);
+    const auto got = move_mass(weights, marked, split(tau));
     const auto p = weights.index_select(-1, marked).sum(-1);
     CHECK(largest(got.index_select(-1, marked).sum(-1) - p.pow(tau)) < 1e-5);
     CHECK(largest(got.sum(-1) - 1) < 1e-5);
@@ -134,11 +147,11 @@ TEST_CASE("split-softmax on weights: mass p^tau on S, proportions kept, rows tha
   rows[0][0] = 1.0;
   rows[1][1] = 0.25, rows[1][2] = 0.75;
   rows[2][0] = 1.0, rows[2][1] = 1e-36;
-  const auto got = split_weights(rows, at::tensor({1, 2}, at::kLong), 0.1);
+  const auto got = move_mass(rows, at::tensor({1, 2}, at::kLong), split(0.1));
   CHECK(at::equal(got, rows));
   // Just above the floor it acts: e^-79 is kept apart from e^-81.
   const auto tiny = at::tensor({1.0, std::exp(-79.0)}).to(at::kFloat);
-  CHECK(split_weights(tiny, at::tensor({1}, at::kLong), 0.1)[1].item<double>() ==
+  CHECK(move_mass(tiny, at::tensor({1}, at::kLong), split(0.1))[1].item<double>() ==
         doctest::Approx(std::exp(-7.9)).epsilon(1e-3));
 }
 
@@ -155,7 +168,7 @@ TEST_CASE("both forms of split-softmax agree through attend, for every kind of r
        {TokenSet{0}, TokenSet{0, 1, 2}, TokenSet{3, 9, 10, 30}, TokenSet{39}}) {
     for (const double tau : {0.0, 0.1, 0.7, 1 - 1e-4}) {
       LayerEditTensors edits;
-      edits.split.push_back(upload(SplitEdit{0, tau, marked, {1, 2, 5}}, at::kCPU));
+      edits.mass.push_back(upload(MassEdit{0, split(tau), marked, {1, 2, 5}}, at::kCPU));
       call.edits = &edits;
       call.backend = AttentionBackend::fused;  // output form
       const auto by_outputs = attend(call, {});
@@ -210,7 +223,7 @@ TEST_CASE("blocks of rows do not change results, and cancellation is polled betw
   call.first_row = 36;
   call.scale = 0.35;
   LayerEditTensors edits;
-  edits.split.push_back(upload(SplitEdit{50, 0.3, {2, 40, 99}, {0, 3}}, at::kCPU));
+  edits.mass.push_back(upload(MassEdit{50, split(0.3), {2, 40, 99}, {0, 3}}, at::kCPU));
   call.edits = &edits;
   const auto whole = attend(call, {});
   int polls = 0;

@@ -4,8 +4,9 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <set>
 
-#include "core/intervention/edit_plan.h"
+#include "core/intervention/method.h"
 #include "core/model/attention.h"
 #include "core/model/decoder.h"
 #include "core/model/engine.h"
@@ -30,8 +31,12 @@ double largest(const at::Tensor& a) {
   return a.abs().max().item<double>();
 }
 
+MassMap split(double tau) {
+  return {&split_softmax_method, {tau}};
+}
+
 /// Focus with a key part on heads 1 and 4 from row 0, on 4 and 5 from row 40; splits on 2, 4
-/// (twice) and 5, with marked keys that leave every window.
+/// (twice) and 5, with marked keys that leave every window; heads 1 and 5 ablated from some row on.
 LayerEdits all_edits() {
   LayerEdits edits;
   const auto values = [](float factor, std::initializer_list<int> chosen) {
@@ -44,9 +49,10 @@ LayerEdits all_edits() {
   };
   edits.focus = {{0, values(1, {1, 4}), values(0.7f, {4}), {4}},
                  {40, values(-0.8f, {4, 5}), values(1.1f, {4, 5}), {4, 5}}};
-  edits.split = {{0, 0.3, {0, 1, 2, 30, 31, 32}, {2, 4}},
-                 {33, 0.0, {5, 50}, {5}},
-                 {60, 0.5, {20, 55, 56, 57, 58, 59, 60, 61, 62}, {4}}};
+  edits.mass = {{0, split(0.3), {0, 1, 2, 30, 31, 32}, {2, 4}},
+                {33, split(0.0), {5, 50}, {5}},
+                {60, split(0.5), {20, 55, 56, 57, 58, 59, 60, 61, 62}, {4}}};
+  edits.output = {{0, {1}}, {66, {5}}};
   return edits;
 }
 
@@ -56,12 +62,14 @@ LayerEdits no_edits() {
 LayerEdits only_split() {
   LayerEdits edits = all_edits();
   edits.focus.clear();
-  edits.split.pop_back();
+  edits.output.clear();
+  edits.mass.pop_back();
   return edits;
 }
 LayerEdits only_focus() {
   LayerEdits edits = all_edits();
-  edits.split.clear();
+  edits.output.clear();
+  edits.mass.clear();
   return edits;
 }
 
@@ -70,20 +78,25 @@ struct Oracle {
   at::Tensor outputs;        ///< [H, T, D]
 };
 
-void split_row(std::vector<double>& row, const SplitEdit& split) {
+/// What the method's own words say, on the weights of one row.
+void edit_row(std::vector<double>& row, const MassEdit& edit) {
+  const std::set<std::int64_t> marked(edit.marked.begin(), edit.marked.end());
+  const auto in_set = [&](std::size_t j) { return marked.count(static_cast<std::int64_t>(j)) > 0; };
   double p = 0, all = 0;
   for (std::size_t j = 0; j < row.size(); ++j) {
     all += row[j];
-    const bool in_set =
-        std::find(split.marked.begin(), split.marked.end(), j) != split.marked.end();
-    if (in_set) p += row[j];
+    if (in_set(j)) p += row[j];
   }
   if (p <= std::exp(-80.0) || p >= all * (1 - 1e-12)) return;
-  for (std::size_t j = 0; j < row.size(); ++j) {
-    const bool in_set =
-        std::find(split.marked.begin(), split.marked.end(), j) != split.marked.end();
-    row[j] *= in_set ? std::pow(p, split.tau) / p : (1 - std::pow(p, split.tau)) / (1 - p);
-  }
+  const double value = edit.map.values[0];
+  const std::string name = edit.map.method->name;
+  REQUIRE(name == "split-softmax");
+  for (std::size_t j = 0; j < row.size(); ++j)
+    row[j] *= in_set(j) ? std::pow(p, value) / p : (1 - std::pow(p, value)) / (1 - p);
+}
+
+bool acts(std::int64_t first_row, const std::vector<int>& chosen, std::int64_t row, int head) {
+  return row >= first_row && std::find(chosen.begin(), chosen.end(), head) != chosen.end();
 }
 
 /// method.md's order of operations, key by key.
@@ -116,16 +129,18 @@ Oracle written_out(const AttentionCall& call, const LayerEdits& edits) {
       }
       for (double& weight : row) weight /= total;
       for (std::int64_t j = 0; j < tokens; ++j) before[h][t][j] = row[static_cast<std::size_t>(j)];
-      for (const SplitEdit& split : edits.split) {
-        const bool chosen =
-            std::find(split.heads.begin(), split.heads.end(), h) != split.heads.end();
-        if (t >= split.first_row && chosen) split_row(row, split);
-      }
+      for (const MassEdit& mass : edits.mass)
+        if (acts(mass.first_row, mass.heads, t, h)) edit_row(row, mass);
       for (std::int64_t j = 0; j < tokens; ++j) after[h][t][j] = row[static_cast<std::size_t>(j)];
     }
   }
   out.outputs =
       at::matmul(out.after, call.v[0].to(at::kDouble).repeat_interleave(heads / kv_heads, 0));
+  for (int h = 0; h < heads; ++h) {
+    for (const OutputEdit& edit : edits.output)
+      for (std::int64_t t = 0; t < tokens; ++t)
+        if (acts(edit.first_row, edit.heads, t, h)) out.outputs[h][t].zero_();
+  }
   return out;
 }
 
@@ -224,7 +239,7 @@ TEST_CASE("every path of attend is attention written out: windows, soft-caps, in
       CAPTURE(rule.window);
       CAPTURE(rule.softcap);
       CAPTURE(edits.focus.size());
-      CAPTURE(edits.split.size());
+      CAPTURE(edits.mass.size());
       AttentionCall call = random_call(rule);
       const auto tensors = on_cpu_tensors(edits);
       call.edits = edits.empty() ? nullptr : &tensors;
@@ -295,7 +310,7 @@ TEST_CASE(
             for (const std::int64_t step : {1, 37, 90}) {
               CAPTURE(rule.window);
               CAPTURE(rule.softcap);
-              CAPTURE(edits.split.size());
+              CAPTURE(edits.mass.size());
               CAPTURE(weights);
               CAPTURE(step);
               SumKeeper keeper(weights);
@@ -385,7 +400,7 @@ TEST_CASE("tiles of a head's map are the written-out weights: windows, soft-caps
       CAPTURE(rule.window);
       CAPTURE(rule.softcap);
       CAPTURE(edits.focus.size());
-      CAPTURE(edits.split.size());
+      CAPTURE(edits.mass.size());
       const AttentionCall call = random_call(rule);
       const Oracle oracle = written_out(call, edits);
       const auto tensors = on_cpu_tensors(edits);

@@ -113,14 +113,21 @@ Result<PromptRun> run_once(RenderRun& run, const RenderOptions& options,
   return result;
 }
 
+std::string symbol_of(const std::string& parameter) {
+  return parameter == "tau" ? "τ" : parameter == "alpha" ? "α" : parameter;
+}
+
 Result<std::string> in_words(const RenderOptions& options, std::size_t heads) {
   if (options.intervene.empty()) return std::string();
   HEADSCOPE_ASSIGN(const auto file, read_interventions_file(options.intervene));
   std::string text;
   for (const InterventionDescription& part : file.interventions) {
-    text += (text.empty() ? "" : " + ") + method_name(part.method);
-    text += part.method == InterventionMethod::focus ? " α = " + figure::shortest(part.alpha)
-                                                     : " τ = " + figure::shortest(part.tau);
+    text += (text.empty() ? "" : " + ") + std::string(part.method->name);
+    for (std::size_t i = 0; i < part.values.size(); ++i) {
+      const MethodParameter& parameter = part.method->parameters[i];
+      if (parameter.kind != MethodParameter::Kind::number) continue;
+      text += " " + symbol_of(parameter.name) + " = " + figure::shortest(part.values[i]);
+    }
   }
   return text + " on " + std::to_string(heads) + (heads == 1 ? " head" : " heads");
 }

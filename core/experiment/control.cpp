@@ -17,9 +17,9 @@ Result<InterventionSet> interventions_of(const ControlArm& arm, const ModelConfi
                                          const ControlOptions& options) {
   InterventionDescription description;
   const bool splits = arm.cell.method == SweepMethod::split_softmax;
-  description.method = splits ? InterventionMethod::split_softmax : InterventionMethod::focus;
-  description.tau = arm.cell.tau.value_or(1);
-  description.alpha = arm.cell.alpha.value_or(0);
+  description.method = splits ? &split_softmax_method : &focus_method;
+  description.values = splits ? MethodValues{arm.cell.tau.value_or(1)}
+                              : MethodValues{arm.cell.alpha.value_or(0), /*use_key=*/0};
   description.heads = arm.heads;
   InterventionDefaults defaults;
   defaults.directions = options.directions;

@@ -15,12 +15,26 @@ std::vector<HeadId> first_of(const std::vector<HeadId>& ranking, int count) {
   return {ranking.begin(), ranking.begin() + static_cast<std::ptrdiff_t>(size)};
 }
 
+std::vector<HeadId> every_head(const ModelConfig& config) {
+  std::vector<HeadId> heads;
+  for (int layer = 0; layer < config.layers; ++layer)
+    for (int head = 0; head < config.heads; ++head) heads.push_back({layer, head});
+  return heads;
+}
+
+tl::unexpected<Error> no_gold(const InterventionMethod& method) {
+  return fail(ErrorKind::usage, std::string(method.name) +
+                                    " on the gold document: none is marked; give its number with "
+                                    "--gold, or byte spans in \"span\"");
+}
+
 Result<TokenSet> marked_tokens(const InterventionDescription& description,
                                const PromptSpans& prompt) {
   if (description.gold) return tokens_in_spans(prompt.offsets, prompt.gold);
   TokenSet marked = tokens_in_spans(prompt.offsets, description.spans);
   if (marked.empty()) {
-    return bad_input("split-softmax: the given byte spans hold no token of the prompt");
+    return bad_input(std::string(description.method->name) +
+                     ": the given byte spans hold no token of the prompt");
   }
   return marked;
 }
@@ -41,6 +55,8 @@ Result<std::vector<HeadId>> InterventionSet::heads_of(const InterventionDescript
                                                       const ModelConfig& config,
                                                       const InterventionDefaults& defaults) {
   if (!description.heads.empty()) return description.heads;
+  if (description.method->every_head && description.head_set.empty() && !description.top_k)
+    return every_head(config);
   const int top_k = description.top_k.value_or(defaults.top_k);
   if (!description.head_set.empty()) {
     HEADSCOPE_ASSIGN(const auto set, read_head_set(description.head_set));
@@ -49,7 +65,7 @@ Result<std::vector<HeadId>> InterventionSet::heads_of(const InterventionDescript
     return first_of(set.ranking, top_k);
   }
   if (defaults.ranking.empty()) {
-    return fail(ErrorKind::usage, method_name(description.method) +
+    return fail(ErrorKind::usage, std::string(description.method->name) +
                                       ": name \"heads\" or a \"head_set\"; this model has no "
                                       "ranking beside it");
   }
@@ -94,7 +110,7 @@ Result<InterventionSet> InterventionSet::create(std::vector<InterventionDescript
   for (InterventionDescription& description : descriptions) {
     Part part;
     HEADSCOPE_ASSIGN(part.heads, set.heads_of(description, config, defaults));
-    if (description.method == InterventionMethod::focus) {
+    if (description.method->adds_directions) {
       HEADSCOPE_ASSIGN(part.directions, set.directions_of(description, config, defaults));
     }
     part.description = std::move(description);
@@ -108,29 +124,20 @@ Result<std::vector<Intervention>> InterventionSet::for_prompt(const PromptSpans&
   std::vector<Intervention> interventions;
   for (const Part& part : parts_) {
     const InterventionDescription& description = part.description;
-    if (description.method == InterventionMethod::focus) {
-      interventions.push_back({Focus{description.alpha, part.directions, description.use_key},
-                               part.heads, description.rows});
-      continue;
+    MethodCall call{description.method, description.values, {}, part.directions};
+    if (description.method->marks_keys) {
+      HEADSCOPE_ASSIGN(call.marked, marked_tokens(description, prompt));
+      if (call.marked.empty() && without_gold == WithoutGold::leave_out) continue;
+      if (call.marked.empty()) return no_gold(*description.method);
     }
-    HEADSCOPE_ASSIGN(auto marked, marked_tokens(description, prompt));
-    if (marked.empty()) {
-      if (without_gold == WithoutGold::leave_out) continue;
-      return fail(
-          ErrorKind::usage,
-          "split-softmax on the gold document: none is marked; give its number with --gold, "
-          "or byte spans in \"span\"");
-    }
-    interventions.push_back(
-        {SplitSoftmax{description.tau, std::move(marked)}, part.heads, description.rows});
+    interventions.push_back({std::move(call), part.heads, description.rows});
   }
   return interventions;
 }
 
 bool InterventionSet::splits() const {
-  return std::any_of(parts_.begin(), parts_.end(), [](const Part& part) {
-    return part.description.method == InterventionMethod::split_softmax;
-  });
+  return std::any_of(parts_.begin(), parts_.end(),
+                     [](const Part& part) { return part.description.method->log_mass != nullptr; });
 }
 
 std::vector<HeadId> InterventionSet::heads() const {

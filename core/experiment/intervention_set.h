@@ -32,7 +32,7 @@ struct PromptSpans {
   std::span<const ByteSpan> gold;     ///< spans of the gold documents
 };
 
-/// What to do about split-softmax on gold documents where none is marked.
+/// What to do about a method that marks the gold documents where there is none.
 enum class WithoutGold { refuse, leave_out };
 
 class InterventionSet {
@@ -46,6 +46,7 @@ class InterventionSet {
   Result<std::vector<Intervention>> for_prompt(const PromptSpans& prompt,
                                                WithoutGold without_gold) const;
   bool empty() const { return parts_.empty(); }
+  /// Whether some part moves attention mass: masses before and after it differ.
   bool splits() const;
   /// Every head that is acted on, once, in the order of first mention.
   std::vector<HeadId> heads() const;

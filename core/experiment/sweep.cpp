@@ -22,9 +22,9 @@ Result<InterventionSet> interventions_of(const SweepCell& cell, std::vector<Head
   if (cell.method == SweepMethod::none) return InterventionSet();
   InterventionDescription description;
   const bool splits = cell.method == SweepMethod::split_softmax;
-  description.method = splits ? InterventionMethod::split_softmax : InterventionMethod::focus;
-  description.tau = cell.tau.value_or(1);
-  description.alpha = cell.alpha.value_or(0);
+  description.method = splits ? &split_softmax_method : &focus_method;
+  description.values = splits ? MethodValues{cell.tau.value_or(1)}
+                              : MethodValues{cell.alpha.value_or(0), /*use_key=*/0};
   description.heads = std::move(heads);
   InterventionDefaults defaults;
   defaults.directions = options.directions;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/intervention/mass.h"
 #include "core/intervention/spec.h"
 
 namespace headscope {
@@ -24,20 +25,27 @@ struct FocusEdit {
   std::vector<int> key_heads;  ///< heads with a key part, ascending
 };
 
-/// Split-softmax on some heads of one layer, at rows >= first_row.
-struct SplitEdit {
+/// Mass moved on some heads of one layer, at rows >= first_row.
+struct MassEdit {
   std::int64_t first_row = 0;
-  double tau = 1.0;
+  MassMap map;
   TokenSet marked;
   std::vector<int> heads;  ///< ascending
 };
 
-/// Edits of one layer, in the order in which they apply: all focus (they add up), then the splits
-/// one after another.
+/// Outputs of some heads of one layer replaced by zero, at rows >= first_row.
+struct OutputEdit {
+  std::int64_t first_row = 0;
+  std::vector<int> heads;  ///< ascending
+};
+
+/// Edits of one layer, in the order in which they apply: all focus (they add up), then mass moved
+/// by one edit after another, then outputs.
 struct LayerEdits {
   std::vector<FocusEdit> focus;  ///< ascending first_row, each value once
-  std::vector<SplitEdit> split;
-  bool empty() const { return focus.empty() && split.empty(); }
+  std::vector<MassEdit> mass;
+  std::vector<OutputEdit> output;
+  bool empty() const { return focus.empty() && mass.empty() && output.empty(); }
 };
 
 struct EditPlan {
@@ -47,9 +55,10 @@ struct EditPlan {
   int first_touched_layer() const;
 };
 
-/// Checks and compiles. Identities (tau 1, alpha 0) are left out. Errors (bad_input): a head
-/// outside the model, directions of another shape or not finite, tau outside [0,1], alpha not
-/// finite, marked positions missing, unsorted or outside the prompt, no heads.
+/// Checks and compiles, in the order of intervention_methods(). Identities (tau 1, alpha 0) are
+/// left out. Errors (bad_input): a head outside the model, a parameter outside its bounds,
+/// directions of another shape or not finite, marked positions missing, unsorted or outside the
+/// prompt, no heads.
 Result<EditPlan> compile_edits(const std::vector<Intervention>& interventions,
                                const HeadShape& shape, std::int64_t prompt_tokens);
 

@@ -1,17 +1,18 @@
-#include "core/intervention/focus.h"
-
+// Focus directions (method.md 3, arXiv 2503.23306): q' = q + alpha d_q after RoPE; optionally
+// k' = k + alpha d_k, which shifts every score of a row alike and so does nothing.
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <string>
 
-#include <ATen/ATen.h>
+#include "core/intervention/method.h"
 
 namespace headscope {
 namespace {
 
-Result<> check(const Focus& focus, const HeadShape& shape) {
-  if (!std::isfinite(focus.alpha)) return bad_input("focus: alpha must be a finite number");
-  if (focus.directions == nullptr) return bad_input("focus: no directions are given");
-  const Directions& directions = *focus.directions;
+Result<> check(const MethodCall& call, const HeadShape& shape) {
+  if (call.directions == nullptr) return bad_input("focus: no directions are given");
+  const Directions& directions = *call.directions;
   const auto size = static_cast<std::size_t>(shape.layers) * shape.heads * shape.head_dim;
   const bool same_shape = directions.layers == shape.layers && directions.heads == shape.heads &&
                           directions.head_dim == shape.head_dim;
@@ -48,25 +49,24 @@ void add_scaled(double alpha, const float* direction, float* sum, int size) {
   for (int i = 0; i < size; ++i) sum[i] += static_cast<float>(alpha * direction[i]);
 }
 
-}  // namespace
-
-Result<> add_focus(const Focus& focus, const std::vector<std::vector<int>>& heads_by_layer,
-                   std::int64_t first_row, const HeadShape& shape, EditPlan& plan) {
-  HEADSCOPE_TRY(check(focus, shape));
-  if (focus.alpha == 0) return {};
+Result<> add(const MethodCall& call, const EditTarget& target, EditPlan& plan) {
+  const HeadShape& shape = target.shape;
+  HEADSCOPE_TRY(check(call, shape));
+  const double alpha = call.values[0];
+  if (alpha == 0) return {};
+  const bool use_key = call.values[1] != 0 && !call.directions->key.empty();
   const auto size = static_cast<std::size_t>(shape.heads) * shape.head_dim;
   for (int layer = 0; layer < shape.layers; ++layer) {
-    const auto& heads = heads_by_layer[static_cast<std::size_t>(layer)];
+    const auto& heads = target.heads_by_layer[static_cast<std::size_t>(layer)];
     if (heads.empty()) continue;
-    FocusEdit& edit = edit_at(plan.layers[static_cast<std::size_t>(layer)], first_row, size);
+    FocusEdit& edit = edit_at(plan.layers[static_cast<std::size_t>(layer)], target.first_row, size);
     for (const int head : heads) {
       const auto offset = static_cast<std::size_t>(head) * shape.head_dim;
-      add_scaled(focus.alpha, focus.directions->query_of({layer, head}), &edit.query[offset],
+      add_scaled(alpha, call.directions->query_of({layer, head}), &edit.query[offset],
                  shape.head_dim);
-      if (!focus.use_key || focus.directions->key.empty()) continue;
+      if (!use_key) continue;
       edit.key.resize(size);
-      add_scaled(focus.alpha, focus.directions->key_of({layer, head}), &edit.key[offset],
-                 shape.head_dim);
+      add_scaled(alpha, call.directions->key_of({layer, head}), &edit.key[offset], shape.head_dim);
       const auto place = std::lower_bound(edit.key_heads.begin(), edit.key_heads.end(), head);
       if (place == edit.key_heads.end() || *place != head) edit.key_heads.insert(place, head);
     }
@@ -74,18 +74,28 @@ Result<> add_focus(const Focus& focus, const std::vector<std::vector<int>>& head
   return {};
 }
 
-FocusTensors upload(const FocusEdit& edit, int heads, at::Device device, at::ScalarType dtype) {
-  FocusTensors out;
-  out.first_row = edit.first_row;
-  out.key_heads = edit.key_heads;
-  out.query = at::tensor(edit.query, at::kFloat).view({heads, 1, -1}).to(device, dtype);
-  if (edit.key_heads.empty()) return out;
-  const auto chosen = at::tensor(edit.key_heads, at::kLong);
-  out.key = at::tensor(edit.key, at::kFloat)
-                .view({heads, 1, -1})
-                .index_select(0, chosen)
-                .to(device, dtype);
-  return out;
+}  // namespace
+
+const InterventionMethod focus_method = {
+    .name = "focus",
+    .label = "Focus directions",
+    .summary = "alpha times a trained vector is added to the head's queries",
+    .parameters = {{.name = "alpha",
+                    .meaning = "0 changes nothing; negative is less focus",
+                    .low = -std::numeric_limits<double>::max(),
+                    .high = std::numeric_limits<double>::max(),
+                    .standard = {}},
+                   {.kind = MethodParameter::Kind::flag,
+                    .name = "use_key",
+                    .meaning = "add the key half too, which changes nothing",
+                    .standard = 0}},
+    .adds_directions = true,
+    .is_identity = [](const MethodValues& values) { return values[0] == 0; },
+    .add = add,
+};
+
+Focus::operator MethodCall() const {
+  return {&focus_method, {alpha, use_key ? 1.0 : 0.0}, {}, directions};
 }
 
 }  // namespace headscope

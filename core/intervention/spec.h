@@ -1,15 +1,15 @@
 // What an intervention is, in plain values: what `--intervene FILE`, the window's sliders and a
-// session file all mean. Torch-free; compiled into tensors by core/intervention/edit_plan.h.
+// session file all mean. Compiled for a model by core/intervention/edit_plan.h. Torch-free.
 #pragma once
 
 #include <memory>
-#include <string>
-#include <variant>
 #include <vector>
 
 #include "core/base/types.h"
 
 namespace headscope {
+
+struct InterventionMethod;  // core/intervention/method.h
 
 /// Focus directions (method.md 3), one pair of vectors per query head, fp32.
 struct Directions {
@@ -32,11 +32,25 @@ struct Directions {
 /// Key positions an intervention favours, as token positions of the prompt (sorted, unique).
 using TokenSet = std::vector<std::int64_t>;
 
+/// A method's parameters as numbers, in the order of InterventionMethod::parameters; a flag is 0 or
+/// 1, a choice the place of its name.
+using MethodValues = std::vector<double>;
+
+/// A method with everything it acts with. The structs below make those that C++ code names; any
+/// other is made from its entry: MethodCall{find_method("pasta"), {0.01}, marked}.
+struct MethodCall {
+  const InterventionMethod* method = nullptr;
+  MethodValues values;
+  TokenSet marked;                                    ///< S, of methods that mark keys
+  std::shared_ptr<const Directions> directions = {};  ///< of methods that add directions
+};
+
 /// Split-softmax (method.md 2): a'_j = a_j p^tau / p on the marked keys S, (1-p^tau)/(1-p)
 /// elsewhere.
 struct SplitSoftmax {
   double tau = 1.0;  ///< in [0,1]; 1 is the identity
   TokenSet marked;   ///< S
+  operator MethodCall() const;
 };
 
 /// Focus directions: q' = RoPE(Wq x) + alpha d_q, k' = RoPE(Wk x) + alpha d_k.
@@ -44,12 +58,18 @@ struct Focus {
   double alpha = 0.0;  ///< 0 is the identity
   std::shared_ptr<const Directions> directions;
   bool use_key = false;  ///< add alpha * d_k too: mathematically without effect (method.md 3)
+  operator MethodCall() const;
 };
 
-/// One intervention on a set of heads. A list composes several, applied in the order of method.md:
-/// focus (scores), then split-softmax (weights).
+/// Ablation (method.md 4): the head's output, before the output projection, becomes zero.
+struct Ablate {
+  operator MethodCall() const;
+};
+
+/// One intervention on a set of heads. A list composes several; on one head they act in the order
+/// of intervention_methods(), whatever the order of the list; entries of one method in list order.
 struct Intervention {
-  std::variant<SplitSoftmax, Focus> method;
+  MethodCall method;
   std::vector<HeadId> heads;  ///< query heads acted on
   RowSelection rows;
 };

@@ -31,7 +31,8 @@ std::vector<std::int64_t> cuts(const AttentionCall& call) {
   };
   if (call.edits != nullptr) {
     for (const auto& focus : call.edits->focus) add(focus.first_row);
-    for (const auto& split : call.edits->split) add(split.first_row);
+    for (const auto& mass : call.edits->mass) add(mass.edit.first_row);
+    for (const auto& output : call.edits->output) add(output.first_row);
   }
   const std::int64_t step = rows_at_once(call);
   for (std::int64_t row = begin + step; row < end; row += step) add(row);
@@ -63,9 +64,10 @@ RowBlock make_block(const AttentionCall& call, const RunContext& context, std::i
     block.q = block.q + focus.query;
     if (!focus.key_heads.empty()) block.focus.push_back(&focus);
   }
-  for (const auto& split : call.edits->split) {
-    if (split.first_row <= begin) block.split.push_back(&split);
-  }
+  for (const auto& mass : call.edits->mass)
+    if (mass.edit.first_row <= begin) block.mass.push_back(&mass);
+  for (const auto& output : call.edits->output)
+    if (output.first_row <= begin) block.output.push_back(&output);
   return block;
 }
 
@@ -113,7 +115,8 @@ void report_rows(const RowBlock& block, const std::vector<int>& wanted, const at
   });
 }
 
-at::Tensor attend_block(const RowBlock& block) {
+/// Outputs [H, R, D] with mass moved.
+at::Tensor outputs_of(const RowBlock& block) {
   const AttentionCall& call = *block.call;
   const auto wanted = block.wanted ? call.observer->heads(call.layer) : std::vector<int>{};
   // One row of every head: the weights are there anyway, so the output comes from them.
@@ -123,27 +126,21 @@ at::Tensor attend_block(const RowBlock& block) {
   }
   PartialAttention whole = fused_attention(block);
   if (block.wanted) report_rows(block, wanted, whole.log_sum);
-  split_fused(whole, block);
+  move_mass_fused(whole, block);
   return whole.output;
+}
+
+/// The last edits of a head: its output is replaced.
+at::Tensor attend_block(const RowBlock& block) {
+  auto outputs = outputs_of(block);
+  for (const OutputEdit* edit : block.output)
+    outputs.index_fill_(0, index_of(edit->heads, outputs.device()), 0);
+  return outputs;
 }
 
 }  // namespace
 
 void AttentionObserver::projections(int, std::int64_t, const at::Tensor&, const at::Tensor&) {}
-
-std::vector<LayerEditTensors> upload(const EditPlan& plan, int heads,
-                                     const std::vector<at::Device>& devices, at::ScalarType dtype) {
-  std::vector<LayerEditTensors> out;
-  for (std::size_t i = 0; i < plan.layers.size(); ++i) {
-    LayerEditTensors tensors;
-    for (const FocusEdit& edit : plan.layers[i].focus)
-      tensors.focus.push_back(upload(edit, heads, devices[i], dtype));
-    for (const SplitEdit& edit : plan.layers[i].split)
-      tensors.split.push_back(upload(edit, devices[i]));
-    out.push_back(std::move(tensors));
-  }
-  return out;
-}
 
 at::Tensor attend(const AttentionCall& call, const RunContext& context) {
   const auto rows = cuts(call);

@@ -9,8 +9,7 @@
 
 #include "core/base/run_context.h"
 #include "core/base/types.h"
-#include "core/intervention/focus.h"
-#include "core/intervention/split_softmax.h"
+#include "core/model/edit_tensors.h"
 #include "core/model/model.h"
 
 namespace headscope {
@@ -21,17 +20,6 @@ struct Cancelled {};
 inline void poll(const RunContext& context) {
   if (context.cancelled()) throw Cancelled{};
 }
-
-/// One layer's edits on the device.
-struct LayerEditTensors {
-  std::vector<FocusTensors> focus;
-  std::vector<SplitTensors> split;
-  bool empty() const { return focus.empty() && split.empty(); }
-};
-
-/// `devices`: where each layer lies.
-std::vector<LayerEditTensors> upload(const EditPlan& plan, int heads,
-                                     const std::vector<at::Device>& devices, at::ScalarType dtype);
 
 /// Position of the first row and the first key of a block of weights.
 struct WeightsOrigin {
@@ -61,11 +49,12 @@ class AttentionObserver {
   virtual bool wants_weights(int) const { return true; }
   /// Sets whose mass is wanted at `rows`, for all heads; nullptr = none.
   virtual const SpanTable* spans(int) const { return nullptr; }
-  /// Masses [H, R, sets] fp32 of rows first_row.., before and after split-softmax.
+  /// Masses [H, R, sets] fp32 of rows first_row.., before and after mass is
+  /// moved.
   virtual void span_sums(int, std::int64_t, const at::Tensor&, const at::Tensor&) {}
   /// Weights [heads, R, K] fp32 of rows from.row..from.row+R-1 over keys from.key..from.key+K-1,
-  /// before and after split-softmax (the same tensor where there is none). Other keys have weight
-  /// 0.
+  /// before and after mass is moved (the same tensor where none is): focus acts in both, ablation
+  /// in none. Other keys have weight 0.
   virtual void weights(int layer, WeightsOrigin from, const at::Tensor& before,
                        const at::Tensor& after) = 0;
   /// Queries [H, R, D] and keys [H_kv, R, D] of new rows, after RoPE, before edits.

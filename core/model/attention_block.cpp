@@ -26,10 +26,11 @@ at::Tensor visible_keys(const RowBlock& block, const at::Tensor& positions) {
   return block.call->window > 0 ? before.logical_and_(key.gt(row - block.call->window)) : before;
 }
 
-at::Tensor marked_in(const SplitTensors& split, const RowBlock& block) {
-  const auto begin = std::lower_bound(split.marked.begin(), split.marked.end(), block.first_key);
-  const auto end = std::lower_bound(begin, split.marked.end(), block.end);
-  return split.positions.narrow(0, begin - split.marked.begin(), end - begin) - block.first_key;
+at::Tensor marked_in(const MassTensors& mass, const RowBlock& block) {
+  const TokenSet& marked = mass.edit.marked;
+  const auto begin = std::lower_bound(marked.begin(), marked.end(), block.first_key);
+  const auto end = std::lower_bound(begin, marked.end(), block.end);
+  return mass.positions.narrow(0, begin - marked.begin(), end - begin) - block.first_key;
 }
 
 std::vector<int> all_heads(const RowBlock& block) {

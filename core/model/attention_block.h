@@ -18,7 +18,8 @@ struct RowBlock {
   at::Tensor q;                            ///< [H, R, D], focus included
   at::Tensor k, v;                         ///< [H_kv, K, D]
   std::vector<const FocusTensors*> focus;  ///< active, with a key part
-  std::vector<const SplitTensors*> split;  ///< active
+  std::vector<const MassTensors*> mass;    ///< active
+  std::vector<const OutputEdit*> output;   ///< active
   bool wanted = false;
   const AttentionCall* call = nullptr;
   const RunContext* context = nullptr;
@@ -40,8 +41,8 @@ RowBlock narrow_rows(const RowBlock& block, std::int64_t begin, std::int64_t end
 /// bool [R, keys]: true where row begin+r sees the key at `positions`.
 at::Tensor visible_keys(const RowBlock& block, const at::Tensor& positions);
 
-/// Positions of the split's marked keys among the block's keys, counted from first_key.
-at::Tensor marked_in(const SplitTensors& split, const RowBlock& block);
+/// Positions of the edit's marked keys among the block's keys, counted from first_key.
+at::Tensor marked_in(const MassTensors& mass, const RowBlock& block);
 
 std::vector<int> all_heads(const RowBlock& block);
 at::Tensor index_of(const std::vector<int>& heads, at::Device device);
@@ -53,7 +54,7 @@ at::Tensor keys_of(const std::vector<int>& heads, const RowBlock& block);
 
 // attention_explicit.cpp: weights as numbers, some rows at a time.
 
-/// fp32 weights [n, R, K] over the block's keys, before and after split-softmax.
+/// fp32 weights [n, R, K] over the block's keys, before and after mass is moved.
 struct ExplicitWeights {
   at::Tensor before, after;
 };
@@ -74,10 +75,10 @@ void for_parts(std::int64_t heads, std::int64_t keys, const RowBlock& block,
 /// fp32 scores [n, R, K] of q [n, R, D] over keys [n / group, K, D], soft-cap included, mask not.
 at::Tensor attention_scores(const at::Tensor& q, const at::Tensor& k, const AttentionCall& call);
 
-/// Applies the active splits, one after another, to weights [n, R, C] of `heads` (ascending). The
+/// Moves mass by one active edit after another in weights [n, R, C] of `heads` (ascending). The
 /// columns are the block's keys, or those at `columns` (ascending, counted from first_key).
-at::Tensor apply_splits(const at::Tensor& weights, const std::vector<int>& heads,
-                        const RowBlock& block, const at::Tensor& columns = {});
+at::Tensor apply_mass_edits(const at::Tensor& weights, const std::vector<int>& heads,
+                            const RowBlock& block, const at::Tensor& columns = {});
 
 /// Outputs [n, R, D] of `heads` from explicit weights.
 at::Tensor explicit_outputs(const std::vector<int>& heads, const RowBlock& block);
@@ -99,13 +100,13 @@ PartialAttention flash(const at::Tensor& q, const at::Tensor& k, const at::Tenso
 /// Additive mask [R, K] of visible keys, for `flash`.
 at::Tensor additive_mask(const at::Tensor& visible, const at::Tensor& like);
 
-/// Outputs [H, R, D] of every head: focus, no split. log_sum is undefined on a card.
+/// Outputs [H, R, D] of every head: focus, no other edit. log_sum is undefined on a card.
 PartialAttention fused_attention(const RowBlock& block);
 
-// attention_split.cpp: split-softmax on fused outputs.
+// attention_mass.cpp: moving mass on fused outputs.
 
-/// Applies the active splits to `whole` in place.
-void split_fused(PartialAttention& whole, const RowBlock& block);
+/// Applies the active mass edits to `whole` in place.
+void move_mass_fused(PartialAttention& whole, const RowBlock& block);
 
 // attention_spans.cpp: masses of key sets.
 

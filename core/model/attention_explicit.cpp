@@ -47,21 +47,22 @@ at::Tensor attention_scores(const at::Tensor& q, const at::Tensor& k, const Atte
   return scores;
 }
 
-at::Tensor apply_splits(const at::Tensor& weights, const std::vector<int>& heads,
-                        const RowBlock& block, const at::Tensor& columns) {
+at::Tensor apply_mass_edits(const at::Tensor& weights, const std::vector<int>& heads,
+                            const RowBlock& block, const at::Tensor& columns) {
   auto out = weights;
-  for (const SplitTensors* split : block.split) {
+  for (const MassTensors* mass : block.mass) {
+    const std::vector<int>& edited = mass->edit.heads;
     std::vector<int> places;
     for (std::size_t i = 0; i < heads.size(); ++i) {
-      if (std::binary_search(split->heads.begin(), split->heads.end(), heads[i])) {
+      if (std::binary_search(edited.begin(), edited.end(), heads[i])) {
         places.push_back(static_cast<int>(i));
       }
     }
-    auto marked = marked_in(*split, block);
+    auto marked = marked_in(*mass, block);
     if (places.empty() || marked.numel() == 0) continue;
     if (columns.defined()) marked = at::searchsorted(columns, marked);
     const auto index = index_of(places, weights.device());
-    out = out.index_copy(0, index, split_weights(out.index_select(0, index), marked, split->tau));
+    out = out.index_copy(0, index, move_mass(out.index_select(0, index), marked, mass->edit.map));
   }
   return out;
 }
@@ -74,7 +75,7 @@ ExplicitWeights explicit_weights(const std::vector<int>& heads, const RowBlock& 
     const auto q = block.q.index_select(0, index_of(heads, block.q.device()));
     out.before = softmax_weights(q, keys_of(heads, block), block);
   }
-  out.after = apply_splits(out.before, heads, block);
+  out.after = apply_mass_edits(out.before, heads, block);
   return out;
 }
 

@@ -22,7 +22,7 @@ SeenKeys seen_keys(const SpanTable& table, const RowBlock& block) {
   return {begin - table.keys.begin(), end - begin};
 }
 
-/// Keys looked at: the sets' and, for p, those that active splits mark.
+/// Keys looked at: the sets' and, for p, those that active mass edits mark.
 struct Columns {
   at::Tensor places;    ///< int64 [C], ascending, counted from the block's first key
   at::Tensor member;    ///< fp32 [C, sets]
@@ -34,7 +34,7 @@ Columns columns_of(const SpanTable& table, const RowBlock& block) {
   const auto of_sets = table.positions.narrow(0, seen.begin, seen.count) - block.first_key;
   Columns out{of_sets, table.member.narrow(0, seen.begin, seen.count), true};
   std::vector<at::Tensor> all = {of_sets};
-  for (const SplitTensors* split : block.split) all.push_back(marked_in(*split, block));
+  for (const MassTensors* mass : block.mass) all.push_back(marked_in(*mass, block));
   if (all.size() > 1) {
     out.places = std::get<0>(at::_unique(at::cat(all), /*sorted=*/true));
     out.member = at::zeros({out.places.size(0), table.member.size(1)}, table.member.options())
@@ -46,7 +46,7 @@ Columns columns_of(const SpanTable& table, const RowBlock& block) {
   return out;
 }
 
-/// Weights [n, R, C] of `heads` at the columns, before split-softmax.
+/// Weights [n, R, C] of `heads` at the columns, before mass is moved.
 at::Tensor weights_at(const Columns& columns, const std::vector<int>& heads, const RowBlock& block,
                       const at::Tensor& log_sum) {
   const bool all = static_cast<std::int64_t>(heads.size()) == block.heads();
@@ -132,7 +132,7 @@ void report_span_sums(const RowBlock& block, const at::Tensor& log_sum) {
     for (const auto& heads : lists) {
       const auto index = index_of(heads, part.q.device());
       const auto plain = weights_at(columns, heads, part, sums);
-      const auto edited = apply_splits(plain, heads, part, columns.places);
+      const auto edited = apply_mass_edits(plain, heads, part, columns.places);
       before = before.index_copy(0, index, at::matmul(plain, columns.member));
       after = edited.is_same(plain)
                   ? after.index_copy(0, index, before.index_select(0, index))

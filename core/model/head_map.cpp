@@ -38,18 +38,19 @@ void add_focus(HeadMapSource::Impl& map, const LayerEditTensors& edits) {
   }
 }
 
-void add_splits(HeadMapSource::Impl& map, const LayerEditTensors& edits) {
-  for (const SplitTensors& split : edits.split) {
-    if (!std::binary_search(split.heads.begin(), split.heads.end(), map.head.head)) continue;
-    MapSplit out;
-    out.positions = split.positions.masked_select(split.positions.lt(map.tokens));
+void add_mass_edits(HeadMapSource::Impl& map, const LayerEditTensors& edits) {
+  for (const MassTensors& mass : edits.mass) {
+    const std::vector<int>& heads = mass.edit.heads;
+    if (!std::binary_search(heads.begin(), heads.end(), map.head.head)) continue;
+    MapMass out;
+    out.positions = mass.positions.masked_select(mass.positions.lt(map.tokens));
     out.marked = at::zeros({map.tokens}, map.q.options().dtype(at::kBool));
     out.marked.index_fill_(0, out.positions, true);
     out.inside = at::ones({map.tokens, 1}, map.q.options());
     out.outside = out.inside.clone();
-    out.first_row = split.first_row;
-    out.tau = split.tau;
-    map.splits.push_back(std::move(out));
+    out.first_row = mass.edit.first_row;
+    out.map = mass.edit.map;
+    map.masses.push_back(std::move(out));
   }
 }
 
@@ -127,27 +128,26 @@ at::Tensor HeadMapSource::Impl::scores(TokenRange rows, TokenRange keys) const {
 
 at::Tensor HeadMapSource::Impl::weights(TokenRange rows, TokenRange keys) const {
   auto out = scores(rows, keys).sub_(log_sum.narrow(0, rows.begin, rows.size())).exp_();
-  for (const MapSplit& split : splits) {
-    out.mul_(at::where(split.marked.narrow(0, keys.begin, keys.size()).unsqueeze(0),
-                       split.inside.narrow(0, rows.begin, rows.size()),
-                       split.outside.narrow(0, rows.begin, rows.size())));
+  for (const MapMass& mass : masses) {
+    out.mul_(at::where(mass.marked.narrow(0, keys.begin, keys.size()).unsqueeze(0),
+                       mass.inside.narrow(0, rows.begin, rows.size()),
+                       mass.outside.narrow(0, rows.begin, rows.size())));
   }
   return out;
 }
 
 void HeadMapSource::Impl::add_row_factors(TokenRange rows, at::Tensor& weights) {
-  for (MapSplit& split : splits) {
-    const std::int64_t first = std::clamp(split.first_row, rows.begin, rows.end) - rows.begin;
+  for (MapMass& mass : masses) {
+    const std::int64_t first = std::clamp(mass.first_row, rows.begin, rows.end) - rows.begin;
     const std::int64_t count = rows.size() - first;
     if (count == 0) continue;
-    const auto seen = split.positions.masked_select(split.positions.lt(rows.end));
+    const auto seen = mass.positions.masked_select(mass.positions.lt(rows.end));
     auto edited = weights.narrow(0, first, count);
-    const auto [inside, outside] =
-        split_factors(edited.index_select(1, seen).sum(1, /*keepdim=*/true).log(), split.tau);
-    split.inside.narrow(0, rows.begin + first, count).copy_(inside);
-    split.outside.narrow(0, rows.begin + first, count).copy_(outside);
-    edited.mul_(
-        at::where(split.marked.narrow(0, 0, weights.size(1)).unsqueeze(0), inside, outside));
+    const auto log_p = edited.index_select(1, seen).sum(1, /*keepdim=*/true).log();
+    const auto [inside, outside, moved] = factors_of(mass.map, log_p);
+    mass.inside.narrow(0, rows.begin + first, count).copy_(inside);
+    mass.outside.narrow(0, rows.begin + first, count).copy_(outside);
+    edited.mul_(at::where(mass.marked.narrow(0, 0, weights.size(1)).unsqueeze(0), inside, outside));
   }
 }
 
@@ -193,7 +193,7 @@ std::unique_ptr<HeadMapSource::Impl> HeadMapObserver::take(const LayerEditTensor
   map->q = std::move(q_);
   map->k = std::move(k_);
   add_focus(*map, edits);
-  add_splits(*map, edits);
+  add_mass_edits(*map, edits);
   return map;
 }
 

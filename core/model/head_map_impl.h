@@ -10,13 +10,13 @@
 
 namespace headscope {
 
-/// One split of the head: rows' factors for marked keys and for the others.
-struct MapSplit {
+/// One mass edit of the head: rows' factors for marked keys and for the others.
+struct MapMass {
   at::Tensor marked;           ///< bool [T]
   at::Tensor positions;        ///< int64 [S]
   at::Tensor inside, outside;  ///< fp32 [T, 1]
   std::int64_t first_row = 0;
-  double tau = 1;
+  MassMap map;
 };
 
 struct HeadMapSource::Impl {
@@ -27,7 +27,7 @@ struct HeadMapSource::Impl {
   at::Tensor q, k;      ///< fp32 [T, D], focus on queries included
   at::Tensor row_bias;  ///< fp32 [T, 1]: what key directions add to a row's products
   at::Tensor log_sum;   ///< fp32 [T, 1]
-  std::vector<MapSplit> splits;
+  std::vector<MapMass> masses;
   int overview_level = 0;
   std::vector<at::Tensor> pyramid;  ///< overview and the levels above it, fp32 on the CPU
 
@@ -35,7 +35,7 @@ struct HeadMapSource::Impl {
   at::Tensor scores(TokenRange rows, TokenRange keys) const;
   /// Weights of rows over keys.
   at::Tensor weights(TokenRange rows, TokenRange keys) const;
-  /// Fills log_sum, the splits' factors and the pyramid in one pass over the rows; the
+  /// Fills log_sum, the mass edits' factors and the pyramid in one pass over the rows; the
   /// overview has at most `most` cells a side. Throws Cancelled.
   void finish(std::int64_t most, const RunContext& context);
 

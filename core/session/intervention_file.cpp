@@ -10,45 +10,53 @@
 namespace headscope {
 namespace {
 
-struct MethodName {
-  InterventionMethod method;
-  const char* name;
-};
-constexpr std::array<MethodName, 2> methods = {
-    {{InterventionMethod::split_softmax, "split-softmax"}, {InterventionMethod::focus, "focus"}}};
-
-/// Keys of every method, then those that only one of them uses.
+/// Keys of every method.
 constexpr std::array common_keys = {"method", "heads", "head_set", "top_k", "rows"};
-constexpr std::array split_keys = {"tau", "span"};
-constexpr std::array focus_keys = {"alpha", "directions", "use_key"};
+
+/// Keys that `method` uses beside the common ones.
+std::vector<std::string> own_keys(const InterventionMethod& method) {
+  std::vector<std::string> keys;
+  for (const MethodParameter& parameter : method.parameters) keys.emplace_back(parameter.name);
+  if (method.marks_keys) keys.emplace_back("span");
+  if (method.adds_directions) keys.emplace_back("directions");
+  return keys;
+}
 
 template <class Keys>
 bool contains(const Keys& keys, std::string_view key) {
   return std::find(keys.begin(), keys.end(), key) != keys.end();
 }
 
-Result<InterventionMethod> read_method(const JsonObject& object) {
-  HEADSCOPE_ASSIGN(const auto name, object.string("method"));
-  std::string known;
-  for (const auto& method : methods) {
-    if (name == method.name) return method.method;
-    known += (known.empty() ? "\"" : " or \"") + std::string(method.name) + "\"";
-  }
-  return tl::unexpected<Error>(object.wrong("method", known));
+bool some_method_uses(std::string_view key) {
+  const auto& all = intervention_methods();
+  return std::any_of(all.begin(), all.end(), [&](const InterventionMethod* method) {
+    return contains(own_keys(*method), key);
+  });
 }
 
-Result<> check_keys(const JsonObject& object, InterventionMethod method,
+Result<const InterventionMethod*> read_method(const JsonObject& object) {
+  HEADSCOPE_ASSIGN(const auto name, object.string("method"));
+  const InterventionMethod* method = find_method(name);
+  if (method == nullptr) return tl::unexpected<Error>(object.wrong("method", known_methods()));
+  return method;
+}
+
+Error unknown_key(const JsonObject& object, const InterventionMethod& method,
+                  const std::string& key) {
+  std::string known;
+  for (const std::string& own : own_keys(method)) known += (known.empty() ? "" : ", ") + own;
+  return {ErrorKind::bad_input, object.name() + ": unknown key '" + key + "'; " + method.name +
+                                    (known.empty() ? " has no parameters" : " takes " + known) +
+                                    ", every method also method, heads, head_set, top_k and rows"};
+}
+
+Result<> check_keys(const JsonObject& object, const InterventionMethod& method,
                     std::vector<std::string>& notes) {
-  const bool splits = method == InterventionMethod::split_softmax;
+  const auto own = own_keys(method);
   for (const auto& [key, value] : object.value().items()) {
-    const bool of_split = contains(split_keys, key), of_focus = contains(focus_keys, key);
-    if (!contains(common_keys, key) && !of_split && !of_focus) {
-      return bad_input(object.name() + ": unknown key '" + key +
-                       "'; known are method, tau, span, alpha, directions, use_key, heads, "
-                       "head_set, top_k and rows");
-    }
-    if ((of_split && !splits) || (of_focus && splits))
-      notes.push_back(object.name() + ": " + method_name(method) + " does not use '" + key + "'");
+    if (contains(common_keys, key) || contains(own, key)) continue;
+    if (!some_method_uses(key)) return tl::unexpected<Error>(unknown_key(object, method, key));
+    notes.push_back(object.name() + ": " + method.name + " does not use '" + key + "'");
   }
   return {};
 }
@@ -126,16 +134,37 @@ Result<> read_span(const JsonObject& object, InterventionDescription& descriptio
   return {};
 }
 
-Result<> read_strength(const JsonObject& object, InterventionDescription& description) {
-  if (description.method == InterventionMethod::split_softmax) {
-    HEADSCOPE_ASSIGN(description.tau, object.number("tau"));
-    if (description.tau < 0 || description.tau > 1)
-      return tl::unexpected<Error>(object.wrong("tau", "a number from 0 to 1"));
-    return read_span(object, description);
+Result<double> read_choice(const JsonObject& object, const MethodParameter& parameter) {
+  HEADSCOPE_ASSIGN(const auto name, object.string(parameter.name));
+  for (std::size_t i = 0; i < parameter.choices.size(); ++i)
+    if (name == parameter.choices[i]) return static_cast<double>(i);
+  return tl::unexpected<Error>(object.wrong(parameter.name, parameter.expected()));
+}
+
+Result<double> read_value(const JsonObject& object, const MethodParameter& parameter) {
+  if (parameter.standard && !object.has(parameter.name)) return *parameter.standard;
+  if (parameter.kind == MethodParameter::Kind::choice) return read_choice(object, parameter);
+  if (parameter.kind == MethodParameter::Kind::flag) {
+    HEADSCOPE_ASSIGN(const bool set, object.boolean(parameter.name));
+    return set ? 1.0 : 0.0;
   }
-  HEADSCOPE_ASSIGN(description.alpha, object.number("alpha"));
-  HEADSCOPE_ASSIGN(description.directions, object.string_or("directions", ""));
-  HEADSCOPE_ASSIGN(description.use_key, object.boolean_or("use_key", false));
+  HEADSCOPE_ASSIGN(const double value, object.number(parameter.name));
+  if (!parameter.check(value, ""))
+    return tl::unexpected<Error>(object.wrong(parameter.name, parameter.expected()));
+  return value;
+}
+
+Result<> read_own(const JsonObject& object, InterventionDescription& description) {
+  const InterventionMethod& method = *description.method;
+  description.values.clear();
+  for (const MethodParameter& parameter : method.parameters) {
+    HEADSCOPE_ASSIGN(const double value, read_value(object, parameter));
+    description.values.push_back(value);
+  }
+  if (method.adds_directions) {
+    HEADSCOPE_ASSIGN(description.directions, object.string_or("directions", ""));
+  }
+  if (method.marks_keys) HEADSCOPE_TRY(read_span(object, description));
   return {};
 }
 
@@ -144,10 +173,10 @@ Result<InterventionDescription> read_one(const Json& value, const std::string& n
   HEADSCOPE_ASSIGN(const auto object, JsonObject::open(value, name));
   InterventionDescription description;
   HEADSCOPE_ASSIGN(description.method, read_method(object));
-  HEADSCOPE_TRY(check_keys(object, description.method, notes));
+  HEADSCOPE_TRY(check_keys(object, *description.method, notes));
   HEADSCOPE_TRY(read_heads(object, description));
   HEADSCOPE_TRY(read_rows(object, description.rows));
-  HEADSCOPE_TRY(read_strength(object, description));
+  HEADSCOPE_TRY(read_own(object, description));
   return description;
 }
 
@@ -162,12 +191,6 @@ std::string located(const std::string& named, const std::filesystem::path& besid
 
 }  // namespace
 
-std::string method_name(InterventionMethod method) {
-  for (const auto& known : methods)
-    if (known.method == method) return known.name;
-  return "";
-}
-
 Result<InterventionFile> parse_interventions(const Json& value, const std::string& name) {
   InterventionFile file;
   if (!value.is_array()) {
@@ -181,10 +204,9 @@ Result<InterventionFile> parse_interventions(const Json& value, const std::strin
                      read_one(value[i], name + " entry " + std::to_string(i), file.notes));
     file.interventions.push_back(std::move(one));
   }
-  // method.md: scores first, then weights.
-  std::stable_partition(
+  std::stable_sort(
       file.interventions.begin(), file.interventions.end(),
-      [](const auto& description) { return description.method == InterventionMethod::focus; });
+      [](const auto& a, const auto& b) { return rank_of(*a.method) < rank_of(*b.method); });
   return file;
 }
 
@@ -199,18 +221,32 @@ Result<InterventionFile> read_interventions_file(const std::filesystem::path& pa
   return file;
 }
 
+namespace {
+
+Json value_as_json(const MethodParameter& parameter, double value) {
+  if (parameter.kind == MethodParameter::Kind::flag) return value != 0;
+  if (parameter.kind == MethodParameter::Kind::number) return value;
+  return parameter.choices[static_cast<std::size_t>(value)];
+}
+
+}  // namespace
+
 Json to_json(const InterventionDescription& description) {
-  Json json = {{"method", method_name(description.method)}};
-  if (description.method == InterventionMethod::split_softmax) {
-    json["tau"] = description.tau;
+  const InterventionMethod& method = *description.method;
+  Json json = {{"method", method.name}};
+  for (std::size_t i = 0; i < method.parameters.size(); ++i) {
+    const MethodParameter& parameter = method.parameters[i];
+    const double value = description.values[i];
+    const bool left_out =
+        parameter.kind == MethodParameter::Kind::flag && value == parameter.standard;
+    if (!left_out) json[parameter.name] = value_as_json(parameter, value);
+  }
+  if (method.marks_keys) {
     json["span"] = "gold";
     if (!description.gold) json["span"] = Json::array();
     for (const auto& span : description.spans) json["span"].push_back({span.begin, span.end});
-  } else {
-    json["alpha"] = description.alpha;
-    if (!description.directions.empty()) json["directions"] = description.directions;
-    if (description.use_key) json["use_key"] = true;
   }
+  if (!description.directions.empty()) json["directions"] = description.directions;
   for (const auto id : description.heads) json["heads"].push_back({id.layer, id.head});
   if (!description.head_set.empty()) json["head_set"] = description.head_set;
   if (description.top_k) json["top_k"] = *description.top_k;

@@ -1,4 +1,4 @@
-// Split-softmax on fused outputs: only the marked keys are looked at again.
+// Moving mass on fused outputs: only the marked keys are looked at again.
 #include <algorithm>
 
 #include <ATen/ATen.h>
@@ -8,8 +8,8 @@
 namespace headscope {
 namespace {
 
-/// Fused attention over the split's marked keys alone.
-PartialAttention on_marked(const SplitTensors& split, const at::Tensor& marked,
+/// Fused attention over the edit's marked keys alone.
+PartialAttention on_marked(const MassTensors& mass, const at::Tensor& marked,
                            const std::vector<int>& heads, const RowBlock& block) {
   const auto index = index_of(heads, block.q.device());
   const auto of_heads = [&](const at::Tensor& all) {
@@ -18,7 +18,7 @@ PartialAttention on_marked(const SplitTensors& split, const at::Tensor& marked,
   const bool key_part = !heads_with_key_part(block).empty();
   const auto k = key_part ? keys_of(heads, block).index_select(1, marked) : of_heads(block.k);
   std::optional<at::Tensor> mask;
-  const bool all_visible = block.call->window == 0 && split.marked.back() <= block.begin;
+  const bool all_visible = block.call->window == 0 && mass.edit.marked.back() <= block.begin;
   if (!all_visible) {
     mask = additive_mask(visible_keys(block, marked + block.first_key), block.q);
   }
@@ -28,17 +28,17 @@ PartialAttention on_marked(const SplitTensors& split, const at::Tensor& marked,
 
 }  // namespace
 
-void split_fused(PartialAttention& whole, const RowBlock& block) {
+void move_mass_fused(PartialAttention& whole, const RowBlock& block) {
   std::vector<int> times(static_cast<std::size_t>(block.heads()), 0);
-  for (const SplitTensors* split : block.split) {
-    for (const int head : split->heads) ++times[static_cast<std::size_t>(head)];
+  for (const MassTensors* mass : block.mass) {
+    for (const int head : mass->edit.heads) ++times[static_cast<std::size_t>(head)];
   }
-  std::vector<int> by_weights;  // a second split needs the weights that the first one left
-  for (const SplitTensors* split : block.split) {
+  std::vector<int> by_weights;  // a second edit needs the weights that the first one left
+  for (const MassTensors* mass : block.mass) {
     poll(*block.context);
-    const auto marked = marked_in(*split, block);
+    const auto marked = marked_in(*mass, block);
     std::vector<int> heads;
-    for (const int head : split->heads) {
+    for (const int head : mass->edit.heads) {
       const bool once = times[static_cast<std::size_t>(head)] == 1 && whole.log_sum.defined();
       (once ? heads : by_weights).push_back(head);
     }
@@ -47,7 +47,7 @@ void split_fused(PartialAttention& whole, const RowBlock& block) {
     const PartialAttention touched{whole.output.index_select(0, index),
                                    whole.log_sum.index_select(0, index)};
     whole.output.index_copy_(
-        0, index, split_outputs(touched, on_marked(*split, marked, heads, block), split->tau));
+        0, index, move_mass(touched, on_marked(*mass, marked, heads, block), mass->edit.map));
   }
   if (by_weights.empty()) return;
   std::sort(by_weights.begin(), by_weights.end());
