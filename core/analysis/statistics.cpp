@@ -161,6 +161,68 @@ double mcnemar_exact(std::int64_t only_first, std::int64_t only_second) {
   return std::min(1.0, 2 * boost::math::cdf(distribution, fewer));
 }
 
+Interval newcombe_paired_interval(const PairCounts& c, double confidence) {
+  const std::int64_t n = c.both + c.only_first + c.only_second + c.neither;
+  const std::int64_t first = c.both + c.only_first, second = c.both + c.only_second;
+  const Interval a = wilson_interval(first, n, confidence);
+  const Interval b = wilson_interval(second, n, confidence);
+  if (std::isnan(a.low)) return a;
+  const auto count = static_cast<double>(n);
+  const double pa = static_cast<double>(first) / count, pb = static_cast<double>(second) / count;
+  const double margins = static_cast<double>(first) * static_cast<double>(n - first) *
+                         static_cast<double>(second) * static_cast<double>(n - second);
+  const double cross = static_cast<double>(c.both) * static_cast<double>(c.neither) -
+                       static_cast<double>(c.only_first) * static_cast<double>(c.only_second);
+  const double kept = cross < 0 ? cross : std::max(0.0, cross - count / 2);
+  const double phi = margins > 0 ? kept / std::sqrt(margins) : 0;
+  const auto reach = [phi](double x, double y) {
+    return std::sqrt(std::max(0.0, x * x - 2 * phi * x * y + y * y));
+  };
+  return {pa - pb - reach(pa - a.low, b.high - pb), pa - pb + reach(a.high - pa, pb - b.low)};
+}
+
+double sign_flip_exact(std::span<const std::int64_t> differences) {
+  std::int64_t sum = 0, reach = 0;
+  for (const std::int64_t d : differences) {
+    sum += d;
+    reach += std::abs(d);
+  }
+  // Distribution of the sum over all signs, sum s at index s + reach.
+  std::vector<double> share(static_cast<std::size_t>(2 * reach + 1), 0.0);
+  share[static_cast<std::size_t>(reach)] = 1;
+  for (const std::int64_t d : differences) {
+    const auto step = static_cast<std::size_t>(std::abs(d));
+    if (step == 0) continue;
+    std::vector<double> next(share.size(), 0.0);
+    for (std::size_t i = step; i + step < share.size(); ++i) {
+      next[i - step] += share[i] / 2;
+      next[i + step] += share[i] / 2;
+    }
+    share = std::move(next);
+  }
+  double p = 0;
+  for (std::size_t i = 0; i < share.size(); ++i) {
+    const std::int64_t at = static_cast<std::int64_t>(i) - reach;
+    if (std::abs(at) >= std::abs(sum)) p += share[i];
+  }
+  return std::min(1.0, p);
+}
+
+std::vector<double> holm_adjusted(std::span<const double> p_values) {
+  std::vector<std::size_t> order(p_values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return p_values[a] < p_values[b]; });
+  std::vector<double> adjusted(p_values.size());
+  double largest = 0;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const double factor = static_cast<double>(order.size() - i);
+    largest = std::max(largest, std::min(1.0, factor * p_values[order[i]]));
+    adjusted[order[i]] = largest;
+  }
+  return adjusted;
+}
+
 double top_k_jaccard(std::span<const HeadId> a, std::span<const HeadId> b, std::size_t k) {
   const auto first = [k](std::span<const HeadId> heads) {
     const auto top = heads.first(std::min(k, heads.size()));

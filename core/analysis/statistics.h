@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "core/base/types.h"
 
@@ -34,6 +35,24 @@ Interval bootstrap_ratio_interval(std::span<const double> x, std::span<const dou
 /// Two-sided exact McNemar test of paired outcomes: p value from the pairs that differ, of which
 /// `only_first` and `only_second` are the two directions. 1 when no pair differs.
 double mcnemar_exact(std::int64_t only_first, std::int64_t only_second);
+
+/// Counts of paired outcomes: both right, only the first, only the second, neither.
+struct PairCounts {
+  std::int64_t both = 0, only_first = 0, only_second = 0, neither = 0;
+};
+
+/// Interval of the difference of two paired proportions (first - second): Newcombe's square-and-add
+/// of Wilson's limits with the continuity term in the correlation (Newcombe 1998, method 10), so
+/// that an interval of pairs which all agree is not empty.
+Interval newcombe_paired_interval(const PairCounts& counts, double confidence = 0.95);
+
+/// Two-sided exact test of paired differences: the share of all 2^n choices of signs under which
+/// |sum| is at least what it is. Whole numbers; of -1, 0 and 1 it is McNemar's exact test. 1 when
+/// all are 0.
+double sign_flip_exact(std::span<const std::int64_t> differences);
+
+/// Holm's step-down adjustment of p values, in their order.
+std::vector<double> holm_adjusted(std::span<const double> p_values);
 
 /// |A n B| / |A u B| of the first k entries of two rankings (fewer when a ranking is shorter).
 double top_k_jaccard(std::span<const HeadId> a, std::span<const HeadId> b, std::size_t k);

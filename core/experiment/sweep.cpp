@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/analysis/head_choice.h"
+#include "core/experiment/sweep_paired.h"
 
 namespace headscope {
 namespace {
@@ -173,7 +174,10 @@ Result<SweepOutcome> run_sweep(Model& model, const PromptEncoder& encoder,
                                std::span<const QaSample> samples,
                                const std::vector<SweepCell>& cells, const SweepOptions& options,
                                const SweepFolder& folder, const RunContext& context) {
-  return Sweep(model, encoder, samples, cells, options, folder, context).run();
+  HEADSCOPE_ASSIGN(const auto outcome,
+                   Sweep(model, encoder, samples, cells, options, folder, context).run());
+  if (!outcome.cancelled) HEADSCOPE_TRY(write_paired_table(folder));
+  return outcome;
 }
 
 }  // namespace headscope

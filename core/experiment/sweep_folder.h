@@ -5,6 +5,7 @@
 //   cells/NAME.jsonl  a line a sample, as `evaluate` writes them; complete once NAME.json is there
 //   cells/NAME.json   the cell, its heads, its summary
 //   results.csv       the table: made of cells/*.json
+//   paired.csv        paired tests (sweep_paired.h), once a run came to its end
 //
 // Nobody needs to hear of another process: a cell is claimed by a lock on the shared folder, and
 // the table is written whole from what lies there.
@@ -43,6 +44,9 @@ class SweepFolder {
   /// files are not compared (their hashes are), nor which card it is; directions that one side does
   /// not have are no difference: the grid grew by them. bad_input names every setting that differs.
   static Result<SweepFolder> open(const std::filesystem::path& path, const Passport& settings);
+
+  /// The same without creating or comparing anything: to read what is there.
+  static SweepFolder view(std::filesystem::path path) { return SweepFolder(std::move(path)); }
 
   std::filesystem::path table_file() const { return path_ / "results.csv"; }
   std::filesystem::path lines_file(const SweepCell& cell) const;
