@@ -41,5 +41,7 @@ void add_sweep(CommandLine& line);
 void add_control(CommandLine& line);
 void add_figures(CommandLine& line);
 void add_bench(CommandLine& line);
+void add_causal(CommandLine& line);
+void add_auto_alpha(CommandLine& line);
 
 }  // namespace headscope::cli

@@ -11,6 +11,7 @@ bool same_settings(const Request& a, const Request& b) {
   copy.selected = b.selected;
   copy.want_full_map = b.want_full_map;
   copy.map_region = b.map_region;
+  copy.questions = b.questions;
   return copy == b;
 }
 
@@ -37,6 +38,7 @@ bool History::step(std::vector<Request>& from, std::vector<Request>& to, Request
   target.selected = now.selected;
   target.want_full_map = now.want_full_map;
   target.map_region = now.map_region;
+  target.questions = now.questions;
   now = target;
   committed_ = std::move(target);
   return true;

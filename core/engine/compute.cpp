@@ -60,6 +60,10 @@ std::string activity_of(Step step) {
       return "attention map (intervened)";
     case Step::full_map_baseline:
       return "attention map (baseline)";
+    case Step::auto_alpha:
+      return "auto alpha";
+    case Step::causal:
+      return "causal check";
   }
   return "";
 }
@@ -84,8 +88,9 @@ void Compute::loop() {
 }
 
 void Compute::answer(const Work& work) {
-  for (const auto step : {Step::model, Step::prompt, Step::baseline, Step::preview_inputs,
-                          Step::intervened, Step::full_map, Step::full_map_baseline}) {
+  for (const auto step :
+       {Step::model, Step::prompt, Step::baseline, Step::preview_inputs, Step::auto_alpha,
+        Step::intervened, Step::full_map, Step::full_map_baseline, Step::causal}) {
     if (board_.cancelled()) return board_.finish_cancelled();
     if (board_.overtaken(work)) return;
     if (step == Step::prompt && work.request->prompt.text.empty()) break;
@@ -122,6 +127,11 @@ bool Compute::same_work(Step step, const Request& a, const Request& b) const {
         !model_->known_ranking.empty() || a.prompt.gold_document == b.prompt.gold_document;
     return same_baseline(a, b) && a.keep == b.keep && same_ranking && applied(a) == applied(b);
   };
+  const auto same_heads = [&] {
+    const auto* run = baseline_ ? baseline_->run.get() : nullptr;
+    return same_baseline(a, b) && a.prompt.gold_document == b.prompt.gold_document &&
+           looked_at_heads(a, *model_, run) == looked_at_heads(b, *model_, run);
+  };
   switch (step) {
     case Step::model:
       return same_model(a, b);
@@ -137,6 +147,10 @@ bool Compute::same_work(Step step, const Request& a, const Request& b) const {
       return same_map() && same_run();
     case Step::full_map_baseline:
       return same_map() && same_baseline(a, b);
+    case Step::auto_alpha:
+      return b.questions.auto_alpha && same_heads();
+    case Step::causal:
+      return b.questions.causal && same_heads();
   }
   return false;
 }
@@ -159,6 +173,10 @@ Result<> Compute::ensure(Step step, const Work& work) {
       return ensure_full_map(work, false);
     case Step::full_map_baseline:
       return ensure_full_map(work, true);
+    case Step::auto_alpha:
+      return ensure_auto_alpha(work);
+    case Step::causal:
+      return ensure_causal(work);
   }
   return {};
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -51,6 +52,8 @@ class Compute {
   Result<> ensure_baseline(const Work& work);
   Result<> ensure_preview_inputs(const Work& work);
   Result<> ensure_intervened(const Work& work);
+  Result<> ensure_auto_alpha(const Work& work);
+  Result<> ensure_causal(const Work& work);
   Result<> ensure_full_map(const Work& work, bool of_baseline);
 
   bool same_work(Step step, const Request& a, const Request& b) const;
@@ -66,6 +69,8 @@ class Compute {
                                const std::vector<HeadId>& heads, Step step);
   std::optional<double> error_of_preview(const Work& work, const std::vector<HeadId>& heads) const;
   bool map_wanted(const Work& work) const;
+  std::vector<HeadId> looked_at(const Work& work) const;
+  std::vector<HeadId> heads_to_ablate(const std::vector<HeadId>& wanted) const;
   void forget_prompt();
 
   Board& board_;
@@ -83,6 +88,14 @@ class Compute {
 
   ByteCache<RunKey, HeldRun> runs_;
   ByteCache<HeldMap, MapPointer> maps_;
+  /// What the answer of one unedited run loses; heads are added as they are asked for.
+  struct HeldDrops {
+    BaselineKey key;
+    double log_probability = 0;
+    std::vector<double> documents;
+    std::map<HeadId, double> heads;
+  };
+  std::optional<HeldDrops> drops_;
   std::optional<Failure> failure_;
   std::chrono::steady_clock::time_point last_progress_;
 };

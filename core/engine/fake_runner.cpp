@@ -4,6 +4,7 @@
 #include <chrono>
 #include <thread>
 
+#include "core/analysis/likely_document.h"
 #include "core/analysis/metrics.h"
 #include "core/text/prompt.h"
 
@@ -398,6 +399,30 @@ Result<std::shared_ptr<const PreviewInputs>> FakeRunner::preview_inputs(const Pr
   }
   steps.finish();
   return inputs;
+}
+
+Result<CausalDrops> FakeRunner::causal_drops(const PromptView& prompt, const RunResult& baseline,
+                                             bool documents, const std::vector<HeadId>& heads,
+                                             const RunContext& context) {
+  const auto count = static_cast<int>(prompt.documents.size() + heads.size());
+  Steps steps(*control_, FakeCall::causal, context, count);
+  CausalDrops drops;
+  drops.log_probability = -0.5;
+  const auto every = world_.ranking();
+  const auto masses =
+      document_masses(baseline.span_sums, baseline.heads, baseline.rows.size(),
+                      {0, baseline.rows.size()}, baseline.sets, baseline.sets - 1, every);
+  for (std::size_t i = 0; documents && i < prompt.documents.size(); ++i) {
+    HEADSCOPE_TRY(steps.next("documents masked"));
+    drops.documents.push_back(masses[i] * (prompt.documents[i].gold ? 100 : 10));
+  }
+  for (const HeadId head : heads) {
+    HEADSCOPE_TRY(steps.next("heads ablated"));
+    const float mass = baseline.scores.relevant[baseline.index(head)];
+    drops.heads.push_back(static_cast<double>(mass));
+  }
+  steps.finish();
+  return drops;
 }
 
 Engine::RunnerFactory fake_runner_factory(const FakeOptions& options,

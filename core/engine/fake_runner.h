@@ -16,7 +16,7 @@
 namespace headscope {
 
 /// The functions of Runner.
-enum class FakeCall { load, prepare, run, full_map, preview_inputs };
+enum class FakeCall { load, prepare, run, full_map, preview_inputs, causal };
 
 /// What a test or a demonstration does to fake runners from outside; safe from any thread.
 class FakeControl {
@@ -81,6 +81,11 @@ class FakeRunner : public Runner {
   Result<std::shared_ptr<const PreviewInputs>> preview_inputs(const PromptView& prompt,
                                                               const RunResult& baseline,
                                                               const RunContext& context) override;
+  /// A document's drop is ten times its mean mass, the gold one's a hundred times; a head's is its
+  /// mass on the gold document.
+  Result<CausalDrops> causal_drops(const PromptView& prompt, const RunResult& baseline,
+                                   bool documents, const std::vector<HeadId>& heads,
+                                   const RunContext& context) override;
 
  private:
   class Steps;

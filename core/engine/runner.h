@@ -38,6 +38,11 @@ class Runner {
   /// Focus bias of the unedited run for the live preview.
   virtual Result<std::shared_ptr<const PreviewInputs>> preview_inputs(
       const PromptView& prompt, const RunResult& baseline, const RunContext& context) = 0;
+  /// What the unedited run's answer loses without each document (hidden from every later row), if
+  /// `documents`, and without each of `heads` (ablated). Errors: an empty answer.
+  virtual Result<CausalDrops> causal_drops(const PromptView& prompt, const RunResult& baseline,
+                                           bool documents, const std::vector<HeadId>& heads,
+                                           const RunContext& context) = 0;
 };
 
 }  // namespace headscope

@@ -65,6 +65,13 @@ struct MapRegion {
   friend bool operator==(const MapRegion&, const MapRegion&) = default;
 };
 
+/// What is asked for once, beside the runs: it takes a while, or changes nothing that is shown.
+struct Questions {
+  bool causal = false;      ///< the causal check of the baseline's answer (core/analysis/causal.h)
+  bool auto_alpha = false;  ///< a strength for the chosen heads (core/analysis/auto_alpha.h)
+  friend bool operator==(const Questions&, const Questions&) = default;
+};
+
 /// Full state that the window wants to see. The engine works out what has to be computed.
 struct Request {
   std::string model = "demo";  ///< "demo" or a path
@@ -79,6 +86,7 @@ struct Request {
   RowConvention row_convention = RowConvention::input;
   int max_new_tokens = 100;
   KeepAttention keep = KeepAttention::automatic;
+  Questions questions;
   friend bool operator==(const Request&, const Request&) = default;
 };
 

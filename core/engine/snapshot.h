@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "core/analysis/auto_alpha.h"
+#include "core/analysis/causal.h"
 #include "core/analysis/head_scores.h"
 #include "core/base/error.h"
 #include "core/base/parity_report.h"
@@ -180,7 +182,9 @@ struct Snapshot {
   std::shared_ptr<const FullMap> full_map;      ///< selected head, intervened settings
   std::shared_ptr<const FullMap> full_map_baseline;
   std::shared_ptr<const PreviewInputs> preview_inputs;
-  std::string streaming_text;  ///< response while it is being generated
+  std::shared_ptr<const CausalCheck> causal;    ///< of the baseline's answer; null = not asked for
+  std::shared_ptr<const AutoAlpha> auto_alpha;  ///< the last one asked for, of this baseline
+  std::string streaming_text;                   ///< response while it is being generated
   bool streaming_is_baseline = false;
   std::optional<double> preview_error;  ///< max |preview - exact| over touched heads' rows
   EngineStatus status;

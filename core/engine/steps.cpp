@@ -37,6 +37,14 @@ std::vector<HeadId> ranking_of(const ModelInfo& model, const RunResult* baseline
   return rank_heads(score, baseline->layers, baseline->heads);
 }
 
+std::vector<HeadId> looked_at_heads(const Request& request, const ModelInfo& model,
+                                    const RunResult* baseline) {
+  auto heads =
+      chosen_heads(request.intervention, ranking_of(model, baseline), model.layers, model.heads);
+  if (heads.empty()) heads = {request.selected};
+  return heads;
+}
+
 Applied applied_settings(const Request& request, const ModelInfo& model, const PromptView& prompt,
                          const RunResult* baseline, std::vector<HeadId>* heads_in_order) {
   const auto& settings = request.intervention;

@@ -15,9 +15,11 @@ enum class Step {
   prompt,
   baseline,
   preview_inputs,
+  auto_alpha,
   intervened,
   full_map,
-  full_map_baseline
+  full_map_baseline,
+  causal
 };
 
 /// What determines the unedited run: model, text, length and rows. Gold mark and expected answers
@@ -71,6 +73,11 @@ GradeKey grade_key(const PromptRequest& prompt);
 /// The ranking to choose heads from: the model's known one, else by the baseline's relevant mass;
 /// empty when there is neither (no gold mark).
 std::vector<HeadId> ranking_of(const ModelInfo& model, const RunResult* baseline);
+
+/// Heads whose attention is looked at: those that the settings choose, whether or not anything is
+/// done to them, else the selected one.
+std::vector<HeadId> looked_at_heads(const Request& request, const ModelInfo& model,
+                                    const RunResult* baseline);
 
 /// What `request` does to the model, given what is known about model and prompt. The document
 /// marked is taken from the request, so that it also holds for a request not prepared yet.

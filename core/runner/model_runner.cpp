@@ -1,6 +1,7 @@
 #include "core/runner/model_runner.h"
 
 #include "core/engine/outlook.h"
+#include "core/model/answer_probability.h"
 #include "core/runner/companions.h"
 #include "core/runner/prompt_view.h"
 #include "core/runner/run_outlook.h"
@@ -197,6 +198,33 @@ Result<std::shared_ptr<const PreviewInputs>> ModelRunner::preview_inputs(
   HEADSCOPE_ASSIGN(inputs->focus_bias,
                    opened_->model->focus_bias(all_ids(prompt, baseline), *directions_, context));
   return inputs;
+}
+
+Result<CausalDrops> ModelRunner::causal_drops(const PromptView& prompt, const RunResult& baseline,
+                                              bool documents, const std::vector<HeadId>& heads,
+                                              const RunContext& context) {
+  HEADSCOPE_TRY(require_model());
+  Model& model = *opened_->model;
+  ForcedAnswer answer{prompt_ids(prompt), {}, {}};
+  for (const TokenView& token : baseline.response) answer.response.push_back(token.id);
+  CausalDrops drops;
+  HEADSCOPE_ASSIGN(drops.log_probability, answer_log_probability(model, answer, context));
+  auto sets = document_sets(prompt);
+  sets.pop_back();  // the sink
+  if (!documents) sets.clear();
+  const auto total = static_cast<double>(sets.size() + heads.size());
+  for (const TokenSet& document : sets) {
+    context.progress("documents masked", double(drops.documents.size()), total);
+    HEADSCOPE_ASSIGN(const double without,
+                     hidden_log_probability(model, answer, document, context));
+    drops.documents.push_back(drops.log_probability - without);
+  }
+  for (const HeadId head : heads) {
+    context.progress("heads ablated", double(sets.size() + drops.heads.size()), total);
+    HEADSCOPE_ASSIGN(const double without, ablated_log_probability(model, answer, head, context));
+    drops.heads.push_back(drops.log_probability - without);
+  }
+  return drops;
 }
 
 }  // namespace headscope

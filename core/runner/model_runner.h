@@ -39,6 +39,9 @@ class ModelRunner final : public Runner {
   Result<std::shared_ptr<const PreviewInputs>> preview_inputs(const PromptView& prompt,
                                                               const RunResult& baseline,
                                                               const RunContext& context) override;
+  Result<CausalDrops> causal_drops(const PromptView& prompt, const RunResult& baseline,
+                                   bool documents, const std::vector<HeadId>& heads,
+                                   const RunContext& context) override;
 
  private:
   struct Key {

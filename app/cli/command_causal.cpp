@@ -1,0 +1,114 @@
+// causal: does the answer rest on what is looked at? Every document masked and every top head
+// ablated in turn: the drop of the answer's log-probability beside the attention mass.
+#include <memory>
+
+#include "app/cli/command_line.h"
+#include "app/cli/explain_input.h"
+#include "app/cli/intervene.h"
+#include "app/cli/output.h"
+#include "core/experiment/causal_report.h"
+
+namespace headscope::cli {
+namespace {
+
+struct Options : ExplainOptions {
+  std::string mask = "hide";
+  std::string answer;
+  bool reference = false;
+  bool no_heads = false;
+};
+
+Result<> check_options(const Options& options) {
+  if (options.reference && options.data.empty()) {
+    return fail(ErrorKind::usage, "--reference needs --data; --answer is for one prompt");
+  }
+  if (!options.answer.empty() && !options.data.empty()) {
+    return fail(ErrorKind::usage, "--answer is for one prompt; with --data use --reference");
+  }
+  if (options.mask == "remove" && !options.intervene.empty()) {
+    return fail(ErrorKind::usage,
+                "--mask remove moves what follows the document, so that --intervene could mean "
+                "other tokens: use --mask hide");
+  }
+  return {};
+}
+
+void describe(const Options& options, Passport& passport) {
+  passport.options["mask"] = options.mask;
+  passport.options["answer"] = !options.answer.empty() ? "given"
+                               : options.reference     ? "reference"
+                                                       : "own";
+  if (!options.intervene.empty()) passport.options["intervene"] = described_file(options.intervene);
+}
+
+Result<> of_prompt(const Options& options, ExplainInput& input, const CausalOptions& how,
+                   const RunContext& context) {
+  HEADSCOPE_ASSIGN(const auto sample, check_prompt(*input.opened.model, input.encoder,
+                                                   {*input.one, options.answer}, how, context));
+  Json result = to_json(sample);
+  for (const char* unknown : {"index", "question", "em"}) result.erase(unknown);
+  result["passport"] = to_json(input.passport);
+  return write_json(result, options.out, options.out.empty() ? -1 : 2);
+}
+
+Result<> of_data(const Options& options, ExplainInput& input, const CausalOptions& how,
+                 const RunContext& context) {
+  HEADSCOPE_ASSIGN(const auto run, check_samples(*input.opened.model, input.encoder, input.samples,
+                                                 how, options.reference, context));
+  Json summary = to_json(summary_of(run, options.seed));
+  summary["mask"] = options.mask;
+  summary["skipped"] = run.skipped;
+  summary["complete"] = !run.cancelled;
+  Json result = summary, samples = Json::array();
+  for (const CausalSample& sample : run.samples) samples.push_back(to_json(sample));
+  result["samples"] = std::move(samples);
+  result["notes"] = input.notes;
+  result["passport"] = to_json(input.passport);
+  HEADSCOPE_TRY(write_json(result, options.out));
+  if (!options.out.empty()) HEADSCOPE_TRY(write_json(summary, ""));
+  if (run.cancelled) return fail(ErrorKind::cancelled, "interrupted; what was finished is written");
+  return {};
+}
+
+Result<> causal(const Options& options) {
+  HEADSCOPE_TRY(check_options(options));
+  ProgressPrinter progress(options.quiet);
+  HEADSCOPE_ASSIGN(auto input, open_explain(options, progress));
+  HEADSCOPE_ASSIGN(const auto set,
+                   read_interventions(options, input.opened, options.seed, progress));
+  describe(options, input.passport);
+  const CausalOptions how{
+      .mask = options.mask == "remove" ? DocumentMask::remove : DocumentMask::hide,
+      .heads = input.heads,
+      .ablate_heads = !options.no_heads,
+      .max_new_tokens = options.max_new_tokens,
+      .rows = options.row_convention(),
+      .interventions = on_samples(set)};
+  const RunContext context = progress.context();
+  return input.one ? of_prompt(options, input, how, context)
+                   : of_data(options, input, how, context);
+}
+
+}  // namespace
+
+void add_causal(CommandLine& line) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      line.add("causal",
+               "what the answer's log-probability loses without each document and each top head, "
+               "beside their attention, with rank correlations",
+               [options] { return causal(*options); });
+  command
+      ->add_option("--mask", options->mask,
+                   "hide: no later token sees the document; remove: it is not in the prompt")
+      ->check(CLI::IsMember({"hide", "remove"}))
+      ->capture_default_str();
+  command->add_option("--answer", options->answer,
+                      "text to explain, used as it is (default: the model's own answer)");
+  command->add_flag("--reference", options->reference,
+                    "explain the first expected answer of each sample of --data");
+  command->add_flag("--no-heads", options->no_heads, "documents only: ablate no head");
+  add_explain(*command, *options, "write the JSON to this file, and only a summary to stdout");
+}
+
+}  // namespace headscope::cli

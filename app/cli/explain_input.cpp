@@ -1,0 +1,132 @@
+#include "app/cli/explain_input.h"
+
+#include "app/cli/intervene.h"
+#include "core/base/hash.h"
+#include "core/session/directions_file.h"
+#include "core/session/head_set.h"
+
+namespace headscope::cli {
+namespace {
+
+Result<> check_source(const ExplainOptions& options) {
+  const int given =
+      (options.prompt ? 1 : 0) + (options.prompt_file ? 1 : 0) + (options.data.empty() ? 0 : 1);
+  if (given == 1) return {};
+  return fail(ErrorKind::usage, "give exactly one of --prompt, --prompt-file and --data");
+}
+
+Result<std::vector<HeadId>> chosen_heads(const ExplainOptions& options, const OpenedModel& opened,
+                                         const Companions& beside, UsedData& used) {
+  std::vector<HeadId> ranking = beside.ranking;
+  Passport passport = beside.heads_passport;
+  if (!options.heads.empty()) {
+    HEADSCOPE_ASSIGN(auto set, read_head_set(options.heads));
+    const ModelConfig& config = opened.model->config();
+    HEADSCOPE_TRY(check_fits(set, options.heads, config.layers, config.heads));
+    ranking = std::move(set.ranking);
+    passport = std::move(set.passport);
+  }
+  if (ranking.empty()) {
+    return fail(ErrorKind::usage,
+                "--heads: name a head set; this model has none beside it (headscope-cli score "
+                "makes one)");
+  }
+  used.add(passport);
+  const auto top_k = static_cast<std::size_t>(options.top_k.value_or(default_top_k(opened)));
+  if (ranking.size() > top_k) ranking.resize(top_k);
+  return ranking;
+}
+
+Result<std::shared_ptr<const Directions>> chosen_directions(const ExplainOptions& options,
+                                                            const OpenedModel& opened,
+                                                            const Companions& beside,
+                                                            UsedData& used) {
+  if (!options.needs_directions) return nullptr;
+  if (options.directions.empty()) {
+    used.add(beside.directions_passport);
+    if (beside.directions) return beside.directions;
+    return fail(ErrorKind::usage,
+                "--directions: name a file; this model has none beside it (headscope-cli "
+                "train-directions makes them)");
+  }
+  const ModelConfig& config = opened.model->config();
+  HEADSCOPE_ASSIGN(auto file, read_directions(options.directions));
+  HEADSCOPE_TRY(check_fits(file.directions, options.directions, config.layers, config.heads,
+                           config.head_dim));
+  used.add(file.passport);
+  return std::make_shared<const Directions>(std::move(file.directions));
+}
+
+// The prompt of the command line, as a data set of one.
+Result<Dataset> read_one(const ExplainOptions& options, ExplainInput& input) {
+  HEADSCOPE_ASSIGN(auto prompt, read_prompt(options, input.encoder));
+  Dataset data;
+  data.name = options.prompt_file.value_or("");
+  data.sha256 = sha256_hex(prompt.text);
+  input.one = BuiltPrompt{std::move(prompt.text), std::move(prompt.documents), {}};
+  if (input.one->documents.empty()) {
+    return bad_input("the prompt has no documents: lines that begin with 'Document [1](Title: '");
+  }
+  return data;
+}
+
+}  // namespace
+
+Result<ExplainInput> open_explain(const ExplainOptions& options, ProgressPrinter& progress) {
+  HEADSCOPE_TRY(check_source(options));
+  HEADSCOPE_ASSIGN(auto opened,
+                   open_model(options.model, load_options(options, options), progress.context()));
+  HEADSCOPE_ASSIGN(auto encoder, prompt_encoder(options, opened));
+  Companions beside = read_companions(opened.folder, opened.model->config());
+  ExplainInput input{
+      std::move(opened), std::move(encoder), std::move(beside), {}, {}, {}, {}, {}, {}};
+  UsedData used;
+  HEADSCOPE_ASSIGN(input.heads, chosen_heads(options, input.opened, input.beside, used));
+  HEADSCOPE_ASSIGN(input.directions, chosen_directions(options, input.opened, input.beside, used));
+  input.notes = input.beside.notes;
+  Dataset data;
+  ChosenSamples chosen;
+  if (options.data.empty()) {
+    HEADSCOPE_ASSIGN(data, read_one(options, input));
+    chosen.samples.resize(1);
+  } else {
+    HEADSCOPE_ASSIGN(data, load_dataset(options.data));
+    HEADSCOPE_ASSIGN(chosen,
+                     choose_for_evaluation(data, options.wanted_part(), options.samples, used));
+    input.samples = chosen.samples;
+    input.notes.insert(input.notes.end(), chosen.notes.begin(), chosen.notes.end());
+  }
+  print_notes(progress, input.notes);
+  HEADSCOPE_ASSIGN(input.passport, make_passport(input.opened, input.encoder, data, chosen, options,
+                                                 options, options, progress.context()));
+  Json heads = Json::array();
+  for (const HeadId head : input.heads) heads.push_back({head.layer, head.head});
+  input.passport.options["heads"] = std::move(heads);
+  if (!options.directions.empty()) {
+    input.passport.options["directions"] = options.directions;
+    if (const auto hash = sha256_file(options.directions)) {
+      input.passport.options["directions_sha256"] = *hash;
+    }
+  }
+  return input;
+}
+
+void add_explain(CLI::App& command, ExplainOptions& options, const std::string& out_help) {
+  add_loaded_model(command, options);
+  command.add_option("--prompt", options.prompt, "the prompt");
+  command.add_option("--prompt-file", options.prompt_file, "file that holds it, used as it is");
+  command
+      .add_option("--gold", options.gold,
+                  "number of the prompt's gold document, if it is known; works without")
+      ->check(CLI::PositiveNumber);
+  add_data(command, options, false,
+           "samples of --data to use (default: all, or those that the heads were not made from)");
+  command.add_option("--heads", options.heads,
+                     "head set whose first heads are looked at (default: the model's own)");
+  command.add_option("--top-k", options.top_k, "how many of them (default 20, embedded model 5)")
+      ->check(CLI::PositiveNumber);
+  add_prompt_options(command, options);
+  add_common(command, options, out_help);
+}
+
+}  // namespace headscope::cli

@@ -1,0 +1,75 @@
+// The causal check: what the answer loses when a document is masked or a head ablated, beside the
+// attention they hold. Attention alone explains nothing; this says how far it may be believed.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/analysis/statistics.h"
+#include "core/base/types.h"
+
+namespace headscope {
+
+/// How a document is taken away from the answer.
+enum class DocumentMask {
+  hide,    ///< no later row sees its keys, in any layer and head; all positions stay
+  remove,  ///< it is not in the prompt; the others keep their numbers, and move up
+};
+
+/// "hide" and "remove".
+std::string mask_name(DocumentMask mask);
+
+/// `drop`: log p(answer) - log p(answer | without it), in nats, summed over the answer's tokens.
+/// Positive = the answer rests on it.
+struct DocumentEffect {
+  int number = 0;  ///< as printed in the prompt
+  bool gold = false;
+  double mass = 0;  ///< attention, mean over the chosen heads and the response rows
+  double drop = 0;
+};
+
+struct HeadEffect {
+  HeadId head;
+  double mass = 0;  ///< attention on the gold document, or on the likely one where none is marked
+  double drop = 0;  ///< with the head's output zeroed
+};
+
+/// Agreement of masses and drops; NaN where it is not defined (fewer than two, all equal).
+struct RankAgreement {
+  double spearman = 0, kendall = 0;
+};
+
+/// The check of one prompt and one answer.
+struct CausalCheck {
+  DocumentMask mask = DocumentMask::hide;
+  std::int64_t tokens = 0;                ///< of the answer
+  double log_probability = 0;             ///< of the answer with everything in place, nats
+  std::vector<DocumentEffect> documents;  ///< in the order of the prompt
+  std::vector<HeadEffect> heads;          ///< in the order of the ranking
+  int mass_document = -1;  ///< index of the document that HeadEffect::mass is of; -1 = none
+
+  RankAgreement document_agreement() const;
+  RankAgreement head_agreement() const;
+  /// Index of the document with the largest drop; -1 without documents.
+  int most_needed() const;
+};
+
+/// What is measured for a check, without the attention beside it.
+struct CausalDrops {
+  double log_probability = 0;     ///< of the answer with everything in place
+  std::vector<double> documents;  ///< drop without each document; empty = not asked for
+  std::vector<double> heads;      ///< drop without each head, as they were given
+};
+
+/// Correlations of several checks: mean over those where they are defined.
+struct MeanAgreement {
+  std::int64_t n = 0;  ///< checks in which it is defined
+  double spearman = 0, kendall = 0;
+  Interval spearman_interval;  ///< bootstrap 95 % of the mean
+};
+
+MeanAgreement mean_agreement(std::span<const RankAgreement> checks, std::uint64_t seed);
+
+}  // namespace headscope
