@@ -97,7 +97,9 @@ Json to_json(const AutoAlpha& choice) {
           {"verdict", verdict_name(choice.verdict)},
           {"explanation", explain(choice)},
           {"target", target_name(choice.target)},
-          {"band", {json_number(choice.band_low), json_number(choice.band_high)}},
+          {"band", choice.target == AlphaTarget::sink
+                       ? Json{json_number(choice.band_low), json_number(choice.band_high)}
+                       : Json(nullptr)},
           {"before", to_json(choice.before)},
           {"preview", to_json(choice.preview)},
           {"scan", std::move(scan)}};

@@ -230,9 +230,10 @@ std::string explain(const AutoAlpha& choice) {
   const bool focus = choice.target == AlphaTarget::focus;
   const double from = focus ? choice.before.focus() : choice.before.relevant;
   const double to = focus ? choice.preview.focus() : choice.preview.relevant;
-  return "alpha " + alpha + " gives the marked document its largest " +
-         (focus ? "share of the documents' attention" : "attention") + ": " +
-         text_of("%.3f", from) + " to " + text_of("%.3f", to) + " (sink " + sink + ").";
+  return "alpha " + alpha + " comes within 1 % of the largest " +
+         (focus ? "share of the marked document among the documents: "
+                : "attention on the marked document: ") +
+         text_of("%.3f", from) + " to " + text_of("%.3f", to) + " (the sink holds " + sink + ").";
 }
 
 }  // namespace headscope
