@@ -7,10 +7,10 @@
 #include "app/cli/experiment_options.h"
 #include "app/cli/output.h"
 #include "app/cli/prompt_input.h"
-#include "core/base/rng.h"
-#include "core/experiment/direction_data.h"
-#include "core/model/memory.h"
+#include "core/experiment/direction_study.h"
+#include "core/experiment/gold_positions.h"
 #include "core/session/directions_file.h"
+#include "core/session/head_set.h"
 
 namespace headscope::cli {
 namespace {
@@ -18,11 +18,24 @@ namespace {
 constexpr const char* kUnedited =
     "train-directions: the responses come from the unedited model; leave --intervene out";
 
+constexpr double kGibibyte = 1024.0 * 1024 * 1024;
+
 struct Options : CommonOptions, ModelChoice, PromptOptions, DataOptions {
   DirectionTrainingOptions training;
   std::int64_t held_out = 20;
-  bool keep_gold_positions = false;
+  std::vector<std::size_t> train_positions;
+  bool keep_gold_positions = false, restart = false;
+  int seeds = 1;
+  int top_k = 20;
+  std::string heads;
+  double keep_in_memory = 0;  ///< GiB, 0 = half of what is left
   std::string file;
+
+  GoldPlaces places() const {
+    if (keep_gold_positions) return {GoldPlaces::Kind::as_they_are, {}};
+    if (train_positions.empty()) return {GoldPlaces::Kind::every_other, {}};
+    return {GoldPlaces::Kind::listed, train_positions};
+  }
 };
 
 // What is trained on, what is held out, and what there is to say about it.
@@ -30,31 +43,9 @@ struct Material {
   Dataset data;
   ChosenSamples train;
   std::vector<QaSample> held_out;
+  PlacedGold gold;
   std::vector<std::string> notes;
 };
-
-// A direction acts after RoPE, so with the gold document always at one place it could learn that
-// place: the document is moved about then.
-void vary_gold_positions(const Options& options, std::vector<QaSample>& samples,
-                         std::vector<std::string>& notes) {
-  std::vector<std::size_t> positions;
-  for (const QaSample& sample : samples) {
-    if (const auto position = sample.gold_position()) positions.push_back(*position);
-  }
-  if (!same_gold_position(positions)) return;
-  const std::string where = std::to_string(positions.front());
-  if (options.keep_gold_positions) {
-    notes.push_back("the gold document always stands at position " + where +
-                    ": the directions may have learnt the place");
-    return;
-  }
-  Rng rng(options.seed, 4);
-  for (QaSample& sample : samples) {
-    if (sample.gold_position()) (void)move_gold(sample, rng.below(sample.documents.size()));
-  }
-  notes.push_back("the gold document always stood at position " + where +
-                  ": it was moved to positions drawn at random");
-}
 
 Result<Material> read_material(const Options& options) {
   Material material;
@@ -62,58 +53,51 @@ Result<Material> read_material(const Options& options) {
   HEADSCOPE_ASSIGN(material.train,
                    choose_for_training(material.data, options.wanted_part(), options.samples));
   material.notes = material.train.notes;
-  vary_gold_positions(options, material.train.samples, material.notes);
-  if (options.held_out == 0 || material.train.part == DataPart::all) return material;
-  const DataPart other = material.train.part == DataPart::train ? DataPart::test : DataPart::train;
-  for (const QaSample& sample : material.data.samples) {
-    if (static_cast<std::int64_t>(material.held_out.size()) >= options.held_out) break;
-    if (part_of_question(sample.question) == other) material.held_out.push_back(sample);
+  if (options.held_out > 0 && material.train.part != DataPart::all) {
+    const DataPart other =
+        material.train.part == DataPart::train ? DataPart::test : DataPart::train;
+    for (const QaSample& sample : material.data.samples) {
+      if (static_cast<std::int64_t>(material.held_out.size()) >= options.held_out) break;
+      if (part_of_question(sample.question) == other) material.held_out.push_back(sample);
+    }
   }
-  std::vector<std::string> ignored;
-  vary_gold_positions(options, material.held_out, ignored);
+  material.gold =
+      place_gold(material.train.samples, material.held_out, options.places(), options.seed);
+  material.notes.insert(material.notes.end(), material.gold.notes.begin(),
+                        material.gold.notes.end());
   return material;
 }
 
-// Keys of every position of every sample are kept.
-Result<> check_memory(const Options& options, const Material& material, const OpenedModel& opened,
-                      const PromptEncoder& encoder) {
-  double bytes = 0;
-  std::size_t count = 0;
-  for (const auto* samples : {&material.train.samples, &material.held_out}) {
-    for (const QaSample& sample : *samples) {
-      HEADSCOPE_ASSIGN(const auto prompt, make_sample_prompt(sample, PromptKind::all, encoder));
-      const std::int64_t rows = options.max_new_tokens;
-      bytes += direction_sample_bytes(opened.model->config(), prompt.tokens() + rows, rows);
-      ++count;
-    }
+Result<DirectionStudyOptions> study_options(const Options& options, const OpenedModel& opened,
+                                            const Passport& passport) {
+  DirectionStudyOptions study;
+  study.data = {options.max_new_tokens, options.row_convention()};
+  study.training = options.training;
+  study.training.seed = options.seed;
+  study.seeds = options.seeds;
+  study.top_heads = static_cast<std::size_t>(options.top_k);
+  if (!options.heads.empty()) {
+    const ModelConfig& config = opened.model->config();
+    HEADSCOPE_ASSIGN(const auto set, read_head_set(options.heads));
+    HEADSCOPE_TRY(check_fits(set, options.heads, config.layers, config.heads));
+    study.heads = set.ranking;
+    study.heads.resize(std::min(study.heads.size(), study.top_heads));
   }
-  refresh_memory_limit();
-  const double share = static_cast<double>(memory_left()) / std::max(bytes, 1.0);
-  return require_memory("keys and queries of " + std::to_string(count) + " samples", bytes,
-                        "use fewer --samples: about " +
-                            std::to_string(static_cast<std::int64_t>(
-                                std::floor(share * static_cast<double>(count)))) +
-                            " fit");
+  study.work = options.file + ".unfinished";
+  study.settings = to_json(passport);
+  study.restart = options.restart;
+  study.memory_bytes = static_cast<std::uint64_t>(options.keep_in_memory * kGibibyte);
+  return study;
 }
 
-Result<Json> held_out_json(const DirectionData& data, const DirectionShape& shape,
-                           const Directions& directions, std::uint64_t seed,
-                           const RunContext& context) {
-  if (data.samples.empty()) return Json(nullptr);
-  const auto mass = [&](const Directions& d, double alpha) -> Result<double> {
-    HEADSCOPE_ASSIGN(const auto heads, relevant_mass(data.samples, shape, d, alpha, context));
-    double sum = 0;
-    for (const float value : heads) sum += value;
-    return sum / static_cast<double>(heads.size());
-  };
-  HEADSCOPE_ASSIGN(const double before, mass(directions, 0));
-  HEADSCOPE_ASSIGN(const double after, mass(directions, 1));
-  HEADSCOPE_ASSIGN(const double random, mass(random_directions(directions, seed), 1));
-  return Json{{"n", data.samples.size()},
-              {"alpha", 1},
-              {"relevant_mass_before", before},
-              {"relevant_mass_after", after},
-              {"relevant_mass_random_directions", random}};
+// [layers][heads], numbers as short as float is.
+Json layers_of(const std::vector<float>& values, int heads) {
+  Json layers = Json::array();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i % static_cast<std::size_t>(heads) == 0) layers.push_back(Json::array());
+    layers.back().push_back(json_number(values[i]));
+  }
+  return layers;
 }
 
 Json epochs_json(const DirectionTraining& training) {
@@ -126,12 +110,13 @@ Json epochs_json(const DirectionTraining& training) {
   return epochs;
 }
 
-void describe_training(const Options& options, const DirectionTraining& training,
-                       Passport& passport) {
+void describe_training(const Options& options, const Material& material,
+                       const DirectionTraining& training, Passport& passport) {
   passport.options["epochs"] = training.epochs.size();
   passport.options["learning_rate"] = options.training.learning_rate;
   passport.options["weight_decay"] = options.training.weight_decay;
   passport.options["init_deviation"] = options.training.init_deviation;
+  passport.options["gold_positions"] = material.gold.train;
   passport.options["key_half"] = "left at its start: its gradient is zero";
 }
 
@@ -141,43 +126,38 @@ std::vector<std::string> questions_of(const std::vector<QaSample>& samples) {
   return questions;
 }
 
-// The opened model and how samples become training material with it.
-struct Workshop {
-  const Options& options;
-  const OpenedModel& opened;
-  const PromptEncoder& encoder;
-  const RunContext& context;
-  DirectionShape shape = direction_shape(opened.model->config());
+Json held_out_json(const Material& material, const DirectionStudy& study) {
+  if (!study.check) return nullptr;
+  Json json = to_json(*study.check);
+  json["trained_positions"] = material.gold.train;
+  json["checked_positions"] = material.gold.held_out;
+  json["at_positions_not_trained_on"] = material.gold.disjoint;
+  return json;
+}
 
-  Result<DirectionData> collect(const std::vector<QaSample>& samples) const {
-    return collect_direction_data(*opened.model, encoder, samples,
-                                  {options.max_new_tokens, options.row_convention()}, context);
+Json seeds_json(const DirectionStudy& study) {
+  Json seeds = Json::array();
+  const Directions& directions = study.training.directions;
+  for (const SeedAgreement& other : study.agreement) {
+    seeds.push_back({{"seed", other.seed},
+                     {"cosine_heads", json_number(other.heads)},
+                     {"cosine_all_heads", json_number(other.all)},
+                     {"chance_deviation", 1 / std::sqrt(static_cast<double>(directions.head_dim))},
+                     {"cosines", layers_of(other.cosines, directions.heads)}});
   }
+  return seeds;
+}
 
-  Result<DirectionTraining> train(const DirectionData& data) const {
-    if (data.cancelled) return fail(ErrorKind::cancelled, "interrupted before training began");
-    DirectionTrainingOptions how = options.training;
-    how.seed = options.seed;
-    return train_directions(data.samples, shape, how, context);
-  }
-
-  // Null when the training was stopped: then nobody wants to wait for it.
-  Result<Json> check(const Material& material, const DirectionTraining& training) const {
-    if (training.cancelled) return Json(nullptr);
-    HEADSCOPE_ASSIGN(const auto data, collect(material.held_out));
-    return held_out_json(data, shape, training.directions, options.seed,
-                         {context.is_cancelled, {}, {}});
-  }
-};
-
-Json report_json(const Options& options, const Material& material, const DirectionData& data,
-                 const DirectionTraining& training, Json held_out) {
+Json report_json(const Options& options, const Material& material, const DirectionStudy& study) {
   return {{"file", options.file},
-          {"samples", data.samples.size()},
-          {"skipped", data.skipped},
+          {"samples", study.samples},
+          {"read_from_disk", study.spilled},
+          {"resumed", study.resumed},
+          {"skipped", study.skipped},
           {"part", part_name(material.train.part)},
-          {"epochs", epochs_json(training)},
-          {"held_out", std::move(held_out)},
+          {"epochs", epochs_json(study.training)},
+          {"held_out", held_out_json(material, study)},
+          {"seeds", seeds_json(study)},
           {"notes", material.notes}};
 }
 
@@ -190,21 +170,21 @@ Result<> train(const Options& options) {
   HEADSCOPE_ASSIGN(const auto opened,
                    open_model(options.model, load_options(options, options), context));
   HEADSCOPE_ASSIGN(const auto encoder, prompt_encoder(options, opened));
-  HEADSCOPE_TRY(check_memory(options, material, opened, encoder));
   HEADSCOPE_ASSIGN(auto passport, make_passport(opened, encoder, material.data, material.train,
                                                 options, options, options, context));
-  const Workshop workshop{options, opened, encoder, context};
-  HEADSCOPE_ASSIGN(const auto data, workshop.collect(material.train.samples));
-  HEADSCOPE_ASSIGN(const auto training, workshop.train(data));
-  passport.n = static_cast<std::int64_t>(data.samples.size());
-  describe_training(options, training, passport);
-  record_questions(passport, questions_of(material.train.samples));
-  HEADSCOPE_TRY(write_directions(options.file, training.directions, passport));
-  HEADSCOPE_ASSIGN(auto held_out, workshop.check(material, training));
-  HEADSCOPE_TRY(
-      write_json(report_json(options, material, data, training, std::move(held_out)), ""));
-  if (!training.cancelled) return {};
-  return fail(ErrorKind::cancelled, "interrupted; the directions so far are kept");
+  HEADSCOPE_ASSIGN(const auto how, study_options(options, opened, passport));
+  const std::vector<QaSample>& samples = material.train.samples;
+  HEADSCOPE_TRY(check_room(*opened.model, encoder, samples, material.held_out, how));
+  HEADSCOPE_ASSIGN(const auto study, run_direction_study(*opened.model, encoder, samples,
+                                                         material.held_out, how, context));
+  passport.n = static_cast<std::int64_t>(study.samples);
+  describe_training(options, material, study.training, passport);
+  record_questions(passport, questions_of(samples));
+  HEADSCOPE_TRY(write_directions(options.file, study.training.directions, passport));
+  HEADSCOPE_TRY(write_json(report_json(options, material, study), ""));
+  if (!study.training.cancelled) return finish_direction_study(how);
+  return fail(ErrorKind::cancelled, "interrupted; the directions so far are kept, and " +
+                                        how.work.string() + " to go on from");
 }
 
 }  // namespace
@@ -227,8 +207,32 @@ void add_train_directions(CommandLine& line) {
                    "samples of the other part to check on, 0 = none")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  command
+      ->add_option("--train-positions", options->train_positions,
+                   "places of the gold document to train on (from 0); the check uses the others "
+                   "(default: every other place)")
+      ->delimiter(',');
   command->add_flag("--keep-gold-positions", options->keep_gold_positions,
-                    "do not move gold documents that always stand at one place");
+                    "do not move gold documents");
+  command
+      ->add_option("--seeds", options->seeds,
+                   "trainings with as many seeds; the first is kept, the cosines say how far the "
+                   "others agree")
+      ->check(CLI::Range(1, 100))
+      ->capture_default_str();
+  command->add_option("--heads", options->heads,
+                      "head set whose first heads are reported on (default: those with most "
+                      "relevant mass on the training samples)");
+  command->add_option("--top-k", options->top_k, "heads to report on")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      ->add_option("--keep-in-memory", options->keep_in_memory,
+                   "GiB of keys and queries to keep in memory, the rest is read from disk "
+                   "(default: half of what is free)")
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--restart", options->restart,
+                    "throw away what an interrupted training left beside --out");
   add_prompt_options(*command, *options);
   command->add_option("--out,-o", options->file, "safetensors file to write")->required();
   add_common(*command, *options, "");

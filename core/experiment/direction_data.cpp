@@ -1,6 +1,6 @@
 #include "core/experiment/direction_data.h"
 
-#include <algorithm>
+#include <set>
 #include <variant>
 
 namespace headscope {
@@ -8,6 +8,12 @@ namespace {
 
 using Skipped = const char*;
 using Outcome = std::variant<DirectionSample, Skipped>;
+
+TokenSet union_of(const std::vector<TokenSet>& sets) {
+  std::set<std::int64_t> tokens;
+  for (const TokenSet& set : sets) tokens.insert(set.begin(), set.end());
+  return {tokens.begin(), tokens.end()};
+}
 
 struct Collector {
   Model& model;
@@ -37,34 +43,46 @@ struct Collector {
     const std::int64_t early = options.rows == RowConvention::predict ? 1 : 0;
     const TokenRange rows{prompt.tokens() - early, all - early};
     HEADSCOPE_ASSIGN(auto capture, model.capture_queries_keys(ids, rows, context));
-    return DirectionSample{std::move(capture), std::move(prompt.gold)};
+    return DirectionSample{std::move(capture), std::move(prompt.gold), union_of(prompt.others)};
   }
 };
 
 }  // namespace
 
+Result<bool> collect_direction_data(Model& model, const PromptEncoder& encoder,
+                                    std::span<const QaSample> samples,
+                                    const DirectionDataOptions& options, DirectionStore& store,
+                                    const RunContext& context) {
+  const Collector collector{model, encoder, options, {context.is_cancelled, {}, {}}};
+  for (std::size_t i = store.finished(); i < samples.size(); ++i) {
+    context.progress("keys and queries", static_cast<double>(i),
+                     static_cast<double>(samples.size()));
+    if (context.cancelled()) return false;
+    auto outcome = collector.collect(samples[i]);
+    if (!outcome && outcome.error().kind == ErrorKind::cancelled) return false;
+    if (!outcome) return tl::unexpected(outcome.error());
+    if (auto* sample = std::get_if<DirectionSample>(&*outcome)) {
+      HEADSCOPE_TRY(store.add(std::move(*sample)));
+    } else {
+      HEADSCOPE_TRY(store.skip(std::get<Skipped>(*outcome)));
+    }
+  }
+  return true;
+}
+
 Result<DirectionData> collect_direction_data(Model& model, const PromptEncoder& encoder,
                                              std::span<const QaSample> samples,
                                              const DirectionDataOptions& options,
                                              const RunContext& context) {
-  const Collector collector{model, encoder, options, {context.is_cancelled, {}, {}}};
+  HEADSCOPE_ASSIGN(auto store, DirectionStore::open({}, direction_shape(model.config()), 0));
+  HEADSCOPE_ASSIGN(const bool whole,
+                   collect_direction_data(model, encoder, samples, options, store, context));
   DirectionData data;
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    context.progress("keys and queries", static_cast<double>(i),
-                     static_cast<double>(samples.size()));
-    auto outcome = context.cancelled() ? Result<Outcome>(fail(ErrorKind::cancelled, ""))
-                                       : collector.collect(samples[i]);
-    if (!outcome && outcome.error().kind == ErrorKind::cancelled) {
-      data.cancelled = true;
-      break;
-    }
-    if (!outcome) return tl::unexpected(outcome.error());
-    if (auto* sample = std::get_if<DirectionSample>(&*outcome)) {
-      data.samples.push_back(std::move(*sample));
-      data.gold_positions.push_back(samples[i].gold_position().value_or(0));
-    } else {
-      ++data.skipped[std::get<Skipped>(*outcome)];
-    }
+  data.cancelled = !whole;
+  data.skipped = store.skipped();
+  for (std::size_t i = 0; i < store.size(); ++i) {
+    HEADSCOPE_ASSIGN(const auto* sample, store.at(i));
+    data.samples.push_back(*sample);
   }
   return data;
 }
@@ -83,12 +101,6 @@ double direction_sample_bytes(const ModelConfig& config, std::int64_t tokens, st
   const double vectors = static_cast<double>(config.kv_heads) * static_cast<double>(tokens) +
                          static_cast<double>(config.heads) * static_cast<double>(rows);
   return 4.0 * config.layers * config.head_dim * vectors;
-}
-
-bool same_gold_position(const std::vector<std::size_t>& positions) {
-  return positions.size() > 1 &&
-         std::all_of(positions.begin(), positions.end(),
-                     [&](std::size_t position) { return position == positions.front(); });
 }
 
 }  // namespace headscope

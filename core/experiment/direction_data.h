@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "core/experiment/direction_store.h"
 #include "core/experiment/sample_run.h"
 #include "core/text/dataset.h"
 #include "core/training/directions.h"
@@ -13,8 +14,7 @@ namespace headscope {
 struct DirectionData {
   std::vector<DirectionSample> samples;
   SkipCounts skipped;
-  std::vector<std::size_t> gold_positions;  ///< of the samples that were used
-  bool cancelled = false;                   ///< stopped early: `samples` are those finished
+  bool cancelled = false;  ///< stopped early: `samples` are those finished
 };
 
 struct DirectionDataOptions {
@@ -29,14 +29,17 @@ Result<DirectionData> collect_direction_data(Model& model, const PromptEncoder& 
                                              const DirectionDataOptions& options,
                                              const RunContext& context);
 
+/// As above into a store, going on behind what it holds. False: cancelled, what was finished is in
+/// the store.
+Result<bool> collect_direction_data(Model& model, const PromptEncoder& encoder,
+                                    std::span<const QaSample> samples,
+                                    const DirectionDataOptions& options, DirectionStore& store,
+                                    const RunContext& context);
+
 /// Shape that direction training wants to know.
 DirectionShape direction_shape(const ModelConfig& config);
 
 /// Bytes that one sample of `tokens` positions and `rows` response rows keeps.
 double direction_sample_bytes(const ModelConfig& config, std::int64_t tokens, std::int64_t rows);
-
-/// True when the gold document stands at one place in all samples, where a direction could learn
-/// that place instead of relevance.
-bool same_gold_position(const std::vector<std::size_t>& positions);
 
 }  // namespace headscope

@@ -22,6 +22,7 @@ struct LayerInputs {
   at::Tensor keys;     // [kv_heads, keys, head_dim]
   at::Tensor causal;   // [rows, keys], 0 or -inf
   at::Tensor gold;     // [keys], 1 on gold tokens
+  at::Tensor marks;    // [keys, 2], 1 on gold, on irrelevant tokens
 };
 
 at::Tensor view_of(const std::vector<float>& values, at::IntArrayRef shape) {
@@ -37,10 +38,10 @@ at::Tensor causal_mask(const QueryKeyCapture& capture, std::int64_t window) {
       .masked_fill_(hidden, -std::numeric_limits<float>::infinity());
 }
 
-at::Tensor gold_mask(const DirectionSample& sample) {
-  auto mask = at::zeros({sample.capture.keys});
-  for (const std::int64_t token : sample.gold) mask[token] = 1.0;
-  return mask;
+at::Tensor mark_of(const TokenSet& tokens, std::int64_t keys) {
+  std::vector<float> mark(static_cast<std::size_t>(keys), 0.0f);
+  for (const std::int64_t token : tokens) mark[static_cast<std::size_t>(token)] = 1.0f;
+  return view_of(mark, {keys}).clone();
 }
 
 std::int64_t window_of(const DirectionShape& shape, int layer) {
@@ -49,10 +50,11 @@ std::int64_t window_of(const DirectionShape& shape, int layer) {
 
 // Parts of LayerInputs that several layers share.
 struct SampleMasks {
-  at::Tensor gold;
+  at::Tensor gold, marks;
   std::map<std::int64_t, at::Tensor> causal;  // by window
   SampleMasks(const DirectionSample& sample, const DirectionShape& shape)
-      : gold(gold_mask(sample)) {
+      : gold(mark_of(sample.gold, sample.capture.keys)),
+        marks(at::stack({gold, mark_of(sample.irrelevant, sample.capture.keys)}, 1)) {
     for (int layer = 0; layer < shape.layers; ++layer) {
       at::Tensor& mask = causal[window_of(shape, layer)];
       if (!mask.defined()) mask = causal_mask(sample.capture, window_of(shape, layer));
@@ -68,12 +70,14 @@ LayerInputs layer_inputs(const DirectionSample& sample, const SampleMasks& masks
   return {view_of(capture.queries[at_layer],
                   {shape.kv_heads, group, capture.rows.size(), shape.head_dim}),
           view_of(capture.key_values[at_layer], {shape.kv_heads, capture.keys, shape.head_dim}),
-          masks.causal.at(window_of(shape, layer)), masks.gold};
+          masks.causal.at(window_of(shape, layer)), masks.gold, masks.marks};
 }
 
-// Directions of one layer, [kv_heads, group, head_dim] each.
+// Directions of one layer, [kv_heads, group, head_dim] each. `use_key`: compute the key half where
+// it has no effect, too.
 struct LayerDirections {
   at::Tensor query, key;
+  bool use_key = false;
 };
 
 // Attention [kv_heads, group, rows, keys].
@@ -91,8 +95,11 @@ Attention attention_with(const LayerInputs& in, const LayerDirections& direction
   auto scores = at::matmul(flat, in.keys.transpose(1, 2));
   scores =
       scores.view({out.queries.size(0), out.queries.size(1), out.queries.size(2), in.keys.size(1)});
-  if (shape.softcap > 0) {  // without one, the key half does nothing
+  // Without a soft-cap, training leaves out what only shifts the scores of a row.
+  if (shape.softcap > 0 || directions.use_key) {
     scores.add_(at::matmul(out.queries, directions.key.unsqueeze(-1)));
+  }
+  if (shape.softcap > 0) {
     scores.mul_(shape.scale / shape.softcap).tanh_();
     out.bend = 1 - scores.square();
     scores.mul_(shape.softcap);
@@ -118,36 +125,27 @@ Step loss_step(const LayerInputs& in, const LayerDirections& directions,
   const auto slope = attention.weights * (in.gold - mass.unsqueeze(-1));
   const double factor = -shape.scale / static_cast<double>(shape.heads * in.queries.size(2));
   if (!attention.bend.defined()) {
-    return {mass, {at::matmul(slope.sum(2), in.keys).mul_(factor), {}}};
+    return {mass, {at::matmul(slope.sum(2), in.keys).mul_(factor), {}, false}};
   }
   slope.mul_(attention.bend);
   const auto of_keys = slope.sum(2);  // [kv_heads, group, keys]
   auto query = at::matmul(of_keys, in.keys) + of_keys.sum(-1, true) * directions.key;
   auto key = at::matmul(slope.sum(3).unsqueeze(2), attention.queries).squeeze(2);
-  return {mass, {query.mul_(factor), key.mul_(factor)}};
+  return {mass, {query.mul_(factor), key.mul_(factor), true}};
 }
 
-// AdamW (Loshchilov and Hutter 2019) with PyTorch's defaults.
-struct AdamW {
-  static constexpr double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-  at::Tensor first, second;
-  std::int64_t steps = 0;
-
-  explicit AdamW(const at::Tensor& like)
-      : first(at::zeros_like(like)), second(at::zeros_like(like)) {}
-
-  void step(at::Tensor& value, const at::Tensor& gradient,
-            const DirectionTrainingOptions& options) {
-    ++steps;
-    value.mul_(1 - options.learning_rate * options.weight_decay);
-    first.mul_(beta1).add_(gradient, 1 - beta1);
-    second.mul_(beta2).addcmul_(gradient, gradient, 1 - beta2);
-    const double correction1 = 1 - std::pow(beta1, static_cast<double>(steps));
-    const double correction2 = 1 - std::pow(beta2, static_cast<double>(steps));
-    const auto scale = second.div(correction2).sqrt_().add_(epsilon);
-    value.addcdiv_(first, scale, -options.learning_rate / correction1);
-  }
-};
+// One step of AdamW (Loshchilov and Hutter 2019) with PyTorch's defaults; `steps` counts this one.
+void adamw_step(at::Tensor value, const at::Tensor& gradient, at::Tensor first, at::Tensor second,
+                std::int64_t steps, const DirectionTrainingOptions& options) {
+  constexpr double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+  value.mul_(1 - options.learning_rate * options.weight_decay);
+  first.mul_(beta1).add_(gradient, 1 - beta1);
+  second.mul_(beta2).addcmul_(gradient, gradient, 1 - beta2);
+  const double correction1 = 1 - std::pow(beta1, static_cast<double>(steps));
+  const double correction2 = 1 - std::pow(beta2, static_cast<double>(steps));
+  const auto scale = second.div(correction2).sqrt_().add_(epsilon);
+  value.addcdiv_(first, scale, -options.learning_rate / correction1);
+}
 
 std::size_t vector_count(const DirectionShape& shape) {
   return static_cast<std::size_t>(shape.layers) * static_cast<std::size_t>(shape.heads) *
@@ -188,8 +186,10 @@ Result<> check_sample(const DirectionSample& sample, const DirectionShape& shape
       return fail(ErrorKind::internal, name + "keys or queries have another shape");
     }
   }
-  const bool outside =
-      !sample.gold.empty() && (sample.gold.front() < 0 || sample.gold.back() >= capture.keys);
+  const auto leaves = [&](const TokenSet& tokens) {
+    return !tokens.empty() && (tokens.front() < 0 || tokens.back() >= capture.keys);
+  };
+  const bool outside = leaves(sample.gold) || leaves(sample.irrelevant);
   if (sample.gold.empty() || outside || capture.rows.size() == 0 ||
       capture.rows.end > capture.keys) {
     return fail(ErrorKind::internal, name + "has no gold tokens or no response rows");
@@ -197,75 +197,109 @@ Result<> check_sample(const DirectionSample& sample, const DirectionShape& shape
   return {};
 }
 
-Result<> check_samples(std::span<const DirectionSample> samples, const DirectionShape& shape) {
+Result<> check_shape(const DirectionSamples& samples, const DirectionShape& shape) {
   const bool sensible = shape.layers > 0 && shape.kv_heads > 0 && shape.head_dim > 0 &&
                         shape.heads > 0 && shape.heads % shape.kv_heads == 0;
   if (!sensible) return fail(ErrorKind::internal, "direction training: not the shape of a model");
-  if (samples.empty()) return bad_input("direction training: no sample is left to train on");
-  for (std::size_t i = 0; i < samples.size(); ++i)
-    HEADSCOPE_TRY(check_sample(samples[i], shape, i));
+  if (samples.size() == 0) return bad_input("direction training: no sample is left to train on");
   return {};
 }
 
-// [layers, kv_heads, group, head_dim] over the memory of `directions`.
+Result<const DirectionSample*> checked_sample(DirectionSamples& samples,
+                                              const DirectionShape& shape, std::size_t index) {
+  HEADSCOPE_ASSIGN(const DirectionSample* sample, samples.at(index));
+  HEADSCOPE_TRY(check_sample(*sample, shape, index));
+  return sample;
+}
+
+// [layers, kv_heads, group, head_dim] over the memory of `values`.
+at::Tensor all_layers(const std::vector<float>& values, const DirectionShape& shape) {
+  return view_of(values,
+                 {shape.layers, shape.kv_heads, shape.heads / shape.kv_heads, shape.head_dim});
+}
+
 struct DirectionViews {
   at::Tensor query, key;
+  bool use_key = false;
   DirectionViews(const Directions& directions, const DirectionShape& shape)
-      : query(view(directions.query, shape)), key(view(directions.key, shape)) {}
-  LayerDirections of(int layer) const { return {query[layer], key[layer]}; }
-
- private:
-  static at::Tensor view(const std::vector<float>& values, const DirectionShape& shape) {
-    return view_of(values,
-                   {shape.layers, shape.kv_heads, shape.heads / shape.kv_heads, shape.head_dim});
-  }
+      : query(all_layers(directions.query, shape)), key(all_layers(directions.key, shape)) {}
+  LayerDirections of(int layer) const { return {query[layer], key[layer], use_key}; }
 };
 
-// Trains in place on the vectors of `result`.
+DirectionTrainingState first_state(const DirectionShape& shape,
+                                   const DirectionTrainingOptions& options) {
+  DirectionTrainingState state;
+  state.directions = initial_directions(shape, options);
+  for (auto* moment :
+       {&state.query_first, &state.query_second, &state.key_first, &state.key_second}) {
+    moment->assign(vector_count(shape), 0.0f);
+  }
+  return state;
+}
+
+Result<> check_state(const DirectionTrainingState& state, const DirectionShape& shape,
+                     const DirectionTrainingOptions& options) {
+  const std::size_t count = vector_count(shape);
+  bool fits = static_cast<int>(state.epochs.size()) <= options.epochs;
+  for (const auto* values : {&state.directions.query, &state.directions.key, &state.query_first,
+                             &state.query_second, &state.key_first, &state.key_second}) {
+    fits = fits && values->size() == count;
+  }
+  if (fits) return {};
+  return bad_input("direction training: what was kept of an earlier run does not fit this one");
+}
+
+// Trains in place on the vectors of `state`.
 class Trainer {
  public:
-  Trainer(std::span<const DirectionSample> samples, const DirectionShape& shape,
-          const DirectionTrainingOptions& options, DirectionTraining& result)
+  Trainer(DirectionSamples& samples, const DirectionShape& shape,
+          const DirectionTrainingOptions& options, DirectionTrainingState& state)
       : samples_(samples),
         shape_(shape),
         options_(options),
-        result_(result),
-        directions_(result.directions, shape),
+        state_(state),
+        directions_(state.directions, shape),
+        query_first_(all_layers(state.query_first, shape)),
+        query_second_(all_layers(state.query_second, shape)),
+        key_first_(all_layers(state.key_first, shape)),
+        key_second_(all_layers(state.key_second, shape)),
         order_(samples.size()),
         rng_(options.seed, 2) {
-    for (int layer = 0; layer < shape.layers; ++layer) {
-      query_steps_.emplace_back(directions_.query[layer]);
-      key_steps_.emplace_back(directions_.key[layer]);
-    }
     std::iota(order_.begin(), order_.end(), std::size_t{0});
   }
 
-  void run(const RunContext& context) {
-    for (int epoch = 0; epoch < options_.epochs && !result_.cancelled; ++epoch) {
+  // False: cancelled. The orders of epochs that were finished before are drawn again.
+  Result<bool> run(const DirectionTrainingProgress& progress, const RunContext& context) {
+    const auto finished = static_cast<int>(state_.epochs.size());
+    for (int epoch = 0; epoch < options_.epochs; ++epoch) {
       rng_.shuffle(order_);
-      run_epoch(epoch, context);
+      if (epoch < finished) continue;
+      HEADSCOPE_ASSIGN(const bool whole, run_epoch(epoch, context));
+      if (!whole) return false;
+      if (progress.on_epoch) HEADSCOPE_TRY(progress.on_epoch(state_));
     }
+    return true;
   }
 
  private:
-  void run_epoch(int epoch, const RunContext& context) {
+  Result<bool> run_epoch(int epoch, const RunContext& context) {
     DirectionEpoch sums;
     sums.relevant_mass.assign(static_cast<std::size_t>(shape_.layers), 0.0);
-    std::size_t done = static_cast<std::size_t>(epoch) * samples_.size();
+    steps_ = static_cast<std::int64_t>(epoch) * static_cast<std::int64_t>(samples_.size());
     const auto total = static_cast<double>(samples_.size()) * options_.epochs;
     for (const std::size_t index : order_) {
-      if (context.cancelled()) {
-        result_.cancelled = true;
-        return;
-      }
-      step(samples_[index], sums);
-      context.progress("train directions", static_cast<double>(++done), total);
+      if (context.cancelled()) return false;
+      HEADSCOPE_ASSIGN(const auto* sample, checked_sample(samples_, shape_, index));
+      ++steps_;
+      step(*sample, sums);
+      context.progress("train directions", static_cast<double>(steps_), total);
     }
     for (double& mass : sums.relevant_mass) {
       mass /= static_cast<double>(samples_.size());
       sums.loss.push_back(-mass);
     }
-    result_.epochs.push_back(std::move(sums));
+    state_.epochs.push_back(std::move(sums));
+    return true;
   }
 
   void step(const DirectionSample& sample, DirectionEpoch& sums) {
@@ -275,84 +309,128 @@ class Trainer {
       LayerDirections here = directions_.of(layer);
       const Step step = loss_step(layer_inputs(sample, masks, shape_, layer), here, shape_);
       sums.relevant_mass[index] += step.mass.mean().item<double>();
-      query_steps_[index].step(here.query, step.gradient.query, options_);
+      adamw_step(here.query, step.gradient.query, query_first_[layer], query_second_[layer], steps_,
+                 options_);
       if (step.gradient.key.defined()) {
-        key_steps_[index].step(here.key, step.gradient.key, options_);
+        adamw_step(here.key, step.gradient.key, key_first_[layer], key_second_[layer], steps_,
+                   options_);
       } else {
         here.key.mul_(1 - options_.learning_rate * options_.weight_decay);
       }
     }
   }
 
-  std::span<const DirectionSample> samples_;
+  DirectionSamples& samples_;
   DirectionShape shape_;
   DirectionTrainingOptions options_;
-  DirectionTraining& result_;
-  DirectionViews directions_;  // over result_.directions
-  std::vector<AdamW> query_steps_, key_steps_;
+  DirectionTrainingState& state_;
+  DirectionViews directions_;  // this and the moments lie over the memory of state_
+  at::Tensor query_first_, query_second_, key_first_, key_second_;
   std::vector<std::size_t> order_;
   Rng rng_;
+  std::int64_t steps_ = 0;
 };
 
-void add_masses(const DirectionSample& sample, const DirectionShape& shape,
-                const DirectionViews& directions, std::vector<double>& sums) {
-  const SampleMasks masks(sample, shape);
+// Mean over rows of each head's masses, behind what `out` holds already.
+void add_masses(const DirectionSample& sample, const SampleMasks& masks,
+                const DirectionShape& shape, const DirectionViews& directions,
+                DirectionMasses& out) {
   for (int layer = 0; layer < shape.layers; ++layer) {
     const LayerInputs in = layer_inputs(sample, masks, shape, layer);
     const auto weights = attention_with(in, directions.of(layer), shape).weights;
-    const auto mass = at::matmul(weights, in.gold).mean(-1).contiguous();
+    const auto mass = at::matmul(weights, in.marks).mean(2).contiguous();  // [kv_heads, group, 2]
     const float* values = mass.const_data_ptr<float>();
     for (int head = 0; head < shape.heads; ++head) {
-      sums[static_cast<std::size_t>(layer * shape.heads + head)] += values[head];
+      out.relevant.push_back(values[2 * head]);
+      out.irrelevant.push_back(values[2 * head + 1]);
     }
   }
 }
 
+Result<std::vector<DirectionViews>> views_of(std::span<const DirectionVariant> variants,
+                                             const DirectionShape& shape) {
+  std::vector<DirectionViews> views;
+  for (const DirectionVariant& variant : variants) {
+    const Directions& directions = *variant.directions;
+    if (directions.query.size() != vector_count(shape) ||
+        directions.key.size() != vector_count(shape)) {
+      return bad_input("focus directions: shape [" + std::to_string(directions.layers) + ", " +
+                       std::to_string(directions.heads) + ", " +
+                       std::to_string(directions.head_dim) + "] is not that of the model");
+    }
+    DirectionViews view(directions, shape);
+    view.query = view.query * variant.alpha;
+    view.key = view.key * (variant.key_half ? variant.alpha : 0.0);
+    view.use_key = variant.key_half;
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
 }  // namespace
+
+Result<DirectionTraining> train_directions(DirectionSamples& samples, const DirectionShape& shape,
+                                           const DirectionTrainingOptions& options,
+                                           const RunContext& context,
+                                           const DirectionTrainingProgress& progress) {
+  HEADSCOPE_TRY(check_shape(samples, shape));
+  try {
+    c10::InferenceMode inference;
+    auto state = progress.resume != nullptr ? *progress.resume : first_state(shape, options);
+    HEADSCOPE_TRY(check_state(state, shape, options));
+    HEADSCOPE_ASSIGN(const bool whole,
+                     Trainer(samples, shape, options, state).run(progress, context));
+    return DirectionTraining{std::move(state.directions), std::move(state.epochs), !whole};
+  } catch (const std::exception& error) {
+    return fail(ErrorKind::internal, std::string("direction training: ") + error.what());
+  }
+}
 
 Result<DirectionTraining> train_directions(std::span<const DirectionSample> samples,
                                            const DirectionShape& shape,
                                            const DirectionTrainingOptions& options,
                                            const RunContext& context) {
-  HEADSCOPE_TRY(check_samples(samples, shape));
+  SamplesInMemory in_memory(samples);
+  return train_directions(in_memory, shape, options, context, {});
+}
+
+Result<std::vector<DirectionMasses>> direction_masses(DirectionSamples& samples,
+                                                      const DirectionShape& shape,
+                                                      std::span<const DirectionVariant> variants,
+                                                      const RunContext& context) {
+  HEADSCOPE_TRY(check_shape(samples, shape));
   try {
     c10::InferenceMode inference;
-    DirectionTraining result;
-    result.directions = initial_directions(shape, options);
-    Trainer(samples, shape, options, result).run(context);
-    return result;
+    HEADSCOPE_ASSIGN(const auto views, views_of(variants, shape));
+    std::vector<DirectionMasses> masses(variants.size());
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      HEADSCOPE_ASSIGN(const auto* sample, checked_sample(samples, shape, i));
+      const SampleMasks marks(*sample, shape);
+      for (std::size_t variant = 0; variant < views.size(); ++variant) {
+        if (context.cancelled()) return fail(ErrorKind::cancelled, "the check was cancelled");
+        add_masses(*sample, marks, shape, views[variant], masses[variant]);
+      }
+    }
+    return masses;
   } catch (const std::exception& error) {
-    return fail(ErrorKind::internal, std::string("direction training: ") + error.what());
+    return fail(ErrorKind::internal, std::string("focus directions: ") + error.what());
   }
 }
 
 Result<std::vector<float>> relevant_mass(std::span<const DirectionSample> samples,
                                          const DirectionShape& shape, const Directions& directions,
                                          double alpha, const RunContext& context) {
-  HEADSCOPE_TRY(check_samples(samples, shape));
-  if (directions.query.size() != vector_count(shape) ||
-      directions.key.size() != vector_count(shape)) {
-    return bad_input("focus directions: shape [" + std::to_string(directions.layers) + ", " +
-                     std::to_string(directions.heads) + ", " + std::to_string(directions.head_dim) +
-                     "] is not that of the model");
-  }
-  try {
-    c10::InferenceMode inference;
-    DirectionViews views(directions, shape);
-    views.query = views.query * alpha;
-    views.key = views.key * alpha;
-    std::vector<double> sums(static_cast<std::size_t>(shape.layers * shape.heads), 0.0);
-    for (const DirectionSample& sample : samples) {
-      if (context.cancelled()) return fail(ErrorKind::cancelled, "the check was cancelled");
-      add_masses(sample, shape, views, sums);
-    }
-    std::vector<float> mean;
-    for (const double sum : sums)
-      mean.push_back(static_cast<float>(sum / static_cast<double>(samples.size())));
-    return mean;
-  } catch (const std::exception& error) {
-    return fail(ErrorKind::internal, std::string("focus directions: ") + error.what());
-  }
+  SamplesInMemory in_memory(samples);
+  const DirectionVariant variant{&directions, alpha, true};
+  HEADSCOPE_ASSIGN(const auto masses, direction_masses(in_memory, shape, {&variant, 1}, context));
+  const std::size_t total = static_cast<std::size_t>(shape.layers * shape.heads);
+  std::vector<double> sums(total, 0.0);
+  const std::vector<float>& relevant = masses[0].relevant;
+  for (std::size_t i = 0; i < relevant.size(); ++i) sums[i % total] += double{relevant[i]};
+  std::vector<float> means;
+  for (const double sum : sums)
+    means.push_back(static_cast<float>(sum / static_cast<double>(samples.size())));
+  return means;
 }
 
 }  // namespace headscope

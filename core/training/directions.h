@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -18,7 +19,28 @@ namespace headscope {
 /// to the gold-only prompt.
 struct DirectionSample {
   QueryKeyCapture capture;
-  TokenSet gold;  ///< tokens of the gold document in the full prompt
+  TokenSet gold;             ///< tokens of the gold document in the full prompt
+  TokenSet irrelevant = {};  ///< tokens of all other documents; only masses look at them
+};
+
+/// Samples wherever they are: in memory, or in a file that is read piece by piece.
+class DirectionSamples {
+ public:
+  virtual ~DirectionSamples() = default;
+  virtual std::size_t size() const = 0;
+  /// What is pointed at is valid until the next call.
+  virtual Result<const DirectionSample*> at(std::size_t index) = 0;
+};
+
+/// Samples that somebody else keeps in memory.
+class SamplesInMemory final : public DirectionSamples {
+ public:
+  explicit SamplesInMemory(std::span<const DirectionSample> samples) : samples_(samples) {}
+  std::size_t size() const override { return samples_.size(); }
+  Result<const DirectionSample*> at(std::size_t index) override { return &samples_[index]; }
+
+ private:
+  std::span<const DirectionSample> samples_;
 };
 
 /// Shape of the model that the samples come from.
@@ -50,6 +72,21 @@ struct DirectionTraining {
   bool cancelled = false;              ///< stopped early: `directions` are those so far
 };
 
+/// A training between two epochs: from here the rest runs to the same bits.
+struct DirectionTrainingState {
+  Directions directions;
+  std::vector<DirectionEpoch> epochs;
+  /// AdamW's moments, each with the shape of the directions.
+  std::vector<float> query_first, query_second, key_first, key_second;
+};
+
+/// How a training that may be killed goes on.
+struct DirectionTrainingProgress {
+  const DirectionTrainingState* resume = nullptr;  ///< go on from here; null = from the start
+  /// Called after each epoch; an error ends the training with it. May be empty.
+  std::function<Result<>(const DirectionTrainingState&)> on_epoch = {};
+};
+
 /// AdamW with batch 1 on: minus the mean over heads and rows t in R of the sum
 /// over gold keys j of softmax_j(scale (q_t + d_q) . (k_j + d_k)), alpha = 1,
 /// soft-cap and window as the model has them. Heads and layers are independent
@@ -63,14 +100,38 @@ struct DirectionTraining {
 ///
 /// Errors: samples that do not have `shape`, no samples. Cancelled: what was
 /// trained so far.
+Result<DirectionTraining> train_directions(DirectionSamples& samples, const DirectionShape& shape,
+                                           const DirectionTrainingOptions& options,
+                                           const RunContext& context,
+                                           const DirectionTrainingProgress& progress = {});
 Result<DirectionTraining> train_directions(std::span<const DirectionSample> samples,
                                            const DirectionShape& shape,
                                            const DirectionTrainingOptions& options,
                                            const RunContext& context);
 
-/// Mean over samples and rows R of each head's relevant mass [layers * heads]
-/// with `directions` at strength `alpha`, everything else unedited; the
-/// held-out check of a training.
+/// Directions at one strength, to look at what they do.
+struct DirectionVariant {
+  const Directions* directions = nullptr;
+  double alpha = 0;
+  bool key_half = true;  ///< add alpha * d_k to the keys as well
+};
+
+/// Mass of each head on relevant and irrelevant documents, mean over rows R: [samples, layers *
+/// heads].
+struct DirectionMasses {
+  std::vector<float> relevant, irrelevant;
+};
+
+/// What each variant does to every head while everything else stays unedited; one pass over the
+/// samples. The key half is computed where it is asked for, although without a soft-cap it only
+/// shifts the scores of a row. Errors: shapes that do not fit, no samples, cancelled.
+Result<std::vector<DirectionMasses>> direction_masses(DirectionSamples& samples,
+                                                      const DirectionShape& shape,
+                                                      std::span<const DirectionVariant> variants,
+                                                      const RunContext& context);
+
+/// Mean over samples of each head's relevant mass [layers * heads] with `directions` at strength
+/// `alpha`.
 Result<std::vector<float>> relevant_mass(std::span<const DirectionSample> samples,
                                          const DirectionShape& shape, const Directions& directions,
                                          double alpha, const RunContext& context);
