@@ -3,9 +3,11 @@
 
 import json
 import math
+import resource
 import subprocess
+import time
 
-from cli_support import (DEMO, SOURCE, CliTest, interrupted, main, metadata, read_safetensors, shared, write_data,
+from cli_support import (DEMO, PROGRAM, SOURCE, CliTest, interrupted, main, metadata, read_safetensors, shared, write_data,
                          write_model)
 
 GOLDEN = SOURCE / "tests" / "goldens" / "score"
@@ -286,7 +288,67 @@ class TrainDirections(CliTest):
     def test_memory_estimate(self):
         data = write_data(self.folder / "d.jsonl", 8)
         self.refused(4, "train-directions", "--model", GOLDEN, "--data", data, "--out", self.folder / "x",
-                     "--memory-limit", 0.0006, says=("MiB", "--samples", "fit"))
+                     "--memory-limit", 0.0002, says=("MiB", "longest sample"))
+
+    def test_held_out_check(self):
+        data = write_data(self.folder / "d.jsonl", 60, documents=6)
+        report, _ = self.train(data, "--epochs", 6, "--learning-rate", 0.03, "--seeds", 2, "--top-k", 3)
+        check = report["held_out"]
+        self.assertEqual([check["trained_positions"], check["checked_positions"]], [[0, 2, 4], [1, 3, 5]])
+        self.assertTrue(check["at_positions_not_trained_on"])
+        self.assertEqual(len(check["heads"]), 3)
+        self.assertEqual(len(check["random_directions"]), 5)
+        self.assertLess(check["key_half_changes_at_most"], 1e-5)
+        self.assertGreater(check["trained"]["heads"]["relevant"], check["unedited"]["heads"]["relevant"])
+        strengths = [entry["alpha"] for entry in check["alpha_scan"]]
+        self.assertEqual(strengths, [-0.5, -0.2, -0.1, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0])
+        for entry in check["alpha_scan"]:
+            self.assertTrue(0 < entry["heads"]["share"] < 1)
+        self.assertEqual(report["seeds"][0]["seed"], 1)
+        self.assertGreater(report["seeds"][0]["cosine_heads"], 0.5)
+
+    def test_what_is_read_from_disk_gives_the_same_bytes(self):
+        data = write_data(self.folder / "d.jsonl", 40)
+        report, out = self.train(data, "--epochs", 2)
+        self.assertEqual(report["read_from_disk"], 0)
+        expected = out.read_bytes()
+        report, out = self.train(data, "--epochs", 2, "--keep-in-memory", 1e-5)
+        self.assertGreater(report["read_from_disk"], report["samples"] // 2)
+        self.assertEqual(out.read_bytes(), expected)
+        self.assertEqual(sorted(file.name for file in self.folder.iterdir()), ["d.jsonl", out.name])
+
+    def test_killed_it_goes_on(self):
+        data = write_data(self.folder / "d.jsonl", 40)
+        arguments = ("train-directions", "--model", GOLDEN, "--data", data, "--max-new-tokens", 4, "--epochs", 400,
+                     "--threads", 1, "--out")
+        whole, part = self.folder / "whole", self.folder / "part"
+        self.ok(*arguments, whole)
+        work = self.folder / "part.unfinished"
+        for file in ("train.samples", "seed-0.safetensors"):
+            process = subprocess.Popen([str(PROGRAM), *map(str, arguments), str(part)], stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            deadline = time.monotonic() + 60
+            while not (work / file).exists() and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.002)
+            process.kill()
+            self.assertEqual(process.wait(), -9)
+            self.assertTrue((work / file).exists())
+        self.refused(3, *arguments, part, "--learning-rate", 0.5, says=("learning_rate", "--restart"))
+        result = self.ok(*arguments, part)
+        self.assertTrue(result.json["resumed"])
+        self.assertEqual(part.read_bytes(), whole.read_bytes())
+        self.assertFalse(work.exists())
+
+    def test_a_full_disk_is_an_error(self):
+        data = write_data(self.folder / "d.jsonl", 40)
+        out = self.folder / "x"
+        process = subprocess.run([str(PROGRAM), "train-directions", "--model", str(GOLDEN), "--data", str(data),
+                                  "--max-new-tokens", "4", "--out", str(out)], capture_output=True, text=True,
+                                 restore_signals=False,  # a write beyond the limit then fails like one to a full disk
+                                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)))
+        self.assertEqual(process.returncode, 3, process.stderr)
+        self.assertIn("disk full", process.stderr)
+        self.assertFalse(out.exists())
 
 
 class Intervene(CliTest):
@@ -352,6 +414,23 @@ class EmbeddedModel(CliTest):
         self.assertLess(plain["em"], gold["em"] - 0.1)
         self.assertGreater(split["em"], plain["em"] + 0.1)
         self.assertGreater(split["relevant_mass_after"], split["relevant_mass"])
+
+    def test_focus_directions(self):
+        """At places of the gold document that training never saw, on people it never saw: trained directions give
+        the contextual heads a larger share on what is relevant, random ones do not, the key half does nothing, and
+        two seeds agree."""
+        data, out = self.folder / "d.jsonl", self.folder / "directions.safetensors"
+        self.ok("demo-data", "--documents", 20, "--samples", 240, "--distractors", "similar", "--out", data)
+        report = self.ok("train-directions", "--data", data, "--samples", 100, "--held-out", 60, "--top-k", 5,
+                         "--seeds", 2, "--out", out).json
+        check = report["held_out"]
+        self.assertTrue(check["at_positions_not_trained_on"])
+        self.assertGreater(check["share_gained"][0], 0)
+        self.assertGreater(check["share_over_random"][0], 0)
+        self.assertLess(check["key_half_changes_at_most"], 1e-5)
+        random = [entry["heads"]["share"] for entry in check["random_directions"]]
+        self.assertLess(sum(random) / len(random), check["unedited"]["heads"]["share"] + 1e-3)
+        self.assertGreater(report["seeds"][0]["cosine_heads"], 0.9)
 
     def test_default_model(self):
         self.assertEqual(self.ok("info").json["model_type"], "llama")

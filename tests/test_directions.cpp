@@ -65,8 +65,9 @@ std::vector<DirectionSample> make_samples(int count, std::uint64_t seed) {
 
 // Relevant mass of one head at one row: softmax over visible keys, summed over
 // gold, in doubles. direction: the query's, then the key's.
-double plain_mass(const DirectionSample& sample, const DirectionShape& shape, int layer, int head,
-                  std::int64_t row, const std::vector<double>& direction) {
+double plain_mass(const DirectionSample& sample, const TokenSet& wanted,
+                  const DirectionShape& shape, int layer, int head, std::int64_t row,
+                  const std::vector<double>& direction) {
   const auto width = static_cast<std::size_t>(shape.head_dim);
   const int group = head / (shape.heads / shape.kv_heads);
   const float* query =
@@ -89,9 +90,7 @@ double plain_mass(const DirectionSample& sample, const DirectionShape& shape, in
     if (shape.softcap > 0) score = shape.softcap * std::tanh(score / shape.softcap);
     const double weight = std::exp(score);
     total += weight;
-    const bool relevant =
-        std::find(sample.gold.begin(), sample.gold.end(), key) != sample.gold.end();
-    if (relevant) gold += weight;
+    if (std::find(wanted.begin(), wanted.end(), key) != wanted.end()) gold += weight;
   }
   return gold / total;
 }
@@ -100,7 +99,7 @@ double plain_head_mass(const DirectionSample& sample, const DirectionShape& shap
                        int head, const std::vector<double>& direction) {
   double sum = 0;
   for (std::int64_t row = 0; row < kRows; ++row) {
-    sum += plain_mass(sample, shape, layer, head, row, direction);
+    sum += plain_mass(sample, sample.gold, shape, layer, head, row, direction);
   }
   return sum / kRows;
 }
@@ -198,6 +197,30 @@ TEST_CASE("relevant mass equals plain loops, with and without directions") {
   for (const DirectionShape& shape : shapes()) {
     for (const double alpha : {0.0, 1.0, -0.5}) {
       check_masses(samples, shape, directions, alpha);
+    }
+  }
+}
+
+TEST_CASE("masses on irrelevant tokens, per sample, of several variants at once") {
+  auto samples = make_samples(2, 4);
+  for (auto& sample : samples) sample.irrelevant = {sample.gold.back() + 1, kKeys - 1};
+  const Directions directions = untrained({.init_deviation = 1.0, .seed = 5});
+  for (const DirectionShape& shape : shapes()) {
+    const std::vector<DirectionVariant> variants = {{&directions, 0.7, true},
+                                                    {&directions, 0.7, false}};
+    SamplesInMemory in_memory(samples);
+    const auto masses = direction_masses(in_memory, shape, variants, {});
+    REQUIRE(masses);
+    REQUIRE((*masses)[1].irrelevant.size() == 16);
+    auto direction = vector_of(directions, {1, 2}, 0.7);
+    for (const std::size_t variant : {0u, 1u}) {
+      if (variant == 1) std::fill(direction.begin() + 3, direction.end(), 0.0);
+      double expected = 0;
+      for (std::int64_t row = 0; row < kRows; ++row) {
+        expected +=
+            plain_mass(samples[1], samples[1].irrelevant, shape, 1, 2, row, direction) / kRows;
+      }
+      CHECK((*masses)[variant].irrelevant[8 + 6] == doctest::Approx(expected).epsilon(1e-5));
     }
   }
 }

@@ -99,7 +99,8 @@ Json to_json(const ShareOfContext& share) {
 Json to_json(const DirectionEffect& effect) {
   return {{"alpha", effect.alpha},
           {"heads", to_json(effect.chosen)},
-          {"all_heads", to_json(effect.all)}};
+          {"all_heads", to_json(effect.all)},
+          {"share_gained", {effect.gain.low, effect.gain.high}}};
 }
 
 }  // namespace
@@ -112,13 +113,16 @@ Result<DirectionCheck> check_directions(DirectionSamples& held_out, const Direct
   const Group all = all_of(shape);
   const Plan plan(directions, options);
   HEADSCOPE_ASSIGN(const auto masses, direction_masses(held_out, shape, plan.variants, context));
+  DirectionCheck check;
   std::size_t at = 0;
   const auto next = [&](std::uint64_t seed = 0) {
     const DirectionMasses& here = masses[at];
-    return DirectionEffect{plan.variants[at++].alpha, seed, share_of(here, chosen),
+    DirectionEffect effect{plan.variants[at++].alpha, seed, share_of(here, chosen),
                            share_of(here, all)};
+    if (at > 1)
+      effect.gain = paired_interval(effect.chosen.shares, {&check.unedited, 1}, options.seed);
+    return effect;
   };
-  DirectionCheck check;
   check.samples = static_cast<std::int64_t>(held_out.size());
   check.heads = options.heads;
   check.unedited = next();
@@ -129,7 +133,6 @@ Result<DirectionCheck> check_directions(DirectionSamples& held_out, const Direct
     check.random.push_back(next(options.seed + i));
   while (at < masses.size()) check.scan.push_back(next());
   const std::vector<double>& trained = check.trained.chosen.shares;
-  check.gain = paired_interval(trained, {&check.unedited, 1}, options.seed);
   if (!check.random.empty())
     check.over_random = paired_interval(trained, check.random, options.seed);
   return check;
@@ -171,7 +174,7 @@ Json to_json(const DirectionCheck& check) {
                {"trained", to_json(check.trained)},
                {"query_half", to_json(check.query_half)},
                {"key_half_changes_at_most", check.key_half_changes},
-               {"share_gained", {check.gain.low, check.gain.high}},
+               {"share_gained", {check.trained.gain.low, check.trained.gain.high}},
                {"random_directions", std::move(random)},
                {"alpha_scan", std::move(scan)}};
   if (!check.random.empty()) {

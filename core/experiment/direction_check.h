@@ -18,7 +18,7 @@ struct DirectionCheckOptions {
   /// The heads that the directions are meant for, as contextual_heads chooses them; "all heads" are
   /// reported beside them.
   std::vector<HeadId> heads;
-  double alpha = 1;  ///< strength of the comparisons: that of training
+  double alpha = 0.3;  ///< strength of the comparisons: the default of the product
   std::vector<double> alphas = {-0.5, -0.2, -0.1, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0};  ///< the scan
   int random_seeds = 5;  ///< random directions of equal norm
   std::uint64_t seed = 0;
@@ -36,6 +36,7 @@ struct DirectionEffect {
   double alpha = 0;
   std::uint64_t seed = 0;  ///< of random directions
   ShareOfContext chosen, all;
+  Interval gain = {};  ///< 95 % of its share - unedited share of the chosen heads, over samples
 };
 
 struct DirectionCheck {
@@ -46,8 +47,7 @@ struct DirectionCheck {
   double key_half_changes = 0;          ///< largest change of one head's mass in one sample by it
   std::vector<DirectionEffect> random;  ///< of equal norm, one a seed
   std::vector<DirectionEffect> scan;    ///< trained directions at each alpha
-  Interval gain;         ///< 95 % of trained - unedited share of the chosen heads, over samples
-  Interval over_random;  ///< same for trained - mean of random
+  Interval over_random;  ///< 95 % of trained - mean of random, shares of the chosen heads
 };
 
 /// Attention of every head on held-out samples with everything else unedited: exact for each head
