@@ -30,12 +30,15 @@ at::Tensor moved(const at::Tensor& x, at::Device device) {
 }  // namespace
 
 KvCache::KvCache(const ModelConfig& config, std::int64_t capacity,
-                 const std::vector<at::Device>& devices, at::ScalarType dtype)
-    : capacity_(capacity) {
-  for (const at::Device device : devices) {
-    const auto options = at::TensorOptions(dtype).device(device);
-    keys_.push_back(at::empty({1, config.kv_heads, capacity, config.head_dim}, options));
-    values_.push_back(at::empty({1, config.kv_heads, capacity, config.head_dim}, options));
+                 const std::vector<at::Device>& devices, at::ScalarType dtype,
+                 std::span<const LayerCache> shared)
+    : layers_(shared.begin(), shared.end()), capacity_(capacity) {
+  for (std::size_t layer = shared.size(); layer < devices.size(); ++layer) {
+    const auto options = at::TensorOptions(dtype).device(devices[layer]);
+    const auto allocate = [&] {
+      return at::empty({1, config.kv_heads, capacity, config.head_dim}, options);
+    };
+    layers_.push_back({allocate(), allocate()});
   }
 }
 
@@ -46,24 +49,24 @@ std::int64_t KvCache::bytes(const ModelConfig& config, std::int64_t capacity,
 }
 
 void KvCache::store(int layer, const at::Tensor& k, const at::Tensor& v) {
-  const auto index = static_cast<std::size_t>(layer);
-  keys_[index].narrow(2, length_, k.size(2)).copy_(k);
-  values_[index].narrow(2, length_, v.size(2)).copy_(v);
+  const LayerCache& there = layers_[static_cast<std::size_t>(layer)];
+  there.keys.narrow(2, length_, k.size(2)).copy_(k);
+  there.values.narrow(2, length_, v.size(2)).copy_(v);
 }
 
 at::Tensor KvCache::keys(int layer, std::int64_t end) const {
-  return keys_[static_cast<std::size_t>(layer)].narrow(2, 0, end);
+  return layers_[static_cast<std::size_t>(layer)].keys.narrow(2, 0, end);
 }
 
 at::Tensor KvCache::values(int layer, std::int64_t end) const {
-  return values_[static_cast<std::size_t>(layer)].narrow(2, 0, end);
+  return layers_[static_cast<std::size_t>(layer)].values.narrow(2, 0, end);
 }
 
 DecoderEngine::DecoderEngine(ModelConfig config, DecoderWeights weights, Placement placement)
     : config_(std::move(config)), weights_(std::move(weights)), placement_(std::move(placement)) {}
 
-KvCache DecoderEngine::new_cache(std::int64_t capacity) const {
-  return KvCache(config_, capacity, placement_.device_of_layers(), dtype());
+KvCache DecoderEngine::new_cache(std::int64_t capacity, std::span<const LayerCache> shared) const {
+  return KvCache(config_, capacity, placement_.device_of_layers(), dtype(), shared);
 }
 
 double DecoderEngine::work_per_poll() const {
@@ -89,7 +92,7 @@ at::Tensor DecoderEngine::run(std::span<const std::int32_t> ids, KvCache& cache,
   const auto step = static_cast<std::size_t>(chunk_rows(options.memory_scale));
   for (std::size_t done = 0; done < ids.size(); done += step) {
     const auto chunk = ids.subspan(done, std::min(step, ids.size() - done));
-    auto rows = run_chunk(chunk, cache, options, context);
+    auto rows = run_chunk(chunk, done / step, cache, options, context);
     if (rows.defined()) hidden.push_back(std::move(rows));
     if (ids.size() > 1)
       context.progress("prefill", double(done + chunk.size()), double(ids.size()));
@@ -98,19 +101,28 @@ at::Tensor DecoderEngine::run(std::span<const std::int32_t> ids, KvCache& cache,
                         : at::cat(hidden, 0);
 }
 
-at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, KvCache& cache,
-                                    const EngineOptions& options, const RunContext& context) const {
-  const auto rows = static_cast<std::int64_t>(ids.size());
-  const std::int64_t begin = cache.length(), end = begin + rows;
-  const auto positions = at::arange(begin, end, at::TensorOptions(at::kLong).device(device()));
-  auto ropes = rope_tables(config_, positions, cache.capacity(), dtype());
+at::Tensor DecoderEngine::embed_chunk(std::span<const std::int32_t> ids,
+                                      const at::Tensor& positions) const {
   const auto index = at::tensor(at::ArrayRef<std::int32_t>(ids.data(), ids.size()), at::kInt)
                          .to(device(), at::kLong);
-  auto x = embed(weights_, config_, index, positions).unsqueeze(0);
+  return embed(weights_, config_, index, positions).unsqueeze(0);
+}
+
+at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, std::size_t number,
+                                    KvCache& cache, const EngineOptions& options,
+                                    const RunContext& context) const {
+  const auto rows = static_cast<std::int64_t>(ids.size());
+  const std::int64_t begin = cache.length(), end = begin + rows;
+  ResidualPass* const residuals = options.residuals;
+  const int first_layer = residuals != nullptr ? residuals->first_layer : 0;
+  const auto positions = at::arange(
+      begin, end, at::TensorOptions(at::kLong).device(placement_.of_layer(first_layer).device));
+  auto ropes = rope_tables(config_, positions, cache.capacity(), dtype());
+  auto x = first_layer > 0 ? residuals->entering.at(number) : embed_chunk(ids, positions);
   std::int64_t first = begin;  // row of x[0, 0]
-  for (int layer = 0; layer < config_.layers; ++layer) {
+  for (int layer = first_layer; layer < config_.layers; ++layer) {
     poll(context);
-    if (placement_.begins(layer)) {
+    if (layer > first_layer && placement_.begins(layer)) {
       const at::Device device = placement_.of_layer(layer).device;
       x = moved(x, device);
       for (RopeTable& rope : ropes) {
@@ -119,6 +131,8 @@ at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, KvCache& 
         }
       }
     }
+    if (residuals != nullptr && residuals->kept.contains(layer))
+      residuals->kept[layer].push_back(x);
     const LayerWeights& weights = weights_.layers[static_cast<std::size_t>(layer)];
     auto projections = project(weights, config_, normalise(x, weights.input_norm, config_),
                                ropes[static_cast<std::size_t>(config_.attention_in(layer).rope)]);

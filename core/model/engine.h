@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -11,12 +12,17 @@
 
 namespace headscope {
 
-/// Keys (after RoPE, before edits) and values of every layer, allocated once for `capacity` tokens
-/// where the layer lies.
+/// Keys (after RoPE, before edits) and values of one layer, [1, H_kv, capacity, D] each.
+struct LayerCache {
+  at::Tensor keys, values;
+};
+
+/// Keys and values of every layer, allocated once for `capacity` tokens where the layer lies.
 class KvCache {
  public:
+  /// `shared`: of the first layers, which are used as they are instead of being allocated.
   KvCache(const ModelConfig& config, std::int64_t capacity, const std::vector<at::Device>& devices,
-          at::ScalarType dtype);
+          at::ScalarType dtype, std::span<const LayerCache> shared = {});
   static std::int64_t bytes(const ModelConfig& config, std::int64_t capacity, at::ScalarType dtype);
 
   std::int64_t length() const { return length_; }
@@ -29,11 +35,21 @@ class KvCache {
   at::Tensor values(int layer, std::int64_t end) const;
   /// After every layer of a chunk has been stored.
   void advance(std::int64_t rows) { length_ += rows; }
+  const std::vector<LayerCache>& layers() const { return layers_; }
 
  private:
-  std::vector<at::Tensor> keys_, values_;
+  std::vector<LayerCache> layers_;
   std::int64_t capacity_ = 0;
   std::int64_t length_ = 0;
+};
+
+/// The residual stream between layers, [1, rows, hidden] for each chunk of rows: a run may take it
+/// up where an earlier one over the same chunks came by.
+struct ResidualPass {
+  int first_layer = 0;               ///< keys and values of the layers below are in the cache
+  std::vector<at::Tensor> entering;  ///< inputs of first_layer; not read for layer 0
+  /// Inputs of these layers, above first_layer, are kept while the run comes by.
+  std::map<int, std::vector<at::Tensor>> kept;
 };
 
 /// How tokens are run.
@@ -44,6 +60,7 @@ struct EngineOptions {
   TokenRange hidden_rows;   ///< rows whose final hidden states are returned
   int layers = -1;          ///< stop after this layer's queries and keys (head maps); -1 = run all
   double memory_scale = 1;  ///< below 1: fewer rows at once (after an allocation failed)
+  ResidualPass* residuals = nullptr;  ///< nullptr = from the embeddings, nothing kept
 };
 
 class DecoderEngine {
@@ -59,7 +76,9 @@ class DecoderEngine {
     return weights_.final_norm.weight.scalar_type();
   }  ///< activations
   bool is_int8() const { return weights_.embedding.scale.defined(); }
-  KvCache new_cache(std::int64_t capacity) const;
+  KvCache new_cache(std::int64_t capacity, std::span<const LayerCache> shared = {}) const;
+  /// Rows that `run` handles at once, beginning at the first new one.
+  std::int64_t chunk_rows(double memory_scale) const;
 
   /// Appends `ids` to the cache. Returns hidden states [rows, hidden] after the final norm of those
   /// hidden_rows that are among them. Throws Cancelled and what torch throws.
@@ -69,8 +88,10 @@ class DecoderEngine {
   at::Tensor logits(const at::Tensor& hidden, const RunContext& context) const;
 
  private:
-  at::Tensor run_chunk(std::span<const std::int32_t> ids, KvCache& cache,
+  /// `number` counts the chunks of a run.
+  at::Tensor run_chunk(std::span<const std::int32_t> ids, std::size_t number, KvCache& cache,
                        const EngineOptions& options, const RunContext& context) const;
+  at::Tensor embed_chunk(std::span<const std::int32_t> ids, const at::Tensor& positions) const;
   void store_projections(int layer, Projections& projections, KvCache& cache,
                          const EngineOptions& options) const;
   at::Tensor run_attention(int layer, const at::Tensor& q, std::int64_t first_row,
@@ -81,7 +102,6 @@ class DecoderEngine {
                       const EngineOptions& options, const RunContext& context) const;
   /// Multiply-adds between two looks at the cancellation flag: about 25 ms.
   double work_per_poll() const;
-  std::int64_t chunk_rows(double memory_scale) const;
   std::int64_t rows_for(double work_per_row, double memory_scale = 1) const;
 
   ModelConfig config_;

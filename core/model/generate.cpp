@@ -18,15 +18,17 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 /// Feeds a growing sequence to the engine; with or without a cache the results are the same.
 class Decoding {
  public:
-  Decoding(const DecoderEngine& engine, const GenerateRequest& request, EngineOptions options,
-           AttentionCapture* capture, std::int64_t capacity)
+  Decoding(const DecoderEngine& engine, const PromptPass& prompt, EngineOptions options,
+           AttentionCapture* capture)
       : engine_(engine),
-        use_cache_(request.use_cache),
         options_(options),
         capture_(capture),
-        ids_(request.prompt_ids),
-        capacity_(capacity) {
-    if (use_cache_) cache_ = engine_.new_cache(capacity_);
+        ids_(prompt.key.ids),
+        capacity_(prompt.key.capacity) {}
+
+  /// The prompt but its last token; from then on only what is new is run.
+  void use_cache(const PromptPass& prompt, PromptWork& work, const RunContext& context) {
+    cache_ = run_prompt(engine_, prompt, options_, work, context);
   }
 
   void append(std::int32_t id) { ids_.push_back(id); }
@@ -34,10 +36,13 @@ class Decoding {
 
   /// Runs what is new and returns the hidden state of the last row, capturing that row.
   at::Tensor run(const RunContext& context) {
-    if (!use_cache_) cache_ = engine_.new_cache(capacity_);
     const TokenRange last{length() - 1, length()};
     if (capture_ != nullptr) capture_->set_rows(last);
     options_.hidden_rows = last;
+    if (!cache_) {
+      KvCache cache = engine_.new_cache(capacity_);
+      return engine_.run(ids_, cache, options_, context);
+    }
     const auto fresh = std::span(ids_).subspan(static_cast<std::size_t>(cache_->length()));
     return engine_.run(fresh, *cache_, options_, context);
   }
@@ -50,7 +55,6 @@ class Decoding {
 
  private:
   const DecoderEngine& engine_;
-  bool use_cache_;
   EngineOptions options_;
   AttentionCapture* capture_;
   std::vector<std::int32_t> ids_;
@@ -66,20 +70,21 @@ void keep_token(Generation& out, const GenerateRequest& request, std::span<const
   if (request.candidates > 0) out.candidates.push_back(most_likely(logits, request.candidates));
 }
 
-/// Teacher forcing: prompt and response in one pass, which is the same as step by step.
+/// Teacher forcing: the prompt's last token and the response in one pass, which is the same as step
+/// by step.
 Result<Generation> run_forced(const DecoderEngine& engine, const GenerateRequest& request,
-                              EngineOptions options, AttentionCapture* capture,
-                              const RunContext& context) {
+                              const PromptPass& pass, EngineOptions options,
+                              AttentionCapture* capture, const RunContext& context) {
   const auto start = std::chrono::steady_clock::now();
   const auto prompt = static_cast<std::int64_t>(request.prompt_ids.size());
   const auto count = static_cast<std::int64_t>(request.forced_response.size());
-  std::vector<std::int32_t> ids = request.prompt_ids;
+  Generation out;
+  KvCache cache = run_prompt(engine, pass, options, out.prompt_work, context);
+  std::vector<std::int32_t> ids = {request.prompt_ids.back()};
   ids.insert(ids.end(), request.forced_response.begin(), request.forced_response.end());
   options.hidden_rows = {prompt - 1, prompt - 1 + count};
   if (capture != nullptr) capture->set_rows({prompt - 1, prompt + count});
-  KvCache cache = engine.new_cache(prompt + count);
   const auto hidden = engine.run(ids, cache, options, context);
-  Generation out;
   const auto logits = engine.logits(hidden, context).contiguous();
   for (std::int64_t i = 0; i < count; ++i) {
     const float* row = logits.const_data_ptr<float>() + i * logits.size(1);
@@ -91,17 +96,16 @@ Result<Generation> run_forced(const DecoderEngine& engine, const GenerateRequest
 }
 
 Result<Generation> run_sampled(const DecoderEngine& engine, const GenerateRequest& request,
-                               EngineOptions options, AttentionCapture* capture,
-                               const RunContext& context) {
+                               const PromptPass& pass, const EngineOptions& options,
+                               AttentionCapture* capture, const RunContext& context) {
   HEADSCOPE_ASSIGN(Sampler sampler, Sampler::create(request.sampling));
-  const auto prompt = static_cast<std::int64_t>(request.prompt_ids.size());
-  const std::int64_t room = engine.config().context_length - prompt;
-  const std::int64_t limit = std::min<std::int64_t>(request.max_new_tokens, room);
+  const std::int64_t limit = pass.key.capacity - std::ssize(request.prompt_ids);
   const auto& eos = engine.config().eos_ids;
   auto start = std::chrono::steady_clock::now();
-  Decoding decoding(engine, request, options, capture, prompt + limit);
-  auto hidden = decoding.run(context);
   Generation out;
+  Decoding decoding(engine, pass, options, capture);
+  if (request.use_cache) decoding.use_cache(pass, out.prompt_work, context);
+  auto hidden = decoding.run(context);
   out.prefill_seconds = seconds_since(start);
   start = std::chrono::steady_clock::now();
   while (static_cast<std::int64_t>(out.ids.size()) < limit) {
@@ -136,6 +140,45 @@ Result<> Model::Impl::check_request(const GenerateRequest& request) const {
   return check_ids(all);
 }
 
+Result<PromptPass> Model::Impl::prompt_pass(const GenerateRequest& request, std::int64_t new_tokens,
+                                            double memory_scale) const {
+  const ModelConfig& config = engine.config();
+  const auto prompt = std::ssize(request.prompt_ids);
+  PromptPass pass;
+  pass.key = {engine.weights().final_norm.weight, request.prompt_ids, prompt + new_tokens,
+              request.backend, engine.chunk_rows(memory_scale)};
+  std::vector<Intervention> early;
+  for (const Intervention& intervention : request.interventions) {
+    if (intervention.rows.first_row(prompt) < prompt - 1) early.push_back(intervention);
+  }
+  HEADSCOPE_ASSIGN(const auto plan,
+                   compile_edits(early, {config.layers, config.heads, config.head_dim}, prompt));
+  pass.touched = plan.first_touched_layer();
+  if (request.use_cache && request.store != nullptr) pass.store = &request.store->impl();
+  const CapturePlan wanted =
+      plan_of(request.capture ? &*request.capture : nullptr, new_tokens + 1,
+              std::max<std::int64_t>(1, std::ssize(request.forced_response)));
+  const auto held = [&] {
+    double bytes = 0;
+    if (pass.store == nullptr || !(pass.store->key == pass.key)) return bytes;
+    for (const LayerCache& layer : pass.store->shared(pass.touched)) {
+      bytes += double(layer.keys.nbytes() + layer.values.nbytes());
+    }
+    return bytes;
+  };
+  if (pass.store != nullptr && !require_room(prompt, new_tokens, wanted, held())) {
+    pass.store->clear();
+    drop_memory_caches();
+  }
+  HEADSCOPE_TRY(require_room(prompt, new_tokens, wanted, held()));
+  const auto estimate =
+      estimate_run(config, prompt, new_tokens, wanted,
+                   static_cast<int>(c10::elementSize(engine.dtype())), MachineRate{1, 1, 1});
+  pass.spare_bytes = std::max(
+      0.0, device_memory_left(engine.placement().first().name) + held() - estimate.bytes());
+  return pass;
+}
+
 Result<Generation> Model::Impl::generate(const GenerateRequest& request, const RunContext& context,
                                          double memory_scale) const {
   HEADSCOPE_TRY(check_request(request));
@@ -145,9 +188,7 @@ Result<Generation> Model::Impl::generate(const GenerateRequest& request, const R
   const std::int64_t room = engine.config().context_length - prompt;
   const std::int64_t most =
       forced > 0 ? forced : std::min<std::int64_t>(request.max_new_tokens, room);
-  HEADSCOPE_TRY(require_room(prompt, most,
-                             plan_of(request.capture ? &*request.capture : nullptr, most + 1,
-                                     std::max<std::int64_t>(1, forced))));
+  HEADSCOPE_ASSIGN(const auto pass, prompt_pass(request, most, memory_scale));
   EngineOptions options;
   options.backend = request.backend;
   options.edits = &edit_tensors;
@@ -159,9 +200,10 @@ Result<Generation> Model::Impl::generate(const GenerateRequest& request, const R
     options.observer = &*capture;
   }
   AttentionCapture* observer = capture ? &*capture : nullptr;
-  HEADSCOPE_ASSIGN(Generation out, request.forced_response.empty()
-                                       ? run_sampled(engine, request, options, observer, context)
-                                       : run_forced(engine, request, options, observer, context));
+  HEADSCOPE_ASSIGN(Generation out,
+                   request.forced_response.empty()
+                       ? run_sampled(engine, request, pass, options, observer, context)
+                       : run_forced(engine, request, pass, options, observer, context));
   if (capture) {
     const std::int64_t end = prompt + static_cast<std::int64_t>(out.ids.size());
     out.attention = capture->finish({prompt - 1, end}, end);

@@ -172,10 +172,10 @@ Result<std::vector<LayerEditTensors>> Model::Impl::edits(
 }
 
 Result<> Model::Impl::require_room(std::int64_t tokens, std::int64_t new_tokens,
-                                   const CapturePlan& plan) const {
+                                   const CapturePlan& plan, double held) const {
   return require_fit(engine.config(), tokens, new_tokens, plan,
                      static_cast<int>(c10::elementSize(engine.dtype())),
-                     device_memory_left(engine.placement().first().name));
+                     device_memory_left(engine.placement().first().name) + held);
 }
 
 Result<ForwardResult> Model::Impl::forward(const ForwardRequest& request, const RunContext& context,
@@ -224,7 +224,10 @@ Result<Generation> Model::generate(const GenerateRequest& request, const RunCont
     };
   }
   return with_less_memory([&](double scale) { return impl_->generate(watched, context, scale); },
-                          [&] { return !streamed; });
+                          [&] {
+                            if (request.store != nullptr) request.store->clear();
+                            return !streamed;
+                          });
 }
 
 Result<ForwardResult> Model::forward(const ForwardRequest& request, const RunContext& context) {

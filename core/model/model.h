@@ -17,6 +17,7 @@
 #include "core/base/types.h"
 #include "core/intervention/spec.h"
 #include "core/model/config.h"
+#include "core/model/prompt_store.h"
 
 namespace headscope {
 
@@ -84,6 +85,9 @@ struct GenerateRequest {
   /// Called with each new token (not with end-of-sequence) as soon as it is chosen; may be empty.
   std::function<void(std::int32_t id)> on_token;
   int candidates = 0;  ///< keep this many most likely next tokens per step with probabilities
+  /// What earlier runs over this prompt left, for this one to use and to add to; null = none. Not
+  /// used where `use_cache` is false.
+  PromptStore* store = nullptr;
 };
 
 /// One candidate for a next token.
@@ -100,6 +104,7 @@ struct Generation {
   std::vector<std::vector<Candidate>> candidates;  ///< per generated token
   std::vector<float> log_probabilities;            ///< of each generated token
   double prefill_seconds = 0, decode_seconds = 0;
+  PromptWork prompt_work;
 };
 
 /// Full forward over given ids: logits and attention of some rows.

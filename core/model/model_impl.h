@@ -17,6 +17,7 @@
 #include "core/model/machine_rate.h"
 #include "core/model/memory.h"
 #include "core/model/model.h"
+#include "core/model/prompt_pass.h"
 
 namespace headscope {
 
@@ -29,9 +30,14 @@ struct Model::Impl {
   /// Interventions compiled and uploaded.
   Result<std::vector<LayerEditTensors>> edits(const std::vector<Intervention>& interventions,
                                               std::int64_t prompt_tokens) const;
-  /// out_of_memory with an estimate, and what would fit, when a run will not fit.
-  Result<> require_room(std::int64_t tokens, std::int64_t new_tokens,
-                        const CapturePlan& plan) const;
+  /// out_of_memory with an estimate, and what would fit, when a run will not fit; `held` bytes of
+  /// what it needs are there already.
+  Result<> require_room(std::int64_t tokens, std::int64_t new_tokens, const CapturePlan& plan,
+                        double held = 0) const;
+  /// What a run over the prompt of `request` may take from its store and leave there; the store
+  /// gives way where memory is short. Errors: require_room's.
+  Result<PromptPass> prompt_pass(const GenerateRequest& request, std::int64_t new_tokens,
+                                 double memory_scale) const;
 
   /// `memory_scale` as in EngineOptions.
   Result<Generation> generate(const GenerateRequest& request, const RunContext& context,

@@ -1,0 +1,163 @@
+#include "core/model/prompt_pass.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include <ATen/ATen.h>
+
+namespace headscope {
+namespace {
+
+std::uint64_t bytes_of(const std::vector<at::Tensor>& tensors) {
+  std::uint64_t sum = 0;
+  for (const at::Tensor& tensor : tensors) sum += static_cast<std::uint64_t>(tensor.nbytes());
+  return sum;
+}
+
+/// At most `count` of `layers`, evenly spaced, the last one among them.
+std::set<int> thinned(const std::set<int>& layers, std::size_t count) {
+  if (layers.size() <= count) return layers;
+  const std::vector<int> all(layers.begin(), layers.end());
+  std::set<int> some;
+  for (std::size_t i = 1; i <= count; ++i) some.insert(all[i * all.size() / count - 1]);
+  return some;
+}
+
+/// What a run should leave in the store.
+struct Keeping {
+  bool anything = false;
+  std::set<int> inputs;  ///< of these layers
+};
+
+/// Inputs of layers up to the first touched one, since that is where the next run of its kind
+/// begins; never of the last layer, whose attention is not needed at these rows.
+Keeping what_to_keep(const DecoderEngine& engine, const PromptPass& pass, std::int64_t rows) {
+  const PromptStore::Impl& store = *pass.store;
+  const int last = engine.config().layers - 1, top = std::min(pass.touched, last - 1);
+  const auto cached =
+      std::max<std::int64_t>(std::ssize(store.cache), std::min(pass.touched, last) + 1);
+  double left = std::min(double(store.budget), double(store.bytes()) + pass.spare_bytes / 2);
+  left -= double(KvCache::bytes(engine.config(), pass.key.capacity, engine.dtype())) / (last + 1) *
+          double(cached);
+  for (auto above = store.inputs.upper_bound(top); above != store.inputs.end(); ++above) {
+    left -= double(bytes_of(above->second));
+  }
+  if (left < 0) return {};
+  Keeping keeping{true, {}};
+  for (int layer = 1; layer <= top; ++layer) {
+    if (store.expected.empty() || store.expected.contains(layer)) keeping.inputs.insert(layer);
+  }
+  if (pass.touched == top && top > 0) keeping.inputs.insert(top);
+  const double each =
+      double(rows) * double(engine.config().hidden_size) * double(c10::elementSize(engine.dtype()));
+  const double most = std::min(left / each, double(last));
+  keeping.inputs = thinned(keeping.inputs, static_cast<std::size_t>(most));
+  return keeping;
+}
+
+/// Takes over what a run left unedited: the cache up to its first touched layer, and the inputs.
+void keep(const Keeping& keeping, const KvCache& cache, int touched, ResidualPass& ran,
+          PromptStore::Impl& store) {
+  const auto& layers = cache.layers();
+  const auto unedited = std::min(std::ssize(layers), std::ptrdiff_t{touched} + 1);
+  for (auto layer = std::ssize(store.cache); layer < unedited; ++layer) {
+    store.cache.push_back(layers[static_cast<std::size_t>(layer)]);
+  }
+  std::erase_if(store.inputs, [&](const auto& entry) {
+    return entry.first <= touched && !keeping.inputs.contains(entry.first);
+  });
+  store.inputs.merge(ran.kept);
+}
+
+}  // namespace
+
+void PromptStore::Impl::clear() {
+  key = {};
+  cache.clear();
+  inputs.clear();
+}
+
+std::uint64_t PromptStore::Impl::bytes() const {
+  std::uint64_t sum = 0;
+  for (const LayerCache& layer : cache) sum += bytes_of({layer.keys, layer.values});
+  for (const auto& [layer, chunks] : inputs) sum += bytes_of(chunks);
+  return sum;
+}
+
+int PromptStore::Impl::restart_layer(int touched, int layers) const {
+  // Edits of the last layer's attention reach neither its keys nor its values.
+  if (touched >= layers - 1 && std::ssize(cache) == layers) return layers;
+  const auto above = inputs.upper_bound(touched);
+  return above == inputs.begin() ? 0 : std::prev(above)->first;
+}
+
+std::span<const LayerCache> PromptStore::Impl::shared(int touched) const {
+  return std::span(cache).first(std::min(cache.size(), static_cast<std::size_t>(touched) + 1));
+}
+
+KvCache run_prompt(const DecoderEngine& engine, const PromptPass& pass,
+                   const EngineOptions& options, PromptWork& work, const RunContext& context) {
+  const auto start = std::chrono::steady_clock::now();
+  const int layers = engine.config().layers, last = layers - 1;
+  const auto ids = std::span(pass.key.ids).first(pass.key.ids.size() - 1);
+  const auto rows = std::ssize(ids);
+  work.all = last * rows;
+  work.touched = std::max(0, last - pass.touched) * rows;
+  work.layer_rows = work.all;
+  if (pass.store != nullptr && !(pass.store->key == pass.key)) pass.store->clear();
+  auto cache =
+      engine.new_cache(pass.key.capacity, pass.store != nullptr ? pass.store->shared(pass.touched)
+                                                                : std::span<const LayerCache>{});
+  if (rows == 0) return cache;
+  ResidualPass residuals;
+  Keeping keeping;
+  if (pass.store != nullptr) {
+    residuals.first_layer = pass.store->restart_layer(pass.touched, layers);
+    if (residuals.first_layer == layers) {
+      cache.advance(rows);
+      work.layer_rows = 0;
+      return cache;
+    }
+    if (residuals.first_layer > 0) {
+      residuals.entering = pass.store->inputs.at(residuals.first_layer);
+    }
+    keeping = what_to_keep(engine, pass, rows);
+    for (const int layer : keeping.inputs) {
+      if (layer > residuals.first_layer) residuals.kept[layer];
+    }
+  }
+  EngineOptions how = options;
+  how.observer = nullptr;
+  how.hidden_rows = {};
+  how.residuals = &residuals;
+  engine.run(ids, cache, how, context);
+  work.layer_rows = (last - residuals.first_layer) * rows;
+  work.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (keeping.anything) {
+    pass.store->key = pass.key;
+    keep(keeping, cache, pass.touched, residuals, *pass.store);
+  }
+  return cache;
+}
+
+PromptStore::PromptStore(std::uint64_t budget) : impl_(std::make_unique<Impl>()) {
+  impl_->budget = budget;
+}
+PromptStore::~PromptStore() = default;
+PromptStore::PromptStore(PromptStore&&) noexcept = default;
+PromptStore& PromptStore::operator=(PromptStore&&) noexcept = default;
+
+void PromptStore::expect(std::vector<int> layers) {
+  impl_->expected = {layers.begin(), layers.end()};
+}
+
+void PromptStore::clear() {
+  impl_->clear();
+}
+
+std::uint64_t PromptStore::bytes() const {
+  return impl_->bytes();
+}
+
+}  // namespace headscope
