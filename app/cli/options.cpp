@@ -68,11 +68,15 @@ LoadOptions load_options(const CommonOptions& common, const ModelChoice& choice)
   return {common.device, common.dtype, common.threads, common.device_memory, choice.adapter};
 }
 
-void add_prompt_options(CLI::App& command, PromptOptions& options) {
+void add_chat_options(CLI::App& command, PromptOptions& options) {
   auto* chat =
       command.add_flag("--chat", options.chat,
                        "wrap the prompt in the model's chat template (default if it has one)");
   command.add_flag("--no-chat", options.no_chat, "use the prompt as it is")->excludes(chat);
+}
+
+void add_prompt_options(CLI::App& command, PromptOptions& options) {
+  add_chat_options(command, options);
   command.add_option("--max-new-tokens", options.max_new_tokens, "longest answer")
       ->check(CLI::Range(0, std::numeric_limits<int>::max()))
       ->capture_default_str();

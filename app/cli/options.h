@@ -52,6 +52,7 @@ void add_common(CLI::App& command, CommonOptions& options,
 void add_model(CLI::App& command, ModelChoice& options);
 /// The same where weights are read: an adapter too.
 void add_loaded_model(CLI::App& command, ModelChoice& options);
+void add_chat_options(CLI::App& command, PromptOptions& options);
 void add_prompt_options(CLI::App& command, PromptOptions& options);
 void add_prompt_source(CLI::App& command, PromptSource& options);
 
