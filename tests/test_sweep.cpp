@@ -187,7 +187,7 @@ TEST_CASE("heads of a cell: the first of the ranking, or as many outside the con
     const std::set<HeadId> first(ranking.begin(),
                                  ranking.begin() + static_cast<std::ptrdiff_t>(contextual));
     for (const HeadId head : heads) {
-      CHECK(first.contains(head) == (cell.heads == HeadChoice::contextual));
+      CHECK(first.contains(head) == (cell.heads == CellHeads::contextual));
     }
   }
 }
@@ -316,7 +316,7 @@ TEST_CASE("the table: the columns of the contract, empty where there is nothing"
   split.method = SweepMethod::split_softmax;
   split.tau = 0.05;
   split.top_k = 20;
-  split.heads = HeadChoice::random;
+  split.heads = CellHeads::random;
   split.seed = 4;
   split.gold_position = 9;
   SweepRow a{split, {{"n", 4}, {"em", 0.25}, {"em_low", 0.125}, {"em_high", 0.5}}};

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 
 #include "core/base/error.h"
 
@@ -22,7 +23,14 @@ extern "C" void on_interrupt(int) {
 
 constexpr int kBarWidth = 30;
 constexpr auto kBarInterval = std::chrono::milliseconds(100);
-constexpr auto kLineInterval = std::chrono::seconds(5);
+constexpr double kLineSeconds = 5;
+
+// Between two lines of a log; the window, which shows the newest alone, asks for more.
+std::chrono::duration<double> line_interval() {
+  const char* wanted = std::getenv("HEADSCOPE_PROGRESS_SECONDS");
+  const double seconds = wanted != nullptr ? std::atof(wanted) : 0;
+  return std::chrono::duration<double>(seconds > 0 ? seconds : kLineSeconds);
+}
 
 std::string fraction(const Progress& progress) {
   char text[64];
@@ -75,7 +83,8 @@ void print_message(const std::string& text) {
   std::fprintf(stderr, "%s\n", shown.c_str());
 }
 
-ProgressPrinter::ProgressPrinter(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO)) {}
+ProgressPrinter::ProgressPrinter(bool quiet)
+    : quiet_(quiet), terminal_(isatty(STDERR_FILENO)), line_interval_(line_interval()) {}
 
 ProgressPrinter::~ProgressPrinter() {
   clear_bar();
@@ -101,7 +110,7 @@ void ProgressPrinter::show(const Progress& progress) {
     watched_total_ = progress.total;
     done_before_ = progress.done;
   }
-  const auto interval = terminal_ ? Clock::duration(kBarInterval) : Clock::duration(kLineInterval);
+  const std::chrono::duration<double> interval = terminal_ ? kBarInterval : line_interval_;
   if (now - last_shown_ < interval) return;
   last_shown_ = now;
   terminal_ ? draw_bar(progress) : draw_line(progress);

@@ -43,6 +43,7 @@ class ProgressPrinter {
 
   bool quiet_;
   bool terminal_;
+  std::chrono::duration<double> line_interval_;  ///< HEADSCOPE_PROGRESS_SECONDS or 5
   bool bar_drawn_ = false;
   Clock::time_point last_shown_ = Clock::now();  // what is done at once needs no progress
   // Since when work of one size is watched, and what was done of it then.

@@ -13,6 +13,7 @@
 #include "app/views/app_state.h"
 #include "app/views/attention_panel.h"
 #include "app/views/command_palette.h"
+#include "app/views/experiments_panel.h"
 #include "app/views/path_dialog.h"
 #include "app/views/prompt_panel.h"
 
@@ -32,6 +33,7 @@ class App {
   AppState& state() { return state_; }
   const Commands& commands() const { return commands_; }
   HeatmapRenderer& heatmaps() { return heatmaps_; }
+  ExperimentsPanel& experiments() { return experiments_; }
 
   void set_fonts(const Fonts& fonts) { fonts_ = fonts; }
   /// Theme and zoom take effect before the next frame (`prepare_frame`).
@@ -57,6 +59,7 @@ class App {
   void register_view_commands();
   void register_model_commands();
   void register_head_commands();
+  void register_experiment_commands();
   void menu_bar(ViewContext& context);
   void views(ViewContext& context);
   void submit_if_changed();
@@ -80,6 +83,7 @@ class App {
   std::uint64_t submitted_id_ = 0;
   PromptPanel prompt_;
   AttentionPanel attention_;
+  ExperimentsPanel experiments_;
   CommandPalette palette_;
   PathDialog path_dialog_;
 };

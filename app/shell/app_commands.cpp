@@ -2,6 +2,7 @@
 #include <imgui.h>
 
 #include "app/shell/app.h"
+#include "app/shell/layout.h"
 
 namespace headscope {
 
@@ -143,6 +144,7 @@ void App::register_commands() {
                  true});
   register_model_commands();
   register_head_commands();
+  register_experiment_commands();
   register_view_commands();
 }
 
@@ -264,6 +266,22 @@ void App::register_head_commands() {
                  },
                  {},
                  [&s] { return s.request.intervention.use_key_directions; }});
+}
+
+void App::register_experiment_commands() {
+  for (int i = 0; i < experiment_kinds; ++i) {
+    const auto kind = static_cast<ExperimentKind>(i);
+    commands_.add({"experiment." + std::to_string(i),
+                   experiment_name(kind),
+                   "Experiments",
+                   0,
+                   [this, kind] {
+                     experiments_.show(kind);
+                     ImGui::SetWindowFocus(titles::experiments);
+                   },
+                   {},
+                   {}});
+  }
 }
 
 void App::register_view_commands() {

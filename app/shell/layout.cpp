@@ -23,6 +23,10 @@ void build_default(ImGuiID root, ImVec2 size) {
   ImGui::DockBuilderDockWindow(titles::answer, answer);
   ImGui::DockBuilderDockWindow(titles::heads, heads);
   ImGui::DockBuilderDockWindow(titles::attention, attention);
+  ImGui::DockBuilderDockWindow(titles::experiments, attention);
+  // The map is in front: of several tabs the last to appear would be.
+  ImGui::DockBuilderGetNode(attention)->SelectedTabId =
+      ImHashStr("#TAB", 0, ImHashStr(titles::attention));
   ImGui::DockBuilderDockWindow(titles::controls, controls);
   ImGui::DockBuilderDockWindow(titles::ranking, ranking);
   ImGui::DockBuilderDockWindow(titles::documents, documents);
@@ -54,6 +58,11 @@ void dock_space(float bottom, bool rebuild) {
                    ImGuiDockNodeFlags_NoWindowMenuButton | ImGuiDockNodeFlags_NoCloseButton);
   ImGui::PopStyleColor();
   ImGui::End();
+}
+
+void dock_beside(const char* neighbour) {
+  const ImGuiWindow* window = ImGui::FindWindowByName(neighbour);
+  if (window != nullptr) ImGui::SetNextWindowDockID(window->DockId, ImGuiCond_FirstUseEver);
 }
 
 std::string save_layout() {

@@ -15,12 +15,17 @@ inline constexpr const char* heads = "Heads";
 inline constexpr const char* ranking = "Ranking";
 inline constexpr const char* attention = "Attention map";
 inline constexpr const char* documents = "Attention per document";
+inline constexpr const char* experiments = "Experiments";
 inline constexpr const char* controls = "Intervention";
 }  // namespace titles
 
 /// Fills the main viewport with the dock space, leaving `bottom` pixels for the status bar. Builds
 /// the default layout when there is none or `rebuild` says so.
 void dock_space(float bottom, bool rebuild);
+
+/// The next window becomes a tab beside `neighbour` unless the layout says where it is: for views
+/// that are newer than the user's layout.
+void dock_beside(const char* neighbour);
 
 /// Content of the layout file for the current context, and taking one over (before the first
 /// frame).

@@ -84,6 +84,9 @@ void Session::apply_options(App& app) {
   app.state().view = preferences_.view;
   app.state().sample_source = parts_.samples;
   app.state().wake = Window::wake;
+  if (const auto folder = executable_folder()) {
+    app.experiments().configure(*folder / "headscope-cli", state_folder() / "experiments");
+  }
 }
 
 void Session::fill_request(App& app) {

@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 #include "core/base/file.h"
-#include "core/bench/process.h"
+#include "core/base/process.h"
 
 namespace headscope::bench {
 namespace fs = std::filesystem;

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "core/base/file.h"
+#include "core/base/process.h"
 #include "core/base/rng.h"
 #include "core/base/safetensors.h"
-#include "core/bench/process.h"
 #include "core/model/estimate.h"
 #include "core/model/model.h"
 #include "core/text/tokenizer.h"

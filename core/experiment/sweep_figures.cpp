@@ -137,7 +137,7 @@ std::vector<NamedFigure> sweep_figures(const std::vector<SweepRow>& rows,
     if (row.cell.gold_position) continue;
     if (row.cell.tau || is_baseline(row)) tau.add(row);
     // Random heads control Fig. 3; in Fig. 4 random directions do.
-    const bool random_heads = row.cell.heads == HeadChoice::random;
+    const bool random_heads = row.cell.heads == CellHeads::random;
     if ((row.cell.alpha && !random_heads) || is_baseline(row)) alpha.add(row);
   }
   std::vector<NamedFigure> figures;

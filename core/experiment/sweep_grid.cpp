@@ -20,10 +20,8 @@ constexpr std::array<std::pair<SweepMethod, const char*>, 4> kMethods{
      {SweepMethod::split_softmax, "split-softmax"},
      {SweepMethod::focus, "focus"},
      {SweepMethod::random_directions, "random-directions"}}};
-constexpr std::array<std::pair<HeadChoice, const char*>, 3> kHeads{
-    {{HeadChoice::none, ""},
-     {HeadChoice::contextual, "contextual"},
-     {HeadChoice::random, "random"}}};
+constexpr std::array<std::pair<CellHeads, const char*>, 3> kHeads{
+    {{CellHeads::none, ""}, {CellHeads::contextual, "contextual"}, {CellHeads::random, "random"}}};
 
 template <class T>
 Json or_null(const std::optional<T>& value) {
@@ -135,15 +133,15 @@ class GridBuilder {
   }
 
   void add_with_random_heads(SweepCell cell) {
-    cell.heads = HeadChoice::contextual;
+    cell.heads = CellHeads::contextual;
     cells_.insert(cell);
-    cell.heads = HeadChoice::random;
+    cell.heads = CellHeads::random;
     for (int draw = 0; draw < draws_.at(*cell.top_k); ++draw) add_draw(cell, draw);
   }
 
   void add_random_directions(SweepCell cell) {
     cell.method = SweepMethod::random_directions;
-    cell.heads = HeadChoice::contextual;
+    cell.heads = CellHeads::contextual;
     for (int draw = 0; draw < axes_.random_directions; ++draw) add_draw(cell, draw);
   }
 
@@ -205,7 +203,7 @@ std::string sweep_method_name(SweepMethod method) {
   return name_in(kMethods, method);
 }
 
-std::string head_choice_name(HeadChoice choice) {
+std::string cell_heads_name(CellHeads choice) {
   return name_in(kHeads, choice);
 }
 
@@ -221,7 +219,7 @@ std::string cell_name(const SweepCell& cell) {
   if (cell.tau) name += "-tau" + shortest_number(*cell.tau);
   if (cell.alpha) name += "-alpha" + shortest_number(*cell.alpha);
   if (cell.top_k) name += "-k" + std::to_string(*cell.top_k);
-  if (cell.heads == HeadChoice::random) name += "-random";
+  if (cell.heads == CellHeads::random) name += "-random";
   if (cell.seed) name += "-s" + std::to_string(*cell.seed);
   name += "-" + prompt_name(cell.prompt);
   if (cell.gold_position) name += "-g" + std::to_string(*cell.gold_position);
@@ -229,7 +227,7 @@ std::string cell_name(const SweepCell& cell) {
 }
 
 Json to_json(const SweepCell& cell) {
-  const std::string heads = head_choice_name(cell.heads);
+  const std::string heads = cell_heads_name(cell.heads);
   return {{"method", sweep_method_name(cell.method)},
           {"tau", or_null(cell.tau)},
           {"alpha", or_null(cell.alpha)},
@@ -245,7 +243,7 @@ Result<SweepCell> cell_from_json(const JsonObject& object) {
   HEADSCOPE_ASSIGN(cell.method, named_field(object, "method", kMethods, SweepMethod::none));
   HEADSCOPE_ASSIGN(cell.tau, number_field(object, "tau"));
   HEADSCOPE_ASSIGN(cell.alpha, number_field(object, "alpha"));
-  HEADSCOPE_ASSIGN(cell.heads, named_field(object, "heads", kHeads, HeadChoice::none));
+  HEADSCOPE_ASSIGN(cell.heads, named_field(object, "heads", kHeads, CellHeads::none));
   HEADSCOPE_ASSIGN(cell.top_k, index_field<int>(object, "top_k"));
   HEADSCOPE_ASSIGN(cell.seed, index_field<std::uint64_t>(object, "seed"));
   HEADSCOPE_ASSIGN(cell.gold_position, index_field<std::size_t>(object, "gold_position"));
@@ -265,7 +263,7 @@ Result<SweepGrid> make_sweep_grid(const SweepAxes& axes, const std::vector<HeadI
 std::vector<HeadId> heads_of_cell(const SweepCell& cell, const std::vector<HeadId>& ranking,
                                   int layers, int heads) {
   const int k = cell.top_k.value_or(0);
-  if (cell.heads == HeadChoice::random) {
+  if (cell.heads == CellHeads::random) {
     return random_heads(ranking, k, cell.seed.value_or(0), layers, heads);
   }
   return first_heads(ranking, k, layers, heads);

@@ -23,27 +23,27 @@ enum class SweepMethod {
 /// "none", "split-softmax", "focus", "random-directions".
 std::string sweep_method_name(SweepMethod method);
 
-enum class HeadChoice {
+enum class CellHeads {
   none,
   contextual,  ///< the first top_k of the ranking
   random,      ///< drawn outside them: the control
 };
 
 /// "", "contextual", "random".
-std::string head_choice_name(HeadChoice choice);
+std::string cell_heads_name(CellHeads choice);
 
 /// One row of results.csv. Fields that a method does not have are empty.
 struct SweepCell {
   SweepMethod method = SweepMethod::none;
   std::optional<double> tau, alpha;
-  HeadChoice heads = HeadChoice::none;
+  CellHeads heads = CellHeads::none;
   std::optional<int> top_k;
   std::optional<std::uint64_t> seed;  ///< of random heads or random directions
   PromptKind prompt = PromptKind::all;
   std::optional<std::size_t> gold_position;  ///< where the gold document is moved to, from 0
 
   bool is_control() const {
-    return heads == HeadChoice::random || method == SweepMethod::random_directions;
+    return heads == CellHeads::random || method == SweepMethod::random_directions;
   }
   friend bool operator==(const SweepCell&, const SweepCell&) = default;
 };

@@ -1,4 +1,4 @@
-#include "core/bench/process.h"
+#include "core/base/process.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -11,11 +11,12 @@
 #include <csignal>
 #include <cstring>
 #include <fstream>
+#include <string_view>
 #include <utility>
 
 extern char** environ;
 
-namespace headscope::bench {
+namespace headscope {
 namespace {
 
 constexpr std::size_t kKeptMessages = 4000;  // bytes of stderr
@@ -91,16 +92,39 @@ bool drain(Descriptor& from, std::string& to) {
   return count > 0 || (count < 0 && errno == EINTR);
 }
 
+// Hands over what has become a whole line since the last call.
+class LineReader {
+ public:
+  explicit LineReader(const LineListener& listener) : listener_(listener) {}
+  void take(std::string_view text) {
+    if (!listener_) return;
+    pending_ += text;
+    std::size_t begin = 0;
+    for (std::size_t end; (end = pending_.find('\n', begin)) != std::string::npos;
+         begin = end + 1) {
+      listener_(pending_.substr(begin, end - begin));
+    }
+    pending_.erase(0, begin);
+  }
+
+ private:
+  const LineListener& listener_;
+  std::string pending_;
+};
+
 // Reads both until both end; ends the child when cancelled.
 void collect(pid_t child, Pipe& output, Pipe& messages, const RunContext& context,
-             ProcessResult& result) {
+             const LineListener& on_line, ProcessResult& result) {
   bool told = false;
+  LineReader lines(on_line);
   while (output.read.get() >= 0 || messages.read.get() >= 0) {
     std::array<pollfd, 2> watched{
         {{output.read.get(), POLLIN, 0}, {messages.read.get(), POLLIN, 0}}};
     ::poll(watched.data(), watched.size(), kPollMilliseconds);
     if (watched[0].revents != 0 && !drain(output.read, result.output)) output.read.close();
+    const std::size_t known = result.messages.size();
     if (watched[1].revents != 0 && !drain(messages.read, result.messages)) messages.read.close();
+    lines.take(std::string_view(result.messages).substr(known));
     if (result.messages.size() > 2 * kKeptMessages) {
       result.messages.erase(0, result.messages.size() - kKeptMessages);
     }
@@ -122,14 +146,14 @@ int wait_for(pid_t child) {
 
 Result<ProcessResult> run_process(const std::vector<std::string>& command,
                                   const std::vector<std::string>& environment,
-                                  const RunContext& context) {
+                                  const RunContext& context, const LineListener& on_line) {
   HEADSCOPE_ASSIGN(auto output, make_pipe());
   HEADSCOPE_ASSIGN(auto messages, make_pipe());
   HEADSCOPE_ASSIGN(const pid_t child, start(command, environment, output, messages));
   output.write.close();
   messages.write.close();
   ProcessResult result;
-  collect(child, output, messages, context, result);
+  collect(child, output, messages, context, on_line, result);
   result.exit_code = wait_for(child);
   if (context.cancelled()) return fail(ErrorKind::cancelled, "interrupted");
   return result;
@@ -147,4 +171,4 @@ ProcessMemory process_memory() {
   return memory;
 }
 
-}  // namespace headscope::bench
+}  // namespace headscope

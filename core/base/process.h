@@ -1,16 +1,15 @@
-// Another program's run: its output, how it ended, and cancellation. Every measurement has a
-// process of its own, so that its peak memory is its own.
+// Another program's run: its output, how it ended, and cancellation.
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "core/base/error.h"
 #include "core/base/run_context.h"
 
-namespace headscope::bench {
+namespace headscope {
 
 struct ProcessResult {
   int exit_code = 0;     ///< 128 + signal when one ended it
@@ -18,11 +17,15 @@ struct ProcessResult {
   std::string messages;  ///< the end of stderr
 };
 
+/// Called with every whole line of stderr, without its end, on the thread that waits.
+using LineListener = std::function<void(const std::string& line)>;
+
 /// Runs `command` (program, arguments; the program is looked up in PATH) and waits. `environment`:
-/// NAME=VALUE added to ours. Errors: cannot be started, cancelled (the program is ended first).
+/// NAME=VALUE added to ours. Errors: cannot be started, cancelled (the program is sent SIGTERM and
+/// waited for first).
 Result<ProcessResult> run_process(const std::vector<std::string>& command,
                                   const std::vector<std::string>& environment,
-                                  const RunContext& context);
+                                  const RunContext& context, const LineListener& on_line = {});
 
 /// Memory of this process in bytes, from /proc/self/status: now, and the most it ever was. 0 where
 /// that file is missing.
@@ -31,4 +34,4 @@ struct ProcessMemory {
 };
 ProcessMemory process_memory();
 
-}  // namespace headscope::bench
+}  // namespace headscope
