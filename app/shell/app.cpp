@@ -142,9 +142,9 @@ void App::views(ViewContext& context) {
   panel(titles::prompt, [&] { prompt_.draw(context); });
   panel(titles::answer, [&] { answer_view(context); });
   panel(titles::heads, [&] { head_map_view(context); });
+  panel(titles::attention, [&] { attention_.draw(context); });
   dock_beside(titles::attention);
   panel(titles::experiments, [&] { experiments_.draw(context); });
-  panel(titles::attention, [&] { attention_.draw(context); });
   panel(titles::controls, [&] { controls_view(context); });
   panel(titles::ranking, [&] { ranking_view(context); });
   panel(titles::documents, [&] { documents_view(context); });

@@ -24,7 +24,7 @@ void build_default(ImGuiID root, ImVec2 size) {
   ImGui::DockBuilderDockWindow(titles::heads, heads);
   ImGui::DockBuilderDockWindow(titles::attention, attention);
   ImGui::DockBuilderDockWindow(titles::experiments, attention);
-  // The map is in front: of several tabs the last to appear would be.
+  // The map is in front: otherwise it would be the tab that appears last.
   ImGui::DockBuilderGetNode(attention)->SelectedTabId =
       ImHashStr("#TAB", 0, ImHashStr(titles::attention));
   ImGui::DockBuilderDockWindow(titles::controls, controls);

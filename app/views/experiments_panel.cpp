@@ -95,12 +95,13 @@ void ExperimentsPanel::data_field(ViewContext& context) {
 
 void ExperimentsPanel::fields(ViewContext& context) {
   const ExperimentFields used = fields_of(form_.kind);
-  const int columns = std::max(2, static_cast<int>(ImGui::GetContentRegionAvail().x / (em() * 10)));
+  const int columns =
+      std::max(2, static_cast<int>(ImGui::GetContentRegionAvail().x / (em() * 6.6f)));
   if (!ImGui::BeginTable("form", columns, ImGuiTableFlags_SizingStretchSame)) return;
   ImGui::TableNextColumn();
   text_muted(context, "Samples");
   ImGui::SetNextItemWidth(-FLT_MIN);
-  if (ImGui::InputInt("##samples", &form_.samples, 10, 50)) {
+  if (ImGui::InputInt("##samples", &form_.samples, 0)) {
     form_.samples = std::clamp(form_.samples, 1, 1000000);
   }
   ImGui::SetItemTooltip("How many questions each setting is tried on.");
@@ -127,8 +128,7 @@ void ExperimentsPanel::fields(ViewContext& context) {
     ImGui::TableNextColumn();
     text_muted(context, "Control draws");
     ImGui::SetNextItemWidth(-FLT_MIN);
-    if (ImGui::InputInt("##draws", &form_.draws, 1, 5))
-      form_.draws = std::clamp(form_.draws, 0, 50);
+    if (ImGui::InputInt("##draws", &form_.draws, 0)) form_.draws = std::clamp(form_.draws, 0, 50);
     ImGui::SetItemTooltip("How often random heads (or random directions) are drawn as a control.");
   }
   ImGui::EndTable();
@@ -165,7 +165,12 @@ void ExperimentsPanel::kind_and_start(ViewContext& context) {
     ImGui::SetTooltip("It runs already.");
   }
   if (plan) {
-    text_muted(context, experiment_note(form_.kind));
+    const ImVec2 at = ImGui::GetCursorScreenPos();
+    const float width = ImGui::GetContentRegionAvail().x;
+    draw_fitted_text(*ImGui::GetWindowDrawList(), at, width, context.theme.muted,
+                     experiment_note(form_.kind));
+    ImGui::Dummy(ImVec2(width, ImGui::GetTextLineHeight()));
+    ImGui::SetItemTooltip("%s", experiment_note(form_.kind));
   } else {
     ImGui::PushTextWrapPos(0);
     text_colored(context.theme.bad, plan.error().message);
@@ -232,8 +237,10 @@ void ExperimentsPanel::job_line(ViewContext& context, ExperimentJob& job,
                         (report ? ImGui::CalcTextSize(report_label).x + padding + spacing : 0);
   if (is_running) {
     const std::string text = progress_text(job, view);
+    ImGui::PushStyleColor(ImGuiCol_PlotHistogram, context.theme.accent_soft);
     ImGui::ProgressBar(share_done(view, job.plan().steps.size()),
                        ImVec2(ImGui::GetContentRegionAvail().x - buttons, 0), text.c_str());
+    ImGui::PopStyleColor();
   } else {
     const bool bad = view.state == State::failed;
     ImGui::AlignTextToFramePadding();

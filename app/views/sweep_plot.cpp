@@ -3,8 +3,8 @@
 #include <implot.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
+#include <set>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -138,6 +138,37 @@ void tooltip(const SweepCurves& curves) {
                     nearest->high[at]);
 }
 
+// The values that were tried, each once, with room beside them.
+void set_up_x(const SweepCurves& curves) {
+  std::set<double> tried;
+  for (const SweepCurve& curve : curves.curves) tried.insert(curve.x.begin(), curve.x.end());
+  if (tried.empty()) tried = {0, 1};
+  const double room = std::max(0.5, (*tried.rbegin() - *tried.begin()) * 0.04);
+  ImPlot::SetupAxisLimits(ImAxis_X1, *tried.begin() - room, *tried.rbegin() + room,
+                          ImPlotCond_Always);
+  const std::vector<double> ticks(tried.begin(), tried.end());
+  std::vector<std::string> labels;
+  std::vector<const char*> pointers;
+  for (const double x : ticks) labels.push_back(shortest_number(x));
+  for (const std::string& label : labels) pointers.push_back(label.c_str());
+  ImPlot::SetupAxisTicks(ImAxis_X1, ticks.data(), static_cast<int>(ticks.size()), pointers.data());
+}
+
+void draw_plot(const ViewContext& context, const SweepCurves& curves) {
+  const ImPlotFlags flags = ImPlotFlags_NoMenus | ImPlotFlags_NoBoxSelect | ImPlotFlags_NoMouseText;
+  if (!ImPlot::BeginPlot("##sweep", ImVec2(-1, -1), flags)) return;
+  ImPlot::SetupAxes(curves.x_label.c_str(), "exact match", ImPlotAxisFlags_NoGridLines,
+                    ImPlotAxisFlags_Lock);
+  ImPlot::SetupAxisLimits(ImAxis_Y1, -0.03, 1.09, ImPlotCond_Always);
+  set_up_x(curves);
+  ImPlot::SetupLegend(ImPlotLocation_East, ImPlotLegendFlags_Outside);
+  draw_levels(context, curves);
+  int color = 0;
+  for (const SweepCurve& curve : curves.curves) draw_curve(curve, color++);
+  tooltip(curves);
+  ImPlot::EndPlot();
+}
+
 }  // namespace
 
 SweepCurves curves_of(const std::vector<SweepRow>& rows) {
@@ -190,17 +221,11 @@ void SweepPlot::draw(ViewContext& context, const std::filesystem::path& table) {
   if (curves_.curves.empty() && curves_.levels.empty()) {
     return empty_note(context, "No cell is finished yet", "Curves grow while the sweep runs.");
   }
-  const ImPlotFlags flags = ImPlotFlags_NoMenus | ImPlotFlags_NoBoxSelect | ImPlotFlags_NoMouseText;
-  if (!ImPlot::BeginPlot("##sweep", ImVec2(-1, -1), flags)) return;
-  ImPlot::SetupAxes(curves_.x_label.c_str(), "exact match", ImPlotAxisFlags_AutoFit,
-                    ImPlotAxisFlags_Lock);
-  ImPlot::SetupAxisLimits(ImAxis_Y1, -0.02, 1.02, ImPlotCond_Always);
-  ImPlot::SetupLegend(ImPlotLocation_East, ImPlotLegendFlags_Outside);
-  draw_levels(context, curves_);
-  int color = 0;
-  for (const SweepCurve& curve : curves_.curves) draw_curve(curve, color++);
-  tooltip(curves_);
-  ImPlot::EndPlot();
+  ImPlot::PushStyleVar(ImPlotStyleVar_PlotPadding, ImVec2(em() * 0.2f, em() * 0.3f));
+  ImPlot::PushStyleVar(ImPlotStyleVar_LabelPadding, ImVec2(em() * 0.3f, em() * 0.1f));
+  ImPlot::PushStyleVar(ImPlotStyleVar_PlotMinSize, ImVec2(em() * 8, em() * 4));
+  draw_plot(context, curves_);
+  ImPlot::PopStyleVar(3);
 }
 
 }  // namespace headscope
