@@ -86,8 +86,7 @@ void ExperimentsPanel::data_field(ViewContext& context) {
   text_muted(context, "Data");
   ImGui::SetNextItemWidth(-FLT_MIN);
   const bool demo = context.state.request.model == "demo";
-  ImGui::InputTextWithHint("##data", demo ? "samples of the embedded world" : "questions.jsonl",
-                           &form_.data);
+  ImGui::InputTextWithHint("##data", demo ? "own world" : "questions.jsonl", &form_.data);
   ImGui::SetItemTooltip(
       "Questions with documents, JSON lines (.jsonl, .jsonl.gz).\nEmpty with the embedded model: "
       "samples of its own world, 20 similar documents each.");
@@ -99,6 +98,7 @@ void ExperimentsPanel::fields(ViewContext& context) {
       std::max(2, static_cast<int>(ImGui::GetContentRegionAvail().x / (em() * 6.6f)));
   if (!ImGui::BeginTable("form", columns, ImGuiTableFlags_SizingStretchSame)) return;
   ImGui::TableNextColumn();
+  ImGui::AlignTextToFramePadding();  // as the cells after it, which follow a frame in their row
   text_muted(context, "Samples");
   ImGui::SetNextItemWidth(-FLT_MIN);
   if (ImGui::InputInt("##samples", &form_.samples, 0)) {
