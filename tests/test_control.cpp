@@ -97,13 +97,13 @@ double mean_of(const std::vector<double>& values) {
   return sum / static_cast<double>(values.size());
 }
 
-ControlArm arm_of(HeadChoice choice, std::vector<HeadId> heads, std::uint64_t seed = 0) {
+ControlArm arm_of(CellHeads choice, std::vector<HeadId> heads, std::uint64_t seed = 0) {
   ControlArm arm;
   arm.cell.method = SweepMethod::split_softmax;
   arm.cell.tau = 0.1;
   arm.cell.top_k = static_cast<int>(heads.size());
   arm.cell.heads = choice;
-  if (choice == HeadChoice::random) arm.cell.seed = seed;
+  if (choice == CellHeads::random) arm.cell.seed = seed;
   arm.heads = std::move(heads);
   return arm;
 }
@@ -113,8 +113,8 @@ ControlRun small_run() {
   ControlRun run;
   run.layers = 2;
   run.heads = 3;
-  run.arms = {arm_of(HeadChoice::contextual, {{0, 0}}), arm_of(HeadChoice::random, {{1, 2}}, 0),
-              arm_of(HeadChoice::random, {{0, 1}}, 1)};
+  run.arms = {arm_of(CellHeads::contextual, {{0, 0}}), arm_of(CellHeads::random, {{1, 2}}, 0),
+              arm_of(CellHeads::random, {{0, 1}}, 1)};
   const std::vector<float> zero(6, 0.0F);
   run.samples.push_back(
       {0, "a", zero, {{.9F, 0, 0, .2F, -.1F, .3F}, {0, 0, 0, 0, 0, .8F}, {0, .7F, 0, .1F, 0, 0}}});
@@ -136,7 +136,7 @@ TEST_CASE("arms: the contextual heads of every setting, and the same draws outsi
   std::map<std::uint64_t, std::set<std::vector<HeadId>>> draws;
   for (const ControlArm& arm : plan->arms) {
     CHECK(arm.heads.size() == 3);
-    if (arm.cell.heads == HeadChoice::contextual) {
+    if (arm.cell.heads == CellHeads::contextual) {
       CHECK(std::equal(arm.heads.begin(), arm.heads.end(), f.options.ranking.begin()));
       continue;
     }

@@ -28,7 +28,7 @@ const Json& outcomes() {
   return goldens()["sweep"]["outcomes"];
 }
 
-SweepCell split(double tau, HeadChoice heads = HeadChoice::contextual,
+SweepCell split(double tau, CellHeads heads = CellHeads::contextual,
                 std::optional<std::uint64_t> seed = std::nullopt) {
   SweepCell cell;
   cell.method = SweepMethod::split_softmax;
@@ -62,7 +62,7 @@ std::vector<CellSamples> golden_sweep() {
                                  cell_of(baseline(PromptKind::gold_only), "gold"),
                                  cell_of(split(0.1), "tau0.1"), cell_of(split(0.4), "tau0.4")};
   for (std::uint64_t seed = 0; seed < 3; ++seed) {
-    cells.push_back(cell_of(split(0.1, HeadChoice::random, seed), "random" + std::to_string(seed)));
+    cells.push_back(cell_of(split(0.1, CellHeads::random, seed), "random" + std::to_string(seed)));
   }
   // Another file order than the samples': pairs are found by index and question.
   std::reverse(cells[2].samples.begin(), cells[2].samples.end());
@@ -153,7 +153,7 @@ TEST_CASE("every cell against the baseline, sample by sample") {
         doctest::Approx(goldens()["sweep"]["holm"][1].get<double>()));
   CHECK(std::isnan(check(baseline(PromptKind::gold_only), "gold")));
   for (std::uint64_t seed = 0; seed < 3; ++seed) {
-    CHECK(std::isnan(check(split(0.1, HeadChoice::random, seed), "random" + std::to_string(seed))));
+    CHECK(std::isnan(check(split(0.1, CellHeads::random, seed), "random" + std::to_string(seed))));
   }
   CHECK(row_of(rows, split(0.1), PairedAgainst::gold_only).em_other ==
         doctest::Approx(expected["gold"]["em"].get<double>()));

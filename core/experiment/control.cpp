@@ -105,7 +105,7 @@ Result<ControlRun> plan_control(const ControlOptions& options, int layers, int h
   run.notes = std::move(grid.notes);
   bool has_random = false;
   for (const SweepCell& cell : grid.cells) {
-    has_random = has_random || cell.heads == HeadChoice::random;
+    has_random = has_random || cell.heads == CellHeads::random;
     run.arms.push_back({cell, heads_of_cell(cell, options.ranking, layers, heads)});
   }
   if (!has_random) {

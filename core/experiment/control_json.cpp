@@ -159,7 +159,7 @@ Result<std::vector<ControlArm>> read_draws(const JsonObject& object, const Sweep
     HEADSCOPE_ASSIGN(const auto draw, object.element("random", i));
     HEADSCOPE_ASSIGN(const auto seed, draw.integer("seed", 0));
     ControlArm arm{contextual, {}};
-    arm.cell.heads = HeadChoice::random;
+    arm.cell.heads = CellHeads::random;
     arm.cell.seed = static_cast<std::uint64_t>(seed);
     HEADSCOPE_ASSIGN(arm.heads, read_heads(draw, "heads", shape));
     arms.push_back(std::move(arm));

@@ -203,11 +203,11 @@ ControlResult control_result(const ControlRun& run, Passport passport) {
   result.passport = std::move(passport);
   result.passport.n = result.n;
   for (std::size_t i = 0; i < run.arms.size(); ++i) {
-    if (run.arms[i].cell.heads != HeadChoice::contextual) continue;
+    if (run.arms[i].cell.heads != CellHeads::contextual) continue;
     Arms arms{run, i, {}};
     for (std::size_t j = 0; j < run.arms.size(); ++j) {
       const SweepCell& other = run.arms[j].cell;
-      if (other.heads == HeadChoice::random && same_setting(run.arms[i].cell, other)) {
+      if (other.heads == CellHeads::random && same_setting(run.arms[i].cell, other)) {
         arms.random.push_back(j);
       }
     }

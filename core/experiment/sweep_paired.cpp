@@ -131,10 +131,10 @@ class PairedTests {
     for (const auto& [other, outcomes] : outcomes_) {
       SweepCell undrawn = other;
       undrawn.seed.reset();
-      const bool random_heads = other.heads == HeadChoice::random;
+      const bool random_heads = other.heads == CellHeads::random;
       const bool random_directions = other.method == SweepMethod::random_directions;
       if (against == PairedAgainst::random_heads ? !random_heads : !random_directions) continue;
-      if (random_heads) undrawn.heads = HeadChoice::contextual;
+      if (random_heads) undrawn.heads = CellHeads::contextual;
       if (random_directions) undrawn.method = SweepMethod::focus;
       if (undrawn == cell) draws.push_back(&outcomes);
     }
