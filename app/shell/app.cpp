@@ -114,6 +114,7 @@ double App::redraw_in() const {
 
 void App::submit_if_changed() {
   const bool typing = ImGui::GetTime() < state_.quiet_until;
+  state_.keep_questions();
   state_.history.observe(state_.request, ImGui::IsAnyItemActive() || typing);
   if (engine_ == nullptr || typing) return;
   if (submitted_id_ != 0 && state_.request == submitted_) return;

@@ -128,6 +128,23 @@ void App::register_commands() {
   capture("capture.automatic", "Keep of attention: what fits", KeepAttention::automatic);
   capture("capture.spans", "Keep of attention: span sums", KeepAttention::spans);
   capture("capture.rows", "Keep of attention: response rows", KeepAttention::rows);
+  commands_.add({"run.causal", "Causal check of the baseline's answer", "Prompt", 0,
+                 [&s] { s.ask_causal(!s.request.questions.causal); },
+                 [&s] {
+                   return s.baseline() != nullptr && s.prompt_is_current() &&
+                          !s.snapshot->prompt->documents.empty() && !s.baseline()->response.empty();
+                 },
+                 [&s] { return s.request.questions.causal; }, true});
+  commands_.add({"settings.auto_alpha",
+                 "Automatic strength of focus directions",
+                 "Prompt",
+                 0,
+                 [&s] { s.ask_auto_alpha(); },
+                 [&s] {
+                   return s.baseline() != nullptr && s.snapshot->model != nullptr &&
+                          s.snapshot->model->has_directions && !s.request.questions.auto_alpha;
+                 },
+                 {}});
   commands_.add({"run.cancel",
                  "Cancel the run",
                  "Prompt",

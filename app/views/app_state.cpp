@@ -7,6 +7,10 @@
 #include <cmath>
 #include <filesystem>
 
+#include "core/analysis/head_choice.h"
+#include "core/engine/causal_view.h"
+#include "core/engine/steps.h"
+
 namespace headscope {
 
 AppState::AppState() : snapshot(std::make_shared<Snapshot>()) {}
@@ -33,6 +37,7 @@ void AppState::take(std::shared_ptr<const Snapshot> next) {
     if (!error.empty() && !cancelled) notify(Notice::Kind::error, error);
   }
   last_error_ = error;
+  take_auto_alpha();
   if (!new_baseline) return;
 
   const RunResult* run = baseline();
@@ -74,6 +79,50 @@ std::vector<HeadId> AppState::chosen() const {
 
 bool AppState::prompt_is_current() const {
   return snapshot->prompt && snapshot->prompt->text == request.prompt.text;
+}
+
+void AppState::ask_causal(bool wanted) {
+  request.questions.causal = wanted;
+  checked_ = request;
+}
+
+void AppState::ask_auto_alpha() {
+  last_auto_ = snapshot->auto_alpha;
+  request.questions.auto_alpha = true;
+}
+
+void AppState::take_auto_alpha() {
+  const auto found = snapshot->auto_alpha;
+  if (!request.questions.auto_alpha || !found || found == last_auto_) return;
+  request.questions.auto_alpha = false;
+  last_auto_ = found;
+  request.intervention.alpha = found->alpha;
+  std::erase_if(notices, [&](const Notice& notice) { return notice.text == auto_notice_; });
+  auto_notice_ = explain(*found);
+  notify(Notice::Kind::info, auto_notice_);
+}
+
+void AppState::keep_questions() {
+  if (request.questions.causal && !same_baseline(request, checked_))
+    request.questions.causal = false;
+}
+
+const LikelyDocument& AppState::likely() const {
+  const auto& run = snapshot->baseline;
+  const int top_k = std::max(1, request.intervention.top_k);
+  const bool known = run && snapshot->prompt && snapshot->model &&
+                     !snapshot->model->known_ranking.empty() && prompt_is_current() &&
+                     request.prompt.gold_document < 0;
+  if (!known) {
+    likely_of_.reset();
+    likely_ = {};
+  } else if (likely_of_ != run || likely_heads_ != top_k) {
+    likely_of_ = run;
+    likely_heads_ = top_k;
+    const auto heads = first_heads(snapshot->model->known_ranking, top_k, run->layers, run->heads);
+    likely_ = likely_document_of(*snapshot->prompt, *run, heads);
+  }
+  return likely_;
 }
 
 const BuiltPrompt& AppState::layout() const {

@@ -12,6 +12,7 @@
 
 #include "app/render/palettes.h"
 #include "app/views/history.h"
+#include "core/analysis/likely_document.h"
 #include "core/engine/engine.h"
 #include "core/text/dataset.h"
 #include "core/text/prompt.h"
@@ -105,6 +106,14 @@ class AppState {
   void select_rank(int step);     ///< next or previous head of the ranking
   void reset_settings();
 
+  /// Asks for the causal check of the answer that is shown, or puts it away.
+  void ask_causal(bool wanted);
+  /// Asks for a strength of focus directions; what is found goes to the slider, with the reason.
+  void ask_auto_alpha();
+  /// The check belongs to the prompt and model it was asked for: another one is not checked
+  /// unasked.
+  void keep_questions();
+
   /// Documents and question of the text being edited (not of the last run).
   const BuiltPrompt& layout() const;
 
@@ -112,6 +121,8 @@ class AppState {
   int rank_of(HeadId head) const;  ///< 0-based; -1 when unknown
   /// Heads that the settings being edited act on.
   std::vector<HeadId> chosen() const;
+  /// The document that the known contextual heads look at most, where none is marked as gold.
+  const LikelyDocument& likely() const;
   /// The snapshot's prompt belongs to the text in the editor.
   bool prompt_is_current() const;
   /// Runs of the snapshot; null when there is none.
@@ -119,10 +130,18 @@ class AppState {
   const RunResult* intervened() const { return snapshot->intervened.get(); }
 
  private:
+  void take_auto_alpha();
+
   std::vector<HeadId> ranking_;
   bool head_chosen_ = false;  ///< by the user; until then the first of the ranking is shown
   std::vector<int> rank_of_;
   std::string last_error_;
+  Request checked_;  ///< what the causal check was asked for
+  std::shared_ptr<const AutoAlpha> last_auto_;
+  std::string auto_notice_;
+  mutable std::shared_ptr<const RunResult> likely_of_;
+  mutable int likely_heads_ = -1;
+  mutable LikelyDocument likely_;
   mutable std::string layout_text_;
   mutable std::optional<BuiltPrompt> layout_;
 };

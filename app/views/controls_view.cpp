@@ -26,8 +26,12 @@ void strengths(ViewContext& context) {
         "Split-softmax: the marked document's share p of a head's attention becomes p^tau.\n1 = "
         "off; smaller is stronger. "
         "It needs to know which document is gold.");
+  const bool unmarked =
+      settings.span == SpanChoice::gold && context.state.request.prompt.gold_document < 0;
   if (value_slider(context, "##tau", tau, 0.0f, 1.0f, "%.2f",
-                   settings.tau == 1.0 ? "off" : nullptr)) {
+                   settings.tau == 1.0 ? "off"
+                   : unmarked          ? "no mark"
+                                       : nullptr)) {
     settings.tau = tau > 0.995f ? 1.0 : tau;
   }
   const ModelInfo* model = context.state.snapshot->model.get();
@@ -37,14 +41,17 @@ void strengths(ViewContext& context) {
         "negative = less focus. "
         "It needs no gold mark.");
   ImGui::BeginDisabled(no_directions);
+  const float button = ImGui::CalcTextSize("Auto").x + em() * 1.8f;
   if (value_slider(context, "##alpha", alpha, -1.0f, 1.0f, "%+.2f",
-                   settings.alpha == 0.0 ? "off" : nullptr)) {
+                   settings.alpha == 0.0 ? "off" : nullptr, button)) {
     settings.alpha = alpha > -0.005f && alpha < 0.005f ? 0.0 : alpha;
   }
   ImGui::EndDisabled();
   if (no_directions && ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenDisabled)) {
     ImGui::SetTooltip("This model has no trained focus directions.");
   }
+  ImGui::SameLine();
+  command_button(context, "settings.auto_alpha", "Auto");
 }
 
 void heads(ViewContext& context) {

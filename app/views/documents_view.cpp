@@ -3,6 +3,7 @@
 #include <implot.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,17 @@ namespace {
 struct Comparison {
   std::optional<DocumentMass> baseline, intervened;
   int gold = -1;
+  int likely = -1;                     ///< where none is gold
+  const CausalCheck* check = nullptr;  ///< of this prompt; null = not made
+
+  int marked() const { return gold >= 0 ? gold : likely; }
+};
+
+// A part of the attention, as the gauge draws it.
+struct Part {
+  std::string label;
+  float share = 0;
+  ImU32 fill = 0, ink = 0;
 };
 
 float sum(const std::vector<float>& values) {
@@ -21,9 +33,39 @@ float sum(const std::vector<float>& values) {
   return total;
 }
 
-// Where all of the attention goes, in one line of parts that add up to one.
+// Sink first: what focus directions do is move it to the context.
+std::vector<Part> parts_of(const Theme& theme, const DocumentMass& mass, const Comparison& of) {
+  std::vector<Part> parts = {{"sink", mass.sink, theme.sink, theme.text}};
+  float others = sum(mass.documents);
+  const int marked = of.marked();
+  if (marked >= 0 && marked < static_cast<int>(mass.documents.size())) {
+    const float share = mass.documents[static_cast<std::size_t>(marked)];
+    others -= share;
+    parts.push_back(of.gold >= 0 ? Part{"gold", share, theme.gold, theme.page}
+                                 : Part{"likely", share, theme.gold_soft, theme.text});
+  }
+  parts.push_back({marked >= 0 ? "other documents" : "documents", others, theme.line, theme.text});
+  parts.push_back({"rest", mass.rest, theme.card_hover, theme.muted});
+  return parts;
+}
+
+void gauge_tooltip(const std::vector<Part>& parts, const DocumentMass& mass, const Comparison& of) {
+  const float context_mass = sum(mass.documents);
+  ImGui::BeginTooltip();
+  for (const Part& part : parts)
+    ImGui::Text("%s  %s", format_mass(part.share).c_str(), part.label.c_str());
+  ImGui::Separator();
+  ImGui::Text("%s  sink to context", format_mass(mass.sink / context_mass).c_str());
+  if (of.gold >= 0 && of.gold < static_cast<int>(mass.documents.size())) {
+    const float gold = mass.documents[static_cast<std::size_t>(of.gold)];
+    ImGui::Text("%s  gold / all documents", format_mass(gold / context_mass).c_str());
+  }
+  ImGui::EndTooltip();
+}
+
+// The gauge: where all of the attention goes, in one line of parts that add up to one.
 void composition(const ViewContext& context, const char* name, ImU32 color,
-                 const DocumentMass& mass, int gold, float label_width) {
+                 const DocumentMass& mass, const Comparison& of, float label_width) {
   const Theme& theme = context.theme;
   ImDrawList& list = *ImGui::GetWindowDrawList();
   const ImVec2 at = ImGui::GetCursorScreenPos();
@@ -31,27 +73,16 @@ void composition(const ViewContext& context, const char* name, ImU32 color,
   list.AddRectFilled(ImVec2(at.x, at.y + em() * 0.25f),
                      ImVec2(at.x + em() * 0.3f, at.y + height - em() * 0.2f), color, em() * 0.1f);
   list.AddText(ImVec2(at.x + em() * 0.6f, at.y + (height - em()) * 0.5f - 1), theme.text, name);
-  const float gold_mass = gold >= 0 && gold < static_cast<int>(mass.documents.size())
-                              ? mass.documents[static_cast<std::size_t>(gold)]
-                              : 0;
-  const struct {
-    const char* label;
-    float share;
-    ImU32 fill, ink;
-  } parts[] = {{"gold", gold_mass, theme.gold, theme.page},
-               {"other documents", sum(mass.documents) - gold_mass, theme.line, theme.text},
-               {"sink", mass.sink, theme.sink, theme.text},
-               {"rest", mass.rest, theme.card_hover, theme.muted}};
+  const std::vector<Part> parts = parts_of(theme, mass, of);
   float x = at.x + label_width;
   ImGui::InvisibleButton(name, ImVec2(label_width + width, height));
   const bool hovered = ImGui::IsItemHovered();
-  for (const auto& part : parts) {
+  for (const Part& part : parts) {
     const float w = std::max(0.0f, part.share) * width;
     if (w >= 1)
       list.AddRectFilled(ImVec2(x, at.y), ImVec2(x + w - 1, at.y + height), part.fill,
                          em() * 0.12f);
-    const std::string number = format_mass(part.share),
-                      both = std::string(part.label) + " " + number;
+    const std::string number = format_mass(part.share), both = part.label + " " + number;
     const std::string& text =
         ImGui::CalcTextSize(both.c_str()).x + em() * 0.6f <= w ? both : number;
     const float text_width = ImGui::CalcTextSize(text.c_str()).x;
@@ -61,50 +92,114 @@ void composition(const ViewContext& context, const char* name, ImU32 color,
     }
     x += w;
   }
-  if (!hovered) return;
-  ImGui::BeginTooltip();
-  for (const auto& part : parts) ImGui::Text("%s  %s", format_mass(part.share).c_str(), part.label);
-  ImGui::EndTooltip();
+  if (hovered) gauge_tooltip(parts, mass, of);
 }
 
-// What the parts of a composition are.
-void legend(const ViewContext& context, float label_width) {
-  const Theme& theme = context.theme;
+// What the parts of the gauge are.
+void legend(const ViewContext& context, const Comparison& comparison, float label_width) {
   ImDrawList& list = *ImGui::GetWindowDrawList();
   ImVec2 at = ImGui::GetCursorScreenPos();
   at.x += label_width;
   const float square = em() * 0.65f;
-  for (const auto& [label, fill] :
-       {std::pair{"gold", theme.gold}, std::pair{"other documents", theme.line},
-        std::pair{"sink", theme.sink}, std::pair{"rest", theme.card_hover}}) {
+  for (const Part& part : parts_of(context.theme, *comparison.baseline, comparison)) {
     list.AddRectFilled(ImVec2(at.x, at.y + em() * 0.25f),
-                       ImVec2(at.x + square, at.y + em() * 0.25f + square), fill, em() * 0.1f);
-    list.AddText(ImVec2(at.x + square + em() * 0.35f, at.y), theme.muted, label);
-    at.x += square + em() * 1.25f + ImGui::CalcTextSize(label).x;
+                       ImVec2(at.x + square, at.y + em() * 0.25f + square), part.fill, em() * 0.1f);
+    list.AddText(ImVec2(at.x + square + em() * 0.35f, at.y), context.theme.muted,
+                 part.label.c_str());
+    at.x += square + em() * 1.25f + ImGui::CalcTextSize(part.label.c_str()).x;
   }
   ImGui::Dummy(ImVec2(1, em() * 1.3f));
 }
 
+std::string correlation_text(double value) {
+  return std::isnan(value) ? "-" : format_delta(static_cast<float>(value));
+}
+
+void likely_badge(const ViewContext& context, const PromptView& prompt) {
+  const LikelyDocument& likely = context.state.likely();
+  if (likely.index < 0 || likely.index >= static_cast<int>(prompt.documents.size())) return;
+  const int number = prompt.documents[static_cast<std::size_t>(likely.index)].number;
+  badge("likely: " + std::to_string(number) + (likely.is_clear() ? "" : " ?"),
+        context.theme.gold_soft, context.theme.text);
+  ImGui::SetItemTooltip(
+      "No document is marked. The model's known contextual heads look most at this one:\n%s of the "
+      "documents' attention, %s more than at the next.%s",
+      format_mass(static_cast<float>(likely.share)).c_str(),
+      format_mass(static_cast<float>(likely.margin)).c_str(),
+      likely.is_clear() ? "" : "\nThat is close: take it as a question.");
+  ImGui::SameLine();
+}
+
+// What attention is worth as an explanation here, and the button that finds out.
+void check_line(const ViewContext& context, const Comparison& comparison) {
+  const PromptView& prompt = *context.state.snapshot->prompt;
+  ImGui::AlignTextToFramePadding();
+  if (comparison.gold < 0) likely_badge(context, prompt);
+  const CausalCheck* check = comparison.check;
+  if (check != nullptr) {
+    const RankAgreement documents = check->document_agreement(), heads = check->head_agreement();
+    text_muted(context, "mass ~ drop " + correlation_text(documents.spearman) + ", heads " +
+                            correlation_text(heads.spearman));
+    ImGui::SetItemTooltip(
+        "Spearman's rank correlation of attention mass and drop in log-probability of the\n"
+        "baseline's answer (log p = %.2f over %d tokens).\n"
+        "Documents, each hidden in turn: rho %s, tau %s\nHeads, each ablated in turn: rho %s, tau "
+        "%s",
+        check->log_probability, static_cast<int>(check->tokens),
+        correlation_text(documents.spearman).c_str(), correlation_text(documents.kendall).c_str(),
+        correlation_text(heads.spearman).c_str(), correlation_text(heads.kendall).c_str());
+  } else if (comparison.baseline) {
+    const auto ratio = [](const DocumentMass& mass) {
+      return format_mass(mass.sink / sum(mass.documents));
+    };
+    std::string text = "sink : context " + ratio(*comparison.baseline);
+    if (comparison.intervened) text += " > " + ratio(*comparison.intervened);
+    text_muted(context, text);
+    ImGui::SetItemTooltip("Attention on the first two tokens for each unit on documents%s",
+                          comparison.intervened ? ", baseline > intervened" : "");
+  }
+  const bool asked = context.state.request.questions.causal;
+  const char* name = asked ? "Hide check" : "Causal check";
+  same_line_right(ImGui::CalcTextSize(name).x + ImGui::GetStyle().FramePadding.x * 2);
+  command_button(context, "run.causal", name);
+}
+
 void gold_band(const ViewContext& context, const Comparison& comparison) {
-  if (comparison.gold < 0) return;
+  if (comparison.marked() < 0) return;
   const ImPlotRect limits = ImPlot::GetPlotLimits();
-  const ImVec2 a = ImPlot::PlotToPixels(comparison.gold + 0.5, limits.Y.Max),
-               b = ImPlot::PlotToPixels(comparison.gold + 1.5, limits.Y.Min);
+  const ImVec2 a = ImPlot::PlotToPixels(comparison.marked() + 0.5, limits.Y.Max),
+               b = ImPlot::PlotToPixels(comparison.marked() + 1.5, limits.Y.Min);
   ImPlot::PushPlotClipRect();
   ImPlot::GetPlotDrawList()->AddRectFilled(a, b, context.theme.gold_soft);
   ImPlot::PopPlotClipRect();
 }
 
-void bars(const char* name, const DocumentMass& mass, double shift, ImU32 color) {
-  std::vector<double> xs, ys;
-  for (std::size_t i = 0; i < mass.documents.size(); ++i) {
-    xs.push_back(static_cast<double>(i + 1) + shift);
-    ys.push_back(mass.documents[i]);
-  }
+// One column of bars: the n-th of `count` beside each other.
+struct Column {
+  int place = 0, count = 1;
+  double width() const { return count == 1 ? 0.38 : 0.76 / count; }
+  double shift() const { return (place - (count - 1) * 0.5) * width() * 1.05; }
+};
+
+void bars(const char* name, const std::vector<double>& heights, Column column, ImU32 color) {
+  std::vector<double> xs;
+  for (std::size_t i = 0; i < heights.size(); ++i)
+    xs.push_back(static_cast<double>(i + 1) + column.shift());
   ImPlotSpec spec;
   spec.FillColor = ImGui::ColorConvertU32ToFloat4(color);
   spec.LineWeight = 0;
-  ImPlot::PlotBars(name, xs.data(), ys.data(), static_cast<int>(xs.size()), 0.38, spec);
+  ImPlot::PlotBars(name, xs.data(), heights.data(), static_cast<int>(xs.size()), column.width(),
+                   spec);
+}
+
+std::vector<double> heights_of(const DocumentMass& mass) {
+  return {mass.documents.begin(), mass.documents.end()};
+}
+
+std::vector<double> drops_of(const CausalCheck& check) {
+  std::vector<double> drops;
+  for (const DocumentEffect& document : check.documents) drops.push_back(document.drop);
+  return drops;
 }
 
 void hover(const ViewContext& context, const Comparison& comparison) {
@@ -123,6 +218,10 @@ void hover(const ViewContext& context, const Comparison& comparison) {
   };
   line("baseline", comparison.baseline);
   line("intervened", comparison.intervened);
+  if (comparison.check != nullptr && slot < comparison.check->documents.size()) {
+    ImGui::Text("%s  drop of log p without it (nats)",
+                format_drop(static_cast<float>(comparison.check->documents[slot].drop)).c_str());
+  }
   ImGui::EndTooltip();
 }
 
@@ -146,6 +245,36 @@ int format_axis(double value, char* buffer, int size, void*) {
   return std::snprintf(buffer, static_cast<std::size_t>(size), "%g", value);
 }
 
+// The drops' own axis, with its zero where that of the masses is.
+void drop_axis(const CausalCheck& check, double most_mass) {
+  double top = 0.1, bottom = 0;
+  for (const double drop : drops_of(check)) {
+    top = std::max(top, drop);
+    bottom = std::min(bottom, drop);
+  }
+  // Harmful documents have bars below zero: both axes get the same share of room there.
+  const double below = -bottom / top;
+  ImPlot::SetupAxisLimits(ImAxis_Y1, -below * most_mass * 1.08, most_mass * 1.08,
+                          ImPlotCond_Always);
+  ImPlot::SetupAxis(ImAxis_Y2, "drop of log p",
+                    ImPlotAxisFlags_AuxDefault | ImPlotAxisFlags_NoGridLines);
+  ImPlot::SetupAxisLimits(ImAxis_Y2, bottom * 1.08, top * 1.08, ImPlotCond_Always);
+  ImPlot::SetupAxisFormat(ImAxis_Y2, format_axis);
+}
+
+void columns(const ViewContext& context, const Comparison& comparison) {
+  const int count = 1 + (comparison.intervened ? 1 : 0) + (comparison.check != nullptr ? 1 : 0);
+  int place = 0;
+  if (comparison.baseline)
+    bars("baseline", heights_of(*comparison.baseline), {place++, count}, context.theme.baseline);
+  if (comparison.intervened)
+    bars("intervened", heights_of(*comparison.intervened), {place++, count}, context.theme.accent);
+  if (comparison.check == nullptr) return;
+  ImPlot::SetAxes(ImAxis_X1, ImAxis_Y2);
+  bars("drop", drops_of(*comparison.check), {place, count}, context.theme.bad);
+  ImPlot::SetAxes(ImAxis_X1, ImAxis_Y1);
+}
+
 void plot(const ViewContext& context, const Comparison& comparison) {
   const PromptView& prompt = *context.state.snapshot->prompt;
   float top = 0.01f;
@@ -155,7 +284,8 @@ void plot(const ViewContext& context, const Comparison& comparison) {
   ImPlot::PushStyleVar(ImPlotStyleVar_PlotPadding, ImVec2(em() * 0.2f, em() * 0.3f));
   ImPlot::PushStyleVar(ImPlotStyleVar_LabelPadding, ImVec2(em() * 0.3f, em() * 0.2f));
   ImPlot::PushStyleVar(ImPlotStyleVar_PlotMinSize, ImVec2(em() * 6, em() * 4));
-  const float room = ImGui::GetContentRegionAvail().x - em() * 3;
+  const float axes = comparison.check != nullptr ? 7 : 3;
+  const float room = ImGui::GetContentRegionAvail().x - em() * axes;
   if (ImPlot::BeginPlot("##documents", ImVec2(-1, -1),
                         ImPlotFlags_CanvasOnly | ImPlotFlags_NoInputs)) {
     ImPlot::SetupAxes(nullptr, nullptr, ImPlotAxisFlags_NoGridLines, 0);
@@ -164,12 +294,10 @@ void plot(const ViewContext& context, const Comparison& comparison) {
     ImPlot::SetupAxisLimits(ImAxis_Y1, 0, top * 1.08, ImPlotCond_Always);
     ImPlot::SetupAxisFormat(ImAxis_Y1, format_axis);
     tick_labels(prompt, room);
+    if (comparison.check != nullptr) drop_axis(*comparison.check, top);
     ImPlot::SetupFinish();
     gold_band(context, comparison);
-    const bool two = comparison.intervened.has_value();
-    if (comparison.baseline)
-      bars("baseline", *comparison.baseline, two ? -0.2 : 0, context.theme.baseline);
-    if (two) bars("intervened", *comparison.intervened, 0.2, context.theme.accent);
+    columns(context, comparison);
     hover(context, comparison);
     ImPlot::EndPlot();
   }
@@ -198,6 +326,9 @@ void documents_view(ViewContext& context) {
 
   Comparison comparison;
   comparison.gold = snapshot.prompt->gold_document();
+  comparison.likely = state.likely().index;
+  if (snapshot.causal && snapshot.causal->documents.size() == snapshot.prompt->documents.size())
+    comparison.check = snapshot.causal.get();
   comparison.baseline = document_mass(*snapshot.baseline, heads);
   if (snapshot.intervened && snapshot.intervened != snapshot.baseline) {
     comparison.intervened = document_mass(*snapshot.intervened, heads);
@@ -210,18 +341,19 @@ void documents_view(ViewContext& context) {
   }
   const float label_width = ImGui::CalcTextSize("Intervened").x + em() * 1.2f;
   ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, ImVec2(0, em() * 0.25f));
-  composition(context, "Baseline", context.theme.baseline, *comparison.baseline, comparison.gold,
+  composition(context, "Baseline", context.theme.baseline, *comparison.baseline, comparison,
               label_width);
   if (comparison.intervened) {
-    composition(context, "Intervened", context.theme.accent, *comparison.intervened,
-                comparison.gold, label_width);
+    composition(context, "Intervened", context.theme.accent, *comparison.intervened, comparison,
+                label_width);
   }
-  legend(context, label_width);
+  legend(context, comparison, label_width);
   ImGui::PopStyleVar();
   if (snapshot.prompt->documents.empty()) {
     empty_note(context, "No documents in this prompt");
     return;
   }
+  check_line(context, comparison);
   plot(context, comparison);
 }
 

@@ -212,7 +212,9 @@ void PromptPanel::card(ViewContext& context, int index, const DocumentSpan& docu
   const std::string number = std::to_string(document.number);
   list.AddText(ImVec2(top.x + pad + em() * 0.3f, line_y), gold ? theme.gold : theme.muted,
                number.c_str());
-  const char* tag = gold ? "gold" : hovered ? "mark gold" : "";
+  const bool likely = state.likely().index == index;
+  const char* likely_tag = state.likely().is_clear() ? "likely" : "likely?";
+  const char* tag = gold ? "gold" : hovered ? "mark gold" : likely ? likely_tag : "";
   const float tag_width = *tag ? ImGui::CalcTextSize(tag).x + pad : 0;
   ImGui::PushFont(context.fonts.bold, 0.0f);
   draw_fitted_text(list, ImVec2(top.x + pad + em() * 1.9f, line_y),

@@ -41,7 +41,8 @@ struct Column {
 };
 
 // "score" is there when a head set was loaded: its mean over many samples is what ranks.
-std::vector<Column> columns_of(bool has_scores, bool narrow) {
+// "drop" is there after a causal check.
+std::vector<Column> columns_of(bool has_scores, bool narrow, bool has_drops) {
   std::vector<Column> columns = {{"#", "Rank by contextual score", 0, "000"},
                                  {"head", "Layer and head", 0, "L00 H00"}};
   if (has_scores)
@@ -54,6 +55,11 @@ std::vector<Column> columns_of(bool has_scores, bool narrow) {
     columns.push_back({"irrel.", "Mass on all other documents (baseline)", 0.85f});
   }
   columns.push_back({"change", "Mass on the gold document: intervened minus baseline", 1.2f});
+  if (has_drops)
+    columns.push_back({"drop",
+                       "Causal check: what the baseline's answer loses in log-probability (nats) "
+                       "when this head is ablated",
+                       1.0f});
   return columns;
 }
 
@@ -84,10 +90,18 @@ void bar_cell(const ViewContext& context, float value, float largest, ImU32 colo
 
 // What all rows have in common.
 struct Look {
-  const std::vector<float>& scores;  ///< of the head set; empty = none
-  float largest = 0;                 ///< mass of a full bar
-  bool narrow = false;               ///< room for the most important columns only
+  const std::vector<float>& scores;    ///< of the head set; empty = none
+  float largest = 0;                   ///< mass of a full bar
+  bool narrow = false;                 ///< room for the most important columns only
+  const CausalCheck* check = nullptr;  ///< null = not made
 };
+
+float drop_of(const CausalCheck& check, HeadId id) {
+  for (const HeadEffect& effect : check.heads) {
+    if (effect.head == id) return static_cast<float>(effect.drop);
+  }
+  return NAN;
+}
 
 void row(ViewContext& context, int rank, HeadId id, bool chosen, const Look& look) {
   AppState& state = context.state;
@@ -134,6 +148,11 @@ void row(ViewContext& context, int rank, HeadId id, bool chosen, const Look& loo
   const float delta = score_at(edited, MapScore::relevant, id) - relevant;
   number_cell(format_delta(delta),
               std::isnan(delta) || std::abs(delta) < 0.0005f ? theme.muted : theme.text);
+  if (look.check != nullptr) {
+    const float drop = drop_of(*look.check, id);
+    number_cell(std::isnan(drop) ? "-" : format_drop(drop),
+                std::isnan(drop) ? theme.muted : theme.text);
+  }
 }
 
 }  // namespace
@@ -151,8 +170,10 @@ void ranking_view(ViewContext& context) {
   const RunResult* run = state.baseline();
   const float largest =
       largest_magnitude(!scores.empty() || run == nullptr ? scores : run->scores.relevant, 0);
-  const Look look{scores, largest, ImGui::GetContentRegionAvail().x < em() * 22};
-  const std::vector<Column> columns = columns_of(!scores.empty(), look.narrow);
+  const CausalCheck* check = state.snapshot->causal.get();
+  const float room = em() * (check != nullptr ? 25 : 22);
+  const Look look{scores, largest, ImGui::GetContentRegionAvail().x < room, check};
+  const std::vector<Column> columns = columns_of(!scores.empty(), look.narrow, check != nullptr);
   const float padding = std::floor(em() * 0.1f);
   ImGui::PushStyleVar(ImGuiStyleVar_CellPadding, ImVec2(em() * 0.45f, padding));
   const float line = ImGui::GetTextLineHeight() + 2 * padding;

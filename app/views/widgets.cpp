@@ -109,6 +109,10 @@ std::string format_delta(float value) {
   return std::abs(value) < 0.0005f ? "0.000" : print("%+.3f", value);
 }
 
+std::string format_drop(float value) {
+  return std::isnan(value) ? "-" : print("%+.2f", value);
+}
+
 std::string format_weight(float value) {
   if (std::isnan(value)) return "-";
   return value != 0 && std::abs(value) < 1e-3f ? print("%.1e", value) : print("%.4f", value);
@@ -291,9 +295,9 @@ bool slider_line(const ViewContext& context, const char* id, float reserve, Slid
 }  // namespace
 
 bool value_slider(const ViewContext& context, const char* id, float& value, float low, float high,
-                  const char* format, const char* shown) {
+                  const char* format, const char* shown, float reserve) {
   return slider_line(
-      context, id, 0,
+      context, id, reserve,
       [&] {
         return ImGui::SliderFloat(id, &value, low, high, format, ImGuiSliderFlags_AlwaysClamp);
       },

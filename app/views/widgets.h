@@ -35,6 +35,8 @@ inline float em() {
 std::string format_mass(float value);
 /// Differences, with sign; "0.000" for zero.
 std::string format_delta(float value);
+/// Log-probability in nats, two decimals, with sign: "+7.45".
+std::string format_drop(float value);
 /// Single attention weights, over many orders of magnitude.
 std::string format_weight(float value);
 /// "L3 H5"
@@ -74,7 +76,7 @@ bool segmented(const ViewContext& context, const char* id,
 /// Slider over the rest of the line, with its value to the right of it instead of under the grab.
 /// `shown` replaces the number ("off"); ctrl-click types one.
 bool value_slider(const ViewContext& context, const char* id, float& value, float low, float high,
-                  const char* format, const char* shown = nullptr);
+                  const char* format, const char* shown = nullptr, float reserve = 0);
 bool value_slider(const ViewContext& context, const char* id, int& value, int low, int high,
                   float reserve = 0);
 /// A command as a button; disabled when the command is.

@@ -105,6 +105,8 @@ void Board::publish_baseline(const Work& work, std::shared_ptr<const RunResult> 
       snapshot.full_map = snapshot.full_map_baseline = nullptr;
       snapshot.preview_inputs = nullptr;
       snapshot.preview_error.reset();
+      snapshot.causal = nullptr;
+      snapshot.auto_alpha = nullptr;
       snapshot.streaming_text.clear();
       if (change) change(snapshot);
     });
