@@ -33,7 +33,7 @@ class Result:
         return json.loads(self.out)
 
 
-COMMANDS = ("selftest", "generate", "attention", "score", "train-directions", "evaluate", "sweep")
+COMMANDS = ("selftest", "generate", "attention", "score", "train-directions", "evaluate", "sweep", "causal", "auto-alpha")
 
 
 def cli(*arguments, timeout=120, env=None):

@@ -194,11 +194,19 @@ TEST_CASE("agreement of masses and drops") {
   CHECK(check.document_agreement().spearman ==
         doctest::Approx(-0.8));  // by hand: ranks 1 4 2 3, 4 1 2 3
   CHECK(std::isnan(check.head_agreement().spearman));
-  const std::vector<RankAgreement> several = {{0.5, 0.4}, {NAN, NAN}, {1, 0.8}};
+  check.documents[0].drop = 0.3;  // drop = mass + 0.2 everywhere
+  check.documents[1].drop = 0.6;
+  check.documents[2].drop = 0.4;
+  check.documents[3].drop = 0.5;
+  CHECK(check.document_agreement().pearson == doctest::Approx(1));
+  check.documents[1].drop = 0.3;  // by numpy.corrcoef
+  CHECK(check.document_agreement().pearson == doctest::Approx(0.13483997));
+  const std::vector<Agreement> several = {{0.5, 0.4, 0.1}, {NAN, NAN, NAN}, {1, 0.8, 0.3}};
   const auto mean = mean_agreement(several, 0);
   CHECK(mean.n == 2);
   CHECK(mean.spearman == doctest::Approx(0.75));
   CHECK(mean.kendall == doctest::Approx(0.6));
+  CHECK(mean.pearson == doctest::Approx(0.2));
   CHECK(mean.spearman_interval.low >= 0.5);
   CHECK(CausalCheck{}.most_needed() == -1);
 }

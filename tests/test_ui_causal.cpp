@@ -76,7 +76,9 @@ void script_no_mark(ImGuiTestContext* test) {
   IM_CHECK(s.snapshot().intervened == s.snapshot().baseline);
   test->ItemInputValue("//Intervention/##alpha", 0.6f);  // needs none
   s.settle(test);
+  IM_CHECK(!s.snapshot().status.error);
   IM_CHECK(s.snapshot().intervened != s.snapshot().baseline);
+  IM_CHECK(s.snapshot().intervened->quality == Quality::exact);
 }
 
 void script_cancel(ImGuiTestContext* test) {

@@ -30,7 +30,7 @@ void strengths(ViewContext& context) {
       settings.span == SpanChoice::gold && context.state.request.prompt.gold_document < 0;
   if (value_slider(context, "##tau", tau, 0.0f, 1.0f, "%.2f",
                    settings.tau == 1.0 ? "off"
-                   : unmarked          ? "no mark"
+                   : unmarked          ? "mark?"
                                        : nullptr)) {
     settings.tau = tau > 0.995f ? 1.0 : tau;
   }

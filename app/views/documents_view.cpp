@@ -44,7 +44,7 @@ std::vector<Part> parts_of(const Theme& theme, const DocumentMass& mass, const C
     parts.push_back(of.gold >= 0 ? Part{"gold", share, theme.gold, theme.page}
                                  : Part{"likely", share, theme.gold_soft, theme.text});
   }
-  parts.push_back({marked >= 0 ? "other documents" : "documents", others, theme.line, theme.text});
+  parts.push_back({marked >= 0 ? "others" : "documents", others, theme.line, theme.text});
   parts.push_back({"rest", mass.rest, theme.card_hover, theme.muted});
   return parts;
 }
@@ -112,7 +112,7 @@ void legend(const ViewContext& context, const Comparison& comparison, float labe
 }
 
 std::string correlation_text(double value) {
-  return std::isnan(value) ? "-" : format_delta(static_cast<float>(value));
+  return format_drop(static_cast<float>(value));
 }
 
 void likely_badge(const ViewContext& context, const PromptView& prompt) {
@@ -137,17 +137,18 @@ void check_line(const ViewContext& context, const Comparison& comparison) {
   if (comparison.gold < 0) likely_badge(context, prompt);
   const CausalCheck* check = comparison.check;
   if (check != nullptr) {
-    const RankAgreement documents = check->document_agreement(), heads = check->head_agreement();
-    text_muted(context, "mass ~ drop " + correlation_text(documents.spearman) + ", heads " +
+    const Agreement documents = check->document_agreement(), heads = check->head_agreement();
+    text_muted(context, "rho " + correlation_text(documents.spearman) + ", heads " +
                             correlation_text(heads.spearman));
     ImGui::SetItemTooltip(
         "Spearman's rank correlation of attention mass and drop in log-probability of the\n"
         "baseline's answer (log p = %.2f over %d tokens).\n"
-        "Documents, each hidden in turn: rho %s, tau %s\nHeads, each ablated in turn: rho %s, tau "
-        "%s",
+        "Documents, each hidden in turn: rho %s, tau %s, correlation of the values %s\n"
+        "Heads, each ablated in turn: rho %s, tau %s, correlation of the values %s",
         check->log_probability, static_cast<int>(check->tokens),
         correlation_text(documents.spearman).c_str(), correlation_text(documents.kendall).c_str(),
-        correlation_text(heads.spearman).c_str(), correlation_text(heads.kendall).c_str());
+        correlation_text(documents.pearson).c_str(), correlation_text(heads.spearman).c_str(),
+        correlation_text(heads.kendall).c_str(), correlation_text(heads.pearson).c_str());
   } else if (comparison.baseline) {
     const auto ratio = [](const DocumentMass& mass) {
       return format_mass(mass.sink / sum(mass.documents));

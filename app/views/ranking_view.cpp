@@ -41,7 +41,7 @@ struct Column {
 };
 
 // "score" is there when a head set was loaded: its mean over many samples is what ranks.
-// "drop" is there after a causal check.
+// "drop" is there after a causal check, in the place of "irrel."
 std::vector<Column> columns_of(bool has_scores, bool narrow, bool has_drops) {
   std::vector<Column> columns = {{"#", "Rank by contextual score", 0, "000"},
                                  {"head", "Layer and head", 0, "L00 H00"}};
@@ -52,7 +52,7 @@ std::vector<Column> columns_of(bool has_scores, bool narrow, bool has_drops) {
       {has_scores ? "here" : "relevant", "Mass on the gold document in this run (baseline)", 1.0f});
   if (!narrow) {
     columns.push_back({"sink", "Mass on the first two tokens (baseline)", 0.85f});
-    columns.push_back({"irrel.", "Mass on all other documents (baseline)", 0.85f});
+    if (!has_drops) columns.push_back({"irrel.", "Mass on all other documents (baseline)", 0.85f});
   }
   columns.push_back({"change", "Mass on the gold document: intervened minus baseline", 1.2f});
   if (has_drops)
@@ -143,7 +143,8 @@ void row(ViewContext& context, int rank, HeadId id, bool chosen, const Look& loo
   }
   if (!look.narrow) {
     number_cell(format_mass(score_at(base, MapScore::sink, id)), theme.muted);
-    number_cell(format_mass(score_at(base, MapScore::irrelevant_sum, id)), theme.muted);
+    if (look.check == nullptr)
+      number_cell(format_mass(score_at(base, MapScore::irrelevant_sum, id)), theme.muted);
   }
   const float delta = score_at(edited, MapScore::relevant, id) - relevant;
   number_cell(format_delta(delta),
@@ -171,8 +172,7 @@ void ranking_view(ViewContext& context) {
   const float largest =
       largest_magnitude(!scores.empty() || run == nullptr ? scores : run->scores.relevant, 0);
   const CausalCheck* check = state.snapshot->causal.get();
-  const float room = em() * (check != nullptr ? 25 : 22);
-  const Look look{scores, largest, ImGui::GetContentRegionAvail().x < room, check};
+  const Look look{scores, largest, ImGui::GetContentRegionAvail().x < em() * 22, check};
   const std::vector<Column> columns = columns_of(!scores.empty(), look.narrow, check != nullptr);
   const float padding = std::floor(em() * 0.1f);
   ImGui::PushStyleVar(ImGuiStyleVar_CellPadding, ImVec2(em() * 0.45f, padding));

@@ -36,9 +36,11 @@ struct HeadEffect {
   double drop = 0;  ///< with the head's output zeroed
 };
 
-/// Agreement of masses and drops; NaN where it is not defined (fewer than two, all equal).
-struct RankAgreement {
-  double spearman = 0, kendall = 0;
+/// Agreement of masses and drops; NaN where it is not defined (fewer than two, all equal). Ranks
+/// treat the differences among documents that do not matter as they treat the one that does;
+/// Pearson's correlation of the values does not.
+struct Agreement {
+  double spearman = 0, kendall = 0, pearson = 0;
 };
 
 /// The check of one prompt and one answer.
@@ -50,8 +52,8 @@ struct CausalCheck {
   std::vector<HeadEffect> heads;          ///< in the order of the ranking
   int mass_document = -1;  ///< index of the document that HeadEffect::mass is of; -1 = none
 
-  RankAgreement document_agreement() const;
-  RankAgreement head_agreement() const;
+  Agreement document_agreement() const;
+  Agreement head_agreement() const;
   /// Index of the document with the largest drop; -1 without documents.
   int most_needed() const;
 };
@@ -66,10 +68,10 @@ struct CausalDrops {
 /// Correlations of several checks: mean over those where they are defined.
 struct MeanAgreement {
   std::int64_t n = 0;  ///< checks in which it is defined
-  double spearman = 0, kendall = 0;
+  double spearman = 0, kendall = 0, pearson = 0;
   Interval spearman_interval;  ///< bootstrap 95 % of the mean
 };
 
-MeanAgreement mean_agreement(std::span<const RankAgreement> checks, std::uint64_t seed);
+MeanAgreement mean_agreement(std::span<const Agreement> checks, std::uint64_t seed);
 
 }  // namespace headscope

@@ -72,7 +72,7 @@ std::vector<double> mid_ranks(std::span<const double> values) {
   return ranks;
 }
 
-double pearson(std::span<const double> x, std::span<const double> y) {
+double correlation(std::span<const double> x, std::span<const double> y) {
   const double mean_x = mean(x), mean_y = mean(y);
   double xy = 0, xx = 0, yy = 0;
   for (std::size_t i = 0; i < x.size(); ++i) {
@@ -261,7 +261,11 @@ double kendall_tau(std::span<const double> x, std::span<const double> y) {
 
 double spearman(std::span<const double> x, std::span<const double> y) {
   if (!comparable(x, y)) return undefined;
-  return pearson(mid_ranks(x), mid_ranks(y));
+  return correlation(mid_ranks(x), mid_ranks(y));
+}
+
+double pearson(std::span<const double> x, std::span<const double> y) {
+  return comparable(x, y) ? correlation(x, y) : undefined;
 }
 
 }  // namespace headscope

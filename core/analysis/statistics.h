@@ -63,4 +63,7 @@ double kendall_tau(std::span<const double> x, std::span<const double> y);
 /// Spearman's rho: Pearson's correlation of mid-ranks.
 double spearman(std::span<const double> x, std::span<const double> y);
 
+/// Pearson's correlation of the values themselves.
+double pearson(std::span<const double> x, std::span<const double> y);
+
 }  // namespace headscope

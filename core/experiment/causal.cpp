@@ -240,7 +240,7 @@ Result<CausalRun> check_samples(Model& model, const PromptEncoder& encoder,
 CausalSummary summary_of(const CausalRun& run, std::uint64_t seed) {
   CausalSummary summary;
   summary.n = static_cast<std::int64_t>(run.samples.size());
-  std::vector<RankAgreement> documents, heads;
+  std::vector<Agreement> documents, heads;
   std::int64_t together = 0;
   for (const CausalSample& sample : run.samples) {
     documents.push_back(sample.check.document_agreement());

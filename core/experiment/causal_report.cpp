@@ -9,8 +9,10 @@ Json number(double value) {
   return std::isfinite(value) ? Json(value) : Json(nullptr);
 }
 
-Json correlation(const RankAgreement& agreement) {
-  return {{"spearman", number(agreement.spearman)}, {"kendall", number(agreement.kendall)}};
+Json correlation(const Agreement& agreement) {
+  return {{"spearman", number(agreement.spearman)},
+          {"kendall", number(agreement.kendall)},
+          {"pearson", number(agreement.pearson)}};
 }
 
 Json correlation(const MeanAgreement& agreement) {
@@ -18,7 +20,8 @@ Json correlation(const MeanAgreement& agreement) {
           {"spearman", number(agreement.spearman)},
           {"spearman_low", number(agreement.spearman_interval.low)},
           {"spearman_high", number(agreement.spearman_interval.high)},
-          {"kendall", number(agreement.kendall)}};
+          {"kendall", number(agreement.kendall)},
+          {"pearson", number(agreement.pearson)}};
 }
 
 template <class Effect>

@@ -36,8 +36,11 @@ Result<std::vector<Intervention>> plan_interventions(
         {Focus{settings.alpha, directions, settings.use_key_directions}, heads, settings.rows});
   }
   if (settings.tau != 1) {
-    HEADSCOPE_ASSIGN(auto marked, marked_tokens(settings, prompt));
-    plan.push_back({SplitSoftmax{settings.tau, std::move(marked)}, heads, settings.rows});
+    auto marked = marked_tokens(settings, prompt);
+    // Focus needs no mark: a split that has none takes no part beside it.
+    if (!marked && plan.empty()) return tl::unexpected(marked.error());
+    if (marked)
+      plan.push_back({SplitSoftmax{settings.tau, std::move(*marked)}, heads, settings.rows});
   }
   return plan;
 }
