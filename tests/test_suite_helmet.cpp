@@ -11,6 +11,7 @@
 #include "core/suite/helmet_item.h"
 #include "core/suite/result.h"
 #include "tests/letters_tokenizer.h"
+#include "tests/resources.h"
 #include "tests/temporary_folder.h"
 
 using namespace headscope;
@@ -214,6 +215,38 @@ TEST_CASE("citation: templates of the prompt file, documents kept for the scorer
       loaded({.dataset = "alce_asqa_1", .data = data, .demos = prompts, .shots = 0});
   CHECK(s.text == "I\n\nQuestion: q\n\nDocument [1](Title: t): x");
   CHECK(s.item["docs"].size() == 2);
+}
+
+TEST_CASE("prompts and scores equal those of HELMET's own code") {
+  // tests/goldens/make_helmet_goldens.py
+  const auto goldens = read_json_file(test::source_folder() / "tests/goldens/helmet.json");
+  REQUIRE(goldens);
+  REQUIRE(goldens->size() == 9);
+  const Files files;
+  for (const auto& [dataset, golden] : goldens->items()) {
+    std::string lines;
+    for (const Json& line : golden["lines"]) lines += line.dump() + "\n";
+    const auto path = files.write(dataset + ".jsonl", lines);
+    const auto samples = load_helmet(
+        {.dataset = dataset, .data = path, .shots = golden["shots"].get<int>(), .length = 9'000},
+        test::letters_encoder());
+    REQUIRE_MESSAGE(samples, (samples ? "" : samples.error().message));
+    REQUIRE(samples->size() == golden["items"].size());
+    for (const FittedSample& fitted : *samples) {
+      const SuiteSample& sample = fitted.sample;
+      const Json& item = golden["items"][static_cast<std::size_t>(sample.index)];
+      CAPTURE(dataset);
+      CHECK(sample.prompt(false) == item["prompt"].get<std::string>());
+      CHECK(sample.prompt(true) == item["user"].get<std::string>());
+      CHECK(sample.lead == item["lead"].get<std::string>());
+      for (const Json& score : item["scores"]) {
+        CAPTURE(score.dump());
+        // HELMET rounds NDCG to five digits.
+        CHECK(suite_score(sample, score[0].get<std::string>(), false) ==
+              doctest::Approx(score[1].get<double>()).epsilon(2e-5));
+      }
+    }
+  }
 }
 
 TEST_CASE("predictions are exported in HELMET's shape") {
