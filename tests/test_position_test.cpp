@@ -21,11 +21,11 @@ TEST_CASE("moving a document in the text equals moving it in the sample") {
       const auto text = with_document_at(given.text, found, 4, to);
       REQUIRE(text);
       CHECK(text->text == wanted.text);
-      CHECK(text->gold_spans() == wanted.gold_spans());
-      CHECK(text->other_spans() == wanted.other_spans());
-      CHECK(text->question == wanted.question);
+      CHECK((text->gold_spans() == wanted.gold_spans()));
+      CHECK((text->other_spans() == wanted.other_spans()));
+      CHECK((text->question == wanted.question));
       for (std::size_t i = 0; i < 7; ++i) {
-        CHECK(text->documents[i].line == wanted.documents[i].line);
+        CHECK((text->documents[i].line == wanted.documents[i].line));
         CHECK(text->documents[i].number == wanted.documents[i].number);
         CHECK(text->documents[i].title == wanted.documents[i].title);
       }
