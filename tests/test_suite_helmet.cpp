@@ -335,7 +335,7 @@ TEST_CASE("the table: intervals, paired differences, the mean of tasks, there an
   CHECK(rows[5].value == doctest::Approx((0.5 + 0.3) / 2));
   CHECK(*rows[6].difference == doctest::Approx((0.3 - 0.1) / 2));
   Json list = Json::array();
-  for (const SuiteRow& row : rows) list.push_back(to_json(row));
+  for (const SuiteTableRow& row : rows) list.push_back(to_json(row));
   const auto back = parse_suite_table({{"rows", list}}, "suite.json");
   REQUIRE(back);
   for (std::size_t i = 0; i < rows.size(); ++i) CHECK(to_json((*back)[i]) == to_json(rows[i]));

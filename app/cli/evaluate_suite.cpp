@@ -212,7 +212,7 @@ struct Output {
   Json summary(bool complete) const {
     const auto rows = suite_table(lines, passport.model);
     Json table = Json::array();
-    for (const SuiteRow& row : rows) table.push_back(to_json(row));
+    for (const SuiteTableRow& row : rows) table.push_back(to_json(row));
     Json summary = totals();
     summary["rows"] = std::move(table);
     summary["notes"] = notes;
@@ -268,21 +268,23 @@ struct Output {
   // One table for every model that was run in this folder.
   Result<> save_table() const {
     const fs::path file = folder() / "suite.json";
-    std::vector<SuiteRow> rows;
+    std::vector<SuiteTableRow> rows;
     Json passports = Json::object();
     std::error_code ignored;
     if (fs::exists(file, ignored)) {
       HEADSCOPE_ASSIGN(const auto before, read_json_file(file));
       HEADSCOPE_ASSIGN(rows, parse_suite_table(before, file.string()));
-      std::erase_if(rows, [&](const SuiteRow& row) { return row.model == passport.model; });
+      std::erase_if(rows, [&](const SuiteTableRow& row) { return row.model == passport.model; });
       if (before.contains("passports")) passports = before["passports"];
     }
     const auto own = suite_table(lines, passport.model);
     rows.insert(rows.end(), own.begin(), own.end());
     passports[passport.model] = to_json(passport);
     Json table = Json::array();
-    for (const SuiteRow& row : rows) table.push_back(to_json(row));
-    const Json whole = {{"rows", std::move(table)}, {"passports", std::move(passports)}};
+    for (const SuiteTableRow& row : rows) table.push_back(to_json(row));
+    const Json whole = {{"rows", std::move(table)},
+                        {"passport", to_json(passport)},  // of the run that wrote last
+                        {"passports", std::move(passports)}};
     HEADSCOPE_TRY(write_json(whole, file.string(), 2));
     return write_file_atomically(folder() / "suite.csv", suite_csv(rows));
   }

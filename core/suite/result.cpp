@@ -128,8 +128,8 @@ class Table {
     }
   }
 
-  std::vector<SuiteRow> rows() const {
-    std::vector<SuiteRow> rows;
+  std::vector<SuiteTableRow> rows() const {
+    std::vector<SuiteTableRow> rows;
     for (const std::string& task : tasks_) {
       for (const auto length : lengths_) {
         for (const std::string& method : methods_) add_row(rows, task, length, method);
@@ -152,16 +152,16 @@ class Table {
     return chosen;
   }
 
-  void add_row(std::vector<SuiteRow>& rows, const std::string& task, std::int64_t length,
+  void add_row(std::vector<SuiteTableRow>& rows, const std::string& task, std::int64_t length,
                const std::string& method) const {
     const Lines lines = select(task, length, method);
     if (lines.empty()) return;
-    SuiteRow row{.model = model_,
-                 .task = task,
-                 .category = lines[0]->category,
-                 .method = method,
-                 .metric = lines[0]->metric,
-                 .length = length};
+    SuiteTableRow row{.model = model_,
+                      .task = task,
+                      .category = lines[0]->category,
+                      .method = method,
+                      .metric = lines[0]->metric,
+                      .length = length};
     row.n = std::ssize(lines);
     const auto values = values_of(lines);
     row.value = values.empty() ? kNone : mean(values);
@@ -179,14 +179,14 @@ class Table {
     rows.push_back(std::move(row));
   }
 
-  void add_average(std::vector<SuiteRow>& rows, std::int64_t length,
+  void add_average(std::vector<SuiteTableRow>& rows, std::int64_t length,
                    const std::string& method) const {
-    SuiteRow row{.model = model_,
-                 .task = suite_average,
-                 .category = suite_average,
-                 .method = method,
-                 .metric = "mean of tasks",
-                 .length = length};
+    SuiteTableRow row{.model = model_,
+                      .task = suite_average,
+                      .category = suite_average,
+                      .method = method,
+                      .metric = "mean of tasks",
+                      .length = length};
     std::vector<std::vector<double>> values, paired;
     for (const std::string& task : tasks_) {
       const Lines lines = select(task, length, method);
@@ -232,9 +232,9 @@ constexpr const char* kColumns[] = {"model",
                                     "irrelevant_mass",
                                     "sink_mass"};
 
-Result<SuiteRow> read_row(const Json& value, const std::string& name) {
+Result<SuiteTableRow> read_row(const Json& value, const std::string& name) {
   HEADSCOPE_ASSIGN(const auto object, JsonObject::open(value, name));
-  SuiteRow row;
+  SuiteTableRow row;
   HEADSCOPE_ASSIGN(row.model, object.string("model"));
   HEADSCOPE_ASSIGN(row.task, object.string("task"));
   HEADSCOPE_ASSIGN(row.category, object.string_or("category", ""));
@@ -306,11 +306,11 @@ Result<std::vector<SuiteLine>> parse_suite_lines(const std::string& text, const 
   return lines;
 }
 
-std::vector<SuiteRow> suite_table(std::span<const SuiteLine> lines, const std::string& model) {
+std::vector<SuiteTableRow> suite_table(std::span<const SuiteLine> lines, const std::string& model) {
   return Table(lines, model).rows();
 }
 
-Json to_json(const SuiteRow& row) {
+Json to_json(const SuiteTableRow& row) {
   Json json = {{"model", row.model},
                {"task", row.task},
                {"category", row.category},
@@ -332,10 +332,10 @@ Json to_json(const SuiteRow& row) {
   return json;
 }
 
-Result<std::vector<SuiteRow>> parse_suite_table(const Json& file, const std::string& name) {
+Result<std::vector<SuiteTableRow>> parse_suite_table(const Json& file, const std::string& name) {
   HEADSCOPE_ASSIGN(const auto object, JsonObject::open(file, name));
   HEADSCOPE_ASSIGN(const Json* list, object.array("rows"));
-  std::vector<SuiteRow> rows;
+  std::vector<SuiteTableRow> rows;
   for (std::size_t i = 0; i < list->size(); ++i) {
     HEADSCOPE_ASSIGN(auto row, read_row((*list)[i], name + " row " + std::to_string(i)));
     rows.push_back(std::move(row));
@@ -343,11 +343,11 @@ Result<std::vector<SuiteRow>> parse_suite_table(const Json& file, const std::str
   return rows;
 }
 
-std::string suite_csv(std::span<const SuiteRow> rows) {
+std::string suite_csv(std::span<const SuiteTableRow> rows) {
   std::string text;
   for (const char* column : kColumns) text += (text.empty() ? "" : ",") + std::string(column);
   text += "\n";
-  for (const SuiteRow& row : rows) {
+  for (const SuiteTableRow& row : rows) {
     const Json json = to_json(row);
     std::string line;
     for (const char* column : kColumns) {

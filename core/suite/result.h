@@ -43,7 +43,7 @@ std::string suite_lines_text(std::span<const SuiteLine> lines);
 Result<std::vector<SuiteLine>> parse_suite_lines(const std::string& text, const std::string& name);
 
 /// One row of the table. `value` and its interval are NaN where a judge is needed.
-struct SuiteRow {
+struct SuiteTableRow {
   std::string model, task, category, method, metric;
   std::int64_t length = 0, n = 0;
   double value = 0;
@@ -58,12 +58,12 @@ struct SuiteRow {
 /// Rows in the order in which tasks, lengths and methods first occur, then one "average" a length
 /// and method: the mean over tasks that are scored here, where there are several; its intervals
 /// draw samples within each task.
-std::vector<SuiteRow> suite_table(std::span<const SuiteLine> lines, const std::string& model);
+std::vector<SuiteTableRow> suite_table(std::span<const SuiteLine> lines, const std::string& model);
 
-Json to_json(const SuiteRow& row);
+Json to_json(const SuiteTableRow& row);
 /// {"rows":[...]} as suite.json holds it, and back.
-Result<std::vector<SuiteRow>> parse_suite_table(const Json& file, const std::string& name);
+Result<std::vector<SuiteTableRow>> parse_suite_table(const Json& file, const std::string& name);
 /// Columns as the keys of a row.
-std::string suite_csv(std::span<const SuiteRow> rows);
+std::string suite_csv(std::span<const SuiteTableRow> rows);
 
 }  // namespace headscope
