@@ -6,6 +6,8 @@
 
 #include "core/base/file.h"
 #include "core/base/hash.h"
+#include "core/experiment/control.h"
+#include "core/experiment/control_file.h"
 #include "core/experiment/score.h"
 #include "core/experiment/sweep.h"
 #include "core/session/directions_file.h"
@@ -14,6 +16,7 @@ namespace headscope {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+constexpr auto kKeepInterval = std::chrono::seconds(30);
 
 std::string samples_hash(const std::vector<QaSample>& samples) {
   std::string text;
@@ -55,7 +58,10 @@ class Reproduction {
     HEADSCOPE_TRY(step("key half", folder_.key_check(),
                        [&] { return check_key_half(inputs_, folder_, context_); }));
     HEADSCOPE_TRY(check_fingerprint(folder_.key_check()));
-    HEADSCOPE_TRY(sweeps(heads.ranking));
+    HEADSCOPE_ASSIGN(auto directions, read_directions(folder_.directions()));
+    const auto shared = std::make_shared<const Directions>(std::move(directions.directions));
+    HEADSCOPE_TRY(sweeps(heads.ranking, shared));
+    HEADSCOPE_TRY(control(heads.ranking, shared));
     return report();
   }
 
@@ -106,10 +112,9 @@ class Reproduction {
     return write_head_set(folder_.heads(), head_set_from(summary, std::move(passport)));
   }
 
-  Result<> sweeps(const std::vector<HeadId>& ranking) {
+  Result<> sweeps(const std::vector<HeadId>& ranking,
+                  const std::shared_ptr<const Directions>& directions) {
     const auto [layers, heads] = std::pair(inputs_.study.model.layers, inputs_.study.model.heads);
-    HEADSCOPE_ASSIGN(auto file, read_directions(folder_.directions()));
-    const auto directions = std::make_shared<const Directions>(std::move(file.directions));
     HEADSCOPE_ASSIGN(const auto main, study::main_grid(settings_, ranking, layers, heads));
     HEADSCOPE_TRY(sweep("grids of split-softmax and focus directions", folder_.sweep(), main.cells,
                         ranking, directions));
@@ -121,14 +126,7 @@ class Reproduction {
   Result<> sweep(const std::string& name, const std::filesystem::path& path,
                  const std::vector<SweepCell>& cells, const std::vector<HeadId>& ranking,
                  std::shared_ptr<const Directions> directions) {
-    Passport settings = inputs_.study.passport;
-    settings.options["study"] = fingerprint_;
-    settings.options["baseline_top_k"] = settings_.top_k;
-    settings.options["heads"] = folder_.heads().filename().string();
-    settings.options["directions"] = folder_.directions().filename().string();
-    HEADSCOPE_ASSIGN(settings.options["heads_sha256"], sha256_file(folder_.heads()));
-    HEADSCOPE_ASSIGN(settings.options["directions_sha256"], sha256_file(folder_.directions()));
-    settings.options["samples_sha256"] = samples_hash(inputs_.data.test);
+    HEADSCOPE_ASSIGN(const auto settings, passport_with_files());
     HEADSCOPE_ASSIGN(const auto folder, SweepFolder::open(path, settings));
     note_(name);
     const auto start = Clock::now();
@@ -145,6 +143,52 @@ class Reproduction {
     if (outcome.cancelled) return fail(ErrorKind::cancelled, "interrupted");
     if (outcome.elsewhere == 0) return {};
     return bad_input(path.string() + ": another process works on this sweep; wait for it");
+  }
+
+  // Of a result that heads and directions of this study went into.
+  Result<Passport> passport_with_files() const {
+    Passport passport = inputs_.study.passport;
+    Json& options = passport.options;
+    options["study"] = fingerprint_;
+    options["baseline_top_k"] = settings_.top_k;
+    options["heads"] = folder_.heads().filename().string();
+    options["directions"] = folder_.directions().filename().string();
+    HEADSCOPE_ASSIGN(options["heads_sha256"], sha256_file(folder_.heads()));
+    HEADSCOPE_ASSIGN(options["directions_sha256"], sha256_file(folder_.directions()));
+    options["samples_sha256"] = samples_hash(inputs_.data.test);
+    return passport;
+  }
+
+  // Nothing is written where no random heads are left to compare with: the report says so.
+  Result<> control(const std::vector<HeadId>& ranking,
+                   const std::shared_ptr<const Directions>& directions) {
+    ControlOptions how{.ranking = ranking,
+                       .directions = directions,
+                       .taus = {settings_.tau},
+                       .alphas = {settings_.alpha},
+                       .top_k = settings_.top_k,
+                       .random_heads = settings_.random_heads,
+                       .seed = settings_.seed,
+                       .max_new_tokens = settings_.max_new_tokens,
+                       .rows = settings_.rows};
+    const auto plan = plan_control(how, inputs_.study.model.layers, inputs_.study.model.heads);
+    if (!plan) return {};
+    HEADSCOPE_ASSIGN(auto passport, passport_with_files());
+    const ControlFile file(folder_.control(), std::move(passport));
+    if (file.complete_before(*plan, inputs_.data.test.size())) return {};
+    note_("control: heads that nobody touched");
+    const auto start = Clock::now();
+    how.finished = file.finished_before(*plan);
+    const auto keep = [&file, last = start](const ControlRun& run) mutable -> Result<> {
+      if (Clock::now() - last < kKeepInterval) return {};
+      last = Clock::now();
+      return file.save(run, false);
+    };
+    HEADSCOPE_ASSIGN(const auto run, run_control(inputs_.model, inputs_.encoder, inputs_.data.test,
+                                                 how, context_, keep));
+    HEADSCOPE_TRY(file.save(run, !run.cancelled));
+    if (run.cancelled) return fail(ErrorKind::cancelled, "interrupted");
+    return add_time("control", start);
   }
 
   Result<study::JudgedClaims> report() {

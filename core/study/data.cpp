@@ -32,7 +32,8 @@ std::vector<QaSample> part_of(const std::vector<QaSample>& samples, DataPart par
 
 // Draws more until both parts are full: sample i depends on the seed and i alone.
 Result<std::vector<QaSample>> draw_both_parts(const Settings& settings) {
-  const DemoSampleOptions options{.distractors = DemoDistractors::similar};
+  DemoSampleOptions options;
+  options.distractors = DemoDistractors::similar;
   for (std::int64_t count = 2 * settings.samples + 20; count <= kMostDrawn; count *= 2) {
     HEADSCOPE_ASSIGN(const auto drawn,
                      demo_samples(options, static_cast<int>(count), settings.seed));

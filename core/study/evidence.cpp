@@ -284,7 +284,7 @@ class Collector {
       for (const EvaluatedSample& sample : results_.main.samples(cell)) {
         if (std::isfinite(number(sample))) values.push_back(number(sample));
       }
-      return fixed_number(mean(values));
+      return fixed_number(mean(values), 4);
     };
     evidence.measured = mean_of_cell(all_) + " without, " + mean_of_cell(focus_) + " with";
     return evidence;
@@ -370,7 +370,25 @@ class Collector {
 
   // ---- elsewhere ----
 
-  Evidence control() const { return untestable("this study has no control on untouched heads"); }
+  Evidence control() const {
+    if (!results_.control || results_.control->settings.empty()) {
+      return untestable("no random heads are left outside the contextual ones");
+    }
+    const ControlComparison& above = results_.control->settings.front().above;
+    if (above.draws == 0) return untestable("every head above the first touched layer is touched");
+    const Estimate& difference = above.difference.magnitude;
+    Evidence evidence;
+    evidence.n = results_.control->n;
+    evidence.value = difference.value;
+    evidence.low = difference.low;
+    evidence.high = difference.high;
+    evidence.measured = "mean |change| " + fixed_number(above.contextual.magnitude.value, 4) +
+                        " under contextual, " + fixed_number(above.random.magnitude.value, 4) +
+                        " under random heads, ratio " + fixed_number(above.ratio.value, 2) + " [" +
+                        fixed_number(above.ratio.low, 2) + ", " +
+                        fixed_number(above.ratio.high, 2) + "]";
+    return evidence;
+  }
 
   Evidence long_context() const {
     if (model_.context_length < kLongContext) {

@@ -1,5 +1,6 @@
 #include "core/study/folder.h"
 
+#include <algorithm>
 #include <set>
 #include <system_error>
 
@@ -48,11 +49,16 @@ std::string differences_text(Json there, Json here) {
   for (const auto* side : {&before, &now}) {
     for (const auto& [name, value] : side->items()) names.insert(name);
   }
+  std::erase_if(names, [&](const std::string& name) {
+    return before.contains(name) && now.contains(name) && before[name] == now[name];
+  });
+  // Settings stand in the words of rules too: where they differ, they say it shorter.
+  const auto in_claim = [](const std::string& name) { return name.starts_with("/claims/"); };
+  if (!std::all_of(names.begin(), names.end(), in_claim)) std::erase_if(names, in_claim);
   std::string text;
   std::size_t count = 0;
   for (const std::string& name : names) {
-    const bool same = before.contains(name) && now.contains(name) && before[name] == now[name];
-    if (same || ++count > kNamedDifferences) continue;
+    if (++count > kNamedDifferences) continue;
     text += (text.empty() ? "" : "; ") + name.substr(1) + " is " + shown(before, name) +
             " there, " + shown(now, name) + " now";
   }

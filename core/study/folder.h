@@ -7,6 +7,7 @@
 //   directions.safetensors    focus directions, and directions-2.safetensors of another seed
 //   directions.json           their held-out check
 //   key.json                  what the key half does
+//   control.json              how far heads that nobody touched move
 //   sweep/, positions/        folders of sweeps
 //   verdicts.json             every claim's judgement
 //   figures/, report.html     made of the files above alone
@@ -61,6 +62,7 @@ class Folder {
   std::filesystem::path second_directions() const { return path_ / "directions-2.safetensors"; }
   std::filesystem::path direction_check() const { return path_ / "directions.json"; }
   std::filesystem::path key_check() const { return path_ / "key.json"; }
+  std::filesystem::path control() const { return path_ / "control.json"; }
   std::filesystem::path sweep() const { return path_ / "sweep"; }
   std::filesystem::path positions() const { return path_ / "positions"; }
   std::filesystem::path verdicts() const { return path_ / "verdicts.json"; }

@@ -64,6 +64,7 @@ class Judge {
       case Test::two_groups:
         groups();
         break;
+      case Test::above_zero:
       case Test::at_least:
       case Test::at_most:
         number();
@@ -151,12 +152,29 @@ class Judge {
     }
     if (!enough(evidence_.n)) return;
     judgement_.effect = *evidence_.value;
+    if (rule_.test == Test::above_zero) {
+      interval();
+      return;
+    }
     const bool below = *evidence_.value <= rule_.threshold;
     const bool above = *evidence_.value >= rule_.threshold;
     decide(rule_.test == Test::at_least ? above : below,
            short_number(*evidence_.value) +
                (above && below ? " is exactly " : (above ? " is above " : " is below ")) +
                short_number(rule_.threshold));
+  }
+
+  void interval() {
+    if (!evidence_.low || !evidence_.high || !std::isfinite(*evidence_.low)) {
+      judgement_.effect.reset();
+      judgement_.reason = "not measured";
+      return;
+    }
+    judgement_.low = evidence_.low;
+    judgement_.high = evidence_.high;
+    const bool holds = *judgement_.low > 0;
+    decide(holds, "lower end of the interval " + signed_number(*judgement_.low, 4) +
+                      (holds ? " is above 0" : " is not above 0"));
   }
 
   void decide(bool holds, std::string reason) {
@@ -192,6 +210,8 @@ const char* test_name(Test test) {
       return "sign-flip";
     case Test::two_groups:
       return "two-groups";
+    case Test::above_zero:
+      return "above-zero";
     case Test::no_gain:
       return "no-gain";
     case Test::not_worse:
@@ -250,38 +270,22 @@ double permutation_test(std::span<const double> first, std::span<const double> s
   return p_from(extreme, draws);
 }
 
-std::vector<double> holm(std::span<const double> p) {
-  std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < p.size(); ++i) {
-    if (!std::isnan(p[i])) order.push_back(i);
-  }
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return p[a] < p[b]; });
-  std::vector<double> corrected(p.begin(), p.end());
-  double largest = 0;
-  for (std::size_t rank = 0; rank < order.size(); ++rank) {
-    const auto left = static_cast<double>(order.size() - rank);
-    largest = std::max(largest, std::min(1.0, left * p[order[rank]]));
-    corrected[order[rank]] = largest;
-  }
-  return corrected;
-}
-
 std::vector<Judgement> judge(std::span<const Rule> rules, std::span<const Evidence> evidence,
                              const JudgeOptions& options) {
   std::vector<Judgement> judgements;
-  std::vector<double> family;
+  std::vector<double> family;  // p values of the claims that have one
   for (std::size_t i = 0; i < rules.size(); ++i) {
     static const Evidence none;
     const Evidence& found = i < evidence.size() ? evidence[i] : none;
     judgements.push_back(Judge(rules[i], found, options).measure());
-    family.push_back(judgements.back().p.value_or(std::numeric_limits<double>::quiet_NaN()));
+    if (judgements.back().p) family.push_back(*judgements.back().p);
   }
-  const std::vector<double> corrected = holm(family);
-  for (std::size_t i = 0; i < judgements.size(); ++i) {
-    if (!judgements[i].p) continue;
-    judgements[i].adjusted_p = corrected[i];
-    decide_by_p(judgements[i], options.alpha);
+  const std::vector<double> corrected = holm_adjusted(family);
+  auto next = corrected.begin();
+  for (Judgement& judgement : judgements) {
+    if (!judgement.p) continue;
+    judgement.adjusted_p = *next++;
+    decide_by_p(judgement, options.alpha);
   }
   return judgements;
 }

@@ -18,6 +18,7 @@ enum class Test {
   mcnemar,     ///< right or wrong, paired: mean difference > 0, exact two-sided McNemar
   sign_flip,   ///< numbers, paired: mean difference > 0, two-sided randomisation of the signs
   two_groups,  ///< first group above the second, two-sided permutation of the labels
+  above_zero,  ///< one number with its interval: lower end > 0
   no_gain,     ///< upper end of the mean difference's 95 % bootstrap interval < threshold
   not_worse,   ///< lower end of it > -threshold
   at_least,    ///< one number >= threshold
@@ -45,7 +46,8 @@ struct Comparison {
 struct Evidence {
   std::vector<Comparison> paired;
   std::vector<double> first, second;  ///< two_groups
-  std::optional<double> value;        ///< at_least, at_most
+  std::optional<double> value;        ///< above_zero, at_least, at_most
+  std::optional<double> low, high;    ///< its 95 % interval: above_zero
   std::int64_t n = 0;                 ///< samples behind `value`
   std::string measured;               ///< the numbers in words
   std::string untestable;             ///< why this claim cannot be tested here; empty = it can
@@ -75,9 +77,6 @@ struct JudgeOptions {
 /// values (all must hold) and shows the comparison with the smallest difference.
 std::vector<Judgement> judge(std::span<const Rule> rules, std::span<const Evidence> evidence,
                              const JudgeOptions& options = {});
-
-/// Holm (1979): p values in their order, corrected; NaN stays.
-std::vector<double> holm(std::span<const double> p);
 
 /// Two-sided p value of the mean of `differences` under random signs: (1 + extreme) / (1 + draws).
 double sign_flip_test(std::span<const double> differences, int draws, std::uint64_t seed);

@@ -1,6 +1,7 @@
 #include "core/study/report.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/study/html.h"
 #include "core/study/numbers.h"
@@ -45,8 +46,11 @@ std::string test_text(const Judgement& judgement) {
   if (!judgement.low || !judgement.high) {
     return judgement.reason + "; n = " + std::to_string(judgement.n);
   }
-  std::string text = "difference " + signed_number(*judgement.effect) + " [" +
-                     signed_number(*judgement.low) + ", " + signed_number(*judgement.high) +
+  // Small differences of masses keep two digits.
+  const int decimals = std::abs(*judgement.effect) < 0.01 ? 5 : 3;
+  std::string text = "difference " + signed_number(*judgement.effect, decimals) + " [" +
+                     signed_number(*judgement.low, decimals) + ", " +
+                     signed_number(*judgement.high, decimals) +
                      "], n = " + std::to_string(judgement.n);
   if (!judgement.p) return text;
   return text + ", p " + (*judgement.p < 0.001 ? "" : "= ") + p_number(*judgement.p) +

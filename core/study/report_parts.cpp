@@ -56,6 +56,7 @@ Result<> ExperimentSections::write() {
   HEADSCOPE_TRY(focus());
   HEADSCOPE_TRY(positions());
   key_half();
+  control();
   return {};
 }
 
@@ -230,6 +231,32 @@ void ExperimentSections::key_half() {
                      short_number(key.key_effect) + ", the query directions by " +
                      short_number(key.query_effect) + "; the largest logit is " +
                      short_number(key.largest_logit) + ".");
+}
+
+void ExperimentSections::control() {
+  body_.add("h3", "Heads that nobody touched (C21)");
+  if (!results_.control) {
+    body_.add("p", "Not run: no random heads are left outside the contextual ones.");
+    return;
+  }
+  body_.add("p",
+            "The response without intervention is fed to every run, so that the same rows are "
+            "compared over " +
+                std::to_string(results_.control->n) + " samples.");
+  Html list = table(
+      "Change of relevant mass of heads above the first touched layer that neither arm touches, "
+      "with 95 % bootstrap intervals over samples.",
+      {"setting", "heads", "|change|, contextual", "|change|, random", "difference", "ratio"});
+  const auto with_ends = [](const Estimate& e, int decimals) {
+    return fixed_number(e.value, decimals) + " [" + fixed_number(e.low, decimals) + ", " +
+           fixed_number(e.high, decimals) + "]";
+  };
+  for (const ControlSetting& setting : results_.control->settings) {
+    const ControlComparison& c = setting.above;
+    list.row({control_setting_name(setting), fixed_number(c.heads, 1),
+              with_ends(c.contextual.magnitude, 4), with_ends(c.random.magnitude, 4),
+              with_ends(c.difference.magnitude, 4), with_ends(c.ratio, 2)});
+  }
 }
 
 }  // namespace headscope::study

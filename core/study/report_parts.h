@@ -25,6 +25,7 @@ class ExperimentSections {
   Result<> focus();
   Result<> positions();
   void key_half();
+  void control();
 
   /// A numbered figure with its caption; nothing when it was not drawn.
   Result<> figure(const std::string& name, const std::string& caption);

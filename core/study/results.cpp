@@ -82,6 +82,11 @@ Result<Results> read_results(const Study& study, const Folder& folder) {
                    direction_check_from(directions, folder.direction_check().string()));
   HEADSCOPE_ASSIGN(const auto key, read_json_file(folder.key_check()));
   HEADSCOPE_ASSIGN(results.key, key_check_from(key, folder.key_check().string()));
+  std::error_code ignored;
+  if (std::filesystem::exists(folder.control(), ignored)) {
+    HEADSCOPE_ASSIGN(const auto control, read_json_file(folder.control()));
+    HEADSCOPE_ASSIGN(results.control, control_result_from_json(control, folder.control().string()));
+  }
   HEADSCOPE_ASSIGN(const auto main,
                    main_grid(study.settings, results.heads.ranking, layers, heads));
   HEADSCOPE_ASSIGN(results.main, Cells::read(folder.sweep(), main.cells));

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/experiment/control_result.h"
 #include "core/experiment/result_lines.h"
 #include "core/experiment/sweep_folder.h"
 #include "core/session/head_set.h"
@@ -40,6 +41,7 @@ struct Results {
   HeadSet heads;
   DirectionCheck directions;
   KeyCheck key;
+  std::optional<ControlResult> control;  ///< nothing where a model leaves no room for the control
   Cells main, positions;
 };
 
