@@ -255,7 +255,7 @@ class Collector {
     int k = 0;
     for (const SweepResult& result : results_.main.results()) {
       const SweepCell& cell = result.cell;
-      if (cell.heads != HeadChoice::contextual || cell.tau != settings_.tau) continue;
+      if (cell.heads != CellHeads::contextual || cell.tau != settings_.tau) continue;
       auto draws = results_.main.random_heads_for(cell);
       if (std::ssize(draws) < settings_.random_heads || cell.top_k <= k) continue;
       most = std::move(draws);

@@ -52,8 +52,8 @@ std::vector<SweepCell> Cells::random_heads_for(const SweepCell& cell) const {
   std::vector<SweepCell> draws;
   for (const SweepResult& result : results_) {
     SweepCell without_draw = result.cell;
-    if (without_draw.heads != HeadChoice::random) continue;
-    without_draw.heads = HeadChoice::contextual;
+    if (without_draw.heads != CellHeads::random) continue;
+    without_draw.heads = CellHeads::contextual;
     without_draw.seed.reset();
     if (without_draw == cell) draws.push_back(result.cell);
   }

@@ -14,7 +14,7 @@ void order(std::vector<T>& axis) {
 SweepCell acting_cell(SweepMethod method, int top_k) {
   SweepCell cell;
   cell.method = method;
-  cell.heads = HeadChoice::contextual;
+  cell.heads = CellHeads::contextual;
   cell.top_k = top_k;
   return cell;
 }
