@@ -4,8 +4,10 @@
 #include <cmath>
 #include <memory>
 
+#include "core/analysis/head_choice.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
+#include "core/experiment/causal_report.h"
 #include "core/experiment/control.h"
 #include "core/experiment/control_file.h"
 #include "core/experiment/score.h"
@@ -62,6 +64,8 @@ class Reproduction {
     const auto shared = std::make_shared<const Directions>(std::move(directions.directions));
     HEADSCOPE_TRY(sweeps(heads.ranking, shared));
     HEADSCOPE_TRY(control(heads.ranking, shared));
+    HEADSCOPE_TRY(step("causal check", folder_.causal(), [&] { return causal(heads.ranking); }));
+    HEADSCOPE_TRY(check_fingerprint(folder_.causal()));
     return report();
   }
 
@@ -189,6 +193,23 @@ class Reproduction {
     HEADSCOPE_TRY(file.save(run, !run.cancelled));
     if (run.cancelled) return fail(ErrorKind::cancelled, "interrupted");
     return add_time("control", start);
+  }
+
+  Result<> causal(const std::vector<HeadId>& ranking) {
+    const study::ModelFacts& model = inputs_.study.model;
+    const CausalOptions how{
+        .heads = first_heads(ranking, settings_.top_k, model.layers, model.heads),
+        .max_new_tokens = settings_.max_new_tokens,
+        .rows = settings_.rows};
+    HEADSCOPE_ASSIGN(const auto run, check_samples(inputs_.model, inputs_.encoder,
+                                                   inputs_.data.test, how, false, context_));
+    if (run.cancelled) return fail(ErrorKind::cancelled, "interrupted");
+    Json result = to_json(summary_of(run, settings_.seed));
+    result["study"] = fingerprint_;
+    result["skipped"] = run.skipped;
+    HEADSCOPE_ASSIGN(const auto passport, passport_with_files());
+    result["passport"] = to_json(passport);
+    return write_file_atomically(folder_.causal(), dump_json(result, 1) + "\n");
   }
 
   Result<study::JudgedClaims> report() {

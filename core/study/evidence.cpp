@@ -56,7 +56,9 @@ class Collector {
         {"C19", &Collector::similar_seeds},
         {"C20", &Collector::idle_keys},
         {"C21", &Collector::control},
-        {"C22", &Collector::long_context}};
+        {"C22", &Collector::documents_needed},
+        {"C23", &Collector::heads_needed},
+        {"C24", &Collector::long_context}};
     const auto maker = makers.find(id);
     return maker == makers.end() ? untestable("nothing measures this claim")
                                  : (this->*maker->second)();
@@ -389,6 +391,26 @@ class Collector {
                         fixed_number(above.ratio.high, 2) + "]";
     return evidence;
   }
+
+  Evidence correlation(const RankCorrelation& found, const std::string& more) const {
+    Evidence evidence;
+    evidence.n = found.n;
+    evidence.value = found.spearman;
+    evidence.low = found.low;
+    evidence.high = found.high;
+    evidence.measured = "mean Spearman " + fixed_number(found.spearman) + " over " +
+                        std::to_string(found.n) + " prompts" + more;
+    return evidence;
+  }
+
+  Evidence documents_needed() const {
+    return correlation(results_.causal.documents, "; masking the gold document costs " +
+                                                      fixed_number(results_.causal.gold_drop, 2) +
+                                                      " nats, another one " +
+                                                      fixed_number(results_.causal.other_drop, 2));
+  }
+
+  Evidence heads_needed() const { return correlation(results_.causal.heads, ""); }
 
   Evidence long_context() const {
     if (model_.context_length < kLongContext) {

@@ -1,6 +1,7 @@
 #include "core/study/folder.h"
 
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <system_error>
 
@@ -80,6 +81,17 @@ Result<> read_masses(const JsonObject& line, const char* field, double (&masses)
   return {};
 }
 
+Result<RankCorrelation> correlation_field(const JsonObject& object, const char* field) {
+  HEADSCOPE_ASSIGN(const auto values, object.object(field));
+  const double undefined = std::numeric_limits<double>::quiet_NaN();
+  RankCorrelation correlation;
+  HEADSCOPE_ASSIGN(correlation.n, values.integer("n", 0));
+  HEADSCOPE_ASSIGN(correlation.spearman, values.number_or("spearman", undefined));
+  HEADSCOPE_ASSIGN(correlation.low, values.number_or("spearman_low", undefined));
+  HEADSCOPE_ASSIGN(correlation.high, values.number_or("spearman_high", undefined));
+  return correlation;
+}
+
 }  // namespace
 
 Json to_json(const Study& study) {
@@ -153,6 +165,18 @@ Result<DirectionCheck> direction_check_from(const Json& value, const std::string
     HEADSCOPE_ASSIGN(check.skipped[reason], skipped.integer(reason, 0));
   }
   return check;
+}
+
+Result<CausalFacts> causal_facts_from(const Json& value, const std::string& name) {
+  HEADSCOPE_ASSIGN(const auto object, JsonObject::open(value, name));
+  CausalFacts facts;
+  HEADSCOPE_ASSIGN(facts.study, object.string("study"));
+  HEADSCOPE_ASSIGN(facts.documents, correlation_field(object, "document_correlation"));
+  HEADSCOPE_ASSIGN(facts.heads, correlation_field(object, "head_correlation"));
+  const double undefined = std::numeric_limits<double>::quiet_NaN();
+  HEADSCOPE_ASSIGN(facts.gold_drop, object.number_or("gold_drop", undefined));
+  HEADSCOPE_ASSIGN(facts.other_drop, object.number_or("other_drop", undefined));
+  return facts;
 }
 
 Json to_json(const KeyCheck& check) {

@@ -7,6 +7,7 @@
 //   directions.safetensors    focus directions, and directions-2.safetensors of another seed
 //   directions.json           their held-out check
 //   key.json                  what the key half does
+//   causal.json               do answers rest on what is attended to
 //   control.json              how far heads that nobody touched move
 //   sweep/, positions/        folders of sweeps
 //   verdicts.json             every claim's judgement
@@ -62,6 +63,7 @@ class Folder {
   std::filesystem::path second_directions() const { return path_ / "directions-2.safetensors"; }
   std::filesystem::path direction_check() const { return path_ / "directions.json"; }
   std::filesystem::path key_check() const { return path_ / "key.json"; }
+  std::filesystem::path causal() const { return path_ / "causal.json"; }
   std::filesystem::path control() const { return path_ / "control.json"; }
   std::filesystem::path sweep() const { return path_ / "sweep"; }
   std::filesystem::path positions() const { return path_ / "positions"; }
@@ -100,6 +102,22 @@ struct KeyCheck {
   std::int64_t prompts = 0;
   double key_norm = 0, key_effect = 0, query_effect = 0, largest_logit = 0;
 };
+
+/// Rank correlation within each prompt, mean over prompts with its 95 % bootstrap interval.
+struct RankCorrelation {
+  std::int64_t n = 0;
+  double spearman = 0, low = 0, high = 0;
+};
+
+/// Attention mass beside the drop of the answer's log-probability (core/experiment/causal.h).
+struct CausalFacts {
+  std::string study;
+  RankCorrelation documents, heads;
+  double gold_drop = 0, other_drop = 0;  ///< nats, mean
+};
+
+/// Reads what the step wrote; a correlation that is not defined is NaN.
+Result<CausalFacts> causal_facts_from(const Json& value, const std::string& name);
 
 Json to_json(const DirectionCheck& check);
 Result<DirectionCheck> direction_check_from(const Json& value, const std::string& name);

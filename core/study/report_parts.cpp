@@ -57,6 +57,7 @@ Result<> ExperimentSections::write() {
   HEADSCOPE_TRY(positions());
   key_half();
   control();
+  causal();
   return {};
 }
 
@@ -256,6 +257,22 @@ void ExperimentSections::control() {
     list.row({control_setting_name(setting), fixed_number(c.heads, 1),
               with_ends(c.contextual.magnitude, 4), with_ends(c.random.magnitude, 4),
               with_ends(c.difference.magnitude, 4), with_ends(c.ratio, 2)});
+  }
+}
+
+void ExperimentSections::causal() {
+  const CausalFacts& facts = results_.causal;
+  body_.add("h3", "Do answers rest on what is attended to? (C22, C23)");
+  body_.add("p",
+            "For each prompt every document is hidden, and every top head ablated, one at a time; "
+            "the drop of the log-probability of the model's own answer stands beside the attention "
+            "mass.");
+  Html list = table("Rank correlation of mass and drop within a prompt, mean over prompts.",
+                    {"", "prompts", "Spearman", "95 % interval"});
+  for (const auto& [name, found] :
+       {std::pair("documents", &facts.documents), std::pair("heads", &facts.heads)}) {
+    list.row({name, std::to_string(found->n), fixed_number(found->spearman),
+              "[" + fixed_number(found->low) + ", " + fixed_number(found->high) + "]"});
   }
 }
 

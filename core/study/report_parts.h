@@ -26,6 +26,7 @@ class ExperimentSections {
   Result<> positions();
   void key_half();
   void control();
+  void causal();
 
   /// A numbered figure with its caption; nothing when it was not drawn.
   Result<> figure(const std::string& name, const std::string& caption);

@@ -24,6 +24,8 @@ th { font-weight: 600; background: var(--shade); }
 td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 caption { text-align: left; padding-bottom: .35rem; }
 table.claims { width: 100%; }
+table.claims th:nth-child(2) { width: 24%; } table.claims th:nth-child(3) { width: 34%; }
+table.claims th:nth-child(4) { width: 28%; }
 table.claims td.rule { color: var(--soft); font-size: .8rem; }
 table.facts td { overflow-wrap: anywhere; }
 .yes, .no, .open { font-weight: 600; white-space: nowrap; }
@@ -33,10 +35,12 @@ figure svg { max-width: 100%; height: auto; }
 svg.dark { display: none; }
 @media (prefers-color-scheme: dark) { svg.dark { display: inline; } svg.light { display: none; } }
 code { font-family: "DejaVu Sans Mono", monospace; font-size: .85em; overflow-wrap: anywhere; }
+@page { size: A4; margin: 14mm; }
 @media print { :root { color-scheme: light; --ink: #000; --soft: #444; --line: #bbb; --page: #fff; --shade: #f2f2f2;
   --yes: #11653a; --no: #a3271c; --open: #6a5500; }
   svg.light { display: inline; } svg.dark { display: none; }
-  body { margin: 0; max-width: none; font-size: 10pt; } h2, h3 { break-after: avoid; }
+  body { margin: 0; max-width: none; font-size: 9.5pt; } table { font-size: 7.5pt; }
+  table.claims td.rule { font-size: 7pt; } td .soft { font-size: 7pt; } h2, h3 { break-after: avoid; }
   figure, tr { break-inside: avoid; } .scroll { overflow: visible; } }
 )";
 

@@ -82,6 +82,8 @@ Result<Results> read_results(const Study& study, const Folder& folder) {
                    direction_check_from(directions, folder.direction_check().string()));
   HEADSCOPE_ASSIGN(const auto key, read_json_file(folder.key_check()));
   HEADSCOPE_ASSIGN(results.key, key_check_from(key, folder.key_check().string()));
+  HEADSCOPE_ASSIGN(const auto causal, read_json_file(folder.causal()));
+  HEADSCOPE_ASSIGN(results.causal, causal_facts_from(causal, folder.causal().string()));
   std::error_code ignored;
   if (std::filesystem::exists(folder.control(), ignored)) {
     HEADSCOPE_ASSIGN(const auto control, read_json_file(folder.control()));

@@ -41,6 +41,7 @@ struct Results {
   HeadSet heads;
   DirectionCheck directions;
   KeyCheck key;
+  CausalFacts causal;
   std::optional<ControlResult> control;  ///< nothing where a model leaves no room for the control
   Cells main, positions;
 };
