@@ -40,6 +40,8 @@ void add_suite_data(CommandLine& line);
 void add_render(CommandLine& line);
 void add_sweep(CommandLine& line);
 void add_control(CommandLine& line);
+void add_reproduce(CommandLine& line);
+void add_repeat(CommandLine& line);
 void add_figures(CommandLine& line);
 void add_bench(CommandLine& line);
 void add_causal(CommandLine& line);
