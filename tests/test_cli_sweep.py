@@ -242,31 +242,101 @@ class Processes(SweepTest):
 
 
 class Figures(SweepTest):
-    def test_all_three_formats_with_their_provenance(self):
+    def test_every_format_with_provenance_and_numbers(self):
         self.ok(*self.arguments("--tau", "0.1,0.5", "--top-k", "1,3", "--random-heads", 2, "--baselines"))
         figures = self.folder / "figures"
         result = self.ok("figures", "--from", self.out, "--out", figures).json
-        self.assertEqual(sorted(path.name for path in figures.iterdir()),
-                         ["em-against-tau.pdf", "em-against-tau.png", "em-against-tau.svg"])
-        self.assertEqual(result["rows"], 15)
+        names = ["em-against-tau", "em-grid-tau", "mass-right-wrong"]
+        self.assertEqual([figure["name"] for figure in result["figures"]], names)
+        files = [f"{name}.{ending}" for name in names for ending in ("pdf", "png", "svg", "csv")]
+        self.assertEqual({path.name for path in figures.iterdir()}, {*files, "captions.md"})
         self.assertTrue((figures / "em-against-tau.pdf").read_bytes().startswith(b"%PDF"))
         self.assertTrue((figures / "em-against-tau.png").read_bytes().startswith(b"\x89PNG"))
         svg = (figures / "em-against-tau.svg").read_text()
-        for text in ("τ = 0.1", "τ = 0.5, random heads", "gold only", "score", "d.jsonl", "n = 6", "heads.json",
-                     "max_new_tokens: 6"):
+        for text in ("τ = 0.1", "Control: random heads", "gold only", "score", "d.jsonl", "n = 6", "heads.json",
+                     "max_new_tokens: 6", "McNemar"):
             self.assertIn(text, svg)
+        with open(figures / "em-against-tau.csv", encoding="utf-8", newline="") as file:
+            points = [row for row in csv.DictReader(file) if row["curve"] == "τ = 0.1" and row["control"] == "0"]
+        table = [row for row in rows_of(self.out) if row["tau"] == "0.1" and row["heads"] == "contextual"]
+        self.assertEqual([(row["x"], row["y"]) for row in points], [(row["top_k"], row["em"]) for row in table])
+
+    def test_paired_tests_lie_beside_the_table(self):
+        self.ok(*self.arguments("--tau", "0.1", "--top-k", "3", "--random-heads", 2, "--baselines"))
+        with open(self.out / "paired.csv", encoding="utf-8", newline="") as file:
+            rows = {(row["heads"], row["seed"], row["prompt"], row["against"]): row for row in csv.DictReader(file)}
+        right = {name: {line["index"]: line["em"] for line in lines_of(self.out, name)}
+                 for name in ("none-all", "split-softmax-tau0.1-k3-all")}
+        baseline, split = right.values()
+        row = rows["contextual", "", "all", "baseline"]
+        self.assertEqual(int(row["only_cell"]), sum(split[i] > baseline[i] for i in split))
+        self.assertEqual(int(row["only_other"]), sum(split[i] < baseline[i] for i in split))
+        self.assertEqual(rows["contextual", "", "all", "random-heads"]["draws"], "2")
 
     def test_positions(self):
         self.ok(*self.arguments("--gold-positions", "0,3", "--baselines"))
         self.ok("figures", "--from", self.out, "--out", self.folder / "figures")
         self.assertTrue((self.folder / "figures" / "em-against-position.svg").exists())
 
+    def test_a_folder_of_several_results(self):
+        study = self.folder / "study"
+        study.mkdir()
+        (study / "heads.json").write_text(self.heads.read_text())
+        (study / "study.json").write_text("{}")
+        self.out = study / "sweep"
+        self.ok(*self.arguments("--tau", "0.1", "--top-k", "3", "--baselines"))
+        self.ok("control", "--model", GOLDEN, "--data", self.data, "--heads", self.heads, "--tau", 0.1, "--top-k", 2,
+                "--max-new-tokens", 4, "--out", study / "control.json")
+        result = self.ok("figures", "--from", study, "--out", self.folder / "figures").json
+        names = {figure["name"] for figure in result["figures"]}
+        self.assertEqual(names, {"contextual-heads-map", "contextual-heads-layers", "untouched-heads-tau0.1-k2",
+                                 "em-against-tau", "mass-right-wrong"})
+        for figure in result["figures"]:
+            self.assertEqual(len(figure["files"]), 4)
+            self.assertIn("Headscope", figure["caption"])
+
     def test_refused(self):
-        self.refused(3, "figures", "--from", self.folder, "--out", self.out, says="results.csv")
+        self.refused(3, "figures", "--from", self.folder / "none", "--out", self.out, says="does not exist")
+        (self.folder / "other.json").write_text('{"a": 1}')
+        self.refused(3, "figures", "--from", self.folder / "other.json", "--out", self.out, says="head set")
         (self.folder / "results.csv").write_text("a,b\n")
         self.refused(3, "figures", "--from", self.folder, "--out", self.out, says="'method'")
-        self.ok(*self.arguments("--baselines"))
-        self.refused(3, "figures", "--from", self.out, "--out", self.folder / "figures", says="nothing to draw")
+        empty = self.folder / "empty"
+        empty.mkdir()
+        self.refused(3, "figures", "--from", empty, "--out", self.out, says="nothing to draw")
+
+
+class Control(SweepTest):
+    def arguments(self, *more):
+        return ("control", "--model", GOLDEN, "--data", self.data, "--heads", self.heads, "--max-new-tokens", 4,
+                "--out", self.folder / "control.json", *more)
+
+    def test_numbers_follow_from_the_samples(self):
+        result = self.ok(*self.arguments("--tau", 0.1, "--top-k", 2, "--random-heads", 3)).json
+        self.assertEqual(result["n"], 6)
+        (setting,) = result["settings"]
+        self.assertEqual(setting["contextual"], [[1, 3], [0, 2]])
+        lines = [json.loads(line) for line in
+                 (self.folder / "control.json.samples.jsonl").read_text().splitlines()]
+        heads = [[layer, head] for layer in range(2) for head in range(4)]
+        sizes = []
+        for line in lines:
+            draws = []
+            for draw, arm in zip(setting["random"], line["arms"][1:]):
+                touched = setting["contextual"] + draw["heads"]
+                moves = [abs(line["arms"][0][i] - line["baseline"][i]) for i, head in enumerate(heads)
+                         if head not in touched]
+                draws.append(sum(moves) / len(moves))
+            sizes.append(sum(draws) / len(draws))
+        self.assertAlmostEqual(setting["untouched"]["contextual"]["magnitude"]["value"], sum(sizes) / len(sizes), 12)
+        again = self.ok(*self.arguments("--tau", 0.1, "--top-k", 2, "--random-heads", 3))
+        self.assertIn("the same control lies in", again.err)
+        self.assertEqual(again.json, result)
+
+    def test_refused(self):
+        self.refused(2, *self.arguments("--top-k", 2), says="--tau")
+        self.refused(2, *self.arguments("--tau", 0.1, "--top-k", 7), says="--top-k 7")
+        self.refused(2, *self.arguments("--alpha", 0.1, "--top-k", 2), says="--directions")
 
 
 class EmbeddedModel(CliTest):

@@ -7,10 +7,11 @@
 
 #include "app/cli/command_line.h"
 #include "app/cli/output.h"
-#include "app/cli/provenance.h"
 #include "app/cli/render_run.h"
+#include "core/analysis/head_choice.h"
 #include "core/base/hash.h"
 #include "core/figure/head_map.h"
+#include "core/figure/provenance.h"
 #include "core/figure/ranking.h"
 #include "core/figure/write.h"
 #include "core/runner/open_model.h"
@@ -63,7 +64,7 @@ Result<> check_target(const RenderOptions& options) {
 
 figure::Provenance provenance_of_set(const HeadSet& set, const std::string& file,
                                      const std::string& file_hash) {
-  figure::Provenance p = provenance_of(set.passport);
+  figure::Provenance p = figure::provenance_of(set.passport);
   if (set.samples > 0) p.samples = set.samples;
   p.settings.insert(p.settings.begin(), "head set " +
                                             std::filesystem::path(file).filename().string() +
@@ -142,7 +143,8 @@ Result<figure::Scene> head_map(const RenderOptions& options, const figure::Optio
   figure::HeadMapFigure f;
   f.layers = all.set.layers;
   f.heads = all.set.heads;
-  f.outlined = all.difference ? 0 : options.top_k.value_or(default_top_k(f.layers, f.heads));
+  f.outlined =
+      all.difference ? 0 : options.top_k.value_or(headscope::default_top_k(f.layers, f.heads));
   f.scores = std::move(all.set.relevant);
   f.ranking = std::move(all.set.ranking);
   f.difference = all.difference;

@@ -68,7 +68,4 @@ Result<RenderRun> run_for_figure(const RenderOptions& options, ProgressPrinter& 
 figure::AttentionFigure attention_figure(const RenderRun& run, const RenderOptions& options);
 figure::DocumentBarsFigure documents_figure(const RenderRun& run, const RenderOptions& options);
 
-/// How many heads are "the top heads" of a model when nobody says (method.md 5).
-int default_top_k(int layers, int heads);
-
 }  // namespace headscope::cli
