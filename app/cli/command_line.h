@@ -38,6 +38,7 @@ void add_train_demo(CommandLine& line);
 void add_demo_data(CommandLine& line);
 void add_evaluate(CommandLine& line);
 void add_suite_data(CommandLine& line);
+void add_positions(CommandLine& line);
 void add_render(CommandLine& line);
 void add_sweep(CommandLine& line);
 void add_control(CommandLine& line);

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/bench/process.h"
+#include "core/base/process.h"
 #include "core/model/model.h"
 #include "core/training/directions.h"
 
