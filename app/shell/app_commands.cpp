@@ -1,8 +1,12 @@
 // Every action of the window, registered in one place: name, menu, shortcut, what it does.
 #include <imgui.h>
 
+#include <filesystem>
+
 #include "app/shell/app.h"
 #include "app/shell/layout.h"
+#include "app/shell/open_document.h"
+#include "core/base/file.h"
 
 namespace headscope {
 
@@ -419,6 +423,28 @@ void App::register_view_commands() {
                  [this] { palette_.open(); },
                  {},
                  {}});
+  commands_.add({"help.example_study",
+                 "Example study (report)",
+                 "Help",
+                 0,
+                 [this] { open_example_study(); },
+                 {},
+                 {}});
+}
+
+void App::open_example_study() {
+  const auto assets = asset_folder();
+  const auto report = assets ? *assets / "reproduction" / "report.html" : std::filesystem::path();
+  std::error_code ignored;
+  if (!std::filesystem::exists(report, ignored)) {
+    state_.notices.push_back(
+        {Notice::Kind::error,
+         assets ? report.string() + ": not there; headscope-cli reproduce makes a study like it"
+                : assets.error().message});
+    return;
+  }
+  const std::string opening = open_document(report) ? "Opening " : "The report is ";
+  state_.notices.push_back({Notice::Kind::info, opening + report.string()});
 }
 
 }  // namespace headscope
