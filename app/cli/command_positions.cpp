@@ -8,12 +8,12 @@
 #include "app/cli/outlook_note.h"
 #include "app/cli/output.h"
 #include "app/cli/prompt_input.h"
-#include "app/cli/provenance.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/experiment/position_test.h"
 #include "core/experiment/weights_hash.h"
 #include "core/figure/curves.h"
+#include "core/figure/provenance.h"
 #include "core/figure/write.h"
 #include "core/runner/companions.h"
 #include "core/runner/run_outlook.h"
@@ -108,7 +108,7 @@ figure::CurvesFigure figure_of(const std::vector<PositionRow>& rows, const Passp
   add_panel(drawn, rows, "Exact match", [](const PositionRow& row) {
     return row.match ? std::optional(*row.match ? 1.0 : 0.0) : std::nullopt;
   });
-  drawn.provenance = provenance_of(passport);
+  drawn.provenance = figure::provenance_of(passport);
   return drawn;
 }
 

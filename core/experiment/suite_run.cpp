@@ -42,10 +42,11 @@ struct Runner {
   const RunContext& context;
 
   Result<SuiteLine> run(const FittedSample& fitted, const SamplePrompt& prompt,
-                        const SuiteMethod& method) const {
+                        const SuiteMethod& method, PromptStore& store) const {
     SampleRunOptions how;
     how.max_new_tokens = options.max_new_tokens.value_or(fitted.sample.max_new_tokens);
     how.rows = options.rows;
+    if (options.methods.size() > 1) how.store = &store;
     if (method.set != nullptr) {
       how.interventions = on_samples(*method.set);
       how.before_split = method.set->splits();
@@ -93,6 +94,7 @@ Result<> run_suite(Model& model, const PromptEncoder& encoder,
   double done = 0;
   for (const FittedSample& fitted : samples) {
     std::optional<SamplePrompt> prompt;
+    PromptStore store;  // methods share what lies below the first layer they touch
     for (const SuiteMethod& method : options.methods) {
       context.progress(fitted.sample.task + " " + std::to_string(fitted.length), done++, total);
       const SuiteLine wanted = heading(fitted, method);
@@ -106,7 +108,7 @@ Result<> run_suite(Model& model, const PromptEncoder& encoder,
       if (!prompt) {
         HEADSCOPE_ASSIGN(prompt, suite_prompt(fitted.sample, encoder));
       }
-      HEADSCOPE_ASSIGN(auto line, runner.run(fitted, *prompt, method));
+      HEADSCOPE_ASSIGN(auto line, runner.run(fitted, *prompt, method, store));
       HEADSCOPE_TRY(on_line(std::move(line)));
     }
   }
