@@ -33,7 +33,8 @@ class Result:
         return json.loads(self.out)
 
 
-COMMANDS = ("selftest", "generate", "attention", "score", "train-directions", "evaluate", "sweep", "causal", "auto-alpha")
+COMMANDS = ("selftest", "generate", "attention", "score", "train-directions", "evaluate", "sweep", "control", "causal",
+            "auto-alpha")
 
 
 def cli(*arguments, timeout=120, env=None):

@@ -131,7 +131,8 @@ inline figure::EmStudy sample_study(const std::vector<double>& strengths, bool c
   for (const double strength : strengths) {
     for (const bool control : {false, true}) {
       if (control && (!controls || place % 2 != 0)) continue;
-      figure::EmSeries series{strength, control, {}};
+      figure::EmSeries series{
+          strength, control ? figure::EmArm::random_heads : figure::EmArm::contextual, {}};
       for (const int k : {1, 5, 10, 20, 30, 50, 100}) {
         const double gain = 0.32 * (1 - std::exp(-k / 9.0)) * (1 - 0.13 * place) - 0.0012 * k;
         const double em = 0.59 + (control ? -0.0011 * k : gain);

@@ -113,6 +113,35 @@ class Grid(SweepTest):
         self.assertEqual(result["part"], "test")
         self.assertEqual({row["n"] for row in rows_of(self.out)}, {str(40 - scored)})
 
+    def test_cost(self):
+        """Layers that no cell touches are run once, cells that change nothing not at all."""
+        self.heads.write_text("[[1,3],[1,1],[0,2],[0,0],[0,1],[0,3],[1,0],[1,2]]")
+        cost = self.ok(*self.arguments("--tau", "0.1,0.5,1", "--top-k", "1,2,3", "--baselines")).json["cost"]
+        rows = cost["layer_rows"]  # of two layers, the second needs only keys and values below the last row
+        everything = sum(len(self.ok("tokenize", "--model", GOLDEN, "--text", prompt).json["ids"]) - 1
+                         for prompt in self.prompts())
+        others = rows["separate"] - 10 * everything
+        self.assertGreater(others, 0)  # gold only and all but gold
+        self.assertEqual(rows["run"], (1 + 2) * everything + others)  # unedited, and k = 3 at two strengths
+        self.assertEqual(rows["bound"], rows["run"])
+        self.assertGreater(cost["times_faster"], 1)
+        self.assertGreaterEqual(cost["times_faster_bound"], cost["times_faster"] * 0.999)
+        again = self.ok(*self.arguments("--tau", "0.1,0.5,1", "--top-k", "1,2,3", "--baselines")).json
+        self.assertNotIn("cost", again)
+        same = [(self.out / "cells" / f"{name}.jsonl").read_text() for name in
+                ("split-softmax-tau1-k1-all", "split-softmax-tau1-k3-all")]
+        responses = [[json.loads(line)["response"] for line in text.splitlines()] for text in same]
+        self.assertEqual(responses[0], [line["response"] for line in lines_of(self.out, "none-all")])
+        self.assertEqual(responses[0], responses[1])
+
+    def prompts(self):
+        for line in self.data.read_text().splitlines():
+            sample = json.loads(line)
+            documents = "\n".join(f"Document [{i}](Title: {ctx['title']}) {ctx['text']}"
+                                  for i, ctx in enumerate(sample["ctxs"], 1))
+            yield ("Write a high-quality answer for the given question using only the provided search results (some of "
+                   f"which might be irrelevant).\n\n{documents}\n\nQuestion: {sample['question']}\nAnswer:")
+
     def test_clipping(self):
         result = self.ok(*self.arguments("--tau", 0.3, "--top-k", "8,20,100", "--random-heads", 5)).json
         self.assertEqual([row["top_k"] for row in rows_of(self.out)], ["8"])
@@ -151,8 +180,9 @@ class Again(SweepTest):
         self.assertEqual(stopped.code, 130, stopped.err)
         self.assertFalse(stopped.json["complete"])
         started = [cell for cell in (self.out / "cells").glob("*.jsonl") if not cell.with_suffix(".json").exists()]
-        self.assertEqual(len(started), 1)  # with the samples that were finished
-        self.assertTrue(0 < len(started[0].read_text().splitlines()) < 400)
+        self.assertEqual(len(started), 6)  # they run together; with the samples that were finished
+        for cell in started:
+            self.assertTrue(0 < len(cell.read_text().splitlines()) < 400)
         self.ok(*arguments)
         whole = self.folder / "whole"
         self.out, part = whole, self.out
@@ -212,31 +242,101 @@ class Processes(SweepTest):
 
 
 class Figures(SweepTest):
-    def test_all_three_formats_with_their_provenance(self):
+    def test_every_format_with_provenance_and_numbers(self):
         self.ok(*self.arguments("--tau", "0.1,0.5", "--top-k", "1,3", "--random-heads", 2, "--baselines"))
         figures = self.folder / "figures"
         result = self.ok("figures", "--from", self.out, "--out", figures).json
-        self.assertEqual(sorted(path.name for path in figures.iterdir()),
-                         ["em-against-tau.pdf", "em-against-tau.png", "em-against-tau.svg"])
-        self.assertEqual(result["rows"], 15)
+        names = ["em-against-tau", "em-grid-tau", "mass-right-wrong"]
+        self.assertEqual([figure["name"] for figure in result["figures"]], names)
+        files = [f"{name}.{ending}" for name in names for ending in ("pdf", "png", "svg", "csv")]
+        self.assertEqual({path.name for path in figures.iterdir()}, {*files, "captions.md"})
         self.assertTrue((figures / "em-against-tau.pdf").read_bytes().startswith(b"%PDF"))
         self.assertTrue((figures / "em-against-tau.png").read_bytes().startswith(b"\x89PNG"))
         svg = (figures / "em-against-tau.svg").read_text()
-        for text in ("τ = 0.1", "τ = 0.5, random heads", "gold only", "score", "d.jsonl", "n = 6", "heads.json",
-                     "max_new_tokens: 6"):
+        for text in ("τ = 0.1", "Control: random heads", "gold only", "score", "d.jsonl", "n = 6", "heads.json",
+                     "max_new_tokens: 6", "McNemar"):
             self.assertIn(text, svg)
+        with open(figures / "em-against-tau.csv", encoding="utf-8", newline="") as file:
+            points = [row for row in csv.DictReader(file) if row["curve"] == "τ = 0.1" and row["control"] == "0"]
+        table = [row for row in rows_of(self.out) if row["tau"] == "0.1" and row["heads"] == "contextual"]
+        self.assertEqual([(row["x"], row["y"]) for row in points], [(row["top_k"], row["em"]) for row in table])
+
+    def test_paired_tests_lie_beside_the_table(self):
+        self.ok(*self.arguments("--tau", "0.1", "--top-k", "3", "--random-heads", 2, "--baselines"))
+        with open(self.out / "paired.csv", encoding="utf-8", newline="") as file:
+            rows = {(row["heads"], row["seed"], row["prompt"], row["against"]): row for row in csv.DictReader(file)}
+        right = {name: {line["index"]: line["em"] for line in lines_of(self.out, name)}
+                 for name in ("none-all", "split-softmax-tau0.1-k3-all")}
+        baseline, split = right.values()
+        row = rows["contextual", "", "all", "baseline"]
+        self.assertEqual(int(row["only_cell"]), sum(split[i] > baseline[i] for i in split))
+        self.assertEqual(int(row["only_other"]), sum(split[i] < baseline[i] for i in split))
+        self.assertEqual(rows["contextual", "", "all", "random-heads"]["draws"], "2")
 
     def test_positions(self):
         self.ok(*self.arguments("--gold-positions", "0,3", "--baselines"))
         self.ok("figures", "--from", self.out, "--out", self.folder / "figures")
         self.assertTrue((self.folder / "figures" / "em-against-position.svg").exists())
 
+    def test_a_folder_of_several_results(self):
+        study = self.folder / "study"
+        study.mkdir()
+        (study / "heads.json").write_text(self.heads.read_text())
+        (study / "study.json").write_text("{}")
+        self.out = study / "sweep"
+        self.ok(*self.arguments("--tau", "0.1", "--top-k", "3", "--baselines"))
+        self.ok("control", "--model", GOLDEN, "--data", self.data, "--heads", self.heads, "--tau", 0.1, "--top-k", 2,
+                "--max-new-tokens", 4, "--out", study / "control.json")
+        result = self.ok("figures", "--from", study, "--out", self.folder / "figures").json
+        names = {figure["name"] for figure in result["figures"]}
+        self.assertEqual(names, {"contextual-heads-map", "contextual-heads-layers", "untouched-heads-tau0.1-k2",
+                                 "em-against-tau", "mass-right-wrong"})
+        for figure in result["figures"]:
+            self.assertEqual(len(figure["files"]), 4)
+            self.assertIn("Headscope", figure["caption"])
+
     def test_refused(self):
-        self.refused(3, "figures", "--from", self.folder, "--out", self.out, says="results.csv")
+        self.refused(3, "figures", "--from", self.folder / "none", "--out", self.out, says="does not exist")
+        (self.folder / "other.json").write_text('{"a": 1}')
+        self.refused(3, "figures", "--from", self.folder / "other.json", "--out", self.out, says="head set")
         (self.folder / "results.csv").write_text("a,b\n")
         self.refused(3, "figures", "--from", self.folder, "--out", self.out, says="'method'")
-        self.ok(*self.arguments("--baselines"))
-        self.refused(3, "figures", "--from", self.out, "--out", self.folder / "figures", says="nothing to draw")
+        empty = self.folder / "empty"
+        empty.mkdir()
+        self.refused(3, "figures", "--from", empty, "--out", self.out, says="nothing to draw")
+
+
+class Control(SweepTest):
+    def arguments(self, *more):
+        return ("control", "--model", GOLDEN, "--data", self.data, "--heads", self.heads, "--max-new-tokens", 4,
+                "--out", self.folder / "control.json", *more)
+
+    def test_numbers_follow_from_the_samples(self):
+        result = self.ok(*self.arguments("--tau", 0.1, "--top-k", 2, "--random-heads", 3)).json
+        self.assertEqual(result["n"], 6)
+        (setting,) = result["settings"]
+        self.assertEqual(setting["contextual"], [[1, 3], [0, 2]])
+        lines = [json.loads(line) for line in
+                 (self.folder / "control.json.samples.jsonl").read_text().splitlines()]
+        heads = [[layer, head] for layer in range(2) for head in range(4)]
+        sizes = []
+        for line in lines:
+            draws = []
+            for draw, arm in zip(setting["random"], line["arms"][1:]):
+                touched = setting["contextual"] + draw["heads"]
+                moves = [abs(line["arms"][0][i] - line["baseline"][i]) for i, head in enumerate(heads)
+                         if head not in touched]
+                draws.append(sum(moves) / len(moves))
+            sizes.append(sum(draws) / len(draws))
+        self.assertAlmostEqual(setting["untouched"]["contextual"]["magnitude"]["value"], sum(sizes) / len(sizes), 12)
+        again = self.ok(*self.arguments("--tau", 0.1, "--top-k", 2, "--random-heads", 3))
+        self.assertIn("the same control lies in", again.err)
+        self.assertEqual(again.json, result)
+
+    def test_refused(self):
+        self.refused(2, *self.arguments("--top-k", 2), says="--tau")
+        self.refused(2, *self.arguments("--tau", 0.1, "--top-k", 7), says="--top-k 7")
+        self.refused(2, *self.arguments("--alpha", 0.1, "--top-k", 2), says="--directions")
 
 
 class EmbeddedModel(CliTest):

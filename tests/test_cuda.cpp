@@ -2,6 +2,7 @@
 // A card computes what the processor computes. Skipped where there is no NVIDIA card.
 #include <algorithm>
 
+#include "core/intervention/method.h"
 #include "core/model/device_report.h"
 #include "tests/model_goldens.h"
 #include "tests/skip.h"
@@ -57,7 +58,16 @@ TEST_CASE("interventions and span sums on a card are those of the processor") {
   ForwardRequest request = golden.everything();
   request.capture->weights = false;
   request.capture->span_sets = {{0, 1}, {4, 5, 6, 7}};
-  request.interventions = {{SplitSoftmax{0.2, {4, 5, 6, 7}}, {{0, 1}, {1, 2}}, {}}};
+  const auto call = [](const char* method, double value) {
+    return MethodCall{find_method(method), {value}, {4, 5, 6, 7}, {}};
+  };
+  request.interventions = {{SplitSoftmax{0.2, {4, 5, 6, 7}}, {{0, 1}, {1, 2}}, {}},
+                           {call("spotlight", 0.5), {{0, 0}, {0, 1}}, {}},
+                           {call("pasta", 0.01), {{1, 0}}, {RowSelection::Kind::from, 9}},
+                           {call("instaboost", 3), {{1, 1}, {2, 0}}, {}},
+                           {Ablate{true}, {{0, 3}}, {}},
+                           {Ablate{}, {{2, 1}}, {RowSelection::Kind::from, 12}}};
+  request.prompt_tokens = GoldenModel::prompt;
   const ForwardResult here = must(golden.model->forward(request, {}));
   const ForwardResult there = must(card->forward(request, {}));
   CHECK(difference(here.logits, there.logits) < exact);

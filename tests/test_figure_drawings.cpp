@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <map>
 #include <pugixml.hpp>
 #include <string>
 #include <vector>
@@ -261,17 +262,38 @@ TEST_CASE("curves: the paper's figures 3 and 4, with controls, intervals and bas
   const auto svg = svg_of(scene);
   CHECK(of_class(svg, "curve").size() == 6);
   CHECK(of_class(svg, "control").size() == 3);
-  CHECK(of_class(svg, "interval").size() == 9);
+  CHECK(of_class(svg, "interval").size() == 6 * 7 + 3);  // a bar a point, or a band a curve
+  CHECK(joined(texts(svg, "panel-title")) == "Contextual heads|Control: random heads|");
+  // Named once, in the last panel; drawn in both.
   CHECK(joined(texts(svg, "level")) == "gold only 0.85|all documents 0.59|all but gold 0.21|");
-  CHECK(contains(joined(texts(svg, "legend")), "τ = 0.05|τ = 0.1|τ = 0.2|"));
-  CHECK(contains(joined(texts(svg, "legend")), "τ = 0.05, random heads|"));
+  CHECK(of_class(svg, "level").size() == 3 + 2 * 3);
+  CHECK(joined(texts(svg, "legend")) == "τ = 0.05|τ = 0.1|τ = 0.2|τ = 0.4|τ = 0.6|τ = 0.8|");
   CHECK(joined(texts(svg, "tick")).substr(0, 4) != "1|5|");  // y's ticks come first
   CHECK(contains(joined(texts(svg, "tick")), "1|5|10|20|30|50|100|"));
   CHECK(contains(scene.description, "mean over 5 seeds"));
+  CHECK_FALSE(contains(scene.description, "McNemar"));
 
   const auto alphas =
       test::sample_study({-0.5, -0.2, -0.1, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0}, false);
   leave("em-alpha", require(draw_curves(em_against_alpha(alphas), {})));
+}
+
+TEST_CASE("curves: panels share a scale; settings that differ are filled, others hollow") {
+  auto study = test::sample_study({0.1, 0.4}, true);
+  study.tests = 14;
+  for (EmPoint& point : study.series[0].points) point.significant = point.top_k >= 10;
+  const CurvesFigure figure = em_against_tau(study);
+  REQUIRE(figure.panels.size() == 2);
+  CHECK(figure.panels[0].y_low == figure.panels[1].y_low);
+  CHECK(figure.panels[0].y_high == figure.panels[1].y_high);
+  const Scene scene = require(draw_curves(figure, {}));
+  leave("em-tau-tested", scene);
+  const auto svg = svg_of(scene);
+  std::map<std::string, int> fills;
+  for (const auto& node : of_class(svg, "marker")) ++fills[node.attribute("fill").value()];
+  // Of 7 + 7 + 7 points 5 are filled, in the colour of their curve.
+  CHECK(fills["#ffffff"] == 16);
+  CHECK(contains(scene.description, "Holm over 14 tests"));
 }
 
 TEST_CASE("curves: position of the gold document, EM and mass side by side") {

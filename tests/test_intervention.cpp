@@ -155,6 +155,52 @@ TEST_CASE("split-softmax on weights: mass p^tau on S, proportions kept, rows tha
         doctest::Approx(std::exp(-7.9)).epsilon(1e-3));
 }
 
+TEST_CASE("every method moves p to what its own words say") {
+  const auto mass = [](const char* method, double value, double p) {
+    const MassFactors factors = MassMap{find_method(method), {value}}.factors(std::log(p));
+    const double after = factors.inside * p;
+    // What the row keeps elsewhere, and what the output form adds, follow from the mass alone.
+    CHECK(factors.outside * (1 - p) == doctest::Approx(1 - after));
+    CHECK(factors.moved * (1 - p) == doctest::Approx(after - p));
+    return after;
+  };
+  for (const double p : {1e-9, 0.01, 0.2, 0.5, 0.9, 1 - 1e-9}) {
+    CHECK(mass("split-softmax", 0.3, p) == doctest::Approx(std::pow(p, 0.3)));
+    CHECK(mass("pasta", 0.01, p) == doctest::Approx(p / (p + 0.01 * (1 - p))));
+    CHECK(mass("instaboost", 3, p) == doctest::Approx(3 * p / (3 * p + 1 - p)));
+    CHECK(mass("instaboost", 0.1, p) == doctest::Approx(0.1 * p / (0.1 * p + 1 - p)));
+    CHECK(mass("spotlight", 0.6, p) == doctest::Approx(p < 0.6 ? 0.6 / (1.6 - p) : p));
+    CHECK(mass("spotlight", 1, p) == doctest::Approx(1 / (2 - p)));
+  }
+  // Nothing to move: not visible, everything, or a mass that is nothing but rounding.
+  for (const InterventionMethod* method : intervention_methods()) {
+    if (method->log_mass == nullptr) continue;
+    for (const double log_p : {-std::numeric_limits<double>::infinity(), 0.0, 1e-7, -80.001}) {
+      const MassFactors factors = MassMap{method, {0.4}}.factors(log_p);
+      CHECK(factors.inside == 1);
+      CHECK(factors.outside == 1);
+      CHECK(factors.moved == 0);
+    }
+  }
+}
+
+TEST_CASE("the table of methods is whole: names, parameters, one way to act") {
+  for (const InterventionMethod* method : intervention_methods()) {
+    CAPTURE(method->name);
+    CHECK(find_method(method->name) == method);
+    CHECK((method->log_mass != nullptr) != (method->add != nullptr));
+    REQUIRE((method->is_identity != nullptr));
+    CHECK((method->log_mass == nullptr || method->marks_keys));
+    CHECK(std::string(method->label) != "");
+    for (const MethodParameter& parameter : method->parameters) {
+      CHECK(std::string(parameter.meaning) != "");
+      if (parameter.standard) CHECK(parameter.check(*parameter.standard, method->name));
+    }
+    CHECK(standard_values(*method).size() == method->parameters.size());
+  }
+  CHECK(find_method("magic") == nullptr);
+}
+
 TEST_CASE("both forms of split-softmax agree through attend, for every kind of row") {
   at::manual_seed(2);
   const std::int64_t tokens = 40, heads = 6, kv_heads = 2, dim = 8;

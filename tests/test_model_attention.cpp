@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <numeric>
 #include <set>
 
 #include "core/intervention/method.h"
@@ -34,6 +35,9 @@ double largest(const at::Tensor& a) {
 MassMap split(double tau) {
   return {&split_softmax_method, {tau}};
 }
+MassMap mass_map(const char* method, double value) {
+  return {find_method(method), {value}};
+}
 
 /// Focus with a key part on heads 1 and 4 from row 0, on 4 and 5 from row 40; splits on 2, 4
 /// (twice) and 5, with marked keys that leave every window; heads 1 and 5 ablated from some row on.
@@ -52,7 +56,7 @@ LayerEdits all_edits() {
   edits.mass = {{0, split(0.3), {0, 1, 2, 30, 31, 32}, {2, 4}},
                 {33, split(0.0), {5, 50}, {5}},
                 {60, split(0.5), {20, 55, 56, 57, 58, 59, 60, 61, 62}, {4}}};
-  edits.output = {{0, {1}}, {66, {5}}};
+  edits.output = {{0, false, {1}}, {66, false, {5}}};
   return edits;
 }
 
@@ -73,6 +77,22 @@ LayerEdits only_focus() {
   return edits;
 }
 
+/// Every method that moves mass: alone on a head, several on head 3, marked keys that leave
+/// windows.
+LayerEdits other_methods() {
+  LayerEdits edits;
+  edits.focus = {all_edits().focus[0]};
+  edits.mass = {{0, mass_map("spotlight", 0.6), {0, 1, 2, 30, 31, 32, 70}, {0, 1, 3}},
+                {20, mass_map("spotlight", 0.05), {88}, {5}},
+                {45, mass_map("pasta", 0.01), {3, 4, 5, 40, 41, 42}, {2, 3}},
+                {0, mass_map("pasta", 1e-6), {17, 80}, {4}},
+                {0, mass_map("instaboost", 3), {8, 9, 33, 34}, {0, 1, 2, 3}},
+                {30, mass_map("instaboost", 0.1), {12, 13, 52}, {5}},
+                {50, split(0.2), {30, 60}, {3}}};
+  edits.output = {{75, false, {3}}};
+  return edits;
+}
+
 struct Oracle {
   at::Tensor before, after;  ///< [H, T, T]
   at::Tensor outputs;        ///< [H, T, D]
@@ -90,9 +110,15 @@ void edit_row(std::vector<double>& row, const MassEdit& edit) {
   if (p <= std::exp(-80.0) || p >= all * (1 - 1e-12)) return;
   const double value = edit.map.values[0];
   const std::string name = edit.map.method->name;
-  REQUIRE(name == "split-softmax");
-  for (std::size_t j = 0; j < row.size(); ++j)
-    row[j] *= in_set(j) ? std::pow(p, value) / p : (1 - std::pow(p, value)) / (1 - p);
+  for (std::size_t j = 0; j < row.size(); ++j) {
+    if (name == "split-softmax")
+      row[j] *= in_set(j) ? std::pow(p, value) / p : (1 - std::pow(p, value)) / (1 - p);
+    if (name == "pasta" && !in_set(j)) row[j] *= value;
+    if (name == "instaboost" && in_set(j)) row[j] *= value;
+    if (name == "spotlight" && in_set(j) && p < value) row[j] *= value / p;
+  }
+  const double sum = std::accumulate(row.begin(), row.end(), 0.0);
+  for (double& weight : row) weight /= sum;
 }
 
 bool acts(std::int64_t first_row, const std::vector<int>& chosen, std::int64_t row, int head) {
@@ -235,7 +261,8 @@ at::Tensor in_steps(const AttentionCall& call, std::int64_t step) {
 
 TEST_CASE("every path of attend is attention written out: windows, soft-caps, interventions") {
   for (const Rule& rule : rules) {
-    for (const LayerEdits& edits : {no_edits(), only_focus(), only_split(), all_edits()}) {
+    for (const LayerEdits& edits :
+         {no_edits(), only_focus(), only_split(), all_edits(), other_methods()}) {
       CAPTURE(rule.window);
       CAPTURE(rule.softcap);
       CAPTURE(edits.focus.size());
@@ -264,7 +291,7 @@ TEST_CASE("reported weights are those of the written-out attention, over absolut
         CAPTURE(rule.window);
         CAPTURE(rule.softcap);
         AttentionCall call = random_call(rule);
-        const LayerEdits edits = all_edits();
+        const LayerEdits edits = wanted.empty() ? all_edits() : other_methods();
         const auto tensors = on_cpu_tensors(edits);
         call.edits = &tensors;
         call.backend = backend;
@@ -291,7 +318,7 @@ TEST_CASE("reported weights are those of the written-out attention, over absolut
 TEST_CASE(
     "masses of key sets, from weights and without them, are sums of the written-out weights") {
   for (const Rule& rule : rules) {
-    for (const LayerEdits& edits : {no_edits(), only_focus(), all_edits()}) {
+    for (const LayerEdits& edits : {no_edits(), only_focus(), all_edits(), other_methods()}) {
       AttentionCall call = random_call(rule);
       const auto tensors = on_cpu_tensors(edits);
       call.edits = edits.empty() ? nullptr : &tensors;
@@ -396,7 +423,8 @@ at::Tensor tile_of(const HeadMapSource& map, const MapTile& tile) {
 
 TEST_CASE("tiles of a head's map are the written-out weights: windows, soft-caps, interventions") {
   for (const Rule& rule : rules) {
-    for (const LayerEdits& edits : {no_edits(), only_focus(), only_split(), all_edits()}) {
+    for (const LayerEdits& edits :
+         {no_edits(), only_focus(), only_split(), all_edits(), other_methods()}) {
       CAPTURE(rule.window);
       CAPTURE(rule.softcap);
       CAPTURE(edits.focus.size());
@@ -404,7 +432,7 @@ TEST_CASE("tiles of a head's map are the written-out weights: windows, soft-caps
       const AttentionCall call = random_call(rule);
       const Oracle oracle = written_out(call, edits);
       const auto tensors = on_cpu_tensors(edits);
-      for (const int head : {0, 2, 4, 5}) {
+      for (const int head : {0, 2, 3, 4, 5}) {
         const HeadMapSource map = map_of(call, tensors, head);
         CHECK(largest(tile_of(map, {0, 0, 0, tokens, tokens}) - oracle.after[head]) < 1e-5);
       }

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/base/json.h"
+#include "core/intervention/method.h"
 #include "core/model/decoder.h"
 #include "core/model/device_report.h"
 #include "core/model/memory.h"
@@ -193,8 +194,16 @@ TEST_CASE("a prompt of several chunks is one pass: logits, captured rows, interv
   request.logit_rows = {1000, 1100};
   request.capture = Capture{};
   request.capture->rows = {505, 520};
+  const auto call = [](const char* method, double value, TokenSet marked) {
+    return MethodCall{find_method(method), {value}, std::move(marked), {}};
+  };
   request.interventions = {{SplitSoftmax{0.2, {3, 400, 511, 512, 600}}, {{0, 1}, {2, 3}}, {}},
-                           {SplitSoftmax{0.5, {0, 1}}, {{1, 0}}, {RowSelection::Kind::from, 509}}};
+                           {SplitSoftmax{0.5, {0, 1}}, {{1, 0}}, {RowSelection::Kind::from, 509}},
+                           {call("spotlight", 0.4, {7, 300, 513}), {{0, 2}, {2, 3}}, {}},
+                           {call("pasta", 0.01, {30, 31}), {{1, 1}}, {}},
+                           {call("instaboost", 3, {5, 514}), {{2, 0}, {2, 3}}, {}},
+                           {Ablate{true}, {{0, 0}, {1, 2}}, {RowSelection::Kind::from, 300}},
+                           {Ablate{}, {{1, 3}}, {RowSelection::Kind::from, 700}}};
   const ForwardResult fused = must(model->forward(request, {}));
   request.backend = AttentionBackend::reference;
   const ForwardResult reference = must(model->forward(request, {}));

@@ -68,6 +68,27 @@ TEST_CASE("focus directions") {
   CHECK(one(R"({"method":"focus","alpha":1,"use_key":true})").value("use_key") == 1);
 }
 
+TEST_CASE("ablation, PASTA, InstABoost and SpotLight: parameters, what they are when left out") {
+  const auto value = [](const char* method, const char* key, const char* given) {
+    const std::string text = std::string(R"({"method":")") + method + "\"" + given + "}";
+    return one(text).value(key, -1);
+  };
+  CHECK(value("ablate", "replace", "") == 0);
+  CHECK(value("ablate", "replace", R"(,"replace":"mean")") == 1);
+  CHECK(value("pasta", "outside", "") == 0.01);
+  CHECK(value("pasta", "outside", R"(,"outside":0.5,"span":[[1,2]])") == 0.5);
+  CHECK(value("instaboost", "multiplier", "") == 3);
+  CHECK(value("instaboost", "multiplier", R"(,"multiplier":10)") == 10);
+  CHECK(value("spotlight", "target", "") == 0.3);
+  CHECK(value("spotlight", "target", R"(,"target":0.05)") == 0.05);
+  check_refused(R"({"method":"ablate","replace":"average"})", "\"zero\" or \"mean\"");
+  check_refused(R"({"method":"pasta","outside":0})", "'outside'");
+  check_refused(R"({"method":"pasta","outside":2})", "a number from 1e-06 to 1");
+  check_refused(R"({"method":"instaboost","multiplier":-3})", "'multiplier'");
+  check_refused(R"({"method":"spotlight","target":1.5})", "'target'");
+  check_refused(R"({"method":"spotlight","psi":0.5})", "spotlight takes target, span");
+}
+
 TEST_CASE("a list composes in the order of method.md") {
   const auto file = parse(R"([{"method":"split-softmax","tau":0.2},{"method":"focus","alpha":0.1},
                               {"method":"split-softmax","tau":0.4},{"method":"focus","alpha":0.3}])");
@@ -78,6 +99,13 @@ TEST_CASE("a list composes in the order of method.md") {
   CHECK(file->interventions[2].value("tau") == 0.2);
   CHECK(file->interventions[3].value("tau") == 0.4);
   CHECK(file->notes.empty());
+  const auto all = parse(R"([{"method":"ablate"},{"method":"instaboost"},{"method":"pasta"},
+                             {"method":"split-softmax","tau":1},{"method":"focus","alpha":1},
+                             {"method":"spotlight"}])");
+  REQUIRE(all);
+  std::string order;
+  for (const auto& part : all->interventions) order += std::string(part.method->name) + " ";
+  CHECK(order == "focus spotlight pasta instaboost split-softmax ablate ");
 }
 
 TEST_CASE("a key of the other method is noted, not obeyed") {
@@ -136,7 +164,11 @@ TEST_CASE("a description survives its JSON") {
   for (const char* text :
        {R"({"method":"split-softmax","tau":0.1,"span":[[1,2]],"rows":"all","heads":[[1,2],[3,4]]})",
         R"({"method":"split-softmax","tau":0.1,"span":"gold","rows":"response","head_set":"h"})",
-        R"({"method":"focus","alpha":0.3,"directions":"d","use_key":true,"rows":4,"top_k":7})"}) {
+        R"({"method":"focus","alpha":0.3,"directions":"d","use_key":true,"rows":4,"top_k":7})",
+        R"({"method":"ablate","replace":"mean","rows":"all","heads":[[0,1]]})",
+        R"({"method":"pasta","outside":0.25,"span":"gold","rows":"all"})",
+        R"({"method":"instaboost","multiplier":3.0,"span":[[4,9]],"rows":"response"})",
+        R"({"method":"spotlight","target":0.5,"span":"gold","rows":7,"top_k":2})"}) {
     const auto json = Json::parse(text);
     CHECK(to_json(one(text)) == json);
     const auto again = parse_interventions(to_json(one(text)), "again");

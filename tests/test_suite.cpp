@@ -10,6 +10,7 @@
 #include "core/suite/generate.h"
 #include "core/suite/world.h"
 #include "core/training/demo_world.h"
+#include "tests/letters_tokenizer.h"
 #include "tests/resources.h"
 #include "tests/skip.h"
 
@@ -24,30 +25,6 @@ const PromptEncoder& demo_encoder() {
   return encoder;
 }
 
-// A tokenizer that is part of the repository and knows every byte: one token a byte.
-const PromptEncoder& byte_encoder() {
-  static const auto tokenizer = [] {
-    Json vocabulary = Json::object();
-    std::string letters = "\n !\"$%&'()*+,-./:;<=>?@[]_{}#";
-    for (char c = '0'; c <= '9'; ++c) letters += c;
-    for (char c = 'a'; c <= 'z'; ++c) letters += c;
-    for (char c = 'A'; c <= 'Z'; ++c) letters += c;
-    for (const char c : letters) vocabulary[std::string(1, c)] = vocabulary.size();
-    const Json file = {
-        {"version", "1.0"},
-        {"added_tokens", Json::array()},
-        {"normalizer", nullptr},
-        {"pre_tokenizer", nullptr},
-        {"post_processor", nullptr},
-        {"decoder", nullptr},
-        {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", Json::array()}}}};
-    return Tokenizer::from_json(file.dump(), "letters");
-  }();
-  REQUIRE_MESSAGE(tokenizer, (tokenizer ? "" : tokenizer.error().message));
-  static const PromptEncoder encoder(*tokenizer);
-  return encoder;
-}
-
 const SuiteTask& task_named(const std::string& name) {
   const auto found = tasks_of_suite(name, false);
   REQUIRE(found);
@@ -57,7 +34,7 @@ const SuiteTask& task_named(const std::string& name) {
 
 std::vector<FittedSample> made(const SuiteTask& task, std::int64_t length, std::int64_t samples,
                                std::uint64_t seed = 0,
-                               const PromptEncoder& encoder = byte_encoder()) {
+                               const PromptEncoder& encoder = test::letters_encoder()) {
   const auto result =
       generate_suite(task, {.length = length, .samples = samples, .seed = seed}, encoder, {});
   REQUIRE_MESSAGE(result, (result ? "" : result.error().message));
@@ -227,7 +204,8 @@ TEST_CASE("the embedded model has questions of its own and is told so about othe
 }
 
 TEST_CASE("too short lengths and unknown suites are refused") {
-  const auto tiny = generate_suite(task_named("json_kv"), {.length = 200}, byte_encoder(), {});
+  const auto tiny =
+      generate_suite(task_named("json_kv"), {.length = 200}, test::letters_encoder(), {});
   REQUIRE_FALSE(tiny);
   CHECK(tiny.error().kind == ErrorKind::usage);
   CHECK(tiny.error().message.find("needs at least") != std::string::npos);

@@ -11,7 +11,6 @@
 #include <thread>
 
 #include "core/base/file.h"
-#include "core/experiment/sweep_figures.h"
 #include "core/experiment/sweep_folder.h"
 #include "core/experiment/sweep_grid.h"
 #include "core/experiment/sweep_ranks.h"
@@ -351,47 +350,6 @@ TEST_CASE("a table that is none is refused with its line") {
   CHECK(has(refused(table + "magic,,,,,,all,,0,,,,,\n"), "line 3"));
   CHECK(has(refused(table + "none,,,,,,all,,x,,,,,\n"), "'n'"));
   CHECK(has(refused(table + "none,,,,,,all,,2,high,,,,\n"), "'em'"));
-}
-
-TEST_CASE("figures: what the rows allow, controls as means between their extremes") {
-  std::vector<SweepRow> rows;
-  for (const SweepCell& cell : grid_of({{0.1}, {0.3}, {1, 5}, {}, 2, 2, true, 0}).cells) {
-    const double em = cell.is_control() ? 0.5 + 0.25 * static_cast<double>(*cell.seed) : 0.75;
-    rows.push_back({cell, {{"n", 4}, {"em", em}, {"em_low", em - 0.1}, {"em_high", em + 0.1}}});
-  }
-  const auto figures = sweep_figures(rows, {});
-  REQUIRE(figures.size() == 2);
-  CHECK(figures[0].name == "em-against-tau");
-  CHECK(figures[1].name == "em-against-alpha");
-  for (const NamedFigure& named : figures) {
-    const figure::Panel& panel = named.figure.panels.at(0);
-    CHECK(panel.levels.size() == 3);
-    REQUIRE(panel.curves.size() == 2);
-    CHECK_FALSE(panel.curves[0].control);
-    CHECK(panel.curves[0].points.size() == 2);
-    CHECK(panel.curves[0].points[1].low == doctest::Approx(0.65));
-    CHECK(panel.curves[1].control);
-    REQUIRE(panel.curves[1].points.size() == 2);
-    CHECK(panel.curves[1].points[1].x == 5);
-    CHECK(panel.curves[1].points[1].y == doctest::Approx(0.625));
-    CHECK(panel.curves[1].points[1].low == 0.5);
-    CHECK(panel.curves[1].points[1].high == 0.75);
-    CHECK(has(named.figure.text, "mean over 2 seeds"));
-  }
-  rows.clear();
-  for (const SweepCell& cell : grid_of({{0.1, 0.4}, {}, {1, 5}, {0, 9}, 1, 0, true, 0}).cells) {
-    const double em = cell.tau == 0.4 && cell.top_k == 5 ? 0.9 : 0.5;
-    rows.push_back({cell, {{"n", 4}, {"em", em}, {"relevant_mass", 0.2}}});
-  }
-  const auto positions = sweep_figures(rows, {});
-  REQUIRE(positions.size() == 1);
-  CHECK(positions[0].name == "em-against-position");
-  const auto& curves = positions[0].figure.panels.at(0).curves;
-  REQUIRE(curves.size() == 2);  // none, and the best setting
-  CHECK(curves[0].name == "no intervention");
-  CHECK(curves[1].name == "split-softmax, τ = 0.4, top 5");
-  CHECK(curves[1].points.size() == 2);
-  CHECK(sweep_figures({}, {}).empty());
 }
 
 TEST_CASE("any number of processes, in any order, leave the same bytes") {

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "app/cli/command_line.h"
+#include "app/cli/evaluate_suite.h"
 #include "app/cli/experiment_options.h"
 #include "app/cli/intervene.h"
 #include "app/cli/output.h"
@@ -17,12 +18,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto kSaveInterval = std::chrono::seconds(30);
 
-struct Options : CommonOptions, ModelChoice, PromptOptions, DataOptions {
-  std::string heads, prompt = "all", suite;
-  std::optional<int> top_k;
-  std::int64_t length = 0;
-  std::string file;
-};
+using Options = EvaluateArguments;
 
 // Heads over which masses are averaged: those intervened on, else the head set's first, else all.
 Result<std::vector<HeadId>> mass_heads(const Options& options, const OpenedModel& opened,
@@ -39,10 +35,12 @@ Result<std::vector<HeadId>> mass_heads(const Options& options, const OpenedModel
 }
 
 Result<> check_options(const Options& options) {
-  if (!options.suite.empty() || options.length > 0) {
-    return fail(ErrorKind::usage, "--suite and --length: suites are not built yet; use --data");
+  if (!options.lengths.empty() || !options.tasks.empty() || !options.directions.empty() ||
+      !options.alphas.empty() || !options.demo_data.empty()) {
+    return fail(ErrorKind::usage,
+                "--length, --tasks, --directions, --alpha and --demo-data go with --suite");
   }
-  if (options.data.empty()) return fail(ErrorKind::usage, "--data is required");
+  if (options.data.empty()) return fail(ErrorKind::usage, "--data or --suite is required");
   return {};
 }
 
@@ -105,6 +103,7 @@ std::function<Result<>(const EvaluateRun&)> saver(const Output& output) {
 }
 
 Result<> evaluate(const Options& options) {
+  if (!options.suite.empty()) return evaluate_suite(options);
   HEADSCOPE_TRY(check_options(options));
   ProgressPrinter progress(options.quiet);
   const RunContext context = progress.context();
@@ -147,14 +146,15 @@ Result<> evaluate(const Options& options) {
 
 void add_evaluate(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = line.add("evaluate", "exact match and attention masses over a data set",
+  CLI::App* command = line.add("evaluate",
+                               "answers and attention masses over a data set, or over long-context "
+                               "suites with and without focus directions",
                                [options] { return evaluate(*options); });
   add_loaded_model(*command, *options);
   add_data(*command, *options, false,
            "questions to evaluate on (default: all, or the test part when heads or directions were "
            "made from this data)");
-  command->add_option("--suite", options->suite, "not built yet");
-  command->add_option("--length", options->length, "not built yet");
+  add_suite_options(*command, *options);
   command->add_option("--heads", options->heads, "head set whose first heads masses are read at");
   command->add_option("--top-k", options->top_k, "how many of them (default 20, embedded model 5)")
       ->check(CLI::PositiveNumber);
@@ -164,6 +164,8 @@ void add_evaluate(CommandLine& line) {
   add_prompt_options(*command, *options);
   command->add_option("--out,-o", options->file, "JSON lines to write, one a sample")->required();
   add_common(*command, *options, "");
+  command->parse_complete_callback(
+      [command, options] { options->new_tokens_given = command->count("--max-new-tokens") > 0; });
 }
 
 }  // namespace headscope::cli

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "app/cli/intervene.h"
+#include "core/analysis/head_choice.h"
 #include "core/base/hash.h"
 #include "core/base/version.h"
 #include "core/experiment/sample_run.h"
@@ -17,8 +18,6 @@
 
 namespace headscope::cli {
 namespace {
-
-constexpr int kSmallModel = 100;  // heads; the embedded model and others made for trying
 
 Result<PromptInput> prompt_of_sample(const RenderOptions& options, const PromptEncoder& encoder,
                                      figure::Provenance& provenance) {
@@ -211,7 +210,8 @@ std::pair<std::vector<HeadId>, std::string> heads_of_bars(const RenderRun& run,
                                       " heads intervened on"};
   }
   if (!run.ranking.empty()) {
-    const int wanted = options.top_k.value_or(default_top_k(config.layers, config.heads));
+    const int wanted =
+        options.top_k.value_or(headscope::default_top_k(config.layers, config.heads));
     const auto count =
         std::clamp<std::size_t>(static_cast<std::size_t>(wanted), 1, run.ranking.size());
     return {std::vector<HeadId>(run.ranking.begin(),
@@ -225,10 +225,6 @@ std::pair<std::vector<HeadId>, std::string> heads_of_bars(const RenderRun& run,
 }
 
 }  // namespace
-
-int default_top_k(int layers, int heads) {
-  return layers * heads < kSmallModel ? 5 : 20;
-}
 
 Result<RenderRun> run_for_figure(const RenderOptions& options, ProgressPrinter& progress) {
   const RunContext context = progress.context();

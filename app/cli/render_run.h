@@ -23,6 +23,7 @@ struct RenderOptions : CommonOptions, ModelChoice, PromptOptions, PromptSource {
   std::string figure;
   std::string file;   ///< --out
   std::string heads;  ///< head set; empty = none given
+  std::string heads_b;  ///< the one it is compared with
   std::string data;   ///< data set; empty = the prompt comes from elsewhere
   std::int64_t sample = 0;
   std::optional<int> layer, head;
@@ -67,8 +68,5 @@ Result<RenderRun> run_for_figure(const RenderOptions& options, ProgressPrinter& 
 
 figure::AttentionFigure attention_figure(const RenderRun& run, const RenderOptions& options);
 figure::DocumentBarsFigure documents_figure(const RenderRun& run, const RenderOptions& options);
-
-/// How many heads are "the top heads" of a model when nobody says (method.md 5).
-int default_top_k(int layers, int heads);
 
 }  // namespace headscope::cli

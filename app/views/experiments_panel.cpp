@@ -55,6 +55,12 @@ std::string progress_text(const ExperimentJob& job, const ExperimentJob::View& v
   return text;
 }
 
+// The first cell of a row would otherwise stand higher than those that follow its frame.
+void field_label(const ViewContext& context, const char* text) {
+  ImGui::AlignTextToFramePadding();
+  text_muted(context, text);
+}
+
 }  // namespace
 
 void ExperimentsPanel::configure(std::filesystem::path program, std::filesystem::path root) {
@@ -75,7 +81,7 @@ ExperimentModel ExperimentsPanel::model(const ViewContext& context) const {
 void ExperimentsPanel::number_list(ViewContext& context, const char* label, std::string& value,
                                    const char* note) {
   ImGui::TableNextColumn();
-  text_muted(context, label);
+  field_label(context, label);
   ImGui::SetNextItemWidth(-FLT_MIN);
   ImGui::InputText((std::string("##") + label).c_str(), &value);
   ImGui::SetItemTooltip("%s", note);
@@ -83,7 +89,7 @@ void ExperimentsPanel::number_list(ViewContext& context, const char* label, std:
 
 void ExperimentsPanel::data_field(ViewContext& context) {
   ImGui::TableNextColumn();
-  text_muted(context, "Data");
+  field_label(context, "Data");
   ImGui::SetNextItemWidth(-FLT_MIN);
   const bool demo = context.state.request.model == "demo";
   ImGui::InputTextWithHint("##data", demo ? "own world" : "questions.jsonl", &form_.data);
@@ -98,8 +104,7 @@ void ExperimentsPanel::fields(ViewContext& context) {
       std::max(2, static_cast<int>(ImGui::GetContentRegionAvail().x / (em() * 6.6f)));
   if (!ImGui::BeginTable("form", columns, ImGuiTableFlags_SizingStretchSame)) return;
   ImGui::TableNextColumn();
-  ImGui::AlignTextToFramePadding();  // as the cells after it, which follow a frame in their row
-  text_muted(context, "Samples");
+  field_label(context, "Samples");
   ImGui::SetNextItemWidth(-FLT_MIN);
   if (ImGui::InputInt("##samples", &form_.samples, 0)) {
     form_.samples = std::clamp(form_.samples, 1, 1000000);
@@ -126,7 +131,7 @@ void ExperimentsPanel::fields(ViewContext& context) {
   }
   if (used.draws) {
     ImGui::TableNextColumn();
-    text_muted(context, "Control draws");
+    field_label(context, "Control draws");
     ImGui::SetNextItemWidth(-FLT_MIN);
     if (ImGui::InputInt("##draws", &form_.draws, 0)) form_.draws = std::clamp(form_.draws, 0, 50);
     ImGui::SetItemTooltip("How often random heads (or random directions) are drawn as a control.");

@@ -16,6 +16,11 @@ int contextual_part(int layers, int heads) {
 
 }  // namespace
 
+int default_top_k(int layers, int heads) {
+  constexpr int small_model = 100;
+  return layers * heads < small_model ? 5 : 20;
+}
+
 std::vector<HeadId> first_heads(const std::vector<HeadId>& ids, int k, int layers, int heads) {
   std::vector<HeadId> kept;
   std::set<HeadId> seen;

@@ -8,6 +8,10 @@
 
 namespace headscope {
 
+/// How many heads are contextual when nobody says so (method.md 5): 20, of a small model (the
+/// embedded one and others made for trying) 5.
+int default_top_k(int layers, int heads);
+
 /// The first `k` heads of `ids` that exist in a model of layers x heads, each once.
 std::vector<HeadId> first_heads(const std::vector<HeadId>& ids, int k, int layers, int heads);
 

@@ -87,6 +87,14 @@ bool valid_confidence(double confidence) {
   return confidence > 0 && confidence < 1;
 }
 
+/// Mean of as many values, drawn with replacement.
+double mean_of_draw(std::span<const double> values, Rng& rng) {
+  double sum = 0;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    sum += values[static_cast<std::size_t>(rng.below(values.size()))];
+  return sum / static_cast<double>(values.size());
+}
+
 }  // namespace
 
 double mean(std::span<const double> values) {
@@ -123,12 +131,7 @@ Interval bootstrap_mean_interval(std::span<const double> values, std::uint64_t s
   if (values.empty() || draws <= 0 || !valid_confidence(confidence)) return {undefined, undefined};
   Rng rng(seed);
   std::vector<double> means;
-  for (int draw = 0; draw < draws; ++draw) {
-    double sum = 0;
-    for (std::size_t i = 0; i < values.size(); ++i)
-      sum += values[static_cast<std::size_t>(rng.below(values.size()))];
-    means.push_back(sum / static_cast<double>(values.size()));
-  }
+  for (int draw = 0; draw < draws; ++draw) means.push_back(mean_of_draw(values, rng));
   return {quantile(means, (1 - confidence) / 2), quantile(means, (1 + confidence) / 2)};
 }
 
@@ -150,6 +153,19 @@ Interval bootstrap_ratio_interval(std::span<const double> x, std::span<const dou
     ratios.push_back(above / below);
   }
   return {quantile(ratios, (1 - confidence) / 2), quantile(ratios, (1 + confidence) / 2)};
+}
+
+Interval bootstrap_difference_interval(std::span<const double> x, std::span<const double> y,
+                                       std::uint64_t seed, int draws, double confidence) {
+  const bool valid = !x.empty() && !y.empty() && draws > 0 && valid_confidence(confidence);
+  if (!valid) return {undefined, undefined};
+  Rng rng(seed);
+  std::vector<double> differences;
+  for (int draw = 0; draw < draws; ++draw) {
+    const double first = mean_of_draw(x, rng);
+    differences.push_back(first - mean_of_draw(y, rng));
+  }
+  return {quantile(differences, (1 - confidence) / 2), quantile(differences, (1 + confidence) / 2)};
 }
 
 double mcnemar_exact(std::int64_t only_first, std::int64_t only_second) {

@@ -32,6 +32,11 @@ Interval bootstrap_ratio_interval(std::span<const double> x, std::span<const dou
                                   std::uint64_t seed = 0, int draws = 2000,
                                   double confidence = 0.95);
 
+/// Percentile bootstrap of mean(x) - mean(y) of two independent groups, both drawn anew.
+Interval bootstrap_difference_interval(std::span<const double> x, std::span<const double> y,
+                                       std::uint64_t seed = 0, int draws = 2000,
+                                       double confidence = 0.95);
+
 /// Two-sided exact McNemar test of paired outcomes: p value from the pairs that differ, of which
 /// `only_first` and `only_second` are the two directions. 1 when no pair differs.
 double mcnemar_exact(std::int64_t only_first, std::int64_t only_second);

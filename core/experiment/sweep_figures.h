@@ -1,23 +1,27 @@
-// The paper's figures from the table of a sweep.
+// The paper's figures from a sweep.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "core/experiment/sweep_paired.h"
 #include "core/experiment/sweep_table.h"
-#include "core/figure/curves.h"
+#include "core/figure/any_figure.h"
 
 namespace headscope {
 
 struct NamedFigure {
   std::string name;  ///< of the file, without its ending: "em-against-tau"
-  figure::CurvesFigure figure;
+  figure::AnyFigure figure;
 };
 
-/// Whatever the rows allow of Fig. 3 (EM against k for each tau), Fig. 4 (for each alpha) and EM
-/// against the gold document's position. Rows with a moved gold document are in the last alone.
-/// Controls are means over their draws, with the lowest and the highest as interval.
+/// Whatever the rows allow of Fig. 3 (EM against k for each tau), Fig. 4 (for each alpha), both as
+/// grids of values, and EM against the gold document's position. Rows with a moved gold document
+/// are in the last alone. Controls are means over their draws, with the lowest and the highest as
+/// interval. With the samples of the cells, settings that differ from all documents are marked, and
+/// the mass on questions answered rightly and wrongly is drawn.
 std::vector<NamedFigure> sweep_figures(const std::vector<SweepRow>& rows,
-                                       const figure::Provenance& provenance);
+                                       const figure::Provenance& provenance,
+                                       const std::vector<CellSamples>& cells = {});
 
 }  // namespace headscope

@@ -226,7 +226,7 @@ Result<std::vector<CellSamples>> read_cell_samples(const SweepFolder& folder) {
     const auto file = folder.lines_file(result.cell);
     HEADSCOPE_ASSIGN(const auto text, read_text_file(file));
     HEADSCOPE_ASSIGN(auto samples, parse_result_lines(text, file.string()));
-    cells.push_back({result.cell, std::move(samples)});
+    cells.push_back({result.cell, std::move(samples), result.mass_heads.size()});
   }
   return cells;
 }

@@ -16,6 +16,7 @@ namespace headscope {
 struct CellSamples {
   SweepCell cell;
   std::vector<EvaluatedSample> samples;
+  std::size_t mass_heads = 0;  ///< over how many heads its masses are means
 };
 
 /// What a cell is compared with, over the samples that both have.

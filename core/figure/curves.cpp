@@ -12,6 +12,9 @@ namespace {
 
 constexpr double kPanelGap = 20;
 constexpr double kLevelGap = 4;
+constexpr std::size_t kMostBands = 3;  // more intervals than this are bars beside each other
+constexpr double kDodge = 2.3;         // points between the bars of neighbouring curves, ...
+constexpr double kMostDodge = 12;      // ... less where all of them would spread further
 
 struct Range {
   double low = std::numeric_limits<double>::infinity(), high = -low;
@@ -82,11 +85,10 @@ struct Looks {
   }
 };
 
-void draw_band(Page& page, const Plot& plot, const Curve& curve, Rgb color, std::size_t curves) {
+void draw_band(Page& page, const Plot& plot, const Curve& curve, Rgb color) {
   Path band;
   band.closed = true;
-  const double opacity = std::min(0.14, 0.75 / static_cast<double>(curves));  // many bands overlap
-  band.fill = Paint{color, curve.control ? opacity / 2 : opacity};
+  band.fill = Paint{color, curve.control ? 0.07 : 0.14};
   band.role = "interval";
   for (const CurvePoint& p : curve.points) {
     if (std::isfinite(p.high) && std::isfinite(p.low)) band.points.push_back(plot.at(p.x, p.high));
@@ -98,24 +100,41 @@ void draw_band(Page& page, const Plot& plot, const Curve& curve, Rgb color, std:
   if (band.points.size() >= 4) page.scene.add(std::move(band));
 }
 
-void draw_curve(Page& page, const Plot& plot, const Curve& curve, Rgb color) {
+void draw_bars(Page& page, const Plot& plot, const Curve& curve, Rgb color, double shift) {
+  for (const CurvePoint& p : curve.points) {
+    if (!std::isfinite(p.high) || !std::isfinite(p.low)) continue;
+    const double x = plot.at_x(p.x) + shift;
+    Path bar;
+    bar.points = {{x, plot.at_y(p.low)}, {x, plot.at_y(p.high)}};
+    bar.stroke = Stroke{{color, 0.55}, 0.9};
+    bar.role = "interval";
+    page.scene.add(std::move(bar));
+  }
+}
+
+void draw_curve(Page& page, const Plot& plot, const Curve& curve, Rgb color, double shift) {
   Path line;
   line.stroke = Stroke{{color}, curve.control ? 1.0 : 1.5, curve.control};
   line.role = curve.control ? "control" : "curve";
   for (const CurvePoint& p : curve.points) {
-    if (std::isfinite(p.y)) line.points.push_back(plot.at(p.x, p.y));
+    if (!std::isfinite(p.y)) continue;
+    const Point at = plot.at(p.x, p.y);
+    line.points.push_back({at.x + shift, at.y});
   }
-  const auto centres = line.points;
-  page.scene.add(std::move(line));
-  for (const Point& centre : centres) {
-    draw_marker(page, marker_of(curve.color), centre, curve.control ? 1.8 : 2.2, color,
-                curve.control);
+  page.scene.add(line);
+  std::size_t i = 0;
+  for (const CurvePoint& p : curve.points) {
+    if (!std::isfinite(p.y)) continue;
+    const bool hollow = curve.control || (curve.tested && !p.significant);
+    draw_marker(page, marker_of(curve.color), line.points[i++], curve.control ? 1.8 : 2.2, color,
+                hollow);
   }
 }
 
 double level_width(const Panel& panel, const Style& style) {
   double width = 0;
   for (const Level& level : panel.levels) {
+    if (level.name.empty()) continue;
     width = std::max(width, text_width(level.name + " " + fixed(level.y, 2), style.tick_size));
   }
   return width > 0 ? width + kLevelGap : 0;
@@ -136,6 +155,7 @@ void draw_levels(Page& page, const Plot& plot, const Panel& panel) {
     line.stroke = Stroke{{style.muted, 0.75}, 0.8};
     line.role = "level";
     page.scene.add(line);
+    if (level.name.empty()) continue;
     const double baseline = std::max(y + style.tick_size * 0.36, last + style.tick_size * 1.1);
     page.text({plot.area.right() + kLevelGap, baseline}, level.name + " " + fixed(level.y, 2),
               style.tick_size, style.muted, Anchor::start, "level");
@@ -143,18 +163,42 @@ void draw_levels(Page& page, const Plot& plot, const Panel& panel) {
   }
 }
 
-void draw_panel(Page& page, const Panel& panel, const Looks& looks, Box outer) {
+// The panel's title, where it has one, at the top of `outer`; returns the rest.
+Box draw_panel_title(Page& page, const Panel& panel, const Box& outer) {
+  if (panel.title.empty()) return outer;
+  const double size = page.style.label_size;
+  Text title{{outer.x, outer.y + size}, shortened(panel.title, size, outer.width, true)};
+  title.size = size;
+  title.paint = {page.style.text};
+  title.bold = true;
+  title.role = "panel-title";
+  page.scene.add(std::move(title));
+  const double used = size + 8;
+  return {outer.x, outer.y + used, outer.width, std::max(1.0, outer.height - used)};
+}
+
+void draw_panel(Page& page, const Panel& panel, const Looks& looks, const Box& place) {
+  Box outer = draw_panel_title(page, panel, place);
   outer.width -= level_width(panel, page.style);
   Plot plot{{}, x_axis(panel), y_axis(panel)};
   plot.area = inside_axes(page.style, outer, plot.x, plot.y);
   thin_labels(plot.x.ticks, plot.x, plot.area.width, page.style.tick_size, 4);
   draw_axes(page, plot, true);
   draw_levels(page, plot, panel);
-  for (const Curve& curve : panel.curves)
-    draw_band(page, plot, curve, looks.color(curve), panel.curves.size());
+  const bool bands = panel.curves.size() <= kMostBands;
+  const double last = static_cast<double>(panel.curves.size()) - 1;
+  const double dodge = bands ? 0 : std::min(kDodge, kMostDodge / last);
+  const auto shift_of = [&](std::size_t i) { return (static_cast<double>(i) - last / 2) * dodge; };
+  for (std::size_t i = 0; i < panel.curves.size(); ++i) {
+    const Curve& curve = panel.curves[i];
+    if (bands) draw_band(page, plot, curve, looks.color(curve));
+    if (!bands) draw_bars(page, plot, curve, looks.color(curve), shift_of(i));
+  }
   for (const bool control : {true, false}) {
-    for (const Curve& curve : panel.curves) {
-      if (curve.control == control) draw_curve(page, plot, curve, looks.color(curve));
+    for (std::size_t i = 0; i < panel.curves.size(); ++i) {
+      const Curve& curve = panel.curves[i];
+      if (curve.control != control) continue;
+      draw_curve(page, plot, curve, looks.color(curve), shift_of(i));
     }
   }
 }
@@ -183,8 +227,8 @@ Result<Scene> draw_curves(const CurvesFigure& figure, const Options& options) {
   if (!std::any_of(figure.panels.begin(), figure.panels.end(), has_points)) {
     return bad_input("curves: '" + figure.title + "' has no points to draw");
   }
-  const Size natural{figure.panels.size() > 1 ? 540.0 : 468.0,
-                     figure.panels.size() > 1 ? 300.0 : 340.0};
+  const std::size_t panels = figure.panels.size();
+  const Size natural{panels > 2 ? 720.0 : (panels > 1 ? 540.0 : 468.0), panels > 1 ? 300.0 : 340.0};
   Page page =
       make_page(options, natural, {figure.title, figure.subtitle, figure.text, figure.provenance});
   const Looks looks(figure, page.style);

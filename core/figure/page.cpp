@@ -33,6 +33,10 @@ void set_size(Scene& scene, const Options& options, Size natural) {
   scene.height = size.height / magnification;
 }
 
+std::string whole_text(const Caption& caption) {
+  return caption.text + (caption.text.empty() ? "" : " ") + provenance_text(caption.provenance);
+}
+
 // Sets the title's lines from the top and returns where the drawing may begin.
 double set_head(Page& page, const Caption& caption) {
   const Style& style = page.style;
@@ -111,14 +115,21 @@ void Page::text(Point at, const std::string& text, double size, Rgb color, Ancho
   scene.add(std::move(item));
 }
 
+double height_of_words(const Caption& caption, double width, const Style& style) {
+  const auto lines = wrap_text(whole_text(caption), style.caption_size, width - 2 * style.margin);
+  const double title = caption.title.empty() ? 0 : style.title_size + 3;
+  const double subtitle = caption.subtitle.empty() ? 0 : style.subtitle_size * 1.15 + 3;
+  return 2 * style.margin + title + subtitle + 14 +
+         static_cast<double>(lines.size()) * style.caption_size * kLineSpacing;
+}
+
 Page make_page(const Options& options, Size natural, const Caption& caption) {
   Page page;
   page.style = make_style(options.theme, options.palette);
   set_size(page.scene, options, natural);
   page.scene.background = page.style.page;
   page.scene.title = caption.title;
-  const std::string provenance = provenance_text(caption.provenance);
-  page.scene.description = caption.text + (caption.text.empty() ? "" : " ") + provenance;
+  page.scene.description = whole_text(caption);
   const double top = set_head(page, caption);
   const double bottom = set_foot(page, page.scene.description);
   const double margin = page.style.margin;

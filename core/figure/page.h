@@ -55,6 +55,10 @@ struct Page {
             Anchor anchor = Anchor::start, Role role = "label");
 };
 
+/// Points that title and caption take of a page so wide, with the gaps between them and the
+/// drawing.
+double height_of_words(const Caption& caption, double width, const Style& style);
+
 Page make_page(const Options& options, Size natural, const Caption& caption);
 
 }  // namespace headscope::figure

@@ -33,9 +33,11 @@ struct MassEdit {
   std::vector<int> heads;  ///< ascending
 };
 
-/// Outputs of some heads of one layer replaced by zero, at rows >= first_row.
+/// Outputs of some heads of one layer replaced by zero, or by the mean of the head's output over
+/// the rows of the unedited prompt, at rows >= first_row.
 struct OutputEdit {
   std::int64_t first_row = 0;
+  bool mean = false;
   std::vector<int> heads;  ///< ascending
 };
 

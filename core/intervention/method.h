@@ -58,9 +58,9 @@ struct InterventionMethod {
   Result<> (*add)(const MethodCall& call, const EditTarget& target, EditPlan& plan) = nullptr;
 };
 
-/// All methods, in the order in which they act on one head (method.md): focus (scores), SpotLight
-/// and PASTA (biases on scores, after a soft-cap), InstABoost and split-softmax (weights), ablation
-/// (output).
+/// All methods (methods.cpp), in the order in which they act on one head (method.md): focus
+/// (scores), SpotLight and PASTA (biases on scores, after a soft-cap), InstABoost and split-softmax
+/// (weights), ablation (output).
 const std::vector<const InterventionMethod*>& intervention_methods();
 
 /// nullptr when no method has this name.
@@ -79,6 +79,7 @@ MethodValues standard_values(const InterventionMethod& method);
 double value_of(const InterventionMethod& method, const MethodValues& values, std::string_view name,
                 double fallback);
 
-extern const InterventionMethod split_softmax_method, focus_method, ablate_method;
+extern const InterventionMethod focus_method, spotlight_method, pasta_method, instaboost_method,
+    split_softmax_method, ablate_method;
 
 }  // namespace headscope

@@ -8,7 +8,8 @@ namespace headscope {
 
 const std::vector<const InterventionMethod*>& intervention_methods() {
   static const std::vector<const InterventionMethod*> in_order = {
-      &focus_method, &split_softmax_method, &ablate_method};
+      &focus_method,      &spotlight_method,     &pasta_method,
+      &instaboost_method, &split_softmax_method, &ablate_method};
   return in_order;
 }
 

@@ -61,8 +61,10 @@ struct Focus {
   operator MethodCall() const;
 };
 
-/// Ablation (method.md 4): the head's output, before the output projection, becomes zero.
+/// Ablation (method.md 4): the head's output, before the output projection, becomes zero or its
+/// mean over the rows of the unedited prompt.
 struct Ablate {
+  bool mean = false;
   operator MethodCall() const;
 };
 

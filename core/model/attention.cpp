@@ -32,7 +32,7 @@ std::vector<std::int64_t> cuts(const AttentionCall& call) {
   if (call.edits != nullptr) {
     for (const auto& focus : call.edits->focus) add(focus.first_row);
     for (const auto& mass : call.edits->mass) add(mass.edit.first_row);
-    for (const auto& output : call.edits->output) add(output.first_row);
+    for (const auto& output : call.edits->output) add(output.edit.first_row);
   }
   const std::int64_t step = rows_at_once(call);
   for (std::int64_t row = begin + step; row < end; row += step) add(row);
@@ -67,7 +67,7 @@ RowBlock make_block(const AttentionCall& call, const RunContext& context, std::i
   for (const auto& mass : call.edits->mass)
     if (mass.edit.first_row <= begin) block.mass.push_back(&mass);
   for (const auto& output : call.edits->output)
-    if (output.first_row <= begin) block.output.push_back(&output);
+    if (output.edit.first_row <= begin) block.output.push_back(&output);
   return block;
 }
 
@@ -133,8 +133,14 @@ at::Tensor outputs_of(const RowBlock& block) {
 /// The last edits of a head: its output is replaced.
 at::Tensor attend_block(const RowBlock& block) {
   auto outputs = outputs_of(block);
-  for (const OutputEdit* edit : block.output)
-    outputs.index_fill_(0, index_of(edit->heads, outputs.device()), 0);
+  for (const OutputTensors* output : block.output) {
+    const auto index = index_of(output->edit.heads, outputs.device());
+    if (output->values.defined()) {
+      outputs.index_copy_(0, index, output->values.expand({-1, outputs.size(1), -1}));
+    } else {
+      outputs.index_fill_(0, index, 0);
+    }
+  }
   return outputs;
 }
 
@@ -149,7 +155,9 @@ at::Tensor attend(const AttentionCall& call, const RunContext& context) {
     poll(context);
     outputs.push_back(attend_block(make_block(call, context, rows[i], rows[i + 1])));
   }
-  return (outputs.size() == 1 ? outputs.front() : at::cat(outputs, 1)).unsqueeze(0);
+  const auto all = outputs.size() == 1 ? outputs.front() : at::cat(outputs, 1);
+  if (call.observer != nullptr) call.observer->outputs(call.layer, all);
+  return all.unsqueeze(0);
 }
 
 }  // namespace headscope

@@ -57,6 +57,8 @@ class AttentionObserver {
   /// in none. Other keys have weight 0.
   virtual void weights(int layer, WeightsOrigin from, const at::Tensor& before,
                        const at::Tensor& after) = 0;
+  /// Outputs [H, R, D] of all new rows, edits included.
+  virtual void outputs(int, const at::Tensor&) {}
   /// Queries [H, R, D] and keys [H_kv, R, D] of new rows, after RoPE, before edits.
   virtual void projections(int layer, std::int64_t first_row, const at::Tensor& q,
                            const at::Tensor& k);

@@ -15,11 +15,11 @@ namespace headscope {
 struct RowBlock {
   std::int64_t begin = 0, end = 0;
   std::int64_t first_key = 0;
-  at::Tensor q;                            ///< [H, R, D], focus included
-  at::Tensor k, v;                         ///< [H_kv, K, D]
-  std::vector<const FocusTensors*> focus;  ///< active, with a key part
-  std::vector<const MassTensors*> mass;    ///< active
-  std::vector<const OutputEdit*> output;   ///< active
+  at::Tensor q;                              ///< [H, R, D], focus included
+  at::Tensor k, v;                           ///< [H_kv, K, D]
+  std::vector<const FocusTensors*> focus;    ///< active, with a key part
+  std::vector<const MassTensors*> mass;      ///< active
+  std::vector<const OutputTensors*> output;  ///< active
   bool wanted = false;
   const AttentionCall* call = nullptr;
   const RunContext* context = nullptr;

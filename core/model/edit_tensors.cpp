@@ -32,7 +32,7 @@ std::vector<LayerEditTensors> upload(const EditPlan& plan, int heads,
       tensors.focus.push_back(upload(edit, heads, devices[i], dtype));
     for (const MassEdit& edit : plan.layers[i].mass)
       tensors.mass.push_back(upload(edit, devices[i]));
-    tensors.output = plan.layers[i].output;
+    for (const OutputEdit& edit : plan.layers[i].output) tensors.output.push_back({edit, {}});
     out.push_back(std::move(tensors));
   }
   return out;

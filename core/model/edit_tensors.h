@@ -25,18 +25,25 @@ struct MassTensors {
   at::Tensor positions;  ///< int64 [|S|]
 };
 
+/// One edit with what the heads' outputs become.
+struct OutputTensors {
+  OutputEdit edit;
+  at::Tensor values;  ///< [heads of the edit, 1, head_dim]; undefined = zero
+};
+
 /// One layer's edits on the device.
 struct LayerEditTensors {
   std::vector<FocusTensors> focus;
   std::vector<MassTensors> mass;
-  std::vector<OutputEdit> output;
+  std::vector<OutputTensors> output;
   bool empty() const { return focus.empty() && mass.empty() && output.empty(); }
 };
 
 FocusTensors upload(const FocusEdit& edit, int heads, at::Device device, at::ScalarType dtype);
 MassTensors upload(const MassEdit& edit, at::Device device);
 
-/// `devices`: where each layer lies.
+/// `devices`: where each layer lies. Means of outputs are left to fill_output_means
+/// (core/model/head_means.h).
 std::vector<LayerEditTensors> upload(const EditPlan& plan, int heads,
                                      const std::vector<at::Device>& devices, at::ScalarType dtype);
 

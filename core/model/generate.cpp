@@ -183,7 +183,8 @@ Result<Generation> Model::Impl::generate(const GenerateRequest& request, const R
                                          double memory_scale) const {
   HEADSCOPE_TRY(check_request(request));
   const auto prompt = static_cast<std::int64_t>(request.prompt_ids.size());
-  HEADSCOPE_ASSIGN(const auto edit_tensors, edits(request.interventions, prompt));
+  HEADSCOPE_ASSIGN(const auto edit_tensors,
+                   edits(request.interventions, request.prompt_ids, memory_scale, context));
   const auto forced = static_cast<std::int64_t>(request.forced_response.size());
   const std::int64_t room = engine.config().context_length - prompt;
   const std::int64_t most =

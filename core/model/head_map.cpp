@@ -239,8 +239,9 @@ Result<std::shared_ptr<const HeadMapSource>> Model::head_map_source(
                                         std::to_string(head.head) + " is outside the model");
     }
     const auto tokens = static_cast<std::int64_t>(ids.size());
-    HEADSCOPE_ASSIGN(const auto edits,
-                     impl_->edits(interventions, prompt_tokens > 0 ? prompt_tokens : tokens));
+    const auto prompt = std::span(ids).first(
+        static_cast<std::size_t>(prompt_tokens > 0 ? std::min(prompt_tokens, tokens) : tokens));
+    HEADSCOPE_ASSIGN(const auto edits, impl_->edits(interventions, prompt, memory_scale, context));
     CapturePlan plan = plan_of(nullptr, 0, 0);
     plan.policy = CapturePolicy::head_map;
     HEADSCOPE_TRY(impl_->require_room(tokens, 0, plan));

@@ -9,6 +9,7 @@
 #include "core/model/checkpoint.h"
 #include "core/model/device.h"
 #include "core/model/estimate.h"
+#include "core/model/head_means.h"
 #include "core/model/model_impl.h"
 #include "core/model/parity.h"
 
@@ -164,11 +165,14 @@ Result<> Model::Impl::check_ids(const std::vector<std::int32_t>& ids) const {
 }
 
 Result<std::vector<LayerEditTensors>> Model::Impl::edits(
-    const std::vector<Intervention>& interventions, std::int64_t prompt_tokens) const {
+    const std::vector<Intervention>& interventions, std::span<const std::int32_t> prompt,
+    double memory_scale, const RunContext& context) const {
   const ModelConfig& config = engine.config();
   const HeadShape shape{config.layers, config.heads, config.head_dim};
-  HEADSCOPE_ASSIGN(const EditPlan plan, compile_edits(interventions, shape, prompt_tokens));
-  return upload(plan, config.heads, engine.placement().device_of_layers(), engine.dtype());
+  HEADSCOPE_ASSIGN(const EditPlan plan, compile_edits(interventions, shape, std::ssize(prompt)));
+  auto tensors = upload(plan, config.heads, engine.placement().device_of_layers(), engine.dtype());
+  fill_output_means(engine, prompt, tensors, memory_scale, context);
+  return tensors;
 }
 
 Result<> Model::Impl::require_room(std::int64_t tokens, std::int64_t new_tokens,
@@ -186,9 +190,11 @@ Result<ForwardResult> Model::Impl::forward(const ForwardRequest& request, const 
   if (request.prompt_tokens < 0 || request.prompt_tokens > tokens) {
     return fail(ErrorKind::usage, "prompt_tokens is outside the ids");
   }
-  HEADSCOPE_ASSIGN(
-      const auto edit_tensors,
-      edits(request.interventions, request.prompt_tokens > 0 ? request.prompt_tokens : tokens));
+  const auto prompt = std::span(request.ids)
+                          .first(static_cast<std::size_t>(
+                              request.prompt_tokens > 0 ? request.prompt_tokens : tokens));
+  HEADSCOPE_ASSIGN(const auto edit_tensors,
+                   edits(request.interventions, prompt, memory_scale, context));
   EngineOptions options;
   options.backend = request.backend;
   options.edits = &edit_tensors;

@@ -3,6 +3,7 @@
 
 #include <exception>
 #include <new>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,9 +28,11 @@ struct Model::Impl {
   /// Not empty, not longer than the model's context, every id in the vocabulary.
   Result<> check_ids(const std::vector<std::int32_t>& ids) const;
   Result<> check_request(const GenerateRequest& request) const;
-  /// Interventions compiled and uploaded.
+  /// Interventions on a run over `prompt`, compiled and uploaded. Means of heads' outputs are
+  /// computed here, by a pass over the prompt.
   Result<std::vector<LayerEditTensors>> edits(const std::vector<Intervention>& interventions,
-                                              std::int64_t prompt_tokens) const;
+                                              std::span<const std::int32_t> prompt,
+                                              double memory_scale, const RunContext& context) const;
   /// out_of_memory with an estimate, and what would fit, when a run will not fit; `held` bytes of
   /// what it needs are there already.
   Result<> require_room(std::int64_t tokens, std::int64_t new_tokens, const CapturePlan& plan,

@@ -1,6 +1,7 @@
 #include "core/study/drawings.h"
 
 #include "core/experiment/sweep_figures.h"
+#include "core/figure/any_figure.h"
 #include "core/figure/head_map.h"
 #include "core/figure/ranking.h"
 #include "core/figure/write.h"
@@ -75,7 +76,7 @@ Result<std::vector<Drawing>> draw_study(const Results& results) {
   for (const Cells* cells : {&results.main, &results.positions}) {
     for (const NamedFigure& named : sweep_figures(cells->rows(), provenance)) {
       HEADSCOPE_TRY(keep(in_both_themes(named.name, [&](const figure::Options& look) {
-        return figure::draw_curves(named.figure, look);
+        return figure::draw_figure(named.figure, look);
       })));
     }
   }

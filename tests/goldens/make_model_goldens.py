@@ -1,9 +1,9 @@
 """Tiny random checkpoints and what Hugging Face computes on them (eager attention, fp32).
 
 Run by hand with transformers 5 and torch; the results are committed:
-    python tests/goldens/make_model_goldens.py tests/goldens/models [llama|rope|window|gemma|phi|older ...]
+    python tests/goldens/make_model_goldens.py tests/goldens/models [llama|rope|window|gemma|phi|older|edited ...]
 Each folder is a checkpoint plus golden.safetensors: tokens [T], logits [T, V], attention [L, H, T, T], greedy [12] after
-the first PROMPT tokens. The interventions are written down a second time here, from method.md 2 and 3 in fp64 and
+the first PROMPT tokens. The interventions are written down a second time here, from method.md 2 to 4 in fp64 and
 with explicit T x T weights, so that they share nothing with the C++ code.
 """
 
@@ -158,47 +158,100 @@ def first_row(rows, prompt):
     return {"all": 0, "response": prompt - 1}.get(rows, rows)
 
 
-def edited_attention(module, query, key, value, attention_mask, scaling, softcap=None, sliding_window=None, **kwargs):
-    """Order of method.md: RoPE (done), + alpha d, scale, soft-cap, mask, softmax, split-softmax, values."""
+def focused(head, t, query_t, keys, layer, edits):
+    for e in edits:
+        if e["method"] == "focus":
+            query_t = query_t + e["alpha"] * PLAN["query"][e["directions"], layer, head].double()
+            if e["use_key"]:
+                keys = keys + e["alpha"] * PLAN["key"][e["directions"], layer, head].double()
+    return query_t, keys
+
+
+def marked_keys(e, t):
+    marked = torch.zeros(t + 1, dtype=torch.bool)
+    marked[[s for s in e["marked"] if s <= t]] = True
+    return marked
+
+
+def biased(scores, t, edits):
+    """SpotLight, then PASTA: both on scores, after soft-cap and mask."""
+    for e in edits:
+        if e["method"] == "spotlight":
+            psi = torch.softmax(scores, 0)[marked_keys(e, t)].sum()
+            if 0 < psi < e["target"]:
+                scores = scores + marked_keys(e, t) * torch.log(e["target"] / psi)
+    for e in edits:
+        if e["method"] == "pasta":
+            scores = scores + ~marked_keys(e, t) * math.log(e["outside"])
+    return scores
+
+
+def moved(a, t, edits):
+    """InstABoost, then split-softmax: both on weights."""
+    for e in edits:
+        if e["method"] == "instaboost":
+            a = torch.where(marked_keys(e, t), a * e["multiplier"], a)
+            a = a / a.sum()
+    for e in edits:
+        if e["method"] == "split-softmax":
+            marked = marked_keys(e, t)
+            p = a[marked].sum()
+            if marked.any() and not marked.all() and p < 1 and p.log() >= -80:
+                kept = p ** e["tau"]
+                a = torch.where(marked, a * kept / p, a * (1 - kept) / (1 - p))
+    return a
+
+
+def edited_attention(module, query, key, value, attention_mask, scaling=None, softcap=None, sliding_window=None,
+                     **kwargs):
+    """Order of method.md: RoPE (done), + alpha d, scale, soft-cap, mask, biases, softmax, weights, values, output."""
     length = query.shape[2]
     group = query.shape[1] // key.shape[1]
     q, k, v = query[0].double().clone(), key[0].double(), value[0].double()
     k, v = k.repeat_interleave(group, 0).clone(), v.repeat_interleave(group, 0)
+    layer = module.layer_idx
     all_weights = []
+    outputs = torch.zeros(q.shape[0], length, v.shape[2], dtype=torch.double)
     for head in range(q.shape[0]):
-        here = [e for e in PLAN["edits"] if [module.layer_idx, head] in e["heads"]]
+        here = [e for e in PLAN["edits"] if [layer, head] in e["heads"]]
         rows = []
         for t in range(length):
-            query_t, keys = q[head, t], k[head]
-            for e in here:
-                if e["method"] == "focus" and t >= first_row(e["rows"], PLAN["prompt"]):
-                    query_t = query_t + e["alpha"] * PLAN["query"][e["directions"], module.layer_idx, head].double()
-                    if e["use_key"]:
-                        keys = keys + e["alpha"] * PLAN["key"][e["directions"], module.layer_idx, head].double()
+            edits = [e for e in here if t >= first_row(e["rows"], PLAN["prompt"])]
+            query_t, keys = focused(head, t, q[head, t], k[head], layer, edits)
             scores = keys[: t + 1] @ query_t * scaling
             if softcap is not None:
                 scores = softcap * torch.tanh(scores / softcap)
             if sliding_window is not None:
                 scores[: max(0, t + 1 - sliding_window)] = -math.inf
-            a = torch.softmax(scores, 0)
-            for e in here:
-                if e["method"] == "split" and t >= first_row(e["rows"], PLAN["prompt"]):
-                    marked = torch.zeros(t + 1, dtype=torch.bool)
-                    marked[[s for s in e["marked"] if s <= t]] = True
-                    p = a[marked].sum()
-                    if marked.any() and not marked.all() and p < 1 and p.log() >= -80:
-                        kept = p ** e["tau"]
-                        a = torch.where(marked, a * kept / p, a * (1 - kept) / (1 - p))
+            a = moved(torch.softmax(biased(scores, t, edits), 0), t, edits)
             rows.append(torch.cat([a, torch.zeros(length - t - 1, dtype=torch.double)]))
+            outputs[head, t] = rows[-1] @ v[head]
+            for e in edits:
+                if e["method"] == "ablate":
+                    outputs[head, t] = PLAN["means"][layer, head] if e["replace"] == "mean" else 0
         all_weights.append(torch.stack(rows))
-    weights = torch.stack(all_weights)
-    return (weights @ v).transpose(0, 1)[None].to(query.dtype), weights[None].to(query.dtype)
+    if PLAN.get("record") is not None:
+        PLAN["record"][layer] = outputs.mean(1)
+    return outputs.transpose(0, 1)[None].to(query.dtype), torch.stack(all_weights)[None].to(query.dtype)
 
 
-def intervention_cases():
-    some = [[0, 1], [0, 3], [1, 0], [2, 2], [2, 3]]
+def output_means(model, prompt):
+    """Means of every head's output over the rows of the unedited prompt: [L, H, head_dim]."""
+    PLAN.update(edits=[], record={})
+    model(prompt[None], use_cache=False)
+    record = PLAN.pop("record")
+    return torch.stack([record[layer] for layer in sorted(record)])
+
+
+def intervention_cases(layers):
+    some = [[0, 1], [0, 3], [1, 0], [2, 2], [2, 3]] if layers > 2 else [[0, 1], [0, 3], [1, 0], [1, 2]]
+    every = [[layer, head] for layer in range(layers) for head in range(4)]
     focus = dict(method="focus", alpha=0.3, directions=0, use_key=False, rows="all", heads=some)
-    split = dict(method="split", tau=0.1, marked=[4, 5, 6, 7], rows="all", heads=some)
+    split = dict(method="split-softmax", tau=0.1, marked=[4, 5, 6, 7], rows="all", heads=some)
+    pasta = dict(method="pasta", outside=0.01, marked=[4, 5, 6, 7], rows="all", heads=some)
+    boost = dict(method="instaboost", multiplier=3.0, marked=[4, 5, 6, 7], rows="all", heads=some)
+    spotlight = dict(method="spotlight", target=0.3, marked=[4, 5, 6, 7], rows="all", heads=some)
+    ablate = dict(method="ablate", replace="zero", rows="all", heads=some)
     return {
         "split_all": [split],
         "split_response": [{**split, "tau": 0.4, "rows": "response"}],
@@ -211,6 +264,18 @@ def intervention_cases():
         "focus_from": [{**focus, "alpha": 1.0, "rows": 7}],
         "focus_key": [{**focus, "use_key": True}],
         "focus_adds_up": [focus, {**focus, "alpha": 0.7, "directions": 1, "heads": [[0, 1], [1, 2]], "rows": 5}],
+        "pasta_all": [pasta],
+        "pasta_response": [{**pasta, "outside": 0.2, "rows": "response"}],
+        "instaboost_every": [{**boost, "heads": every}],
+        "instaboost_less": [{**boost, "multiplier": 0.3, "marked": [0, 1], "rows": 11}],
+        "spotlight_all": [spotlight],
+        "spotlight_from": [{**spotlight, "target": 0.9, "marked": [2, 9, 17], "rows": 7}],
+        "ablate_all": [{**ablate, "heads": [[0, 1], [1, 3]]}],
+        "ablate_response": [{**ablate, "rows": "response"}],
+        "ablate_mean": [{**ablate, "replace": "mean"}],
+        "composed": [{**ablate, "heads": [[1, 0]], "rows": 23}, {**split, "tau": 0.6, "marked": [9, 10], "rows": 5},
+                     {**boost, "heads": every}, {**pasta, "outside": 0.3, "marked": [1, 2, 3, 11]},
+                     {**spotlight, "target": 0.2, "marked": [6, 13]}, {**focus, "alpha": 0.2}],
         "both": [{**split, "tau": 0.2, "heads": [[0, 1], [1, 0], [1, 1]]}, {**focus, "use_key": True}],
     }
 
@@ -226,13 +291,15 @@ def write_interventions(folder, seed, chosen=None):
     model = auto_class(whole).from_pretrained(folder, dtype=torch.float32, attn_implementation="edited")
     tokens = tokens_for(seed)
     cases, tensors = {}, {"query": PLAN["query"], "key": PLAN["key"], "tokens": tokens}
-    for name, edits in intervention_cases().items():
+    PLAN["means"] = output_means(model, tokens[:PROMPT])
+    for name, edits in intervention_cases(config.num_hidden_layers).items():
         if chosen is not None and name not in chosen:
             continue
         cases[name] = PLAN["edits"] = edits
         logits, attention = observe(model, tokens)
         tensors[name + ".logits"] = logits
-        tensors[name + ".attention"] = attention
+        if name not in WITHOUT_ATTENTION:
+            tensors[name + ".attention"] = attention
         tensors[name + ".greedy"] = greedy(model, tokens[:PROMPT])
         assert len(tensors[name + ".greedy"]) > 3, name
     save_file(tensors, folder / "interventions.safetensors")
@@ -241,8 +308,7 @@ def write_interventions(folder, seed, chosen=None):
 
 def write_llamas(root):
     llama = transformers.LlamaConfig
-    folder, _ = write_model(root, "llama_gqa", llama, 5, num_hidden_layers=3)
-    write_interventions(folder, 5)
+    write_model(root, "llama_gqa", llama, 5, num_hidden_layers=3)
     write_model(root, "llama_tied_llama3", llama, 2, tie_word_embeddings=True,
                 rope_parameters={"rope_type": "llama3", "rope_theta": 50.0, "factor": 8.0, "low_freq_factor": 1.0,
                                  "high_freq_factor": 4.0, "original_max_position_embeddings": 32})
@@ -295,22 +361,20 @@ def write_windows(root):
 
 def write_gemmas(root):
     gemma = dict(head_dim=12, query_pre_attn_scalar=20, tie_word_embeddings=True, sliding_window=6)
-    folder, _ = write_model(root, "gemma2", transformers.Gemma2Config, 114, attn_logit_softcapping=2.0,
+    write_model(root, "gemma2", transformers.Gemma2Config, 114, attn_logit_softcapping=2.0,
                             final_logit_softcapping=3.0, num_hidden_layers=3,
                             change=lambda config: config.pop("layer_types"), **gemma)
-    write_interventions(folder, 114, CHOSEN)
     write_model(root, "gemma2_bf16", transformers.Gemma2Config, 15, dtype=torch.bfloat16, **gemma)
     ropes = {"sliding_attention": {"rope_type": "default", "rope_theta": 100.0},
              "full_attention": {"rope_type": "linear", "factor": 4.0, "rope_theta": 5000.0}}
     write_model(root, "gemma3_text", transformers.Gemma3TextConfig, 16, rope_parameters=ropes, num_hidden_layers=7,
                 **gemma)
-    folder, _ = write_model(root, "gemma3", text_and_pictures(
+    write_model(root, "gemma3", text_and_pictures(
         transformers.Gemma3Config, transformers.Gemma3TextConfig,
         dict(model_type="siglip_vision_model", hidden_size=8, intermediate_size=8, num_hidden_layers=1,
              num_attention_heads=1, image_size=8, patch_size=4), mm_tokens_per_image=4), 17, rope_parameters=ropes,
         layer_types=["sliding_attention", "full_attention", "sliding_attention"], num_hidden_layers=3,
         change=lambda config: per_layer_old_spelling(config["text_config"]), **gemma)
-    write_interventions(folder, 17, CHOSEN)
 
 
 def write_phis(root):
@@ -336,9 +400,22 @@ def write_older(root):
                 rewrite=as_published_gpt2, **{**left_out, "tie_word_embeddings": True})
 
 
-CHOSEN = ("split_all", "split_from", "focus_all", "focus_key", "focus_negative_response", "both")
+def write_edited(root):
+    """Needs the checkpoints: every intervention on Llama, the others where the family could matter."""
+    for name, (seed, chosen) in EDITED.items():
+        write_interventions(root / name, seed, chosen)
+
+
+# Bytes are dear: the attention of these follows the logits, and "composed" has its own.
+WITHOUT_ATTENTION = ("pasta_all", "pasta_response", "instaboost_every", "instaboost_less", "spotlight_from", "ablate_all",
+                     "ablate_response", "ablate_mean")
+OLDER = ("split_all", "split_from", "focus_all", "focus_key", "focus_negative_response", "both")
+NEWER = ("pasta_all", "instaboost_every", "spotlight_from", "ablate_mean", "composed")
+EDITED = {"llama_gqa": (5, None), "gemma2": (114, OLDER + NEWER), "gemma3": (17, OLDER),
+          "qwen3_window": (13, NEWER[:3] + ("ablate_response", "composed")),
+          "gpt_neox": (26, ("ablate_mean", "composed"))}
 GROUPS = {"llama": write_llamas, "rope": write_ropes, "window": write_windows, "gemma": write_gemmas, "phi": write_phis,
-          "older": write_older}
+          "older": write_older, "edited": write_edited}
 
 
 def main(root, groups):

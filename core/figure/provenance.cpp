@@ -1,8 +1,8 @@
-#include "app/cli/provenance.h"
+#include "core/figure/provenance.h"
 
 #include "core/base/version.h"
 
-namespace headscope::cli {
+namespace headscope::figure {
 namespace {
 
 constexpr std::size_t kHashDigits = 12;
@@ -22,8 +22,8 @@ void add_file(const Json& options, const std::string& what, std::vector<std::str
 
 }  // namespace
 
-figure::Provenance provenance_of(const Passport& passport) {
-  figure::Provenance p;
+Provenance provenance_of(const Passport& passport) {
+  Provenance p;
   p.model = passport.model;
   p.model_hash = passport.weights_sha256;
   p.data = passport.data;
@@ -41,4 +41,4 @@ figure::Provenance provenance_of(const Passport& passport) {
   return p;
 }
 
-}  // namespace headscope::cli
+}  // namespace headscope::figure

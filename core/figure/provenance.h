@@ -4,9 +4,9 @@
 #include "core/figure/page.h"
 #include "core/session/passport.h"
 
-namespace headscope::cli {
+namespace headscope::figure {
 
 /// Model, data, n and every setting that the passport names.
-figure::Provenance provenance_of(const Passport& passport);
+Provenance provenance_of(const Passport& passport);
 
-}  // namespace headscope::cli
+}  // namespace headscope::figure

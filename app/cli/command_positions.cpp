@@ -1,0 +1,220 @@
+// positions: a document of one's own prompt moved through every place.
+#include <cmath>
+#include <filesystem>
+#include <memory>
+
+#include "app/cli/command_line.h"
+#include "app/cli/intervene.h"
+#include "app/cli/outlook_note.h"
+#include "app/cli/output.h"
+#include "app/cli/prompt_input.h"
+#include "app/cli/provenance.h"
+#include "core/base/file.h"
+#include "core/base/hash.h"
+#include "core/experiment/position_test.h"
+#include "core/experiment/weights_hash.h"
+#include "core/figure/curves.h"
+#include "core/figure/write.h"
+#include "core/runner/companions.h"
+#include "core/runner/run_outlook.h"
+#include "core/session/head_set.h"
+
+namespace headscope::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options : CommonOptions, ModelChoice, PromptOptions {
+  std::string prompt_file, heads, reference, folder, rows = "input", theme = "light";
+  std::vector<int> documents;
+  std::vector<std::size_t> positions;
+  std::vector<std::string> answers;
+  std::optional<int> top_k;
+};
+
+// Heads whose mass is shown: those acted on, the head set's first, the model's own, else all.
+Result<std::vector<HeadId>> shown_heads(const Options& options, const OpenedModel& opened,
+                                        const InterventionSet& set) {
+  if (!set.empty()) return set.heads();
+  const ModelConfig& config = opened.model->config();
+  std::vector<HeadId> ranking;
+  if (options.heads.empty()) {
+    ranking = read_companions(opened.folder, config).ranking;
+  } else {
+    HEADSCOPE_ASSIGN(auto head_set, read_head_set(options.heads));
+    HEADSCOPE_TRY(check_fits(head_set, options.heads, config.layers, config.heads));
+    ranking = std::move(head_set.ranking);
+  }
+  const auto top_k = static_cast<std::size_t>(options.top_k.value_or(default_top_k(opened)));
+  if (ranking.size() > top_k) ranking.resize(top_k);
+  return ranking;
+}
+
+Result<Passport> passport_of(const Options& options, const OpenedModel& opened,
+                             const PromptEncoder& encoder, const PositionTest& test,
+                             const RunContext& context) {
+  Passport passport = new_passport();
+  passport.model = opened.name;
+  HEADSCOPE_ASSIGN(passport.weights_sha256, weights_sha256(opened.folder, context, opened.adapter));
+  passport.tokenizer_sha256 = opened.tokenizer->sha256();
+  passport.data = fs::path(options.prompt_file).filename().string();
+  HEADSCOPE_ASSIGN(passport.data_sha256, sha256_file(options.prompt_file));
+  passport.n = 1;
+  passport.seed = options.seed;
+  passport.chat_template = encoder.template_name();
+  passport.dtype = opened.model->dtype_name();
+  passport.device = opened.model->device_name();
+  Json heads = Json::array();
+  for (const HeadId head : test.mass_heads) heads.push_back({head.layer, head.head});
+  passport.options = {{"rows", options.rows},
+                      {"max_new_tokens", options.max_new_tokens},
+                      {"reference", test.reference},
+                      {"mass_heads", std::move(heads)}};
+  if (!options.intervene.empty()) passport.options["intervene"] = described_file(options.intervene);
+  return passport;
+}
+
+// One panel: a curve a document, over the positions that have the value.
+template <class Get>
+void add_panel(figure::CurvesFigure& drawn, const std::vector<PositionRow>& rows,
+               const std::string& label, const Get& get) {
+  figure::Panel panel;
+  panel.x_label = "Position of the document (from 0)";
+  panel.y_label = label;
+  for (const PositionRow& row : rows) {
+    const std::optional<double> value = get(row);
+    if (!value || !std::isfinite(*value)) continue;
+    const std::string name = "document " + std::to_string(row.document);
+    if (panel.curves.empty() || panel.curves.back().name != name) {
+      panel.curves.push_back({name, {}, static_cast<int>(panel.curves.size()), false});
+    }
+    panel.curves.back().points.push_back({static_cast<double>(row.position), *value});
+  }
+  if (!panel.curves.empty()) drawn.panels.push_back(std::move(panel));
+}
+
+figure::CurvesFigure figure_of(const std::vector<PositionRow>& rows, const Passport& passport) {
+  figure::CurvesFigure drawn;
+  drawn.title = "One document at every place of the prompt";
+  drawn.text =
+      "The document is moved, the others keep their order. Relevant mass: attention of the "
+      "response's "
+      "rows on the moved document, mean over the heads listed in positions.json (none listed: "
+      "all).";
+  add_panel(drawn, rows, "Relevant mass",
+            [](const PositionRow& row) { return std::optional(row.relevant_mass); });
+  add_panel(drawn, rows, "Log-probability of reference",
+            [](const PositionRow& row) { return row.log_probability_per_token; });
+  add_panel(drawn, rows, "Exact match", [](const PositionRow& row) {
+    return row.match ? std::optional(*row.match ? 1.0 : 0.0) : std::nullopt;
+  });
+  drawn.provenance = provenance_of(passport);
+  return drawn;
+}
+
+Result<Json> write_all(const Options& options, const std::vector<PositionRow>& rows,
+                       const Passport& passport, bool complete) {
+  const fs::path to(options.folder);
+  HEADSCOPE_TRY(create_folders(to));
+  Json list = Json::array();
+  for (const PositionRow& row : rows) list.push_back(to_json(row));
+  const Json whole = {
+      {"rows", std::move(list)}, {"complete", complete}, {"passport", to_json(passport)}};
+  HEADSCOPE_TRY(write_json(whole, (to / "positions.json").string(), 2));
+  HEADSCOPE_TRY(write_file_atomically(to / "positions.csv", positions_csv(rows)));
+  if (rows.empty()) return whole;
+  figure::Options look;
+  look.theme = figure::theme_from_name(options.theme).value_or(figure::Theme::light);
+  const auto drawn = figure_of(rows, passport);
+  if (drawn.panels.empty()) return whole;
+  HEADSCOPE_ASSIGN(const auto scene, draw_curves(drawn, look));
+  for (const char* ending : {".svg", ".png", ".pdf"}) {
+    HEADSCOPE_TRY(figure::write_figure(to / (std::string("positions") + ending), scene));
+  }
+  return whole;
+}
+
+void announce_runs(ProgressPrinter& progress, const OpenedModel& opened, const Encoding& encoding,
+                   const Options& options, std::size_t documents) {
+  const auto places = options.positions.empty() ? documents : options.positions.size();
+  const auto moved = options.documents.empty() ? documents : options.documents.size();
+  const OutlookQuestion question{.prompt_tokens = static_cast<std::int64_t>(encoding.size()),
+                                 .new_tokens = options.max_new_tokens,
+                                 .sets = static_cast<std::int64_t>(documents) + 1,
+                                 .wanted = KeepAttention::spans};
+  const RunOutlook outlook = look_ahead(*opened.model, question);
+  announce(progress, outlook, outlook.spans, "span sums",
+           static_cast<std::int64_t>(places * moved));
+}
+
+Result<> positions(const Options& options) {
+  ProgressPrinter progress(options.quiet);
+  const RunContext context = progress.context();
+  HEADSCOPE_ASSIGN(const auto text, read_text_file(options.prompt_file));
+  HEADSCOPE_ASSIGN(const auto opened,
+                   open_model(options.model, load_options(options, options), context));
+  HEADSCOPE_ASSIGN(const auto encoder, prompt_encoder(options, opened));
+  HEADSCOPE_ASSIGN(const auto set, read_interventions(options, opened, options.seed, progress));
+  HEADSCOPE_ASSIGN(const auto encoding, encoder.encode(text));
+  announce_runs(progress, opened, encoding, options, find_documents(text).documents.size());
+  PositionTest test{
+      .documents = options.documents,
+      .positions = options.positions,
+      .answers = options.answers,
+      .reference = options.reference,
+      .max_new_tokens = options.max_new_tokens,
+      .rows = options.rows == "predict" ? RowConvention::predict : RowConvention::input,
+      .set = set.empty() ? nullptr : &set};
+  HEADSCOPE_ASSIGN(test.mass_heads, shown_heads(options, opened, set));
+  HEADSCOPE_ASSIGN(const auto passport, passport_of(options, opened, encoder, test, context));
+  std::vector<PositionRow> kept;
+  const auto run = run_position_test(*opened.model, encoder, text, test, context,
+                                     [&kept](const PositionRow& row) -> Result<> {
+                                       kept.push_back(row);
+                                       return {};
+                                     });
+  if (!run && kept.empty()) return tl::unexpected(run.error());
+  HEADSCOPE_ASSIGN(const auto whole, write_all(options, kept, passport, run.has_value()));
+  if (!run) return tl::unexpected(run.error());
+  return write_json(whole, "");
+}
+
+}  // namespace
+
+void add_positions(CommandLine& line) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      line.add("positions", "a document of your own prompt at every place: what changes?",
+               [options] { return positions(*options); });
+  add_loaded_model(*command, *options);
+  command->add_option("--prompt-file", options->prompt_file, "prompt with its documents")
+      ->required();
+  command
+      ->add_option("--document,--gold", options->documents,
+                   "numbers of the documents that are moved, as printed (default: each in turn)")
+      ->delimiter(',');
+  command->add_option("--positions", options->positions, "places from 0 (default: all)")
+      ->delimiter(',');
+  command->add_option("--answers", options->answers,
+                      "right answers, one an option: exact match of the response");
+  command->add_option("--reference", options->reference,
+                      "text whose log-probability as the answer is read, with its leading space");
+  command->add_option("--heads", options->heads,
+                      "head set whose first heads are shown (default: the model's own)");
+  command->add_option("--top-k", options->top_k, "how many (default 20, embedded model 5)")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--rows", options->rows, "rows that are read")
+      ->check(CLI::IsMember({"input", "predict"}))
+      ->capture_default_str();
+  command->add_option("--theme", options->theme, "of the figure")
+      ->check(CLI::IsMember({"light", "dark"}))
+      ->capture_default_str();
+  add_prompt_options(*command, *options);
+  command
+      ->add_option("--out,-o", options->folder,
+                   "folder: positions.json, .csv and a figure as .svg, .png, .pdf")
+      ->required();
+  add_common(*command, *options, "");
+}
+
+}  // namespace headscope::cli
