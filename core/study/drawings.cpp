@@ -1,9 +1,11 @@
 #include "core/study/drawings.h"
 
+#include <iterator>
+
+#include "core/experiment/control_figures.h"
+#include "core/experiment/study_figures.h"
 #include "core/experiment/sweep_figures.h"
 #include "core/figure/any_figure.h"
-#include "core/figure/head_map.h"
-#include "core/figure/ranking.h"
 #include "core/figure/write.h"
 
 namespace headscope::study {
@@ -35,50 +37,39 @@ figure::Provenance provenance_of(const Results& results, std::int64_t samples) {
   return p;
 }
 
-figure::HeadMapFigure head_map(const Results& results) {
-  figure::HeadMapFigure map;
-  map.layers = results.heads.layers;
-  map.heads = results.heads.heads;
-  map.scores = results.heads.relevant;
-  map.ranking = results.heads.ranking;
-  map.outlined = results.study.settings.top_k;
-  map.provenance = provenance_of(results, results.heads.samples);
-  return map;
+std::vector<CellSamples> cell_samples(const Cells& cells) {
+  std::vector<CellSamples> list;
+  for (const SweepResult& result : cells.results()) {
+    list.push_back({result.cell, cells.samples(result.cell), result.mass_heads.size()});
+  }
+  return list;
 }
 
-figure::RankingFigure ranking(const Results& results) {
-  figure::RankingFigure curve;
-  curve.layers = results.heads.layers;
-  curve.heads = results.heads.heads;
-  curve.scores = results.heads.relevant;
-  curve.low = results.heads.relevant_low;
-  curve.high = results.heads.relevant_high;
-  curve.provenance = provenance_of(results, results.heads.samples);
-  return curve;
+std::vector<NamedFigure> all_figures(const Results& results) {
+  auto figures = head_set_figures(results.heads, provenance_of(results, results.heads.samples));
+  const auto add = [&figures](std::vector<NamedFigure> more) {
+    std::move(more.begin(), more.end(), std::back_inserter(figures));
+  };
+  const figure::Provenance provenance = provenance_of(results, results.study.passport.n);
+  add(sweep_figures(results.main.rows(), provenance, cell_samples(results.main)));
+  // Of the positions only what the main grid does not have.
+  for (NamedFigure& named :
+       sweep_figures(results.positions.rows(), provenance, cell_samples(results.positions))) {
+    if (named.name == "em-against-position") figures.push_back(std::move(named));
+  }
+  if (results.control) add(control_figures(*results.control, provenance));
+  return figures;
 }
 
 }  // namespace
 
 Result<std::vector<Drawing>> draw_study(const Results& results) {
   std::vector<Drawing> drawings;
-  const auto keep = [&](Result<Drawing> drawn) -> Result<> {
-    HEADSCOPE_ASSIGN(auto drawing, std::move(drawn));
+  for (const NamedFigure& named : all_figures(results)) {
+    HEADSCOPE_ASSIGN(auto drawing, in_both_themes(named.name, [&](const figure::Options& look) {
+                       return figure::draw_figure(named.figure, look);
+                     }));
     drawings.push_back(std::move(drawing));
-    return {};
-  };
-  HEADSCOPE_TRY(keep(in_both_themes("head-map", [&](const figure::Options& look) {
-    return figure::draw_head_map(head_map(results), look);
-  })));
-  HEADSCOPE_TRY(keep(in_both_themes("ranking", [&](const figure::Options& look) {
-    return figure::draw_ranking(ranking(results), look);
-  })));
-  const figure::Provenance provenance = provenance_of(results, results.study.passport.n);
-  for (const Cells* cells : {&results.main, &results.positions}) {
-    for (const NamedFigure& named : sweep_figures(cells->rows(), provenance)) {
-      HEADSCOPE_TRY(keep(in_both_themes(named.name, [&](const figure::Options& look) {
-        return figure::draw_figure(named.figure, look);
-      })));
-    }
   }
   return drawings;
 }

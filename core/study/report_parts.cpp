@@ -31,13 +31,13 @@ std::string controls_text(const Cells& cells, const std::vector<SweepCell>& draw
 }  // namespace
 
 Result<> ExperimentSections::figure(const std::string& name, const std::string& caption) {
-  const auto drawing = std::find_if(drawings_.begin(), drawings_.end(),
-                                    [&](const Drawing& d) { return d.name == name; });
-  if (drawing == drawings_.end()) return {};
-  Html figure = body_.add("figure");
-  HEADSCOPE_TRY(figure.drawing(drawing->light, "light"));
-  HEADSCOPE_TRY(figure.drawing(drawing->dark, "dark"));
-  figure.add("figcaption", "Figure " + std::to_string(++figures_) + ". " + caption);
+  for (const Drawing& drawing : drawings_) {
+    if (!drawing.name.starts_with(name)) continue;
+    Html figure = body_.add("figure");
+    HEADSCOPE_TRY(figure.drawing(drawing.light, "light"));
+    HEADSCOPE_TRY(figure.drawing(drawing.dark, "dark"));
+    figure.add("figcaption", "Figure " + std::to_string(++figures_) + ". " + caption);
+  }
   return {};
 }
 
@@ -56,7 +56,7 @@ Result<> ExperimentSections::write() {
   HEADSCOPE_TRY(focus());
   HEADSCOPE_TRY(positions());
   key_half();
-  control();
+  HEADSCOPE_TRY(control());
   causal();
   return {};
 }
@@ -68,10 +68,14 @@ Result<> ExperimentSections::scores() {
             "Attention mass of the response rows on the relevant document, mean over rows and " +
                 std::to_string(set.samples) +
                 " samples of the training part; 95 % bootstrap intervals over samples.");
-  HEADSCOPE_TRY(figure("head-map",
+  HEADSCOPE_TRY(figure("contextual-heads-map",
                        "Contextual score of every query head (paper Fig. 5); the top "
                        "heads are outlined."));
-  HEADSCOPE_TRY(figure("ranking", "All heads by score, with intervals (paper Fig. 2)."));
+  HEADSCOPE_TRY(
+      figure("contextual-heads-ranking", "All heads by score, with intervals (paper Fig. 2)."));
+  HEADSCOPE_TRY(figure("contextual-heads-layers", "Scores by layer."));
+  HEADSCOPE_TRY(figure("mass-right-wrong",
+                       "Relevant mass where the answer is right and where it is wrong (C4)."));
   Html list =
       table("The first heads of the ranking.", {"rank", "head", "relevant", "95 % interval", "sink",
                                                 "largest other document", "relevant, gold only"});
@@ -139,6 +143,7 @@ Result<> ExperimentSections::split_softmax() {
   HEADSCOPE_TRY(figure("em-against-tau",
                        "Exact match against the number of heads, for several τ (paper Fig. 3). "
                        "Dashed: random heads outside the contextual ones, mean over draws."));
+  HEADSCOPE_TRY(figure("em-grid-tau", "The same as a grid of values."));
   baselines_table();
   em_table(settings.taus, split_cell, "τ",
            "Exact match; below each k the mean over " + std::to_string(settings.random_heads) +
@@ -192,6 +197,7 @@ Result<> ExperimentSections::focus() {
   HEADSCOPE_TRY(figure("em-against-alpha",
                        "Exact match against the number of heads, for several α (paper Fig. 4). "
                        "Dashed: random directions of equal norm, mean over draws."));
+  HEADSCOPE_TRY(figure("em-grid-alpha", "The same as a grid of values."));
   em_table(settings.alphas, focus_cell, "α",
            "Exact match; controls (mean over draws) stand at k = " +
                std::to_string(settings.top_k) + " and at α = " + shortest_number(settings.alpha) +
@@ -234,11 +240,11 @@ void ExperimentSections::key_half() {
                      short_number(key.largest_logit) + ".");
 }
 
-void ExperimentSections::control() {
+Result<> ExperimentSections::control() {
   body_.add("h3", "Heads that nobody touched (C21)");
   if (!results_.control) {
     body_.add("p", "Not run: no random heads are left outside the contextual ones.");
-    return;
+    return {};
   }
   body_.add("p",
             "The response without intervention is fed to every run, so that the same rows are "
@@ -258,6 +264,7 @@ void ExperimentSections::control() {
               with_ends(c.contextual.magnitude, 4), with_ends(c.random.magnitude, 4),
               with_ends(c.difference.magnitude, 4), with_ends(c.ratio, 2)});
   }
+  return figure("untouched-heads-", "Change of the relevant mass of untouched heads by layer.");
 }
 
 void ExperimentSections::causal() {

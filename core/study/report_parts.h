@@ -25,10 +25,10 @@ class ExperimentSections {
   Result<> focus();
   Result<> positions();
   void key_half();
-  void control();
+  Result<> control();
   void causal();
 
-  /// A numbered figure with its caption; nothing when it was not drawn.
+  /// Numbered figures with this caption: all whose names begin so, which may be none.
   Result<> figure(const std::string& name, const std::string& caption);
   Html table(const std::string& caption, const std::vector<std::string>& head);
   void baselines_table();

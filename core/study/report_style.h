@@ -27,7 +27,7 @@ table.claims { width: 100%; }
 table.claims th:nth-child(2) { width: 24%; } table.claims th:nth-child(3) { width: 34%; }
 table.claims th:nth-child(4) { width: 28%; }
 table.claims td.rule { color: var(--soft); font-size: .8rem; }
-table.facts td { overflow-wrap: anywhere; }
+table.facts td { overflow-wrap: anywhere; text-align: left; white-space: normal; }
 .yes, .no, .open { font-weight: 600; white-space: nowrap; }
 .yes { color: var(--yes); } .no { color: var(--no); } .open { color: var(--open); }
 figure { margin: 1rem 0; }
