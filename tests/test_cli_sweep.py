@@ -113,6 +113,35 @@ class Grid(SweepTest):
         self.assertEqual(result["part"], "test")
         self.assertEqual({row["n"] for row in rows_of(self.out)}, {str(40 - scored)})
 
+    def test_cost(self):
+        """Layers that no cell touches are run once, cells that change nothing not at all."""
+        self.heads.write_text("[[1,3],[1,1],[0,2],[0,0],[0,1],[0,3],[1,0],[1,2]]")
+        cost = self.ok(*self.arguments("--tau", "0.1,0.5,1", "--top-k", "1,2,3", "--baselines")).json["cost"]
+        rows = cost["layer_rows"]  # of two layers, the second needs only keys and values below the last row
+        everything = sum(len(self.ok("tokenize", "--model", GOLDEN, "--text", prompt).json["ids"]) - 1
+                         for prompt in self.prompts())
+        others = rows["separate"] - 10 * everything
+        self.assertGreater(others, 0)  # gold only and all but gold
+        self.assertEqual(rows["run"], (1 + 2) * everything + others)  # unedited, and k = 3 at two strengths
+        self.assertEqual(rows["bound"], rows["run"])
+        self.assertGreater(cost["times_faster"], 1)
+        self.assertGreaterEqual(cost["times_faster_bound"], cost["times_faster"] * 0.999)
+        again = self.ok(*self.arguments("--tau", "0.1,0.5,1", "--top-k", "1,2,3", "--baselines")).json
+        self.assertNotIn("cost", again)
+        same = [(self.out / "cells" / f"{name}.jsonl").read_text() for name in
+                ("split-softmax-tau1-k1-all", "split-softmax-tau1-k3-all")]
+        responses = [[json.loads(line)["response"] for line in text.splitlines()] for text in same]
+        self.assertEqual(responses[0], [line["response"] for line in lines_of(self.out, "none-all")])
+        self.assertEqual(responses[0], responses[1])
+
+    def prompts(self):
+        for line in self.data.read_text().splitlines():
+            sample = json.loads(line)
+            documents = "\n".join(f"Document [{i}](Title: {ctx['title']}) {ctx['text']}"
+                                  for i, ctx in enumerate(sample["ctxs"], 1))
+            yield ("Write a high-quality answer for the given question using only the provided search results (some of "
+                   f"which might be irrelevant).\n\n{documents}\n\nQuestion: {sample['question']}\nAnswer:")
+
     def test_clipping(self):
         result = self.ok(*self.arguments("--tau", 0.3, "--top-k", "8,20,100", "--random-heads", 5)).json
         self.assertEqual([row["top_k"] for row in rows_of(self.out)], ["8"])
@@ -151,8 +180,9 @@ class Again(SweepTest):
         self.assertEqual(stopped.code, 130, stopped.err)
         self.assertFalse(stopped.json["complete"])
         started = [cell for cell in (self.out / "cells").glob("*.jsonl") if not cell.with_suffix(".json").exists()]
-        self.assertEqual(len(started), 1)  # with the samples that were finished
-        self.assertTrue(0 < len(started[0].read_text().splitlines()) < 400)
+        self.assertEqual(len(started), 6)  # they run together; with the samples that were finished
+        for cell in started:
+            self.assertTrue(0 < len(cell.read_text().splitlines()) < 400)
         self.ok(*arguments)
         whole = self.folder / "whole"
         self.out, part = whole, self.out

@@ -101,6 +101,21 @@ Json highlights(const std::vector<SweepResult>& results, const std::vector<Sweep
   return {{"best", best}, {"baselines", baselines}};
 }
 
+// Measured time beside what the same cells take one by one, and what the touched layers allow.
+Json cost_json(const SharedCost& cost) {
+  return {{"seconds", cost.seconds()},
+          {"separate_seconds", cost.separate_seconds()},
+          {"bound_seconds", cost.bound_seconds()},
+          {"times_faster", cost.separate_seconds() / cost.seconds()},
+          {"times_faster_bound", cost.separate_seconds() / cost.bound_seconds()},
+          {"layer_rows",
+           {{"run", cost.layer_rows}, {"separate", cost.separate}, {"bound", cost.bound}}},
+          {"how",
+           "seconds are measured; separate and bound are accounted: rows times layers of the "
+           "prompts at the measured time of one, and everything else at its measured time, for "
+           "every cell or once for cells that change the same"}};
+}
+
 Result<Json> summary(const Options& options, const SweepFolder& folder, const SweepGrid& grid,
                      const SweepOutcome& outcome, const ProcessRank& process) {
   HEADSCOPE_ASSIGN(auto results, folder.results());
@@ -115,6 +130,7 @@ Result<Json> summary(const Options& options, const SweepFolder& folder, const Sw
                       {"done", outcome.done},
                       {"skipped", outcome.skipped},
                       {"elsewhere", outcome.elsewhere}};
+  if (outcome.cost.seconds() > 0) summary["cost"] = cost_json(outcome.cost);
   summary["complete"] = complete;
   summary["rank"] = process.rank;
   summary["ranks"] = process.ranks;
@@ -155,7 +171,8 @@ Result<> sweep(const Options& options) {
                          .baseline_top_k = default_top_k(opened),
                          .max_new_tokens = options.max_new_tokens,
                          .rows = options.row_convention(),
-                         .process = process};
+                         .process = process,
+                         .workers = options.threads > 0 || process.ranks > 1 ? 1 : 0};
   HEADSCOPE_ASSIGN(const auto outcome, run_sweep(*opened.model, encoder, chosen.samples, grid.cells,
                                                  how, folder, context));
   HEADSCOPE_ASSIGN(auto report, summary(options, folder, grid, outcome, process));

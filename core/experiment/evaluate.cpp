@@ -1,11 +1,23 @@
 #include "core/experiment/evaluate.h"
 
+#include <algorithm>
+#include <chrono>
 #include <limits>
 
+#include <ATen/Parallel.h>
+
 #include "core/analysis/metrics.h"
+#include "core/experiment/in_order.h"
+#include "core/intervention/edit_plan.h"
 
 namespace headscope {
 namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 double mean_over(const std::vector<float>& values, const HeadScores& scores,
                  const std::vector<HeadId>& heads) {
@@ -19,41 +31,24 @@ double mean_over(const std::vector<float>& values, const HeadScores& scores,
   return sum / static_cast<double>(heads.size());
 }
 
-struct Evaluator {
-  Model& model;
-  const PromptEncoder& encoder;
-  const EvaluateOptions& options;
-  const RunContext& context;
-
-  // Nothing when the sample cannot be run.
-  Result<std::optional<EvaluatedSample>> evaluate(const QaSample& sample) const {
-    HEADSCOPE_ASSIGN(const auto prompt, make_sample_prompt(sample, options.prompt, encoder));
-    if (prompt.tokens() > model.config().context_length) return std::nullopt;
-    const SampleRunOptions how{.max_new_tokens = options.max_new_tokens,
-                               .rows = options.rows,
-                               .interventions = options.interventions,
-                               .before_split = options.before_split};
-    HEADSCOPE_ASSIGN(const auto run, run_sample(model, encoder.tokenizer(), prompt, how, context));
-    return described(sample, run);
+EvaluatedSample described(const QaSample& sample, const SampleRun& run,
+                          const EvaluateOptions& options) {
+  EvaluatedSample result;
+  result.index = sample.index;
+  result.question = sample.question;
+  result.response = run.response;
+  result.gold_position = sample.gold_position();
+  result.correct = best_subspan_em(run.response, sample.answers);
+  const bool before = options.before_split && run.scores_before.has_value();
+  const HeadScores& scores = before ? *run.scores_before : run.scores;
+  result.relevant_mass = mean_over(scores.relevant, scores, options.mass_heads);
+  result.irrelevant_mass = mean_over(scores.irrelevant_sum, scores, options.mass_heads);
+  result.sink_mass = mean_over(scores.sink, scores, options.mass_heads);
+  if (options.before_split) {
+    result.relevant_mass_after = mean_over(run.scores.relevant, run.scores, options.mass_heads);
   }
-
-  EvaluatedSample described(const QaSample& sample, const SampleRun& run) const {
-    EvaluatedSample result;
-    result.index = sample.index;
-    result.question = sample.question;
-    result.response = run.response;
-    result.gold_position = sample.gold_position();
-    result.correct = best_subspan_em(run.response, sample.answers);
-    const HeadScores& scores = run.scores_before ? *run.scores_before : run.scores;
-    result.relevant_mass = mean_over(scores.relevant, scores, options.mass_heads);
-    result.irrelevant_mass = mean_over(scores.irrelevant_sum, scores, options.mass_heads);
-    result.sink_mass = mean_over(scores.sink, scores, options.mass_heads);
-    if (options.before_split) {
-      result.relevant_mass_after = mean_over(run.scores.relevant, run.scores, options.mass_heads);
-    }
-    return result;
-  }
-};
+  return result;
+}
 
 const EvaluatedSample* find_finished(const std::vector<EvaluatedSample>& finished,
                                      const QaSample& sample) {
@@ -63,37 +58,212 @@ const EvaluatedSample* find_finished(const std::vector<EvaluatedSample>& finishe
   return nullptr;
 }
 
+bool same_edit(const Intervention& a, const Intervention& b) {
+  const auto sorted = [](std::vector<HeadId> heads) {
+    std::sort(heads.begin(), heads.end());
+    return heads;
+  };
+  return a.method.method == b.method.method && a.method.values == b.method.values &&
+         a.method.marked == b.method.marked && a.method.directions == b.method.directions &&
+         a.rows == b.rows && sorted(a.heads) == sorted(b.heads);
+}
+
+/// Settings that change the same on one prompt.
+struct Group {
+  std::vector<Intervention> interventions;
+  int touched = 0;  ///< first layer; the number of layers when nothing is changed
+  std::vector<std::size_t> settings;
+  bool before_split = false;
+
+  bool takes(const Group& other, int layers) const {
+    if (touched == layers || other.touched == layers) return touched == other.touched;
+    return std::equal(interventions.begin(), interventions.end(), other.interventions.begin(),
+                      other.interventions.end(), same_edit);
+  }
+};
+
+/// One sample under the settings that have no result of it yet.
+struct SampleOutcome {
+  std::vector<EvaluatedSample> results;  ///< of each; empty when the sample cannot be run
+  SharedCost cost;
+};
+
+/// Evaluates samples one after another; of several workers each has its own store.
+class Worker {
+ public:
+  Worker(Model& model, const PromptEncoder& encoder, std::span<const EvaluateOptions> settings,
+         const RunContext& context)
+      : model_(model),
+        encoder_(encoder),
+        settings_(settings),
+        context_{context.is_cancelled, {}, {}} {}
+
+  Result<SampleOutcome> run(const QaSample& sample, const std::vector<std::size_t>& wanted) {
+    SampleOutcome out;
+    if (wanted.empty()) return out;
+    if (context_.cancelled()) return fail(ErrorKind::cancelled, "cancelled");
+    const auto start = Clock::now();
+    HEADSCOPE_ASSIGN(const auto prompt,
+                     make_sample_prompt(sample, settings_.front().prompt, encoder_));
+    if (prompt.tokens() > model_.config().context_length) return out;
+    HEADSCOPE_ASSIGN(const auto groups, groups_of(prompt, wanted));
+    const double before = seconds_since(start);
+    out.cost.other_seconds = before;
+    out.cost.separate_other_seconds = before * static_cast<double>(wanted.size());
+    out.results.resize(wanted.size());
+    std::int64_t shared = 0;
+    for (const Group& group : groups) {
+      HEADSCOPE_ASSIGN(const auto run, run_group(prompt, group, groups.size() > 1, out.cost));
+      for (const std::size_t i : group.settings) {
+        out.results[i] = described(sample, run, settings_[wanted[i]]);
+      }
+      shared = std::max(shared, run.prompt_work.all - run.prompt_work.touched);
+    }
+    out.cost.bound += shared;
+    return out;
+  }
+
+ private:
+  // From the lowest first touched layer to the highest, so that each layer is run once unedited.
+  Result<std::vector<Group>> groups_of(const SamplePrompt& prompt,
+                                       const std::vector<std::size_t>& wanted) {
+    const ModelConfig& config = model_.config();
+    std::vector<Group> groups;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      const EvaluateOptions& options = settings_[wanted[i]];
+      Group group;
+      if (options.interventions) {
+        HEADSCOPE_ASSIGN(group.interventions, options.interventions(prompt));
+      }
+      HEADSCOPE_ASSIGN(
+          const auto plan,
+          compile_edits(group.interventions, {config.layers, config.heads, config.head_dim},
+                        prompt.tokens()));
+      group.touched = plan.first_touched_layer();
+      auto found = std::find_if(groups.begin(), groups.end(), [&](const Group& other) {
+        return other.takes(group, config.layers);
+      });
+      if (found == groups.end()) found = groups.insert(found, std::move(group));
+      found->settings.push_back(i);
+      found->before_split = found->before_split || options.before_split;
+    }
+    std::stable_sort(groups.begin(), groups.end(),
+                     [](const Group& a, const Group& b) { return a.touched < b.touched; });
+    std::vector<int> layers;
+    for (const Group& group : groups) layers.push_back(group.touched);
+    store_.expect(std::move(layers));
+    return groups;
+  }
+
+  Result<SampleRun> run_group(const SamplePrompt& prompt, const Group& group, bool share,
+                              SharedCost& cost) {
+    const auto start = Clock::now();
+    const EvaluateOptions& options = settings_.front();
+    const auto interventions = [&](const SamplePrompt&) -> Result<std::vector<Intervention>> {
+      return group.interventions;
+    };
+    const SampleRunOptions how{.max_new_tokens = options.max_new_tokens,
+                               .rows = options.rows,
+                               .interventions = interventions,
+                               .before_split = group.before_split,
+                               .store = share ? &store_ : nullptr};
+    HEADSCOPE_ASSIGN(auto run, run_sample(model_, encoder_.tokenizer(), prompt, how, context_));
+    const double other = seconds_since(start) - run.prompt_work.seconds;
+    const auto uses = std::ssize(group.settings);
+    cost.add({.layer_rows = run.prompt_work.layer_rows,
+              .separate = run.prompt_work.all * uses,
+              .bound = run.prompt_work.touched,
+              .prompt_seconds = run.prompt_work.seconds,
+              .other_seconds = other,
+              .separate_other_seconds = other * static_cast<double>(uses)});
+    return run;
+  }
+
+  Model& model_;
+  const PromptEncoder& encoder_;
+  std::span<const EvaluateOptions> settings_;
+  RunContext context_;
+  PromptStore store_;
+};
+
+/// Settings that have no result of `sample` yet.
+std::vector<std::size_t> missing_of(const QaSample& sample,
+                                    std::span<const EvaluateOptions> settings) {
+  std::vector<std::size_t> missing;
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    if (find_finished(settings[i].finished, sample) == nullptr) missing.push_back(i);
+  }
+  return missing;
+}
+
+void merge(const QaSample& sample, SampleOutcome outcome, std::span<const EvaluateOptions> settings,
+           EvaluatedTogether& into) {
+  into.cost.add(outcome.cost);
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    if (const auto* known = find_finished(settings[i].finished, sample)) {
+      into.runs[i].samples.push_back(*known);
+    } else if (outcome.results.empty()) {
+      ++into.runs[i].skipped[skip_too_long];
+    } else {
+      into.runs[i].samples.push_back(std::move(outcome.results[next++]));
+    }
+  }
+}
+
 }  // namespace
+
+void SharedCost::add(const SharedCost& more) {
+  layer_rows += more.layer_rows;
+  separate += more.separate;
+  bound += more.bound;
+  prompt_seconds += more.prompt_seconds;
+  other_seconds += more.other_seconds;
+  separate_other_seconds += more.separate_other_seconds;
+}
+
+Result<EvaluatedTogether> evaluate_together(
+    Model& model, const PromptEncoder& encoder, std::span<const QaSample> samples,
+    std::span<const EvaluateOptions> settings, const RunContext& context,
+    const std::function<Result<>(const std::vector<EvaluateRun>&)>& on_sample, int workers) {
+  EvaluatedTogether out;
+  out.runs.resize(settings.size());
+  std::vector<Worker> hands;
+  for (int i = 0; i < std::max(1, workers); ++i) {
+    hands.emplace_back(model, encoder, settings, context);
+  }
+  Result<> kept;
+  const auto work = [&](std::size_t i, int worker) {
+    return hands[static_cast<std::size_t>(worker)].run(samples[i],
+                                                       missing_of(samples[i], settings));
+  };
+  const auto use = [&](std::size_t i, Result<SampleOutcome> outcome) {
+    out.cancelled = !outcome && outcome.error().kind == ErrorKind::cancelled;
+    if (!outcome && !out.cancelled) kept = tl::unexpected(outcome.error());
+    if (!outcome) return false;
+    merge(samples[i], std::move(*outcome), settings, out);
+    context.progress("sample", static_cast<double>(i + 1), static_cast<double>(samples.size()));
+    if (on_sample) kept = on_sample(out.runs);
+    return kept.has_value();
+  };
+  const int threads = at::get_num_threads();  // a setting of the calling thread
+  in_order(
+      samples.size(), workers, [&] { at::set_num_threads(threads); }, work, use);
+  HEADSCOPE_TRY(kept);
+  for (EvaluateRun& run : out.runs) run.cancelled = out.cancelled;
+  return out;
+}
 
 Result<EvaluateRun> evaluate_samples(Model& model, const PromptEncoder& encoder,
                                      std::span<const QaSample> samples,
                                      const EvaluateOptions& options, const RunContext& context,
                                      const std::function<Result<>(const EvaluateRun&)>& on_sample) {
-  const Evaluator evaluator{model, encoder, options, context};
-  EvaluateRun run;
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    context.progress("sample", static_cast<double>(i), static_cast<double>(samples.size()));
-    if (const auto* known = find_finished(options.finished, samples[i])) {
-      run.samples.push_back(*known);
-      continue;
-    }
-    if (context.cancelled()) {
-      run.cancelled = true;
-      break;
-    }
-    auto outcome = evaluator.evaluate(samples[i]);
-    if (!outcome && outcome.error().kind == ErrorKind::cancelled) {
-      run.cancelled = true;
-      break;
-    }
-    if (!outcome) return tl::unexpected(outcome.error());
-    if (*outcome) {
-      run.samples.push_back(std::move(**outcome));
-    } else {
-      ++run.skipped[skip_too_long];
-    }
-    if (on_sample) HEADSCOPE_TRY(on_sample(run));
-  }
-  return run;
+  const auto each = [&](const std::vector<EvaluateRun>& runs) -> Result<> {
+    return on_sample ? on_sample(runs.front()) : Result<>();
+  };
+  HEADSCOPE_ASSIGN(auto together, evaluate_together(model, encoder, samples, std::span(&options, 1),
+                                                    context, each));
+  return std::move(together.runs.front());
 }
+
 }  // namespace headscope

@@ -1,6 +1,7 @@
 // Answers over a data set, with or without interventions: EM and attention masses.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <vector>
@@ -21,10 +22,52 @@ struct EvaluateOptions {
   std::vector<EvaluatedSample> finished = {};  ///< of an interrupted run: not run again
 };
 
+/// What evaluating settings together took, beside what they would take one by one. Prompts count in
+/// rows times layers (PromptWork); everything else - building prompts, answers, masses - in
+/// seconds.
+struct SharedCost {
+  std::int64_t layer_rows = 0;  ///< that were run
+  std::int64_t separate = 0;    ///< of every setting on its own
+  /// That the touched layers allow: layers that no setting of a sample touches once, and for each
+  /// different setting what it touches.
+  std::int64_t bound = 0;
+  double prompt_seconds = 0;  ///< that layer_rows took, summed over workers as the others
+  double other_seconds = 0;
+  double separate_other_seconds = 0;  ///< counted once for each setting
+
+  void add(const SharedCost& more);
+  double seconds() const { return prompt_seconds + other_seconds; }
+  /// What the settings take one by one, at the measured time of a layer's row.
+  double separate_seconds() const { return at_rate(separate) + separate_other_seconds; }
+  double bound_seconds() const { return at_rate(bound) + other_seconds; }
+
+ private:
+  double at_rate(std::int64_t rows) const {
+    return layer_rows > 0 ? prompt_seconds / double(layer_rows) * double(rows) : 0;
+  }
+};
+
 /// `on_sample` is called after each sample, with the run so far (to keep what is finished).
 Result<EvaluateRun> evaluate_samples(
     Model& model, const PromptEncoder& encoder, std::span<const QaSample> samples,
     const EvaluateOptions& options, const RunContext& context,
     const std::function<Result<>(const EvaluateRun&)>& on_sample = {});
+
+struct EvaluatedTogether {
+  std::vector<EvaluateRun> runs;  ///< of each setting
+  SharedCost cost;
+  bool cancelled = false;
+};
+
+/// Several settings over the same samples, whose prompt kind, new tokens and rows agree. Every
+/// prompt is built once, its unedited layers are run once, and settings that change the same are
+/// run once. Every setting's run is the one that evaluate_samples gives. `workers`: threads that
+/// take samples in turn, each with as many threads of its own as the caller has; `context` is then
+/// asked by all of them whether to stop. `on_sample` is called in the order of the samples.
+Result<EvaluatedTogether> evaluate_together(
+    Model& model, const PromptEncoder& encoder, std::span<const QaSample> samples,
+    std::span<const EvaluateOptions> settings, const RunContext& context,
+    const std::function<Result<>(const std::vector<EvaluateRun>&)>& on_sample = {},
+    int workers = 1);
 
 }  // namespace headscope

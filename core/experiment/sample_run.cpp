@@ -21,6 +21,7 @@ Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const Sam
   request.prompt_ids = prompt.encoding.ids;
   request.max_new_tokens = options.max_new_tokens;
   request.forced_response = options.forced_response;
+  request.store = options.store;
   if (options.interventions) {
     HEADSCOPE_ASSIGN(request.interventions, options.interventions(prompt));
   }
@@ -45,6 +46,7 @@ Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const Sam
   if (!attention.span_sums_before.empty()) run.scores_before = scores(attention.span_sums_before);
   run.response = tokenizer.decode(generation.ids);
   run.stopped_at_eos = generation.stopped_at_eos;
+  run.prompt_work = generation.prompt_work;
   run.ids = std::move(generation.ids);
   return run;
 }

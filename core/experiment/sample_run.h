@@ -36,6 +36,7 @@ struct SampleRunOptions {
   bool before_split = false;  ///< scores before split-softmax too
   /// Tokens to feed instead of decoding (teacher forcing); empty = greedy decoding.
   std::vector<std::int32_t> forced_response = {};
+  PromptStore* store = nullptr;  ///< of the runs over this prompt; null = none
 };
 
 struct SampleRun {
@@ -44,6 +45,7 @@ struct SampleRun {
   bool stopped_at_eos = false;
   HeadScores scores;                        ///< NaN where the response is empty
   std::optional<HeadScores> scores_before;  ///< before split-softmax, if asked for
+  PromptWork prompt_work;
 };
 
 /// Greedy decoding, or the forced response, and span sums over the documents and the sink; no

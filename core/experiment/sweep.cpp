@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 #include <utility>
+
+#include <ATen/Parallel.h>
 
 #include "core/analysis/head_choice.h"
 #include "core/experiment/sweep_paired.h"
@@ -12,6 +15,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kKeepInterval = std::chrono::seconds(30);
+constexpr std::size_t kLargestBatch = 32;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -58,12 +62,12 @@ class Sweep {
 
   Result<SweepOutcome> run() {
     const auto [rank, ranks] = std::pair(options_.process.rank, options_.process.ranks);
-    const auto order = work_order(cells_.size(), rank, ranks);
+    auto order = work_order(cells_.size(), rank, ranks);
     for (const SweepCell& cell : cells_) outcome_.skipped += folder_.finished(cell) ? 1 : 0;
     auto merged = Clock::now();
-    for (const std::size_t index : order) {
-      if (outcome_.cancelled) break;
-      HEADSCOPE_TRY(take(cells_[index], in_own_share(index, rank, ranks)));
+    while (!order.empty() && !outcome_.cancelled) {
+      HEADSCOPE_ASSIGN(const auto batch, claim_batch(order));
+      HEADSCOPE_TRY(run_batch(batch));
       if (Clock::now() - merged < kKeepInterval) continue;
       HEADSCOPE_TRY(folder_.merge());
       merged = Clock::now();
@@ -76,18 +80,44 @@ class Sweep {
   }
 
  private:
-  Result<> take(const SweepCell& cell, bool own) {
-    if (folder_.finished(cell)) return {};
-    HEADSCOPE_ASSIGN(const auto claim, folder_.claim(cell));
-    // Where the file system knows no locks, everybody keeps to his share.
-    const bool may_run = claim && (claim->excludes() || own);
-    if (!may_run || folder_.finished(cell)) return {};
-    return run_cell(cell);
+  struct Claimed {
+    SweepCell cell;
+    FileLock lock;
+  };
+
+  // Cells that other processes could still take are left to them: a share is several batches.
+  std::size_t largest_batch() const {
+    const auto ranks = static_cast<std::size_t>(options_.process.ranks);
+    return ranks == 1 ? kLargestBatch
+                      : std::clamp<std::size_t>(cells_.size() / (4 * ranks), 1, kLargestBatch);
   }
 
-  Result<> run_cell(const SweepCell& cell) {
+  // Takes the next cells of one kind of prompt out of `order`, as far as they are to be had.
+  Result<std::vector<Claimed>> claim_batch(std::vector<std::size_t>& order) const {
+    const SweepCell& first = cells_[order.front()];
+    const auto [rank, ranks] = std::pair(options_.process.rank, options_.process.ranks);
+    const bool own = in_own_share(order.front(), rank, ranks);
+    std::vector<Claimed> batch;
+    std::vector<std::size_t> later;
+    for (const std::size_t index : order) {
+      const SweepCell& cell = cells_[index];
+      const bool alike = cell.prompt == first.prompt && cell.gold_position == first.gold_position;
+      if (!alike || in_own_share(index, rank, ranks) != own || batch.size() == largest_batch()) {
+        later.push_back(index);
+        continue;
+      }
+      if (folder_.finished(cell)) continue;
+      HEADSCOPE_ASSIGN(auto claim, folder_.claim(cell));
+      // Where the file system knows no locks, everybody keeps to his share.
+      const bool may_run = claim && (claim->excludes() || own);
+      if (may_run && !folder_.finished(cell)) batch.push_back({cell, std::move(*claim)});
+    }
+    order = std::move(later);
+    return batch;
+  }
+
+  Result<SweepResult> begin_result(const SweepCell& cell) const {
     const ModelConfig& config = model_.config();
-    const auto start = Clock::now();
     SweepResult result;
     result.cell = cell;
     result.heads = heads_of_cell(cell, options_.ranking, config.layers, config.heads);
@@ -95,50 +125,92 @@ class Sweep {
         result.heads.empty()
             ? first_heads(options_.ranking, options_.baseline_top_k, config.layers, config.heads)
             : result.heads;
-    HEADSCOPE_ASSIGN(const auto set, interventions_of(cell, result.heads, config, options_));
-    HEADSCOPE_ASSIGN(const auto samples, samples_of(cell, samples_));
-    const EvaluateOptions how{.prompt = cell.prompt,
-                              .max_new_tokens = options_.max_new_tokens,
-                              .rows = options_.rows,
-                              .mass_heads = result.mass_heads,
-                              .before_split = set.splits(),
-                              .interventions = on_samples(set),
-                              .finished = folder_.samples_before(cell)};
-    HEADSCOPE_ASSIGN(const auto run, evaluate_samples(model_, encoder_, samples, how,
-                                                      context_for(cell), keeper(cell)));
-    if (run.cancelled) {
-      outcome_.cancelled = true;
-      return folder_.keep(cell, run);
+    return result;
+  }
+
+  Result<> run_batch(const std::vector<Claimed>& batch) {
+    if (batch.empty()) return {};
+    const auto start = Clock::now();
+    std::vector<SweepResult> results;
+    std::vector<InterventionSet> sets;  // the settings refer to them
+    for (const Claimed& claimed : batch) {
+      HEADSCOPE_ASSIGN(auto result, begin_result(claimed.cell));
+      HEADSCOPE_ASSIGN(auto set,
+                       interventions_of(claimed.cell, result.heads, model_.config(), options_));
+      results.push_back(std::move(result));
+      sets.push_back(std::move(set));
     }
-    result.summary = summary_json(run);
-    result.about = {{"seconds", seconds_since(start)},
-                    {"device", model_.device_name()},
-                    {"rank", options_.process.rank},
-                    {"ranks", options_.process.ranks}};
-    HEADSCOPE_TRY(folder_.finish(result, run));
-    ++outcome_.done;
+    std::vector<EvaluateOptions> settings;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      settings.push_back({.prompt = batch[i].cell.prompt,
+                          .max_new_tokens = options_.max_new_tokens,
+                          .rows = options_.rows,
+                          .mass_heads = results[i].mass_heads,
+                          .before_split = sets[i].splits(),
+                          .interventions = on_samples(sets[i]),
+                          .finished = folder_.samples_before(batch[i].cell)});
+    }
+    HEADSCOPE_ASSIGN(const auto samples, samples_of(batch.front().cell, samples_));
+    HEADSCOPE_ASSIGN(const auto done,
+                     evaluate_together(model_, encoder_, samples, settings, context_for(batch),
+                                       keeper(batch), workers()));
+    outcome_.cost.add(done.cost);
+    if (done.cancelled) {
+      outcome_.cancelled = true;
+      return keep(batch, done.runs);
+    }
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      results[i].summary = summary_json(done.runs[i]);
+      results[i].about = {{"seconds", seconds_since(start) / static_cast<double>(batch.size())},
+                          {"cells_together", batch.size()},
+                          {"device", model_.device_name()},
+                          {"rank", options_.process.rank},
+                          {"ranks", options_.process.ranks}};
+      HEADSCOPE_TRY(folder_.finish(results[i], done.runs[i]));
+      ++outcome_.done;
+    }
+    return {};
+  }
+
+  // A small model has too little for two threads to do on one sample.
+  int workers() const {
+    if (options_.workers > 0) return options_.workers;
+    if (!model_.device_name().starts_with("cpu")) return 1;
+    const auto cores = static_cast<int>(std::thread::hardware_concurrency());
+    return std::max(1, cores / at::get_num_threads());
+  }
+
+  Result<> keep(const std::vector<Claimed>& batch, const std::vector<EvaluateRun>& runs) const {
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      HEADSCOPE_TRY(folder_.keep(batch[i].cell, runs[i]));
+    }
     return {};
   }
 
   // Now and then, so that a killed process loses at most so much work.
-  std::function<Result<>(const EvaluateRun&)> keeper(const SweepCell& cell) const {
-    return [this, &cell, last = Clock::now()](const EvaluateRun& run) mutable -> Result<> {
+  std::function<Result<>(const std::vector<EvaluateRun>&)> keeper(
+      const std::vector<Claimed>& batch) const {
+    return [this, &batch,
+            last = Clock::now()](const std::vector<EvaluateRun>& runs) mutable -> Result<> {
       if (Clock::now() - last < kKeepInterval) return {};
       last = Clock::now();
-      return folder_.keep(cell, run);
+      return keep(batch, runs);
     };
   }
 
   // Progress over all samples of all cells, other processes' included.
-  RunContext context_for(const SweepCell& cell) const {
+  RunContext context_for(const std::vector<Claimed>& batch) const {
     const auto finished = std::count_if(cells_.begin(), cells_.end(),
                                         [this](const auto& c) { return folder_.finished(c); });
     const auto size = static_cast<double>(samples_.size());
     const double before = static_cast<double>(finished) * size;
     const double total = static_cast<double>(cells_.size()) * size;
     RunContext inner = context_;
-    inner.on_progress = [this, before, total, name = cell_name(cell)](const Progress& progress) {
-      context_.progress(name, before + progress.done, total);
+    const auto cells = static_cast<double>(batch.size());
+    std::string name = cell_name(batch.front().cell);
+    if (batch.size() > 1) name += " and " + std::to_string(batch.size() - 1) + " more";
+    inner.on_progress = [this, before, total, cells, name](const Progress& progress) {
+      context_.progress(name, before + progress.done * cells, total);
     };
     return inner;
   }
