@@ -337,6 +337,34 @@ TEST_CASE("weights over the budget are dropped, span sums stay") {
   }
 }
 
+TEST_CASE("after the baseline a run begins at its first touched layer, with the same result") {
+  const auto edited = [](Fixture& f, int layer, int& polls) {
+    RunContext context;
+    context.is_cancelled = [&] { return ++polls < 0; };
+    const std::vector<HeadId> heads{{layer, 1}, {2, 0}};
+    const auto run = f.runner.run(*f.prompt, picked(0.1, 0.5, heads), heads, f.request, context);
+    REQUIRE(run);
+    return *run;
+  };
+  Fixture shared;
+  const auto baseline = shared.run();
+  for (const int layer : {0, 2, 1}) {
+    CAPTURE(layer);
+    Fixture alone;
+    int polls = 0, polls_alone = 0;
+    const auto after = edited(shared, layer, polls);
+    const auto expected = edited(alone, layer, polls_alone);
+    CHECK((polls < polls_alone) == (layer > 0));
+    REQUIRE(after->weights.size() == expected->weights.size());
+    for (std::size_t i = 0; i < after->weights.size(); ++i) {
+      CHECK(*after->weights[i] == *expected->weights[i]);
+    }
+    CHECK(after->span_sums != baseline->span_sums);
+    CHECK(after->span_sums == expected->span_sums);
+    CHECK(after->response_text == expected->response_text);
+  }
+}
+
 TEST_CASE("the answer is streamed as it grows") {
   Fixture f;
   std::vector<std::string> texts;
@@ -356,6 +384,7 @@ TEST_CASE("the answer is streamed as it grows") {
 
 TEST_CASE("work polls at every layer of every step, and stops at the first yes") {
   Fixture f;
+  f.run();  // the prompt is kept: from now on only the answer is run
   int polls = 0, limit = 1 << 30;
   RunContext context;
   context.is_cancelled = [&] { return ++polls > limit; };

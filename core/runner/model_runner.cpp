@@ -67,6 +67,7 @@ Result<std::shared_ptr<const ModelInfo>> ModelRunner::load(const Request& reques
   info_.reset();
   directions_.reset();
   sources_.clear();
+  store_belongs_to({});
   HEADSCOPE_ASSIGN(
       opened_,
       open_model(request.model,
@@ -83,7 +84,16 @@ Result<std::shared_ptr<const ModelInfo>> ModelRunner::load(const Request& reques
 Result<std::shared_ptr<const PromptView>> ModelRunner::prepare(const PromptRequest& prompt) {
   HEADSCOPE_TRY(require_model());
   HEADSCOPE_ASSIGN(const PromptEncoder encoder, encoder_for(prompt));
-  return make_prompt_view(prompt, encoder, opened_->model->config().context_length);
+  HEADSCOPE_ASSIGN(auto view,
+                   make_prompt_view(prompt, encoder, opened_->model->config().context_length));
+  store_belongs_to(prompt_ids(*view));
+  return view;
+}
+
+void ModelRunner::store_belongs_to(const std::vector<std::int32_t>& ids) {
+  if (stored_ids_ == ids) return;
+  store_.clear();
+  stored_ids_ = ids;
 }
 
 Result<PromptEncoder> ModelRunner::encoder_for(const PromptRequest& prompt) const {
@@ -116,10 +126,16 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
                                                           const Request& request,
                                                           const RunContext& context) {
   HEADSCOPE_TRY(require_model());
-  const RunOutlook ahead = look_ahead_at(prompt, request);
-  HEADSCOPE_TRY(require_room_for(ahead));
   GenerateRequest generate;
   generate.prompt_ids = prompt_ids(prompt);
+  store_belongs_to(generate.prompt_ids);
+  generate.store = &store_;
+  RunOutlook ahead = look_ahead_at(prompt, request);
+  if (!require_room_for(ahead) && store_.bytes() > 0) {
+    store_.clear();
+    ahead = look_ahead_at(prompt, request);
+  }
+  HEADSCOPE_TRY(require_room_for(ahead));
   generate.max_new_tokens = request.max_new_tokens;
   generate.capture.emplace();
   generate.capture->span_sets = document_sets(prompt);

@@ -51,6 +51,8 @@ class ModelRunner final : public Runner {
   };
   Result<> require_model() const;
   RunOutlook look_ahead_at(const PromptView& prompt, const Request& request) const;
+  /// Forgets the store of another prompt than `ids`.
+  void store_belongs_to(const std::vector<std::int32_t>& ids);
   Result<PromptEncoder> encoder_for(const PromptRequest& prompt) const;
 
   std::uint64_t weights_budget_;
@@ -74,6 +76,9 @@ class ModelRunner final : public Runner {
 
   std::shared_ptr<const Directions> directions_;
   std::deque<HeldSource> sources_;  ///< of the baseline and of the intervened run
+  /// What runs over the current prompt share: a slider's run begins at its first touched layer.
+  PromptStore store_{std::uint64_t{4} << 30};
+  std::vector<std::int32_t> stored_ids_;
 };
 
 }  // namespace headscope
