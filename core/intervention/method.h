@@ -22,6 +22,7 @@ struct MethodParameter {
   double low = 0, high = 1;               ///< of numbers, both allowed
   std::optional<double> standard;         ///< when left out; nothing = it must be given
   std::vector<const char*> choices = {};  ///< of a choice: names of the values 0, 1, ...
+  double slider_end = 0;                  ///< largest value a slider offers; 0 = high
 
   /// bad_input, beginning with `method`, unless it is a finite number within the bounds.
   Result<> check(double value, const char* method) const;
