@@ -70,6 +70,10 @@ const InterventionMethod* find_method(std::string_view name);
 /// Names of all methods, quoted, for messages.
 std::string known_methods();
 
+/// "..., pasta (outside 0.01, span), ...": every method with its keys and what numbers are when
+/// left out, for help.
+std::string methods_in_words();
+
 /// Place in the order of intervention_methods().
 int rank_of(const InterventionMethod& method);
 
