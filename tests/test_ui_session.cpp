@@ -109,7 +109,8 @@ void script_preview(ImGuiTestContext* test) {
 // Another method beside the sliders: chosen, its strength changed, shown by exact runs alone.
 void script_also(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
-  test->ItemInputValue("//Intervention/##tau", 1.0f);
+  const InterventionSettings before = s.state().request.intervention;
+  s.state().reset_settings();
   s.settle(test);
   IM_CHECK(s.snapshot().intervened == s.snapshot().baseline);
   const auto relevant = [&] {
@@ -130,6 +131,8 @@ void script_also(ImGuiTestContext* test) {
   test->ComboClick("//Intervention/##also/none");
   s.settle(test);
   IM_CHECK(s.snapshot().intervened == s.snapshot().baseline);
+  s.state().request.intervention = before;
+  s.settle(test);
 }
 
 void script_key_part(ImGuiTestContext* test) {
