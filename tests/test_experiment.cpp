@@ -320,6 +320,22 @@ TEST_CASE("descriptions become interventions of this model and prompt") {
   CHECK_FALSE(set->for_prompt({prompt.encoding.offsets, {}}, WithoutGold::refuse));
   CHECK(set->for_prompt({prompt.encoding.offsets, {}}, WithoutGold::leave_out)->empty());
 
+  // InstABoost acts everywhere unless heads are named; ablation needs no gold mark.
+  InterventionDescription boost{.method = &instaboost_method, .values = {3}};
+  const auto boosted = InterventionSet::create({boost}, config, defaults);
+  REQUIRE(boosted);
+  CHECK(boosted->heads().size() == static_cast<std::size_t>(config.layers * config.heads));
+  boost.top_k = 1;
+  CHECK(
+      (InterventionSet::create({boost}, config, defaults)->heads() == std::vector<HeadId>{{2, 1}}));
+  InterventionDescription ablate{.method = &ablate_method, .values = {1}};
+  const auto ablated = InterventionSet::create({ablate}, config, defaults);
+  REQUIRE(ablated);
+  CHECK_FALSE(ablated->splits());
+  const auto without_gold = ablated->for_prompt({prompt.encoding.offsets, {}}, WithoutGold::refuse);
+  REQUIRE(without_gold);
+  CHECK((without_gold->at(0).method.method == &ablate_method));
+
   InterventionDescription focus;
   focus.method = &focus_method;
   focus.values = {0.3, 0};

@@ -242,6 +242,32 @@ TEST_CASE("split-softmax in the first layer is the formula on the baseline's wei
   }
 }
 
+TEST_CASE("another method beside the sliders acts on the same heads and document") {
+  Fixture f;
+  f.request.row_convention = RowConvention::predict;
+  f.request.max_new_tokens = 1;
+  const auto plain = f.run();
+  const int gold = f.prompt->gold_document();
+  const auto mass = [&](const RunResult& run) {
+    return sum(run.row(kFirst, 0), f.prompt->documents[static_cast<std::size_t>(gold)].tokens);
+  };
+  const double p = mass(*plain);
+  InterventionSettings settings = picked(1, 0, {kFirst});
+  settings.also = "pasta";
+  settings.also_strength = 0.2;
+  CHECK(mass(*f.run(settings, {kFirst})) == doctest::Approx(p / (p + 0.2 * (1 - p))).epsilon(1e-4));
+  settings.tau = 0.5;  // after the bias
+  CHECK(mass(*f.run(settings, {kFirst})) ==
+        doctest::Approx(std::sqrt(p / (p + 0.2 * (1 - p)))).epsilon(1e-4));
+  settings = picked(1, 0, {kFirst});
+  settings.also = "ablate";
+  const auto ablated = f.run(settings, {kFirst});
+  CHECK(ablated->settings.also == "ablate");
+  CHECK(ablated->span_sums != plain->span_sums);
+  settings.also = "focus";
+  CHECK_FALSE(f.runner.run(*f.prompt, settings, {kFirst}, f.request, {}));
+}
+
 TEST_CASE("preview inputs give the exact first layer for any alpha") {
   Fixture f;
   f.request.row_convention = RowConvention::predict;

@@ -106,6 +106,35 @@ void script_preview(ImGuiTestContext* test) {
   IM_CHECK_LT(std::abs(exact->scores.relevant[exact->scores.index(top)] - previewed), 0.1f);
 }
 
+// Another method beside the sliders: chosen, its strength changed, shown by exact runs alone.
+void script_also(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  const InterventionSettings before = s.state().request.intervention;
+  s.state().reset_settings();
+  s.settle(test);
+  IM_CHECK(s.snapshot().intervened == s.snapshot().baseline);
+  const auto relevant = [&] {
+    const RunResult& run = *s.snapshot().intervened;
+    return run.scores.relevant[run.scores.index(s.state().ranking()[0])];
+  };
+  const float plain = relevant();
+  test->ComboClick("//Intervention/##also/InstABoost");
+  s.settle(test);
+  IM_CHECK_STR_EQ(s.snapshot().intervened->settings.also.c_str(), "instaboost");
+  IM_CHECK(s.snapshot().intervened->quality == Quality::exact);
+  IM_CHECK(!s.snapshot().preview_error.has_value());
+  const float boosted = relevant();
+  IM_CHECK_GT(boosted, plain);
+  test->ItemInputValue("//Intervention/##also_strength", 8.0f);
+  s.settle(test);
+  IM_CHECK_GT(relevant(), boosted);
+  test->ComboClick("//Intervention/##also/none");
+  s.settle(test);
+  IM_CHECK(s.snapshot().intervened == s.snapshot().baseline);
+  s.state().request.intervention = before;
+  s.settle(test);
+}
+
 void script_key_part(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
   test->ItemInputValue("//Intervention/##alpha", 0.4f);
@@ -250,6 +279,7 @@ TEST_CASE("a session with mouse and keyboard") {
   stage->run("sliders and undo", script_slider);
   stage->run("preview", script_preview);
   stage->run("the key half of focus directions changes nothing", script_key_part);
+  stage->run("another method beside the sliders", script_also);
   stage->run("selecting and picking heads", script_heads);
   stage->run("full map and difference", script_full_map);
   stage->run("question, gold mark, new sample", script_prompt);

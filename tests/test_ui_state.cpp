@@ -193,6 +193,8 @@ TEST_CASE("session and preferences survive being written and read") {
   r.intervention.picked = {{1, 2}, {3, 4}};
   r.intervention.rows = {RowSelection::Kind::response, 0};
   r.intervention.random_seed = 77;
+  r.intervention.also = "spotlight";
+  r.intervention.also_strength = 0.6;
   r.selected = {3, 4};
   r.want_full_map = true;
   REQUIRE(save_session(folder / "session.json", r).has_value());
@@ -230,6 +232,10 @@ TEST_CASE("damaged user files are refused with the field named") {
   refused(R"({"version":1,"prompt":{"text":5}})", "text");
   refused(R"({"version":1,"prompt":{"text":"x"},"intervention":{"tau":7}})", "tau");
   refused(R"({"version":1,"prompt":{"text":"x"},"intervention":{"heads":"some"}})", "heads");
+  refused(R"({"version":1,"prompt":{"text":"x"},"intervention":{"also":"magic"}})", "also");
+  refused(
+      R"({"version":1,"prompt":{"text":"x"},"intervention":{"also":"pasta","also_strength":2}})",
+      "also_strength");
   refused(R"({"version":1,"prompt":{"text":"x"},"intervention":{"picked":[[1]]}})", "picked");
   refused(R"({"version":1,"prompt":{"text":"x"},"selected":[-1,0]})", "selected");
 }

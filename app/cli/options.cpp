@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "core/base/file.h"
+#include "core/intervention/method.h"
 #include "core/model/memory.h"
 
 namespace headscope::cli {
@@ -80,7 +81,12 @@ void add_prompt_options(CLI::App& command, PromptOptions& options) {
   command.add_option("--max-new-tokens", options.max_new_tokens, "longest answer")
       ->check(CLI::Range(0, std::numeric_limits<int>::max()))
       ->capture_default_str();
-  command.add_option("--intervene", options.intervene, "JSON file that says what to change");
+  command.add_option(
+      "--intervene", options.intervene,
+      "JSON file that says what to change, an object or a list: {\"method\": ..., its "
+      "parameters, \"heads\": [[layer,head]] or \"head_set\" and \"top_k\", "
+      "\"rows\": \"all\"|\"response\"|N}; methods, in the order in which they act: " +
+          methods_in_words());
 }
 
 void add_prompt_source(CLI::App& command, PromptSource& options) {

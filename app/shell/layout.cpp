@@ -17,7 +17,7 @@ void build_default(ImGuiID root, ImVec2 size) {
   ImGui::DockBuilderSplitNode(middle, ImGuiDir_Up, 0.17f, &answer, &below);
   ImGui::DockBuilderSplitNode(below, ImGuiDir_Up, 0.43f, &heads, &attention);
   ImGuiID controls = 0, documents = 0, ranking = 0;
-  ImGui::DockBuilderSplitNode(right, ImGuiDir_Up, 0.30f, &controls, &documents);
+  ImGui::DockBuilderSplitNode(right, ImGuiDir_Up, 0.335f, &controls, &documents);
   ImGui::DockBuilderSplitNode(documents, ImGuiDir_Up, 0.43f, &ranking, &documents);
   ImGui::DockBuilderDockWindow(titles::prompt, left);
   ImGui::DockBuilderDockWindow(titles::answer, answer);

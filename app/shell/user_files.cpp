@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "core/base/file.h"
+#include "core/intervention/method.h"
 
 namespace headscope {
 namespace {
@@ -57,7 +58,9 @@ Json settings_to_json(const InterventionSettings& s) {
           {"rows_from", s.rows.from},
           {"key_directions", s.use_key_directions},
           {"span", name_of(kSpans, s.span)},
-          {"marked_document", s.marked_document}};
+          {"marked_document", s.marked_document},
+          {"also", s.also},
+          {"also_strength", s.also_strength}};
 }
 
 Result<HeadId> head_from_json(const Json& pair, const JsonObject& object, const char* field) {
@@ -92,6 +95,15 @@ Result<InterventionSettings> settings_from_json(const JsonObject& o) {
   HEADSCOPE_ASSIGN(s.span, named(o, "span", kSpans, s.span));
   HEADSCOPE_ASSIGN(const std::int64_t document, o.integer_or("marked_document", -1));
   s.marked_document = static_cast<int>(std::clamp<std::int64_t>(document, -1, 1 << 20));
+  HEADSCOPE_ASSIGN(s.also, o.string_or("also", ""));
+  HEADSCOPE_ASSIGN(s.also_strength, o.number_or("also_strength", 0));
+  if (s.also.empty()) return s;
+  const InterventionMethod* method = find_method(s.also);
+  if (method == nullptr) return tl::unexpected<Error>(o.wrong("also", known_methods()));
+  const bool fits =
+      method->parameters.empty() || method->parameters[0].check(s.also_strength, method->name);
+  if (!fits)
+    return tl::unexpected<Error>(o.wrong("also_strength", method->parameters[0].expected()));
   return s;
 }
 

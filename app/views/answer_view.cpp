@@ -109,7 +109,7 @@ Column intervened_column(const ViewContext& context) {
   if (snapshot.intervened == snapshot.baseline) {
     column.run = nullptr;
     if (state.request.intervention.is_identity()) {
-      column.note = "Off: tau = 1 and alpha = 0, or no head is chosen.";
+      column.note = "Off: tau = 1, alpha = 0 and nothing else, or no head is chosen.";
     } else if (!running) {
       column.note = "Nothing to act on: mark a gold document, or choose heads.";
     }

@@ -1,7 +1,10 @@
 #include "app/views/controls_view.h"
 
 #include <algorithm>
+#include <cfloat>
 #include <string>
+
+#include "core/intervention/method.h"
 
 namespace headscope {
 namespace {
@@ -52,6 +55,62 @@ void strengths(ViewContext& context) {
   }
   ImGui::SameLine();
   command_button(context, "settings.auto_alpha", "Auto");
+}
+
+/// What the combo offers: methods that have no slider of their own.
+bool is_other(const InterventionMethod& method) {
+  return &method != &split_softmax_method && !method.adds_directions;
+}
+
+void choose_other(InterventionSettings& settings, const InterventionMethod* current) {
+  const char* shown = current != nullptr ? current->label : "none";
+  ImGui::SetNextItemWidth(em() * 7.2f);
+  if (!ImGui::BeginCombo("##also", shown)) return;
+  if (ImGui::Selectable("none", current == nullptr)) settings.also.clear();
+  for (const InterventionMethod* method : intervention_methods()) {
+    if (!is_other(*method)) continue;
+    if (ImGui::Selectable(method->label, method == current) && method != current) {
+      settings.also = method->name;
+      const MethodValues values = standard_values(*method);
+      settings.also_strength = values.empty() ? 0 : values[0];
+    }
+    ImGui::SetItemTooltip("%s", method->summary);
+  }
+  ImGui::EndCombo();
+}
+
+void other_strength(ViewContext& context, const MethodParameter& parameter) {
+  double& strength = context.state.request.intervention.also_strength;
+  ImGui::SameLine();
+  if (parameter.kind == MethodParameter::Kind::choice) {
+    int place = static_cast<int>(strength);
+    ImGui::SetNextItemWidth(-FLT_MIN);
+    const auto text = [](void* data, int i) {
+      return static_cast<const MethodParameter*>(data)->choices[static_cast<std::size_t>(i)];
+    };
+    if (ImGui::Combo("##also_strength", &place, text, const_cast<MethodParameter*>(&parameter),
+                     static_cast<int>(parameter.choices.size())))
+      strength = place;
+  } else {
+    auto value = static_cast<float>(strength);
+    const double end = parameter.slider_end > 0 ? parameter.slider_end : parameter.high;
+    if (value_slider(context, "##also_strength", value, static_cast<float>(parameter.low),
+                     static_cast<float>(end), "%.2f"))
+      strength = std::clamp<double>(value, parameter.low, parameter.high);
+  }
+  ImGui::SetItemTooltip("%s: %s", parameter.name, parameter.meaning);
+}
+
+/// One more method, on the same heads and rows.
+void other(ViewContext& context) {
+  InterventionSettings& settings = context.state.request.intervention;
+  const InterventionMethod* current = find_method(settings.also);
+  label("Also",
+        "One more intervention on the same heads and rows: biases on the marked document,\nor "
+        "heads switched off. Computed exactly, without preview.");
+  choose_other(settings, current);
+  if (current != nullptr && !current->parameters.empty())
+    other_strength(context, current->parameters[0]);
 }
 
 void heads(ViewContext& context) {
@@ -141,6 +200,7 @@ void footer(ViewContext& context) {
 
 void controls_view(ViewContext& context) {
   strengths(context);
+  other(context);
   heads(context);
   rows(context);
   ImGui::Dummy(ImVec2(0, em() * 0.1f));

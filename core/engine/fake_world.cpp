@@ -8,6 +8,7 @@
 
 #include "core/base/hash.h"
 #include "core/base/rng.h"
+#include "core/intervention/method.h"
 #include "core/text/prompt.h"
 
 namespace headscope {
@@ -74,6 +75,16 @@ void split(std::vector<double>& weights, const TokenRange& marked, double tau) {
   }
 }
 
+/// The method's map of the mass on S.
+void move_mass(std::vector<double>& weights, const TokenRange& marked, const MassMap& map) {
+  double p = 0;
+  for (std::size_t j = 0; j < weights.size(); ++j)
+    if (marked.contains(static_cast<std::int64_t>(j))) p += weights[j];
+  const MassFactors factors = map.factors(std::log(p));
+  for (std::size_t j = 0; j < weights.size(); ++j)
+    weights[j] *= marked.contains(static_cast<std::int64_t>(j)) ? factors.inside : factors.outside;
+}
+
 bool same_word(std::string_view text, std::size_t at, std::string_view wanted) {
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (std::tolower(static_cast<unsigned char>(text[at + i])) !=
@@ -135,6 +146,8 @@ FakeEdit FakeEdit::from(const PromptView& prompt, const InterventionSettings& se
   edit.tau = settings.tau;
   edit.alpha = settings.alpha;
   edit.rows = settings.rows;
+  const InterventionMethod* also = find_method(settings.also);
+  if (also != nullptr && also->log_mass != nullptr) edit.also = {also, {settings.also_strength}};
   const int marked =
       settings.span == SpanChoice::gold ? prompt.gold_document() : settings.marked_document;
   if (marked >= 0 && marked < static_cast<int>(prompt.documents.size()))
@@ -262,6 +275,7 @@ std::vector<float> FakeWorld::weights(const FakeScene& scene, HeadId head, Token
     if (edited)
       for (std::size_t j = 0; j < row.size(); ++j) row[j] += edit.alpha * bias[j];
     softmax(row);
+    if (edited && edit.also) move_mass(row, edit.marked, *edit.also);
     if (edited && edit.tau != 1) split(row, edit.marked, edit.tau);
     std::transform(row.begin(), row.end(), weights.begin() + (t - rows.begin) * keys,
                    [](double w) { return static_cast<float>(w); });

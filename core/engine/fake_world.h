@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/engine/snapshot.h"
+#include "core/intervention/mass.h"
 
 namespace headscope {
 
@@ -30,8 +32,9 @@ struct FakeOptions {
 struct FakeEdit {
   double tau = 1, alpha = 0;
   RowSelection rows;
-  TokenRange marked;          ///< S
-  std::vector<HeadId> heads;  ///< sorted; empty = baseline
+  TokenRange marked;            ///< S
+  std::optional<MassMap> also;  ///< one more method that moves mass; ablation shows in no weight
+  std::vector<HeadId> heads;    ///< sorted; empty = baseline
 
   bool touches(HeadId head) const;
   static FakeEdit from(const PromptView& prompt, const InterventionSettings& settings,

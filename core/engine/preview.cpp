@@ -124,7 +124,7 @@ std::shared_ptr<const RunResult> preview_run(const PromptView& prompt, const Run
                                              const InterventionSettings& settings,
                                              const std::vector<HeadId>& heads,
                                              const std::function<bool()>& is_stale) {
-  if (!fits(prompt, baseline)) return nullptr;
+  if (!fits(prompt, baseline) || !settings.also.empty()) return nullptr;
   const auto move = move_of(prompt, baseline, settings);
   const auto keys = static_cast<std::size_t>(baseline.keys);
   const auto all =

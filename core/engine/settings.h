@@ -29,7 +29,7 @@ enum class KeepAttention {
   rows,       ///< every weight of those rows too: maps of response rows, and the live preview
 };
 
-/// The sliders. Identity when tau = 1 and alpha = 0 or no head is chosen.
+/// The sliders. Identity when tau = 1, alpha = 0 and nothing else is done, or no head is chosen.
 struct InterventionSettings {
   double tau = 1.0;
   double alpha = 0.0;
@@ -41,9 +41,14 @@ struct InterventionSettings {
   bool use_key_directions = false;  ///< the key slider that changes nothing (method.md 3)
   SpanChoice span = SpanChoice::gold;
   int marked_document = -1;
+  /// One more method on the same heads, rows and document, by its name
+  /// (core/intervention/method.h); empty = none. It is not previewed: what it does is shown by the
+  /// exact run alone.
+  std::string also;
+  double also_strength = 0;  ///< its first parameter
 
   bool is_identity() const {
-    return (tau == 1.0 && alpha == 0.0) ||
+    return (tau == 1.0 && alpha == 0.0 && also.empty()) ||
            (choice == HeadChoice::picked ? picked.empty() : top_k <= 0);
   }
   friend bool operator==(const InterventionSettings&, const InterventionSettings&) = default;

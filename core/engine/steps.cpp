@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/engine/engine.h"
+#include "core/intervention/method.h"
 
 namespace headscope {
 
@@ -56,10 +57,16 @@ Applied applied_settings(const Request& request, const ModelInfo& model, const P
     applied.tau = settings.tau;
     applied.marked = marked;
   }
+  const InterventionMethod* also = find_method(settings.also);
+  if (also != nullptr && (marks || !also->marks_keys)) {
+    applied.also = settings.also;
+    applied.also_strength = settings.also_strength;
+    if (also->marks_keys) applied.marked = marked;
+  }
   applied.alpha = settings.alpha;
   applied.use_key_directions = settings.use_key_directions && settings.alpha != 0;
   applied.rows = settings.rows;
-  const bool acts = applied.tau != 1 || applied.alpha != 0;
+  const bool acts = applied.tau != 1 || applied.alpha != 0 || !applied.also.empty();
   if (settings.is_identity() || !acts) return {};
   applied.heads = chosen_heads(settings, ranking_of(model, baseline), model.layers, model.heads);
   if (heads_in_order != nullptr) *heads_in_order = applied.heads;

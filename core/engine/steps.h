@@ -40,7 +40,9 @@ struct Applied {
   double tau = 1, alpha = 0;
   RowSelection rows;
   bool use_key_directions = false;
-  int marked = -1;            ///< document, -1 = none
+  int marked = -1;   ///< document, -1 = none
+  std::string also;  ///< InterventionSettings::also
+  double also_strength = 0;
   std::vector<HeadId> heads;  ///< sorted; empty = identity
   bool is_identity() const { return heads.empty(); }
   friend bool operator==(const Applied&, const Applied&) = default;

@@ -22,6 +22,7 @@ struct MethodParameter {
   double low = 0, high = 1;               ///< of numbers, both allowed
   std::optional<double> standard;         ///< when left out; nothing = it must be given
   std::vector<const char*> choices = {};  ///< of a choice: names of the values 0, 1, ...
+  double slider_end = 0;                  ///< largest value a slider offers; 0 = high
 
   /// bad_input, beginning with `method`, unless it is a finite number within the bounds.
   Result<> check(double value, const char* method) const;
@@ -68,6 +69,10 @@ const InterventionMethod* find_method(std::string_view name);
 
 /// Names of all methods, quoted, for messages.
 std::string known_methods();
+
+/// "..., pasta (outside 0.01, span), ...": every method with its keys and what numbers are when
+/// left out, for help.
+std::string methods_in_words();
 
 /// Place in the order of intervention_methods().
 int rank_of(const InterventionMethod& method);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 
 #include "core/intervention/method.h"
@@ -58,6 +59,22 @@ std::string short_text(double value) {
 }
 
 }  // namespace
+
+std::string methods_in_words() {
+  std::string text;
+  for (const InterventionMethod* method : intervention_methods()) {
+    std::string own;
+    const auto add = [&](const std::string& key) { own += (own.empty() ? "" : ", ") + key; };
+    for (const MethodParameter& parameter : method->parameters) {
+      const bool number = parameter.kind == MethodParameter::Kind::number && parameter.standard;
+      add(parameter.name + (number ? " " + short_text(*parameter.standard) : std::string()));
+    }
+    if (method->adds_directions) add("directions");
+    if (method->marks_keys) add("span");
+    text += (text.empty() ? "" : ", ") + std::string(method->name) + " (" + own + ")";
+  }
+  return text;
+}
 
 std::string MethodParameter::expected() const {
   if (kind == Kind::flag) return "true or false";
