@@ -120,9 +120,9 @@ void draw_piece(Page& page, const Placed& p, const Box& body, const Scale& scale
 
 std::vector<LegendEntry> legend_of(const Scale& scale, const Style& style, bool gold) {
   std::vector<LegendEntry> entries;
-  for (int step = 0; step < 4 && scale.highest > 0; ++step) {
+  for (int step = 0; step < 3 && scale.highest > 0; ++step) {
     const double mass =
-        scale.logarithmic ? scale.highest * std::pow(10, -step) : scale.highest * (1 - step / 4.0);
+        scale.logarithmic ? scale.highest * std::pow(10, -step) : scale.highest * (1 - step / 3.0);
     entries.push_back({LegendEntry::Key::swatch, shortest(mass, 2), scale.color(mass)});
   }
   if (gold) entries.push_back({LegendEntry::Key::line, "gold document", style.gold});
