@@ -10,6 +10,7 @@
 
 #include "app/cli/cli.h"
 #include "app/cli/render_run.h"
+#include "app/cli/terminal.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "tests/resources.h"
@@ -141,6 +142,43 @@ TEST_CASE_FIXTURE(Fixture, "figures of a prompt: attention, documents, head map"
   CHECK(with({"--figure", "attention", "--layer", "99", "--head", "0", "--out", out("no.svg")}) ==
         2);
   CHECK_FALSE(std::filesystem::exists(out("no.svg")));
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "overlay: the prompt's text, token by token, with the mass of the documents") {
+  cli::RenderOptions options;
+  options.model = model;
+  options.data = data;
+  options.figure = "overlay";
+  options.max_new_tokens = 4;
+  options.threads = 1;
+  cli::ProgressPrinter progress(true);
+  const auto run = cli::run_for_figure(options, progress);
+  REQUIRE(run);
+  const auto overlay = cli::overlay_figure(*run, options);
+  std::string text;
+  double gold = 0, all = overlay.hidden;
+  for (const auto& piece : overlay.pieces) {
+    text += piece.text;
+    gold += piece.gold ? piece.mass : 0;
+    all += piece.mass;
+  }
+  CHECK(text == run->prompt.text);
+  // The bars come from span sums, the overlay from weights.
+  const auto bars = cli::documents_figure(*run, options);
+  double of_bars = 0;
+  for (const auto& document : bars.documents) of_bars += document.gold ? document.baseline : 0;
+  CHECK(of_bars > 0);
+  CHECK(gold == doctest::Approx(of_bars).epsilon(1e-4));
+  CHECK(all < 1);  // the rest lies on the response
+  CHECK(all > 0.5);
+
+  REQUIRE(render({"--figure", "overlay", "--model", model, "--data", data, "--sample", "0",
+                  "--max-new-tokens", "4", "--out", out("overlay.svg")}) == 0);
+  const std::string svg = read(out("overlay.svg"));
+  CHECK(count(svg, "//rect[@class='token']") > 100);
+  CHECK(count(svg, "//*[@class='gold']") > 0);
+  CHECK(render({"--figure", "overlay", "--ids", "0,5,6", "--out", out("no.svg")}) == 2);
 }
 
 TEST_CASE_FIXTURE(Fixture, "what render refuses, with the exit codes of cli.md") {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/file.h"
+#include "core/figure/overlay.h"
 #include "core/figure/write.h"
 #include "tests/figure_samples.h"
 #include "tests/messages.h"
@@ -304,6 +305,36 @@ TEST_CASE("curves: position of the gold document, EM and mass side by side") {
   CHECK(texts(svg, "legend").size() == 3);
   CHECK(contains(joined(texts(svg, "tick")), "0|4|9|14|19|"));
   CHECK_FALSE(draw_curves({}, {}));
+}
+
+TEST_CASE("overlay: lines are broken where they must, tokens painted by mass, gold underlined") {
+  OverlayFigure overlay;
+  overlay.of = "layer 13, head 23";
+  overlay.hidden = 0.61;
+  for (int i = 0; i < 300; ++i) {
+    const bool gold = i >= 100 && i < 140;
+    overlay.pieces.push_back({" word" + std::to_string(i), gold ? 0.01 : 0.0001, gold, true});
+    if (i % 100 == 99) overlay.pieces.push_back({"\n"});
+  }
+  overlay.provenance = test::sample_provenance();
+  const Scene scene = require(draw_overlay(overlay, {}));
+  leave("overlay", scene);
+  leave("overlay-dark", require(draw_overlay(overlay, dark())));
+  const auto svg = svg_of(scene);
+  CHECK(of_class(svg, "token").size() == 300);
+  std::map<std::string, int> fills;
+  double right = 0;
+  for (const auto& node : of_class(svg, "token")) {
+    ++fills[node.attribute("fill").value()];
+    right = std::max(right, node.attribute("x").as_double() + node.attribute("width").as_double());
+  }
+  CHECK(fills.size() == 2);
+  CHECK(right <= scene.width);
+  CHECK(contains(scene.description, "hold 0.610"));
+  CHECK(contains(joined(texts(svg, "legend")), "0.01|0.001|"));
+  for (int i = 0; i < 9000; ++i) overlay.pieces.push_back({" more\n", 0, false, true});
+  CHECK(contains(require(draw_overlay(overlay, {})).description, "cut after 400 lines"));
+  CHECK_FALSE(draw_overlay({}, {}));
 }
 
 TEST_CASE("text from outside cannot break the SVG") {

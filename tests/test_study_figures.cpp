@@ -128,7 +128,8 @@ ControlResult sample_control() {
       std::vector<float> moved = sample.baseline;
       for (std::size_t i = 0; i < moved.size(); ++i) {
         const int above = static_cast<int>(i) / 4 - first;
-        if (above > 0) moved[i] += static_cast<float>(0.01 * above * rng.uniform());
+        const double sign = i % 3 == 0 ? -1 : 1;  // change and |change| differ
+        if (above > 0) moved[i] += static_cast<float>(sign * 0.01 * above * rng.uniform());
       }
       sample.arms.push_back(std::move(moved));
     }

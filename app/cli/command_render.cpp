@@ -208,9 +208,13 @@ Result<figure::Scene> draw(const RenderOptions& options, const figure::Options& 
                 "--figure " + options.figure +
                     ": give a prompt (--prompt, --prompt-file, --ids, or --data with --sample)");
   }
+  if (options.figure == "overlay" && options.ids) {
+    return fail(ErrorKind::usage, "--figure overlay: give the prompt as text, not as ids");
+  }
   HEADSCOPE_ASSIGN(const auto run, run_for_figure(options, progress));
   if (options.figure == "attention")
     return figure::draw_attention(attention_figure(run, options), look);
+  if (options.figure == "overlay") return figure::draw_overlay(overlay_figure(run, options), look);
   return figure::draw_document_bars(documents_figure(run, options), look);
 }
 
@@ -245,8 +249,9 @@ void add_choice(CLI::App& command, RenderOptions& options) {
   constexpr int most = std::numeric_limits<int>::max();
   command
       .add_option("--figure,-f", options.figure,
-                  "head-map, ranking, overlap, attention or documents")
-      ->check(CLI::IsMember({"head-map", "ranking", "overlap", "attention", "documents"}))
+                  "head-map, ranking, overlap, attention, documents or overlay (the prompt's text)")
+      ->check(CLI::IsMember(
+          {"head-map", "ranking", "overlap", "attention", "documents", "overlay"}))
       ->required();
   command.add_option("--heads", options.heads,
                      "head set: scores and ranking, without running a model");
@@ -263,7 +268,7 @@ void add_choice(CLI::App& command, RenderOptions& options) {
       ->capture_default_str();
   command.add_flag("--difference", options.difference, "head map of intervened minus baseline");
   command.add_flag("--linear", options.linear,
-                   "attention in linear instead of logarithmic colours");
+                   "attention and overlay in linear instead of logarithmic colours");
 }
 
 void add_look(CLI::App& command, RenderOptions& options) {

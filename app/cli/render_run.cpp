@@ -1,6 +1,7 @@
 #include "app/cli/render_run.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "app/cli/intervene.h"
 #include "core/analysis/head_choice.h"
@@ -76,17 +77,58 @@ SpanLayout layout_of(const PromptInput& prompt) {
   return layout;
 }
 
-Result<Capture> capture_for(const RenderOptions& options, const PromptInput& prompt,
-                            const ModelConfig& config) {
+// Whose mass bars and overlay show, and how to call them.
+std::pair<std::vector<HeadId>, std::string> heads_shown(const RenderRun& run,
+                                                        const RenderOptions& options) {
+  const ModelConfig& config = run.opened.model->config();
+  if (options.layer) {
+    return {std::vector<HeadId>{HeadId{*options.layer, *options.head}},
+            "Layer " + std::to_string(*options.layer) + ", head " + std::to_string(*options.head)};
+  }
+  if (!run.intervened_heads.empty()) {
+    return {run.intervened_heads, "Mean over the " + std::to_string(run.intervened_heads.size()) +
+                                      " heads intervened on"};
+  }
+  if (!run.ranking.empty()) {
+    const int wanted =
+        options.top_k.value_or(headscope::default_top_k(config.layers, config.heads));
+    const auto count =
+        std::clamp<std::size_t>(static_cast<std::size_t>(wanted), 1, run.ranking.size());
+    return {std::vector<HeadId>(run.ranking.begin(),
+                                run.ranking.begin() + static_cast<std::ptrdiff_t>(count)),
+            "Mean over the top " + std::to_string(count) + " contextual heads"};
+  }
+  std::vector<HeadId> all;
+  for (int i = 0; i < config.layers * config.heads; ++i)
+    all.push_back({i / config.heads, i % config.heads});
+  return {all, "Mean over all " + std::to_string(all.size()) + " heads"};
+}
+
+// Layers whose weights a figure needs; empty where it does without.
+TokenRange layers_of_weights(const RenderRun& run, const RenderOptions& options) {
+  if (options.figure == "attention") return {*options.layer, *options.layer + 1};
+  if (options.figure != "overlay") return {};
+  TokenRange layers{std::numeric_limits<std::int64_t>::max(), 0};
+  for (const HeadId head : heads_shown(run, options).first) {
+    layers.begin = std::min<std::int64_t>(layers.begin, head.layer);
+    layers.end = std::max<std::int64_t>(layers.end, head.layer + 1);
+  }
+  return layers;
+}
+
+Result<Capture> capture_for(const RenderRun& run, const RenderOptions& options) {
   Capture capture;
-  capture.span_sets = key_sets(prompt);
-  capture.weights = options.figure == "attention";
+  capture.span_sets = key_sets(run.prompt);
+  capture.layers = layers_of_weights(run, options);
+  capture.weights = capture.layers.size() > 0;
   if (!capture.weights) return capture;
-  capture.layers = {*options.layer, *options.layer + 1};
-  const double keys = static_cast<double>(prompt.encoding.size()) + options.max_new_tokens;
+  const double keys = static_cast<double>(run.prompt.encoding.size()) + options.max_new_tokens;
+  const double rows = options.max_new_tokens + 1.0;
+  const double layers = static_cast<double>(capture.layers.size());
   refresh_memory_limit();
-  HEADSCOPE_TRY(require_memory("attention of the response rows in one layer",
-                               4.0 * config.heads * (options.max_new_tokens + 1.0) * keys,
+  HEADSCOPE_TRY(require_memory("attention of the response rows in " + figure::fixed(layers, 0) +
+                                   (layers == 1 ? " layer" : " layers"),
+                               4.0 * layers * run.opened.model->config().heads * rows * keys,
                                "use a lower --max-new-tokens"));
   return capture;
 }
@@ -98,7 +140,7 @@ Result<PromptRun> run_once(RenderRun& run, const RenderOptions& options,
   request.max_new_tokens = options.max_new_tokens;
   request.sampling.seed = options.seed;
   request.interventions = std::move(interventions);
-  HEADSCOPE_ASSIGN(request.capture, capture_for(options, run.prompt, run.opened.model->config()));
+  HEADSCOPE_ASSIGN(request.capture, capture_for(run, options));
   PromptRun result;
   HEADSCOPE_ASSIGN(result.generation, run.opened.model->generate(request, context));
   if (result.generation.ids.empty()) {
@@ -197,31 +239,51 @@ double mean_mass(const PromptRun& run, const std::vector<HeadId>& heads, int set
   return sum / static_cast<double>(heads.size() * static_cast<std::size_t>(run.rows.size()));
 }
 
-// Whose mass the document bars show, and how to call them.
-std::pair<std::vector<HeadId>, std::string> heads_of_bars(const RenderRun& run,
-                                                          const RenderOptions& options) {
-  const ModelConfig& config = run.opened.model->config();
-  if (options.layer) {
-    return {std::vector<HeadId>{HeadId{*options.layer, *options.head}},
-            "Layer " + std::to_string(*options.layer) + ", head " + std::to_string(*options.head)};
+// Mean over `heads` and the response rows of the weight on every token of the prompt.
+std::vector<double> token_masses(const PromptRun& run, const std::vector<HeadId>& heads,
+                                 std::int64_t first_layer, std::size_t tokens) {
+  const CapturedAttention& attention = run.generation.attention;
+  std::vector<double> masses(tokens, 0);
+  const double share =
+      1.0 / static_cast<double>(heads.size() * static_cast<std::size_t>(run.rows.size()));
+  for (const HeadId id : heads) {
+    const std::int64_t block = (id.layer - first_layer) * attention.heads + id.head;
+    for (std::int64_t row = run.rows.begin; row < run.rows.end; ++row) {
+      const auto begin =
+          static_cast<std::size_t>((block * attention.rows.size() + row) * attention.keys);
+      for (std::size_t t = 0; t < tokens; ++t) masses[t] += share * attention.weights[begin + t];
+    }
   }
-  if (!run.intervened_heads.empty()) {
-    return {run.intervened_heads, "Mean over the " + std::to_string(run.intervened_heads.size()) +
-                                      " heads intervened on"};
+  return masses;
+}
+
+bool in_gold(const PromptInput& prompt, const ByteSpan& span) {
+  return std::any_of(prompt.documents.begin(), prompt.documents.end(), [&](const auto& document) {
+    return document.gold && document.relevant.overlaps(span);
+  });
+}
+
+// The text in pieces; tokens that share a character become one.
+void add_pieces(figure::OverlayFigure& f, const PromptInput& prompt,
+                const std::vector<double>& masses) {
+  const auto text = [&](std::size_t begin, std::size_t end) {
+    return prompt.text.substr(begin, end - begin);
+  };
+  std::size_t at = 0;
+  for (std::size_t t = 0; t < masses.size(); ++t) {
+    const ByteSpan& span = prompt.encoding.offsets[t];
+    if (span.empty()) {
+      f.hidden += masses[t];
+    } else if (span.begin < at && !f.pieces.empty()) {
+      f.pieces.back().mass += masses[t];
+      if (span.end > at) f.pieces.back().text += text(at, span.end);
+    } else {
+      if (span.begin > at) f.pieces.push_back({text(at, span.begin)});
+      f.pieces.push_back({text(span.begin, span.end), masses[t], in_gold(prompt, span), true});
+    }
+    at = std::max(at, span.end);
   }
-  if (!run.ranking.empty()) {
-    const int wanted =
-        options.top_k.value_or(headscope::default_top_k(config.layers, config.heads));
-    const auto count =
-        std::clamp<std::size_t>(static_cast<std::size_t>(wanted), 1, run.ranking.size());
-    return {std::vector<HeadId>(run.ranking.begin(),
-                                run.ranking.begin() + static_cast<std::ptrdiff_t>(count)),
-            "Mean over the top " + std::to_string(count) + " contextual heads"};
-  }
-  std::vector<HeadId> all;
-  for (int i = 0; i < config.layers * config.heads; ++i)
-    all.push_back({i / config.heads, i % config.heads});
-  return {all, "Mean over all " + std::to_string(all.size()) + " heads"};
+  if (at < prompt.text.size()) f.pieces.push_back({text(at, prompt.text.size())});
 }
 
 }  // namespace
@@ -273,7 +335,7 @@ figure::AttentionFigure attention_figure(const RenderRun& run, const RenderOptio
 }
 
 figure::DocumentBarsFigure documents_figure(const RenderRun& run, const RenderOptions& options) {
-  const auto [heads, name] = heads_of_bars(run, options);
+  const auto [heads, name] = heads_shown(run, options);
   const PromptRun& after = run.shown();
   figure::DocumentBarsFigure f;
   f.of = name + (run.intervention.empty() ? "" : "; " + run.intervention);
@@ -287,6 +349,18 @@ figure::DocumentBarsFigure documents_figure(const RenderRun& run, const RenderOp
   f.sink_baseline = mean_mass(run.baseline, heads, set);
   f.sink_intervened = mean_mass(after, heads, set);
   f.provenance = run.provenance;
+  return f;
+}
+
+figure::OverlayFigure overlay_figure(const RenderRun& run, const RenderOptions& options) {
+  const auto [heads, name] = heads_shown(run, options);
+  figure::OverlayFigure f;
+  f.of = name + (run.intervention.empty() ? "" : "; " + run.intervention);
+  f.logarithmic = !options.linear;
+  f.provenance = run.provenance;
+  add_pieces(f, run.prompt,
+             token_masses(run.shown(), heads, layers_of_weights(run, options).begin,
+                          run.prompt.encoding.offsets.size()));
   return f;
 }
 

@@ -13,6 +13,7 @@
 #include "core/analysis/head_scores.h"
 #include "core/figure/attention_map.h"
 #include "core/figure/document_bars.h"
+#include "core/figure/overlay.h"
 #include "core/figure/page.h"
 #include "core/model/model.h"
 #include "core/runner/open_model.h"
@@ -68,5 +69,7 @@ Result<RenderRun> run_for_figure(const RenderOptions& options, ProgressPrinter& 
 
 figure::AttentionFigure attention_figure(const RenderRun& run, const RenderOptions& options);
 figure::DocumentBarsFigure documents_figure(const RenderRun& run, const RenderOptions& options);
+/// The prompt's text with the masses of the shown run.
+figure::OverlayFigure overlay_figure(const RenderRun& run, const RenderOptions& options);
 
 }  // namespace headscope::cli

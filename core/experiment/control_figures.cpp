@@ -60,8 +60,8 @@ figure::CurvesFigure figure_of(const ControlResult& result, const ControlSetting
   f.text =
       "Change of relevant mass (intervened minus baseline) of the heads that neither arm "
       "touches, mean over the heads of a layer, " +
-      std::to_string(setting.random.size()) +
-      " draws of random heads and samples; bands: 95 % bootstrap interval over samples. Mean "
+      std::to_string(setting.random.size()) + (setting.random.size() == 1 ? " draw" : " draws") +
+      " of random heads and samples; bands: 95 % bootstrap interval over samples. Mean "
       "|change| of all untouched heads: " +
       numbers_of(setting.untouched) + ". ";
   if (above.draws > 0) {
