@@ -87,6 +87,26 @@ class Causal(CliTest):
         for share in ("sink", "context"):
             self.assertAlmostEqual(same["scan"][0][share], same["exact"][share], places=5)
 
+    def test_samples_that_cannot_be_used(self):
+        data = self.folder / "d.jsonl"
+        self.ok("demo-data", "--documents", 3, "--samples", 3, "--split", "test", "--seed", 5, "--out", data)
+        lines = [json.loads(line) for line in data.read_text().splitlines()]
+        lines[0]["ctxs"] = []
+        lines[1]["ctxs"][0]["text"] = "long " * 2000
+        for document in lines[2]["ctxs"]:
+            document["isgold"] = False
+        data.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        skipped = {"no documents": 1, "prompt longer than the context": 1}
+        self.assertEqual(self.ok("causal", "--data", data, "--no-heads").json["skipped"], skipped)
+        result = self.ok("auto-alpha", "--data", data).json
+        self.assertEqual(result["skipped"], skipped)
+        self.assertEqual(result["n"], 1)
+        split = self.folder / "split.json"
+        split.write_text('{"method":"split-softmax","tau":0.1}')
+        for command in (("evaluate", "--out", self.folder / "e.jsonl"), ("causal", "--no-heads")):
+            notes = self.ok(*command, "--data", data, "--intervene", split).json["notes"]
+            self.assertTrue(any("2 of 3 samples have no gold document" in note for note in notes), notes)
+
     def test_refusals(self):
         path, _ = self.prompt()
         plain = self.folder / "plain.txt"

@@ -95,6 +95,50 @@ TEST_CASE("masses per document are means over rows and heads and add up to one")
   CHECK_FALSE(document_mass(run, missing).has_value());
 }
 
+TEST_CASE("the likely document is named where none is marked and heads are known") {
+  AppState state;
+  state.request = test::engine_request();
+  state.take(test::snapshot_of(state.request));
+  CHECK(state.likely().index == -1);  // one is marked
+  state.mark_gold(4);
+  state.take(test::snapshot_of(state.request));
+  CHECK(state.likely().index == 4);
+  CHECK(state.likely().share > 0);
+  FakeOptions unknown;
+  unknown.has_ranking = false;
+  state.take(test::snapshot_of(state.request, unknown));
+  CHECK(state.likely().index == -1);
+}
+
+TEST_CASE("a found strength goes to the slider once, and a check stays with its prompt") {
+  AppState state;
+  state.request = test::engine_request();
+  const auto shown = test::snapshot_of(state.request);
+  state.take(shown);
+  state.ask_auto_alpha();
+  CHECK(state.request.questions.auto_alpha);
+  auto answered = std::make_shared<Snapshot>(*shown);
+  AutoAlpha found;
+  found.alpha = 0.4;
+  answered->auto_alpha = std::make_shared<const AutoAlpha>(found);
+  state.take(answered);
+  CHECK(state.request.intervention.alpha == 0.4);
+  CHECK_FALSE(state.request.questions.auto_alpha);
+  REQUIRE(state.notices.size() == 1);
+  CHECK(state.notices[0].text == explain(found));
+  state.request.intervention.alpha = 0.1;
+  state.take(std::make_shared<Snapshot>(*answered));
+  CHECK(state.request.intervention.alpha == 0.1);
+
+  state.ask_causal(true);
+  state.request.intervention.alpha = 0.2;
+  state.keep_questions();
+  CHECK(state.request.questions.causal);
+  state.request.prompt.text += " more";
+  state.keep_questions();
+  CHECK_FALSE(state.request.questions.causal);
+}
+
 TEST_CASE("first differing token and where it stands in the text") {
   RunResult a, b;
   for (const char* word : {" Rusha", " speaks", " Tamil", "."})

@@ -6,6 +6,7 @@
 #include "app/cli/command_line.h"
 #include "app/cli/explain_input.h"
 #include "app/cli/output.h"
+#include "core/experiment/causal.h"
 #include "core/runner/alpha_run.h"
 #include "core/runner/prompt_view.h"
 
@@ -56,24 +57,74 @@ Result<std::vector<double>> chosen_alphas(const Options& options) {
   return alphas;
 }
 
-Result<std::vector<Case>> cases_of(const ExplainInput& input) {
-  const std::int64_t limit = input.opened.model->config().context_length;
-  std::vector<Case> cases;
-  const auto add = [&](const BuiltPrompt& built,
-                       const std::vector<std::string>& answers) -> Result<> {
-    PromptRequest request{.text = built.text, .answers = answers};
-    for (std::size_t i = 0; i < built.documents.size(); ++i) {
-      if (built.documents[i].gold) request.gold_document = static_cast<int>(i);
-    }
-    HEADSCOPE_ASSIGN(auto view, make_prompt_view(request, input.encoder, limit));
-    cases.push_back({std::move(view), {}, {}});
-    return {};
-  };
-  if (input.one) HEADSCOPE_TRY(add(*input.one, {}));
+std::string reasons(const SkipCounts& skipped) {
+  std::string text;
+  for (const auto& [reason, count] : skipped) {
+    text += (text.empty() ? "" : ", ") + reason + " (" + std::to_string(count) + ")";
+  }
+  return text;
+}
+
+// What is run, and what could not be.
+struct Cases {
+  std::vector<Case> run;
+  SkipCounts skipped;
+};
+
+Result<std::shared_ptr<const PromptView>> view_of(const ExplainInput& input,
+                                                  const BuiltPrompt& built,
+                                                  const std::vector<std::string>& answers) {
+  PromptRequest request{.text = built.text, .answers = answers};
+  for (std::size_t i = 0; i < built.documents.size(); ++i) {
+    if (built.documents[i].gold) request.gold_document = static_cast<int>(i);
+  }
+  return make_prompt_view(request, input.encoder, input.opened.model->config().context_length);
+}
+
+Result<Cases> cases_of(const ExplainInput& input) {
+  Cases cases;
+  if (input.one) {
+    HEADSCOPE_ASSIGN(auto view, view_of(input, *input.one, {}));
+    cases.run.push_back({std::move(view), {}, {}});
+    return cases;
+  }
   for (const QaSample& sample : input.samples) {
-    HEADSCOPE_TRY(add(build_prompt(sample), sample.answers));
+    const BuiltPrompt built = build_prompt(sample);
+    HEADSCOPE_ASSIGN(const auto encoding, input.encoder.encode(built.text));
+    if (built.documents.empty()) {
+      ++cases.skipped[skip_no_documents];
+    } else if (std::ssize(encoding.ids) > input.opened.model->config().context_length) {
+      ++cases.skipped[skip_too_long];
+    } else {
+      HEADSCOPE_ASSIGN(auto view, view_of(input, built, sample.answers));
+      cases.run.push_back({std::move(view), {}, {}});
+    }
   }
   return cases;
+}
+
+// Scans of all prompts; those that get no response are taken out of `cases`.
+Result<std::vector<std::vector<AlphaPoint>>> scans_of(ExplainInput& input,
+                                                      const AlphaRunOptions& run, Cases& cases,
+                                                      const RunContext& context) {
+  std::vector<std::vector<AlphaPoint>> scans;
+  std::vector<Case> answered;
+  for (Case& one : cases.run) {
+    context.progress("scan", double(scans.size()), double(cases.run.size()));
+    auto scan = scan_prompt(*input.opened.model, *input.opened.tokenizer, *one.prompt, run,
+                            one.before, context);
+    const bool silent = !scan && scan.error().message == skip_empty_response;
+    if (!scan && !(silent && !input.one)) return tl::unexpected(scan.error());
+    if (silent) {
+      ++cases.skipped[skip_empty_response];
+      continue;
+    }
+    scans.push_back(std::move(*scan));
+    answered.push_back(std::move(one));
+  }
+  cases.run = std::move(answered);
+  if (cases.run.empty()) return bad_input("no sample could be scanned: " + reasons(cases.skipped));
+  return scans;
 }
 
 Json to_json(const AttentionShares& shares) {
@@ -156,23 +207,17 @@ Result<> auto_alpha(const Options& options) {
                             .max_new_tokens = options.max_new_tokens,
                             .rows = options.row_convention()};
   HEADSCOPE_ASSIGN(auto cases, cases_of(input));
-  const Tokenizer& tokenizer = *input.opened.tokenizer;
-  std::vector<std::vector<AlphaPoint>> scans;
-  for (Case& one : cases) {
-    context.progress("scan", double(scans.size()), double(cases.size()));
-    HEADSCOPE_ASSIGN(auto scan, scan_prompt(*input.opened.model, tokenizer, *one.prompt, run,
-                                            one.before, context));
-    scans.push_back(std::move(scan));
-  }
+  HEADSCOPE_ASSIGN(const auto scans, scans_of(input, run, cases, context));
   const AutoAlpha choice = choose_alpha(mean_scan(scans), how);
-  for (std::size_t i = 0; i < cases.size(); ++i) {
-    context.progress("exact run", double(i), double(cases.size()));
-    HEADSCOPE_ASSIGN(cases[i].after, run_at_alpha(*input.opened.model, tokenizer, *cases[i].prompt,
-                                                  run, choice.alpha, context));
+  for (Case& one : cases.run) {
+    context.progress("exact run", double(&one - cases.run.data()), double(cases.run.size()));
+    HEADSCOPE_ASSIGN(one.after, run_at_alpha(*input.opened.model, *input.opened.tokenizer,
+                                             *one.prompt, run, choice.alpha, context));
   }
   Json result = to_json(choice);
-  result["n"] = cases.size();
-  add_exact(input, choice, cases, result);
+  result["n"] = cases.run.size();
+  result["skipped"] = cases.skipped;
+  add_exact(input, choice, cases.run, result);
   describe(how, input.passport);
   result["notes"] = input.notes;
   result["passport"] = to_json(input.passport);

@@ -1,12 +1,16 @@
 // causal: does the answer rest on what is looked at? Every document masked and every top head
 // ablated in turn: the drop of the answer's log-probability beside the attention mass.
+#include <algorithm>
 #include <memory>
 
 #include "app/cli/command_line.h"
 #include "app/cli/explain_input.h"
 #include "app/cli/intervene.h"
 #include "app/cli/output.h"
+#include "core/base/units.h"
+#include "core/engine/outlook.h"
 #include "core/experiment/causal_report.h"
+#include "core/runner/run_outlook.h"
 
 namespace headscope::cli {
 namespace {
@@ -70,6 +74,23 @@ Result<> of_data(const Options& options, ExplainInput& input, const CausalOption
   return {};
 }
 
+// A pass over the prompt for every document and every head.
+Result<> announce_passes(const ExplainInput& input, const CausalOptions& how,
+                         ProgressPrinter& progress) {
+  const BuiltPrompt built = input.one ? *input.one : build_prompt(input.samples.front());
+  HEADSCOPE_ASSIGN(const auto encoding, input.encoder.encode(built.text));
+  const auto tokens = static_cast<std::int64_t>(encoding.size());
+  const auto prompts = std::max<std::int64_t>(1, std::ssize(input.samples));
+  const std::int64_t passes =
+      prompts * (2 + std::ssize(built.documents) + (how.ablate_heads ? std::ssize(how.heads) : 0));
+  PolicyEstimate all = pass_outlook(*input.opened.model, tokens, {.weights = false}).of_run();
+  all.seconds *= static_cast<double>(passes);
+  if (all.seconds < announced_seconds) return {};
+  progress.note("estimate: " + count_text(passes) + " passes over about " + count_text(tokens) +
+                " tokens, " + estimate_text(all));
+  return {};
+}
+
 Result<> causal(const Options& options) {
   HEADSCOPE_TRY(check_options(options));
   ProgressPrinter progress(options.quiet);
@@ -84,6 +105,11 @@ Result<> causal(const Options& options) {
       .max_new_tokens = options.max_new_tokens,
       .rows = options.row_convention(),
       .interventions = on_samples(set)};
+  if (const auto note = note_on_marks(set, input.samples)) {
+    progress.note("note: " + *note);
+    input.notes.push_back(*note);
+  }
+  HEADSCOPE_TRY(announce_passes(input, how, progress));
   const RunContext context = progress.context();
   return input.one ? of_prompt(options, input, how, context)
                    : of_data(options, input, how, context);

@@ -119,8 +119,9 @@ Result<> evaluate(const Options& options) {
                       .before_split = set.splits(),
                       .interventions = on_samples(set)};
   HEADSCOPE_ASSIGN(how.mass_heads, mass_heads(options, opened, set, used));
-  HEADSCOPE_ASSIGN(const auto chosen,
+  HEADSCOPE_ASSIGN(auto chosen,
                    choose_for_evaluation(data, options.wanted_part(), options.samples, used));
+  if (auto note = note_on_marks(set, chosen.samples)) chosen.notes.push_back(std::move(*note));
   print_notes(progress, chosen.notes);
   Output output{options.file, part_name(chosen.part), options.prompt, chosen.notes, {}};
   HEADSCOPE_ASSIGN(output.passport, make_passport(opened, encoder, data, chosen, options, options,

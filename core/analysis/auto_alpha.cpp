@@ -16,15 +16,6 @@ std::string text_of(const char* format, double value) {
   return text;
 }
 
-/// Largest alpha * bias among the keys that hold weight: what the exponents are taken relative to.
-double shift_of(std::span<const float> row, std::span<const float> bias, double alpha) {
-  double top = -std::numeric_limits<double>::infinity();
-  for (std::size_t j = 0; j < row.size(); ++j) {
-    if (row[j] > 0) top = std::max(top, alpha * static_cast<double>(bias[j]));
-  }
-  return top;
-}
-
 double sum_over(const std::vector<double>& values, TokenRange keys) {
   const auto size = static_cast<std::int64_t>(values.size());
   double sum = 0;
@@ -34,19 +25,48 @@ double sum_over(const std::vector<double>& values, TokenRange keys) {
   return sum;
 }
 
-void add_row(std::span<const float> row, std::span<const float> bias, const ContextSets& sets,
-             double alpha, std::vector<double>& scratch, AttentionShares& total) {
-  const double shift = alpha == 0 ? 0 : shift_of(row, bias, alpha);
+/// exp(alpha * bias) relative to the largest: the same for every row of a head.
+std::vector<double> factors_of(std::span<const float> bias, double alpha) {
+  double top = -std::numeric_limits<double>::infinity();
+  for (const float b : bias) top = std::max(top, alpha * static_cast<double>(b));
+  std::vector<double> factors;
+  factors.reserve(bias.size());
+  for (const float b : bias) factors.push_back(std::exp(alpha * static_cast<double>(b) - top));
+  return factors;
+}
+
+/// weights * factors into `edited`; returns their sum.
+double multiply(std::span<const float> row, const std::vector<double>& factors,
+                std::vector<double>& edited) {
   double sum = 0;
   for (std::size_t j = 0; j < row.size(); ++j) {
-    const double factor = alpha == 0 ? 1 : std::exp(alpha * static_cast<double>(bias[j]) - shift);
-    scratch[j] = row[j] > 0 ? static_cast<double>(row[j]) * factor : 0;
-    sum += scratch[j];
+    edited[j] = static_cast<double>(row[j]) * factors[j];
+    sum += edited[j];
   }
-  if (!(sum > 0)) return;
-  total.sink += sum_over(scratch, sets.sink) / sum;
+  return sum;
+}
+
+/// The same for a row whose own keys lie so far below the largest factor that doubles lose them.
+double multiply_in_logarithms(std::span<const float> row, std::span<const float> bias, double alpha,
+                              std::vector<double>& edited) {
+  double top = -std::numeric_limits<double>::infinity();
+  for (std::size_t j = 0; j < row.size(); ++j) {
+    if (row[j] > 0) top = std::max(top, alpha * static_cast<double>(bias[j]));
+  }
+  double sum = 0;
+  for (std::size_t j = 0; j < row.size(); ++j) {
+    const double factor = row[j] > 0 ? std::exp(alpha * static_cast<double>(bias[j]) - top) : 0;
+    edited[j] = static_cast<double>(row[j]) * factor;
+    sum += edited[j];
+  }
+  return sum;
+}
+
+void add_row(const std::vector<double>& edited, double sum, const ContextSets& sets,
+             AttentionShares& total) {
+  total.sink += sum_over(edited, sets.sink) / sum;
   for (std::size_t i = 0; i < sets.documents.size(); ++i) {
-    const double mass = sum_over(scratch, sets.documents[i]) / sum;
+    const double mass = sum_over(edited, sets.documents[i]) / sum;
     total.context += mass;
     if (static_cast<int>(i) == sets.gold) total.relevant += mass;
   }
@@ -109,13 +129,19 @@ std::string ratios(const AutoAlpha& choice) {
 
 AttentionShares shares_under(std::span<const HeadRows> heads, const ContextSets& sets,
                              double alpha) {
+  constexpr double smallest_sum = 1e-200;
   AttentionShares total;
   double rows = 0;
   for (const HeadRows& head : heads) {
     const std::size_t keys = head.bias.size();
-    std::vector<double> scratch(keys);
+    std::vector<double> edited(keys);
+    const std::vector<double> factors = factors_of(head.bias, alpha);
     for (std::size_t at = 0; keys > 0 && at + keys <= head.weights.size(); at += keys) {
-      add_row(head.weights.subspan(at, keys), head.bias, sets, alpha, scratch, total);
+      const auto row = head.weights.subspan(at, keys);
+      double sum = multiply(row, factors, edited);
+      if (sum < smallest_sum) sum = multiply_in_logarithms(row, head.bias, alpha, edited);
+      if (!(sum > 0)) continue;
+      add_row(edited, sum, sets, total);
       rows += 1;
     }
   }

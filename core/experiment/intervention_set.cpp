@@ -140,6 +140,12 @@ bool InterventionSet::splits() const {
                      [](const Part& part) { return part.description.method->log_mass != nullptr; });
 }
 
+bool InterventionSet::needs_gold() const {
+  return std::any_of(parts_.begin(), parts_.end(), [](const Part& part) {
+    return part.description.method->marks_keys && part.description.gold;
+  });
+}
+
 std::vector<HeadId> InterventionSet::heads() const {
   std::vector<HeadId> heads;
   for (const Part& part : parts_) {

@@ -48,6 +48,8 @@ class InterventionSet {
   bool empty() const { return parts_.empty(); }
   /// Whether some part moves attention mass: masses before and after it differ.
   bool splits() const;
+  /// Something in it acts on the gold documents, and on nothing where none is marked.
+  bool needs_gold() const;
   /// Every head that is acted on, once, in the order of first mention.
   std::vector<HeadId> heads() const;
   /// What the chosen heads and directions were made from.

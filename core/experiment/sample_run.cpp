@@ -1,5 +1,7 @@
 #include "core/experiment/sample_run.h"
 
+#include <algorithm>
+
 namespace headscope {
 
 TokenRange response_rows(RowConvention convention, std::int64_t response_tokens) {
@@ -13,6 +15,16 @@ InterventionsFor on_samples(const InterventionSet& set) {
     return set.for_prompt({prompt.encoding.offsets, prompt.built.gold_spans()},
                           WithoutGold::leave_out);
   };
+}
+
+std::optional<std::string> note_on_marks(const InterventionSet& set,
+                                         std::span<const QaSample> samples) {
+  const auto unmarked = std::count_if(samples.begin(), samples.end(), [](const QaSample& sample) {
+    return !sample.gold_position();
+  });
+  if (unmarked == 0 || !set.needs_gold()) return std::nullopt;
+  return std::to_string(unmarked) + " of " + std::to_string(samples.size()) +
+         " samples have no gold document: what acts on gold documents is left out there";
 }
 
 Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const SamplePrompt& prompt,

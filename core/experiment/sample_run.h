@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,10 @@ using InterventionsFor = std::function<Result<std::vector<Intervention>>(const S
 /// `set` on the samples of a data set; split-softmax is left out where no document is gold. The
 /// function refers to `set`.
 InterventionsFor on_samples(const InterventionSet& set);
+
+/// What a user should know when `set` needs gold documents that some samples lack; else nothing.
+std::optional<std::string> note_on_marks(const InterventionSet& set,
+                                         std::span<const QaSample> samples);
 
 struct SampleRunOptions {
   int max_new_tokens = 100;
