@@ -123,8 +123,9 @@ TEST_CASE("overlap of rankings by hand") {
   CHECK(std::isnan(top_k_jaccard({}, {}, 3)));
 
   const auto comparison = compare_rankings(a, b);
-  REQUIRE(comparison.jaccard.size() == 1);  // only k = 1 is reached by both
-  CHECK(comparison.jaccard[0] == std::pair<std::size_t, double>{1, 0.0});
+  REQUIRE(comparison.overlap.size() == 1);  // only k = 1 is reached by both
+  CHECK(comparison.overlap[0].k == 1);
+  CHECK(comparison.overlap[0].jaccard == 0);
   CHECK(comparison.common == 4);
   // Ranks of a's heads in b: 3 0 2 1; pairs in order: (0,2), (0,1); out of order: the other four.
   CHECK(comparison.kendall == doctest::Approx(-2.0 / 6));
@@ -134,7 +135,26 @@ TEST_CASE("overlap of rankings by hand") {
   CHECK(comparison.movers[2].head == HeadId{0, 1});
   CHECK(comparison.movers[1].rank_a == 3);
   CHECK(comparison.movers[1].rank_b == 1);
-  CHECK(compare_rankings(a, b, 1).movers.size() == 1);
+  CHECK(compare_rankings(a, b, 0, 1).movers.size() == 1);
   CHECK(compare_rankings(a, a).kendall == 1);
   CHECK(compare_rankings(a, {{5, 5}}).common == 0);
+}
+
+TEST_CASE("what unrelated rankings share, against binomials summed in Python") {
+  std::vector<HeadId> a, b;
+  for (int i = 0; i < 30; ++i) a.push_back({0, i});
+  for (int i = 0; i < 30; ++i) b.push_back({0, i < 4 ? 3 - i : 33 - i});
+  // The first 10 of a are 0..9, of b 3, 2, 1, 0, 29 ... 24: four of 30 heads in common.
+  const auto overlap = overlap_at(a, b, 10, 30);
+  CHECK(overlap.common == 4);
+  CHECK(overlap.jaccard == doctest::Approx(4.0 / 16));
+  CHECK(overlap.expected == doctest::Approx(0.20677846806950087));
+  CHECK(overlap.p == doctest::Approx(0.43966058928577667));
+  CHECK(overlap_at(a, b, 20, 30).p == doctest::Approx(1.0000000000000002));  // 10 must be in common
+  CHECK(overlap_at(a, b, 30, 30).expected == 1);
+  CHECK(overlap_at(a, b, 30, 30).p == 1);
+  const auto comparison = compare_rankings(a, b, 672);
+  CHECK(comparison.universe == 672);
+  CHECK(comparison.overlap.back().expected < 0.03);
+  CHECK(compare_rankings(a, a).kendall_p < 1e-6);
 }

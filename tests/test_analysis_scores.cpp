@@ -158,3 +158,60 @@ TEST_CASE("one sample, and a stable ranking") {
   options.top_k = 1;
   CHECK(many.summary(options).stability == 1);
 }
+
+TEST_CASE("stability of the top-k against n: draws of n samples beside all") {
+  ScoreAccumulator accumulator(1, 2);
+  accumulator.add(two_heads(0.3f, 0.05f), nullptr, true);
+  accumulator.add(two_heads(0.1f, 0.15f), nullptr, false);
+  accumulator.add(two_heads(0.5f, 0.04f), nullptr, true);
+  SummaryOptions options;
+  options.top_k = 1;
+  options.curve_draws = 4000;
+  const auto curve = accumulator.summary(options).stability_curve;
+  REQUIRE(curve.size() == 3);
+  CHECK(curve[0].n == 1);
+  CHECK(curve[1].n == 2);
+  CHECK(curve[2].n == 3);
+  // Head (0,1) leads only where every sample drawn is the second: 1/3, 1/9, 1/27 of the draws.
+  for (std::size_t i = 0; i < 3; ++i)
+    CHECK(curve[i].jaccard == doctest::Approx(1 - std::pow(1.0 / 3, i + 1)).epsilon(0.03));
+  CHECK(curve[0].low == 0);
+  CHECK(curve[0].high == 1);
+  CHECK(curve[2].low == 0);  // 1/27 is more than 2.5 %
+}
+
+TEST_CASE("right against wrong: labels drawn at random give an interval around 0") {
+  SummaryOptions options;
+  options.top_k = 1;
+  options.draws = 400;
+  options.curve_draws = 0;
+  int covered = 0;
+  constexpr int trials = 200;
+  for (int trial = 0; trial < trials; ++trial) {
+    Rng rng(static_cast<std::uint64_t>(trial));
+    ScoreAccumulator accumulator(1, 2);
+    for (int i = 0; i < 60; ++i) {
+      const auto mass = static_cast<float>(0.3 + 0.1 * rng.normal());
+      accumulator.add(two_heads(mass, 0), nullptr, rng.chance(0.5));
+    }
+    const auto outcome = accumulator.summary(options).outcome;
+    CHECK(outcome.difference == doctest::Approx(outcome.right_relevant - outcome.wrong_relevant));
+    covered += outcome.low <= 0 && outcome.high >= 0 ? 1 : 0;
+  }
+  CHECK(covered >= trials * 88 / 100);  // 95 % in theory
+  CHECK(covered < trials);              // an interval that is never wrong says nothing
+
+  ScoreAccumulator real(1, 2), one_sided(1, 2);
+  Rng rng(5);
+  for (int i = 0; i < 60; ++i) {
+    const bool right = rng.chance(0.5);
+    const double mass = (right ? 0.4 : 0.2) + 0.1 * rng.normal();
+    real.add(two_heads(static_cast<float>(mass), 0), nullptr, right);
+    one_sided.add(two_heads(static_cast<float>(mass), 0), nullptr, true);
+  }
+  const auto outcome = real.summary(options).outcome;
+  CHECK(outcome.low > 0);
+  CHECK(outcome.low < 0.2);
+  CHECK(outcome.high > outcome.difference);
+  CHECK(std::isnan(one_sided.summary(options).outcome.low));
+}

@@ -130,6 +130,27 @@ class Bench(CliTest):
         self.bench("--parts", "tokenizers", "--no-peers", "--work", work)
         self.assertEqual(weights.read_bytes(), first, "same seed, same weights")
 
+    def test_directions_without_peers(self):
+        report = self.bench("--suite", "directions", "--no-peers")
+        self.assertIn("--no-peers", report["peers"]["skipped"])
+        self.assertIn("--no-peers", report["theirs"]["skipped"])
+        self.assertIn("skipped", report["same_losses"])
+        self.assertIsNone(report["ratios"]["time"])
+        losses = report["ours"]["losses"]
+        self.assertEqual([len(losses), len(losses[0])], [report["layers"], report["epochs"]])
+        self.assertTrue(all(-1 < loss < 0 for layer in losses for loss in layer))
+
+    def test_directions_of_the_authors_way_have_the_same_losses(self):
+        python = python_with_torch()
+        if python is None:
+            self.skipTest("no Python with torch and transformers (HEADSCOPE_PYTHON)")
+        result = self.ok("bench", "--quick", "--suite", "directions", "--threads", 1, "--repetitions", 1, "--peers", PEERS,
+                         env={"HEADSCOPE_PYTHON": python}, timeout=250)
+        same = result.json["same_losses"]
+        self.assertTrue(same["same"], same)
+        self.assertLess(same["largest_difference"], 1e-4)
+        self.assertEqual(len(result.json["ratios"]["time"]["all"]), 1)
+
     def test_what_is_not_there_is_refused(self):
         for suite in ("sweep", "ui", "peers", "growth"):
             self.refused(2, "bench", "--suite", suite, says=("not there yet", suite))

@@ -4,6 +4,7 @@
 import json
 import math
 import resource
+import struct
 import subprocess
 import time
 
@@ -37,6 +38,36 @@ class Score(CliTest):
             self.assertLessEqual(middle, high + 1e-6)
         counts = [sum(x > bound for row in golden["relevant"] for x in row) for bound in (0.1, 0.2)]
         self.assertEqual([result["above_0.1"], result["above_0.2"]], counts)
+
+    def test_both_conventions_equal_hugging_face(self):
+        """A random Llama, a random Gemma 2 (soft-caps, sliding window), the embedded model."""
+        for name in ("score", "score_gemma2", "score_demo"):
+            folder = GOLDEN.parent / name
+            golden = json.loads((folder / "golden.json").read_text())
+            model = DEMO if name == "score_demo" else folder
+            if not (model / "config.json").exists():
+                continue
+            for rows, expected in (("input", golden), ("predict", golden["predict"])):
+                out = self.folder / "heads.json"
+                self.ok("score", "--model", model, "--data", folder / "data.jsonl", "--out", out, "--rows", rows,
+                        "--no-chat", "--max-new-tokens", golden["max_new_tokens"])
+                heads = json.loads(out.read_text())
+                for key in SCORES:
+                    self.assertLess(difference(heads[key], expected[key]), 1e-4, (name, rows, key))
+
+    def test_stability_and_outcome(self):
+        out = self.folder / "heads.json"
+        data = write_data(self.folder / "d.jsonl", 30)
+        result = self.ok("score", "--model", GOLDEN, "--data", data, "--part", "all", "--out", out,
+                         "--max-new-tokens", 3, "--no-gold-only").json
+        heads = json.loads(out.read_text())
+        for key in ("stability", "outcome"):
+            self.assertEqual(result[key], heads[key])
+        curve = heads["stability"]["against_all"]
+        self.assertEqual([point["n"] for point in curve], [1, 2, 5, 10, 20, 30])
+        for point in curve:
+            self.assertTrue(0 <= point["low"] <= point["jaccard"] <= point["high"] <= 1)
+        self.assertIsNone(heads["outcome"]["difference_low"])  # a random model has no right answer
 
     def test_passport(self):
         out = self.folder / "heads.json"
@@ -123,6 +154,33 @@ class Compare(CliTest):
         self.assertTrue(files)
         for file in files:
             self.assertEqual(self.ok("compare", file, file).json["jaccard"]["10"], 1)
+
+    def test_chance(self):
+        a, b = self.folder / "a.json", self.folder / "b.json"
+        heads = [[layer, head] for layer in range(6) for head in range(8)]
+        a.write_text(json.dumps(heads))
+        b.write_text(json.dumps(heads[:3] + heads[:2:-1]))
+        chance = self.ok("compare", a, b).json["chance"]
+        self.assertEqual(chance["heads"], 48)
+        # Five of 48 and five of 48: three or more in common, summed over binomials.
+        weight = [math.comb(5, x) * math.comb(43, 5 - x) / math.comb(48, 5) for x in range(6)]
+        self.assertAlmostEqual(chance["p"]["5"], sum(weight[3:]))
+        self.assertAlmostEqual(chance["jaccard"]["5"], sum(w * x / (10 - x) for x, w in enumerate(weight)))
+
+    def test_directions(self):
+        authors, out = GOLDEN.parent / "torch" / "authors", self.folder / "d.safetensors"
+        report = self.ok("convert-directions", authors, "--out", out).json
+        self.assertEqual([report["layers"], report["heads"], report["head_dim"]], [3, 2, 4])
+        self.assertGreater(report["query_norms"]["least"], 0)
+        expected = json.loads((GOLDEN.parent / "torch" / "expected.json").read_text())
+        for half in "qk":
+            flat = [x for layer in expected[half] for head in layer for x in head]
+            self.assertEqual(list(read_safetensors(out)[half][1]), [struct.unpack("f", struct.pack("f", x))[0] for x in flat])
+        same = self.ok("compare", authors, out).json
+        self.assertAlmostEqual(same["cosine_all_heads"], 1)
+        self.assertEqual(same["chance_deviation"], 0.5)
+        self.refused(3, "convert-directions", GOLDEN.parent / "torch" / "refused", "--out", out, says="found none")
+        self.refused(3, "compare", authors, GOLDEN / "model.safetensors", says="'q'")
 
 
 class Evaluate(CliTest):

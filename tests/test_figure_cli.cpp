@@ -84,6 +84,28 @@ TEST_CASE_FIXTURE(Fixture, "a bare ranking has a map of ranks and no curve") {
   CHECK_FALSE(std::filesystem::exists(out("no.svg")));
 }
 
+TEST_CASE_FIXTURE(Fixture, "overlap of two head sets") {
+  const std::string other = (folder / "other.json").string();
+  const std::string bare = (folder / "bare.json").string();
+  REQUIRE(write_file_atomically(bare, "[[1, 0], [0, 1], [1, 2], [0, 0], [0, 2], [1, 1]]"));
+  REQUIRE(write_file_atomically(other, "[[1, 0], [1, 1], [0, 1], [1, 2], [0, 0], [0, 2]]"));
+  REQUIRE(render({"--figure", "overlap", "--heads", bare, "--heads-b", other, "--top-k", "2",
+                  "--out", out("overlap.svg")}) == 0);
+  const std::string drawn = read(out("overlap.svg"));
+  CHECK(count(drawn, "//rect[@class='both']") == 1);
+  CHECK(count(drawn, "//rect[@class='only-a']") == 1);
+  CHECK(count(drawn, "//rect[@class='only-b']") == 1);
+  CHECK(count(drawn, "//rect[@class='neither']") == 3);
+  // 1 of 3; at random 0, 1 or 2 in common with weights 6, 8, 1 of 15.
+  CHECK(drawn.find("Jaccard at 2: 0.33 (unrelated: 0.244, p = 0.600)") != std::string::npos);
+  CHECK(drawn.find("Kendall tau of 6 heads: 0.47") != std::string::npos);
+  CHECK(render({"--figure", "overlap", "--heads", bare, "--out", out("no.svg")}) == 2);
+  const std::string large = (folder / "large.json").string();
+  REQUIRE(write_file_atomically(large, "[[7, 0]]"));
+  CHECK(render({"--figure", "overlap", "--heads", heads, "--heads-b", large, "--out",
+                out("no.svg")}) == 3);
+}
+
 TEST_CASE_FIXTURE(Fixture, "figures of a prompt: attention, documents, head map") {
   const std::vector<std::string> sample = {"--model",  model, "--data",           data,
                                            "--sample", "0",   "--max-new-tokens", "4"};

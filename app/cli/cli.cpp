@@ -18,11 +18,27 @@ constexpr int kUsage = exit_code(ErrorKind::usage);
 constexpr int kDefect = exit_code(ErrorKind::internal);
 
 void add_commands(CommandLine& line) {
-  for (const auto add :
-       {add_version,   add_selftest,   add_info,     add_tokenize,         add_generate,
-        add_attention, add_score,      add_compare,  add_train_directions, add_train_demo,
-        add_demo_data, add_suite_data, add_evaluate, add_render,           add_sweep,
-        add_control,   add_figures,    add_bench,    add_causal,           add_auto_alpha}) {
+  for (const auto add : {add_version,
+                         add_selftest,
+                         add_info,
+                         add_tokenize,
+                         add_generate,
+                         add_attention,
+                         add_score,
+                         add_compare,
+                         add_train_directions,
+                         add_convert_directions,
+                         add_train_demo,
+                         add_demo_data,
+                         add_suite_data,
+                         add_evaluate,
+                         add_render,
+                         add_sweep,
+                         add_control,
+                         add_figures,
+                         add_bench,
+                         add_causal,
+                         add_auto_alpha}) {
     add(line);
   }
 }

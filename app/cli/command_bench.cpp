@@ -12,6 +12,7 @@
 #include "app/cli/output.h"
 #include "app/cli/terminal.h"
 #include "core/base/json.h"
+#include "core/bench/directions_suite.h"
 #include "core/bench/engine_suite.h"
 #include "core/bench/tasks.h"
 #include "core/runner/open_model.h"
@@ -21,7 +22,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::vector<std::string> kSuites = {"engine", "sweep", "ui", "peers", "growth"};
+const std::vector<std::string> kSuites = {"engine", "directions", "sweep", "ui", "peers", "growth"};
 
 struct Options : CommonOptions {
   std::string suite = "engine";
@@ -73,9 +74,10 @@ Result<> measure(const Options& options) {
 }
 
 Result<> check(const Options& options) {
-  if (options.suite != "engine") {
-    return fail(ErrorKind::usage, "bench --suite " + options.suite +
-                                      ": not there yet; engine is the only suite that measures");
+  if (options.suite != "engine" && options.suite != "directions") {
+    return fail(ErrorKind::usage,
+                "bench --suite " + options.suite +
+                    ": not there yet; engine and directions are what is measured");
   }
   if (options.device == "cuda") {
     return fail(ErrorKind::usage, "bench --device cuda: not there yet; only the CPU is measured");
@@ -130,7 +132,9 @@ Result<> run_bench(const Options& options) {
   HEADSCOPE_ASSIGN(const auto work, WorkFolder::make(options.work));
   HEADSCOPE_ASSIGN(auto suite, suite_options(options, work.path(), context));
   suite.note = [&progress](const std::string& text) { progress.note("bench: " + text); };
-  HEADSCOPE_ASSIGN(const Json report, bench::run_engine_suite(suite, context));
+  HEADSCOPE_ASSIGN(const Json report, options.suite == "directions"
+                                          ? bench::run_directions_suite(suite, context)
+                                          : bench::run_engine_suite(suite, context));
   print_goals(report, "", progress);
   return write_json(report, options.out);
 }
@@ -141,7 +145,9 @@ void add_bench(CommandLine& line) {
   auto options = std::make_shared<Options>();
   CLI::App* command = line.add("bench", "speed and memory beside other programs, as ratios",
                                [options] { return run_bench(*options); });
-  command->add_option("--suite", options->suite, "what is compared; only engine is there yet")
+  command
+      ->add_option("--suite", options->suite,
+                   "what is compared: engine or directions (the others are not there yet)")
       ->check(CLI::IsMember(kSuites))
       ->capture_default_str();
   command->add_option("--parts", options->parts, "parts of the suite, separated by commas")

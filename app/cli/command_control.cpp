@@ -61,7 +61,7 @@ Result<> describe(const Options& options, const ControlOptions& how, Passport& p
   HEADSCOPE_ASSIGN(all["heads_sha256"], sha256_file(options.heads));
   if (options.directions.empty()) return {};
   all["directions"] = std::filesystem::path(options.directions).filename().string();
-  HEADSCOPE_ASSIGN(all["directions_sha256"], sha256_file(options.directions));
+  HEADSCOPE_ASSIGN(all["directions_sha256"], directions_sha256(options.directions));
   return {};
 }
 

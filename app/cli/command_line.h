@@ -33,6 +33,7 @@ void add_attention(CommandLine& line);
 void add_score(CommandLine& line);
 void add_compare(CommandLine& line);
 void add_train_directions(CommandLine& line);
+void add_convert_directions(CommandLine& line);
 void add_train_demo(CommandLine& line);
 void add_demo_data(CommandLine& line);
 void add_evaluate(CommandLine& line);

@@ -11,6 +11,7 @@
 #include "app/cli/render_run.h"
 #include "core/base/hash.h"
 #include "core/figure/head_map.h"
+#include "core/figure/overlap.h"
 #include "core/figure/ranking.h"
 #include "core/figure/write.h"
 #include "core/runner/open_model.h"
@@ -169,10 +170,37 @@ Result<figure::Scene> ranking(const RenderOptions& options, const figure::Option
   return figure::draw_ranking(f, look);
 }
 
+// Both sets are of one model: the larger of the shapes that they and --model tell.
+Result<figure::Scene> overlap(const RenderOptions& options, const figure::Options& look) {
+  if (options.heads.empty() || options.heads_b.empty())
+    return fail(ErrorKind::usage, "--figure overlap: give two head sets, --heads and --heads-b");
+  HEADSCOPE_ASSIGN(auto a, read_head_set(options.heads));
+  HEADSCOPE_ASSIGN(auto b, read_head_set(options.heads_b));
+  if (a.layers > 0) HEADSCOPE_TRY(check_fits(b, options.heads_b, a.layers, a.heads));
+  if (b.layers > 0) HEADSCOPE_TRY(check_fits(a, options.heads, b.layers, b.heads));
+  HEADSCOPE_TRY(give_shape(a, options));
+  HEADSCOPE_TRY(give_shape(b, options));
+  figure::OverlapFigure f;
+  f.layers = std::max(a.layers, b.layers);
+  f.heads = std::max(a.heads, b.heads);
+  f.top_k = options.top_k.value_or(default_top_k(f.layers, f.heads));
+  f.a = std::move(a.ranking);
+  f.b = std::move(b.ranking);
+  f.name_a = std::filesystem::path(options.heads).filename().string();
+  f.name_b = std::filesystem::path(options.heads_b).filename().string();
+  HEADSCOPE_ASSIGN(const auto hash, sha256_file(options.heads));
+  HEADSCOPE_ASSIGN(const auto hash_b, sha256_file(options.heads_b));
+  f.provenance = provenance_of_set(a, options.heads, hash);
+  f.provenance.settings.push_back("head set " + f.name_b + " (sha256 " + hash_b.substr(0, 12) +
+                                  ")");
+  return figure::draw_overlap(f, look);
+}
+
 Result<figure::Scene> draw(const RenderOptions& options, const figure::Options& look,
                            ProgressPrinter& progress) {
   if (options.figure == "head-map") return head_map(options, look, progress);
   if (options.figure == "ranking") return ranking(options, look, progress);
+  if (options.figure == "overlap") return overlap(options, look);
   if (!options.has_prompt()) {
     return fail(ErrorKind::usage,
                 "--figure " + options.figure +
@@ -213,11 +241,15 @@ void add_prompt(CLI::App& command, RenderOptions& options) {
 
 void add_choice(CLI::App& command, RenderOptions& options) {
   constexpr int most = std::numeric_limits<int>::max();
-  command.add_option("--figure,-f", options.figure, "head-map, ranking, attention or documents")
-      ->check(CLI::IsMember({"head-map", "ranking", "attention", "documents"}))
+  command
+      .add_option("--figure,-f", options.figure,
+                  "head-map, ranking, overlap, attention or documents")
+      ->check(CLI::IsMember({"head-map", "ranking", "overlap", "attention", "documents"}))
       ->required();
   command.add_option("--heads", options.heads,
                      "head set: scores and ranking, without running a model");
+  command.add_option("--heads-b", options.heads_b,
+                     "overlap: the head set that --heads is compared with");
   command.add_option("--layer", options.layer, "layer of the head to draw")
       ->check(CLI::Range(0, most));
   command.add_option("--head", options.head, "query head to draw")->check(CLI::Range(0, most));

@@ -56,7 +56,9 @@ Result<> keep(const Options& options, const ScoreRun& run, Passport passport,
                             {"notes", chosen.notes},
                             {"best", best_heads(summary)},
                             {"above_0.1", summary.above_01},
-                            {"above_0.2", summary.above_02}},
+                            {"above_0.2", summary.above_02},
+                            {"stability", stability_json(summary)},
+                            {"outcome", outcome_json(summary.outcome)}},
                            ""));
   if (run.cancelled) return fail(ErrorKind::cancelled, "interrupted; what was finished is kept");
   return {};

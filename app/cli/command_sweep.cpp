@@ -77,7 +77,7 @@ Result<> describe(const Options& options, const ChosenSamples& chosen, int basel
   HEADSCOPE_ASSIGN(all["heads_sha256"], sha256_file(options.heads));
   if (!options.directions.empty()) {
     all["directions"] = std::filesystem::path(options.directions).filename().string();
-    HEADSCOPE_ASSIGN(all["directions_sha256"], sha256_file(options.directions));
+    HEADSCOPE_ASSIGN(all["directions_sha256"], directions_sha256(options.directions));
   }
   all["baseline_top_k"] = baseline_top_k;
   std::string samples;

@@ -104,7 +104,7 @@ Result<ExplainInput> open_explain(const ExplainOptions& options, ProgressPrinter
   input.passport.options["heads"] = std::move(heads);
   if (!options.directions.empty()) {
     input.passport.options["directions"] = options.directions;
-    if (const auto hash = sha256_file(options.directions)) {
+    if (const auto hash = directions_sha256(options.directions)) {
       input.passport.options["directions_sha256"] = *hash;
     }
   }

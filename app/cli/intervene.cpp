@@ -2,6 +2,7 @@
 
 #include "core/base/hash.h"
 #include "core/runner/companions.h"
+#include "core/session/directions_file.h"
 #include "core/session/intervention_file.h"
 
 namespace headscope::cli {
@@ -35,9 +36,10 @@ Json described_file(const std::string& path) {
   Json list = Json::array();
   for (const InterventionDescription& description : file->interventions) {
     Json entry = to_json(description);
-    for (const std::string& named : {description.head_set, description.directions}) {
-      if (const auto hash = sha256_file(named)) entry["sha256"][named] = *hash;
-    }
+    if (const auto hash = sha256_file(description.head_set))
+      entry["sha256"][description.head_set] = *hash;
+    if (const auto hash = directions_sha256(description.directions))
+      entry["sha256"][description.directions] = *hash;
     list.push_back(std::move(entry));
   }
   return list;

@@ -48,10 +48,10 @@ std::vector<double> weighted_means(const std::vector<float>& values,
   return means;
 }
 
-/// How often each of n samples is drawn when n are drawn with replacement.
-std::vector<std::uint32_t> draw_samples(Rng& rng, std::size_t n) {
-  std::vector<std::uint32_t> counts(n, 0);
-  for (std::size_t i = 0; i < n; ++i) ++counts[static_cast<std::size_t>(rng.below(n))];
+/// How often each of `of` samples is drawn when n are drawn with replacement.
+std::vector<std::uint32_t> draw_samples(Rng& rng, std::size_t of, std::size_t n) {
+  std::vector<std::uint32_t> counts(of, 0);
+  for (std::size_t i = 0; i < n; ++i) ++counts[static_cast<std::size_t>(rng.below(of))];
   return counts;
 }
 
@@ -69,7 +69,7 @@ void bootstrap(const std::vector<float>& values, std::size_t samples, const Summ
   double overlap = 0;
   int pairs = 0;
   for (int draw = 0; draw < options.draws; ++draw) {
-    const auto means = weighted_means(values, draw_samples(rng, samples), total);
+    const auto means = weighted_means(values, draw_samples(rng, samples, samples), total);
     for (std::size_t i = 0; i < total; ++i) per_head[i].push_back(means[i]);
     auto ranking = ranking_of_means(means, summary.layers, summary.heads);
     if (draw % 2 == 1) {
@@ -85,8 +85,57 @@ void bootstrap(const std::vector<float>& values, std::size_t samples, const Summ
   if (pairs > 0 && samples >= 2) summary.stability = overlap / pairs;
 }
 
+/// n = 1, 2, 5, 10, 20, 50 ... and last all samples.
+std::vector<std::size_t> curve_sizes(std::size_t samples) {
+  std::vector<std::size_t> sizes;
+  for (std::size_t decade = 1; decade < samples; decade *= 10) {
+    for (const std::size_t step : {1u, 2u, 5u})
+      if (step * decade < samples) sizes.push_back(step * decade);
+  }
+  sizes.push_back(samples);
+  return sizes;
+}
+
+void add_stability_curve(const std::vector<float>& values, std::size_t samples,
+                         const SummaryOptions& options, ScoreSummary& summary) {
+  if (samples < 2 || options.curve_draws < 1) return;
+  const auto k = static_cast<std::size_t>(summary.stability_k);
+  for (const std::size_t n : curve_sizes(samples)) {
+    Rng rng(options.seed, n);
+    std::vector<double> overlaps;
+    for (int draw = 0; draw < options.curve_draws; ++draw) {
+      const auto means =
+          weighted_means(values, draw_samples(rng, samples, n), summary.relevant.size());
+      overlaps.push_back(top_k_jaccard(ranking_of_means(means, summary.layers, summary.heads),
+                                       summary.ranking, k));
+    }
+    summary.stability_curve.push_back({static_cast<std::int64_t>(n), mean(overlaps),
+                                       quantile(overlaps, 0.025), quantile(overlaps, 0.975)});
+  }
+}
+
+double mean_of_draw(const std::vector<double>& values, Rng& rng) {
+  double sum = 0;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    sum += values[static_cast<std::size_t>(rng.below(values.size()))];
+  return sum / static_cast<double>(values.size());
+}
+
+void add_difference(const std::vector<double>& right, const std::vector<double>& wrong,
+                    const SummaryOptions& options, MassByOutcome& outcome) {
+  outcome.difference = outcome.right_relevant - outcome.wrong_relevant;
+  outcome.low = outcome.high = std::numeric_limits<double>::quiet_NaN();
+  if (right.empty() || wrong.empty() || options.draws < 1) return;
+  Rng rng(options.seed, 7);
+  std::vector<double> differences;
+  for (int draw = 0; draw < options.draws; ++draw)
+    differences.push_back(mean_of_draw(right, rng) - mean_of_draw(wrong, rng));
+  outcome.low = quantile(differences, 0.025);
+  outcome.high = quantile(differences, 0.975);
+}
+
 MassByOutcome mass_by_outcome(const std::vector<float>& relevant, const std::vector<bool>& correct,
-                              const ScoreSummary& summary) {
+                              const SummaryOptions& options, const ScoreSummary& summary) {
   const std::size_t total = summary.relevant.size();
   const auto count =
       std::min(summary.ranking.size(), static_cast<std::size_t>(summary.stability_k));
@@ -101,8 +150,13 @@ MassByOutcome mass_by_outcome(const std::vector<float>& relevant, const std::vec
     }
     (correct[sample] ? right : wrong).push_back(mass / static_cast<double>(count));
   }
-  return {static_cast<std::int64_t>(right.size()), static_cast<std::int64_t>(wrong.size()),
-          mean(right), mean(wrong)};
+  MassByOutcome outcome;
+  outcome.right_n = static_cast<std::int64_t>(right.size());
+  outcome.wrong_n = static_cast<std::int64_t>(wrong.size());
+  outcome.right_relevant = mean(right);
+  outcome.wrong_relevant = mean(wrong);
+  add_difference(right, wrong, options, outcome);
+  return outcome;
 }
 
 }  // namespace
@@ -160,7 +214,8 @@ ScoreSummary ScoreAccumulator::summary(const SummaryOptions& options) const {
     summary.above_02 += value > 0.2 ? 1 : 0;
   }
   bootstrap(relevant_, correct_.size(), options, summary);
-  summary.outcome = mass_by_outcome(relevant_, correct_, summary);
+  add_stability_curve(relevant_, correct_.size(), options, summary);
+  summary.outcome = mass_by_outcome(relevant_, correct_, options, summary);
   return summary;
 }
 

@@ -15,6 +15,14 @@ namespace headscope {
 struct MassByOutcome {
   std::int64_t right_n = 0, wrong_n = 0;
   double right_relevant = 0, wrong_relevant = 0;  ///< mean over samples and heads; NaN without any
+  /// right - wrong with its bootstrap 95 % (both groups drawn anew); NaN without either group.
+  double difference = 0, low = 0, high = 0;
+};
+
+/// How well the top-k of n samples is that of all samples.
+struct StabilityPoint {
+  std::int64_t n = 0;
+  double jaccard = 0, low = 0, high = 0;  ///< mean and 95 % over draws of n samples
 };
 
 /// Means over samples of a data set, every array [layers * heads].
@@ -29,6 +37,7 @@ struct ScoreSummary {
   int stability_k = 0;
   double stability =
       0;  ///< mean top-k Jaccard between pairs of bootstrap draws; NaN below 2 samples
+  std::vector<StabilityPoint> stability_curve;  ///< top stability_k of n = 1, 2, 5, 10 ... samples
   MassByOutcome outcome;
   std::map<std::string, std::int64_t> skipped;  ///< reason -> count
 };
@@ -36,6 +45,7 @@ struct ScoreSummary {
 struct SummaryOptions {
   int top_k = 20;  ///< of stability and outcome
   int draws = 1000;
+  int curve_draws = 200;  ///< for each n of the stability curve
   std::uint64_t seed = 0;
 };
 

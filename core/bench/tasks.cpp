@@ -16,6 +16,7 @@
 #include "core/base/process.h"
 #include "core/base/rng.h"
 #include "core/base/safetensors.h"
+#include "core/bench/direction_task.h"
 #include "core/model/estimate.h"
 #include "core/model/model.h"
 #include "core/text/tokenizer.h"
@@ -246,7 +247,8 @@ Result<Json> run_task(const Json& task, const RunContext& context) {
                                                 {"cancel", run_cancel},
                                                 {"estimate", run_estimate},
                                                 {"interventions", run_interventions},
-                                                {"tokenizer", run_tokenizer}};
+                                                {"tokenizer", run_tokenizer},
+                                                {"directions", run_directions_task}};
   try {
     for (const auto& [name, run] : known) {
       if (task.at("task") == name) return run(task, context);
@@ -255,7 +257,7 @@ Result<Json> run_task(const Json& task, const RunContext& context) {
     return bad_input(std::string("measuring task: ") + problem.what());
   }
   return bad_input(
-      "measuring task: 'task' is none of scores, cancel, estimate, interventions, tokenizer");
+      "measuring task: 'task' is none of scores, cancel, estimate, interventions, tokenizer, directions");
 }
 
 }  // namespace headscope::bench

@@ -21,6 +21,7 @@ namespace headscope::bench {
 ///   "tokenizer": the texts in "texts_file" (a JSON list) encoded one after the other,
 ///   "repetitions"
 ///     times, with the tokenizer in the folder "model". -> {"seconds":[],"bytes","tokens"}
+///   "directions": see direction_task.h.
 /// Times leave out loading and a first short pass. Errors: bad_input for anything else.
 Result<Json> run_task(const Json& task, const RunContext& context);
 

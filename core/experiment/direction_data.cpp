@@ -87,16 +87,6 @@ Result<DirectionData> collect_direction_data(Model& model, const PromptEncoder& 
   return data;
 }
 
-DirectionShape direction_shape(const ModelConfig& config) {
-  DirectionShape shape{config.layers,           config.heads,
-                       config.kv_heads,         config.head_dim,
-                       attention_scale(config), config.attention_softcap};
-  for (int layer = 0; layer < config.layers; ++layer) {
-    shape.windows.push_back(config.attention_in(layer).window);
-  }
-  return shape;
-}
-
 double direction_sample_bytes(const ModelConfig& config, std::int64_t tokens, std::int64_t rows) {
   const double vectors = static_cast<double>(config.kv_heads) * static_cast<double>(tokens) +
                          static_cast<double>(config.heads) * static_cast<double>(rows);

@@ -36,9 +36,6 @@ Result<bool> collect_direction_data(Model& model, const PromptEncoder& encoder,
                                     const DirectionDataOptions& options, DirectionStore& store,
                                     const RunContext& context);
 
-/// Shape that direction training wants to know.
-DirectionShape direction_shape(const ModelConfig& config);
-
 /// Bytes that one sample of `tokens` positions and `rows` response rows keeps.
 double direction_sample_bytes(const ModelConfig& config, std::int64_t tokens, std::int64_t rows);
 

@@ -3,10 +3,14 @@
 #include <cmath>
 #include <span>
 
+#include "core/base/hash.h"
 #include "core/base/safetensors.h"
+#include "core/session/torch_file.h"
 
 namespace headscope {
 namespace {
+
+namespace fs = std::filesystem;
 
 constexpr std::int64_t max_dimension = 1 << 16;
 
@@ -16,12 +20,16 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return text + "]";
 }
 
+Result<> check_finite(const std::vector<float>& values, const std::string& where) {
+  for (const float value : values) {
+    if (!std::isfinite(value)) return bad_input(where + " holds a number that is not finite");
+  }
+  return {};
+}
+
 Result<std::vector<float>> read_half(const SafetensorsFile& file, const char* tensor) {
   HEADSCOPE_ASSIGN(auto values, file.floats(tensor));
-  for (const float value : values) {
-    if (!std::isfinite(value))
-      return bad_input(file.name() + ": tensor '" + tensor + "' holds a number that is not finite");
-  }
+  HEADSCOPE_TRY(check_finite(values, file.name() + ": tensor '" + tensor + "'"));
   return values;
 }
 
@@ -67,14 +75,113 @@ Result<Passport> passport_of(const SafetensorsFile& file) {
   return passport_from_json(json, name);
 }
 
+fs::path layer_file(const fs::path& folder, const char* half, std::size_t layer) {
+  return folder / (std::string("head_") + half + "_directions_" + std::to_string(layer) + ".pth");
+}
+
+/// Files of one half by layer; empty when the folder has none.
+Result<std::vector<fs::path>> files_of_half(const fs::path& folder, const char* half) {
+  std::error_code code;
+  std::vector<fs::path> files;
+  while (fs::exists(layer_file(folder, half, files.size()), code))
+    files.push_back(layer_file(folder, half, files.size()));
+  const std::string prefix = std::string("head_") + half + "_directions_";
+  std::size_t found = 0;
+  for (const auto& entry : fs::directory_iterator(folder, code)) {
+    const std::string name = entry.path().filename().string();
+    found += name.starts_with(prefix) && name.ends_with(".pth") ? 1 : 0;
+  }
+  if (found != files.size()) {
+    return bad_input(folder.string() + ": " + layer_file("", half, files.size()).string() +
+                     " is missing; there are " + std::to_string(found) + " such files");
+  }
+  return files;
+}
+
+struct AuthorsFiles {
+  std::vector<fs::path> query, key;  ///< by layer; key may be empty
+};
+
+Result<AuthorsFiles> authors_files(const fs::path& path) {
+  std::error_code code;
+  const fs::path inner = path / "direction_relevant";
+  const fs::path folder = fs::is_directory(inner, code) ? inner : path;
+  AuthorsFiles files;
+  HEADSCOPE_ASSIGN(files.query, files_of_half(folder, "q"));
+  HEADSCOPE_ASSIGN(files.key, files_of_half(folder, "k"));
+  if (files.query.empty()) {
+    return bad_input(folder.string() +
+                     ": expected directions as head_q_directions_0.pth, head_q_directions_1.pth "
+                     "..., found none; name a folder of those or a safetensors file");
+  }
+  if (!files.key.empty() && files.key.size() != files.query.size()) {
+    return bad_input(folder.string() + ": " + std::to_string(files.query.size()) +
+                     " files of query directions, " + std::to_string(files.key.size()) +
+                     " of key directions; expected as many of both");
+  }
+  return files;
+}
+
+/// Appends one layer; the first one says what shape all have.
+Result<> add_layer(const fs::path& file, Directions& directions, std::vector<float>& half) {
+  HEADSCOPE_ASSIGN(const auto tensor, read_torch_tensor(file));
+  if (tensor.shape.size() != 2 || tensor.shape[0] > max_dimension ||
+      tensor.shape[1] > max_dimension) {
+    return bad_input(file.string() + ": expected a tensor [heads, head_dim], found " +
+                     shape_text(tensor.shape));
+  }
+  if (directions.heads == 0) {
+    directions.heads = static_cast<int>(tensor.shape[0]);
+    directions.head_dim = static_cast<int>(tensor.shape[1]);
+  }
+  if (tensor.shape[0] != directions.heads || tensor.shape[1] != directions.head_dim) {
+    return bad_input(file.string() + ": shape " + shape_text(tensor.shape) +
+                     ", other layers have " + shape_text({directions.heads, directions.head_dim}));
+  }
+  HEADSCOPE_TRY(check_finite(tensor.values, file.string()));
+  half.insert(half.end(), tensor.values.begin(), tensor.values.end());
+  return {};
+}
+
+Result<DirectionsFile> read_authors_folder(const fs::path& path) {
+  HEADSCOPE_ASSIGN(const auto files, authors_files(path));
+  DirectionsFile result;
+  Directions& directions = result.directions;
+  directions.layers = static_cast<int>(files.query.size());
+  for (const fs::path& file : files.query)
+    HEADSCOPE_TRY(add_layer(file, directions, directions.query));
+  for (const fs::path& file : files.key) HEADSCOPE_TRY(add_layer(file, directions, directions.key));
+  result.passport.application = "torch.save";
+  return result;
+}
+
+bool is_folder(const fs::path& path) {
+  std::error_code code;
+  return fs::is_directory(path, code);
+}
+
 }  // namespace
 
 Result<DirectionsFile> read_directions(const std::filesystem::path& path) {
+  if (is_folder(path)) return read_authors_folder(path);
   HEADSCOPE_ASSIGN(const auto file, SafetensorsFile::open(path));
   DirectionsFile result;
   HEADSCOPE_ASSIGN(result.directions, directions_from(file));
   HEADSCOPE_ASSIGN(result.passport, passport_of(file));
   return result;
+}
+
+Result<std::string> directions_sha256(const std::filesystem::path& path) {
+  if (!is_folder(path)) return sha256_file(path);
+  HEADSCOPE_ASSIGN(const auto files, authors_files(path));
+  std::string lines;
+  for (const auto* half : {&files.query, &files.key}) {
+    for (const fs::path& file : *half) {
+      HEADSCOPE_ASSIGN(const auto hash, sha256_file(file));
+      lines += hash + "  " + file.filename().string() + "\n";
+    }
+  }
+  return sha256_hex(lines);
 }
 
 Result<> write_directions(const std::filesystem::path& path, const Directions& directions,

@@ -1,6 +1,8 @@
 #include "core/session/head_set.h"
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -131,6 +133,70 @@ Result<> read_skipped(const JsonObject& object, HeadSet& set) {
   return {};
 }
 
+/// "12-7" = layer 12, head 7.
+std::optional<HeadId> head_of_key(const std::string& key) {
+  HeadId id;
+  const char* const end = key.data() + key.size();
+  const auto layer = std::from_chars(key.data(), end, id.layer);
+  if (layer.ec != std::errc() || layer.ptr == end || *layer.ptr != '-') return std::nullopt;
+  const auto head = std::from_chars(layer.ptr + 1, end, id.head);
+  if (head.ec != std::errc() || head.ptr != end) return std::nullopt;
+  const bool sensible = id.layer >= 0 && id.layer < max_layers_or_heads && id.head >= 0 &&
+                        id.head < max_layers_or_heads;
+  return sensible ? std::optional(id) : std::nullopt;
+}
+
+bool is_retrieval_scores(const Json& value) {
+  return value.is_object() && !value.empty() && !value.contains("ranking") &&
+         head_of_key(value.begin().key()).has_value();
+}
+
+Result<double> mean_score(const Json& scores, const std::string& name, const std::string& key) {
+  const auto shape_error = [&] {
+    return wrong(name,
+                 "field '" + key + "' must be a list of scores, one a sample, that is not empty");
+  };
+  if (!scores.is_array() || scores.empty()) return shape_error();
+  double sum = 0;
+  for (const Json& score : scores) {
+    if (!score.is_number()) return shape_error();
+    sum += score.get<double>();
+  }
+  return sum / static_cast<double>(scores.size());
+}
+
+/// Heads by score, ties by head; the array too where every head of layers x heads has one.
+void take_scores(const std::map<HeadId, double>& scores, HeadSet& set) {
+  std::vector<std::pair<double, HeadId>> order;
+  for (const auto& [id, score] : scores) {
+    order.emplace_back(-score, id);
+    set.layers = std::max(set.layers, id.layer + 1);
+    set.heads = std::max(set.heads, id.head + 1);
+  }
+  std::sort(order.begin(), order.end());
+  for (const auto& [score, id] : order) set.ranking.push_back(id);
+  if (scores.size() == static_cast<std::size_t>(set.layers) * static_cast<std::size_t>(set.heads)) {
+    for (const auto& [id, score] : scores) set.relevant.push_back(static_cast<float>(score));
+  } else {
+    set.layers = set.heads = 0;
+  }
+}
+
+Result<HeadSet> read_retrieval_scores(const Json& value, const std::string& name) {
+  HeadSet set;
+  std::map<HeadId, double> scores;
+  for (const auto& [key, list] : value.items()) {
+    const auto id = head_of_key(key);
+    if (!id) return wrong(name, "field '" + key + "': expected \"layer-head\" like \"12-7\"");
+    HEADSCOPE_ASSIGN(const double score, mean_score(list, name, key));
+    if (!scores.emplace(*id, score).second) return wrong(name, "repeats the head of '" + key + "'");
+    set.samples = std::max(set.samples, static_cast<std::int64_t>(list.size()));
+  }
+  take_scores(scores, set);
+  set.extra["definition"] = "retrieval score: share of copied tokens a head attends to";
+  return set;
+}
+
 bool is_known_key(const std::string& key) {
   for (const auto& field : score_fields)
     if (key == field.key) return true;
@@ -140,6 +206,27 @@ bool is_known_key(const std::string& key) {
 }
 
 }  // namespace
+
+Json stability_json(const ScoreSummary& summary) {
+  Json curve = Json::array();
+  for (const StabilityPoint& point : summary.stability_curve) {
+    curve.push_back(
+        {{"n", point.n}, {"jaccard", point.jaccard}, {"low", point.low}, {"high", point.high}});
+  }
+  return {{"k", summary.stability_k},
+          {"jaccard", number_or_null(summary.stability)},
+          {"against_all", std::move(curve)}};
+}
+
+Json outcome_json(const MassByOutcome& outcome) {
+  return {{"right_n", outcome.right_n},
+          {"right_relevant", number_or_null(outcome.right_relevant)},
+          {"wrong_n", outcome.wrong_n},
+          {"wrong_relevant", number_or_null(outcome.wrong_relevant)},
+          {"difference", number_or_null(outcome.difference)},
+          {"difference_low", number_or_null(outcome.low)},
+          {"difference_high", number_or_null(outcome.high)}};
+}
 
 HeadSet head_set_from(const ScoreSummary& summary, Passport passport) {
   HeadSet set;
@@ -156,15 +243,10 @@ HeadSet head_set_from(const ScoreSummary& summary, Passport passport) {
   set.gold_only_sink = summary.gold_only_sink;
   set.ranking = summary.ranking;
   set.skipped = summary.skipped;
-  set.extra = {
-      {"above_0.1", summary.above_01},
-      {"above_0.2", summary.above_02},
-      {"stability", {{"k", summary.stability_k}, {"jaccard", number_or_null(summary.stability)}}},
-      {"outcome",
-       {{"right_n", summary.outcome.right_n},
-        {"right_relevant", number_or_null(summary.outcome.right_relevant)},
-        {"wrong_n", summary.outcome.wrong_n},
-        {"wrong_relevant", number_or_null(summary.outcome.wrong_relevant)}}}};
+  set.extra = {{"above_0.1", summary.above_01},
+               {"above_0.2", summary.above_02},
+               {"stability", stability_json(summary)},
+               {"outcome", outcome_json(summary.outcome)}};
   set.passport = std::move(passport);
   return set;
 }
@@ -192,8 +274,13 @@ Result<HeadSet> head_set_from_json(const Json& value, const std::string& name) {
     HEADSCOPE_ASSIGN(set.ranking, read_ranking(value, name));
     return set;
   }
-  if (!value.is_object() || !value.contains("ranking"))
-    return wrong(name, "expected a head set: an object with \"ranking\", or a list of pairs");
+  if (is_retrieval_scores(value)) return read_retrieval_scores(value, name);
+  if (!value.is_object() || !value.contains("ranking")) {
+    return wrong(
+        name,
+        "expected a head set: an object with \"ranking\", a list of [layer, head] pairs, or "
+        "retrieval scores like {\"0-0\": [0.1, ...], ...}");
+  }
   HEADSCOPE_ASSIGN(const auto object, JsonObject::open(value, name));
   HEADSCOPE_ASSIGN(set.ranking, read_ranking(value["ranking"], name));
   HEADSCOPE_ASSIGN(set.samples, object.integer_or("samples", 0));

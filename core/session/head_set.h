@@ -30,9 +30,17 @@ struct HeadSet {
 /// Beside the keys of cli.md it stores "above_0.1", "above_0.2", "stability" and "outcome".
 HeadSet head_set_from(const ScoreSummary& summary, Passport passport);
 
+/// Stability of the top-k: between bootstrap draws, and of n samples against all.
+Json stability_json(const ScoreSummary& summary);
+/// Mass of the contextual heads on right and wrong answers, their difference with its interval.
+Json outcome_json(const MassByOutcome& outcome);
+
 Json to_json(const HeadSet& set);
-/// Accepts a full head set, an object with a `ranking` alone, and a bare list of pairs (as the
-/// authors publish). bad_input: neither, arrays of the wrong shape, heads out of range or twice.
+/// Accepts a full head set, an object with a `ranking` alone, a bare list of pairs (as the authors
+/// of focus directions publish), and retrieval scores (nightdessert/Retrieval_Head:
+/// {"layer-head": [score of each sample]}), whose means become `relevant` and the ranking, with the
+/// extra key "definition". bad_input: neither, arrays of the wrong shape, heads out of range or
+/// twice.
 Result<HeadSet> head_set_from_json(const Json& value, const std::string& name);
 
 Result<HeadSet> read_head_set(const std::filesystem::path& path);

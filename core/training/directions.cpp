@@ -158,18 +158,6 @@ std::vector<float> normal_values(std::size_t count, double deviation, Rng& rng) 
   return values;
 }
 
-Directions initial_directions(const DirectionShape& shape,
-                              const DirectionTrainingOptions& options) {
-  Directions directions;
-  directions.layers = shape.layers;
-  directions.heads = shape.heads;
-  directions.head_dim = shape.head_dim;
-  Rng rng(options.seed, 1);
-  directions.query = normal_values(vector_count(shape), options.init_deviation, rng);
-  directions.key = normal_values(vector_count(shape), options.init_deviation, rng);
-  return directions;
-}
-
 Result<> check_sample(const DirectionSample& sample, const DirectionShape& shape,
                       std::size_t index) {
   const QueryKeyCapture& capture = sample.capture;
@@ -229,7 +217,7 @@ struct DirectionViews {
 DirectionTrainingState first_state(const DirectionShape& shape,
                                    const DirectionTrainingOptions& options) {
   DirectionTrainingState state;
-  state.directions = initial_directions(shape, options);
+  state.directions = first_directions(shape, options);
   for (auto* moment :
        {&state.query_first, &state.query_second, &state.key_first, &state.key_second}) {
     moment->assign(vector_count(shape), 0.0f);
@@ -263,17 +251,11 @@ class Trainer {
         query_second_(all_layers(state.query_second, shape)),
         key_first_(all_layers(state.key_first, shape)),
         key_second_(all_layers(state.key_second, shape)),
-        order_(samples.size()),
-        rng_(options.seed, 2) {
-    std::iota(order_.begin(), order_.end(), std::size_t{0});
-  }
+        orders_(sample_orders(samples.size(), options)) {}
 
-  // False: cancelled. The orders of epochs that were finished before are drawn again.
+  // False: cancelled.
   Result<bool> run(const DirectionTrainingProgress& progress, const RunContext& context) {
-    const auto finished = static_cast<int>(state_.epochs.size());
-    for (int epoch = 0; epoch < options_.epochs; ++epoch) {
-      rng_.shuffle(order_);
-      if (epoch < finished) continue;
+    for (std::size_t epoch = state_.epochs.size(); epoch < orders_.size(); ++epoch) {
       HEADSCOPE_ASSIGN(const bool whole, run_epoch(epoch, context));
       if (!whole) return false;
       if (progress.on_epoch) HEADSCOPE_TRY(progress.on_epoch(state_));
@@ -282,12 +264,12 @@ class Trainer {
   }
 
  private:
-  Result<bool> run_epoch(int epoch, const RunContext& context) {
+  Result<bool> run_epoch(std::size_t epoch, const RunContext& context) {
     DirectionEpoch sums;
     sums.relevant_mass.assign(static_cast<std::size_t>(shape_.layers), 0.0);
-    steps_ = static_cast<std::int64_t>(epoch) * static_cast<std::int64_t>(samples_.size());
+    steps_ = static_cast<std::int64_t>(epoch * samples_.size());
     const auto total = static_cast<double>(samples_.size()) * options_.epochs;
-    for (const std::size_t index : order_) {
+    for (const std::size_t index : orders_[epoch]) {
       if (context.cancelled()) return false;
       HEADSCOPE_ASSIGN(const auto* sample, checked_sample(samples_, shape_, index));
       ++steps_;
@@ -326,8 +308,7 @@ class Trainer {
   DirectionTrainingState& state_;
   DirectionViews directions_;  // this and the moments lie over the memory of state_
   at::Tensor query_first_, query_second_, key_first_, key_second_;
-  std::vector<std::size_t> order_;
-  Rng rng_;
+  std::vector<std::vector<std::size_t>> orders_;
   std::int64_t steps_ = 0;
 };
 
@@ -368,6 +349,40 @@ Result<std::vector<DirectionViews>> views_of(std::span<const DirectionVariant> v
 }
 
 }  // namespace
+
+DirectionShape direction_shape(const ModelConfig& config) {
+  DirectionShape shape{config.layers,           config.heads,
+                       config.kv_heads,         config.head_dim,
+                       attention_scale(config), config.attention_softcap};
+  for (int layer = 0; layer < config.layers; ++layer) {
+    shape.windows.push_back(config.attention_in(layer).window);
+  }
+  return shape;
+}
+
+Directions first_directions(const DirectionShape& shape, const DirectionTrainingOptions& options) {
+  Directions directions;
+  directions.layers = shape.layers;
+  directions.heads = shape.heads;
+  directions.head_dim = shape.head_dim;
+  Rng rng(options.seed, 1);
+  directions.query = normal_values(vector_count(shape), options.init_deviation, rng);
+  directions.key = normal_values(vector_count(shape), options.init_deviation, rng);
+  return directions;
+}
+
+std::vector<std::vector<std::size_t>> sample_orders(std::size_t samples,
+                                                    const DirectionTrainingOptions& options) {
+  std::vector<std::size_t> order(samples);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::vector<std::vector<std::size_t>> orders;
+  Rng rng(options.seed, 2);
+  for (int epoch = 0; epoch < options.epochs; ++epoch) {
+    rng.shuffle(order);
+    orders.push_back(order);
+  }
+  return orders;
+}
 
 Result<DirectionTraining> train_directions(DirectionSamples& samples, const DirectionShape& shape,
                                            const DirectionTrainingOptions& options,

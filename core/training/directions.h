@@ -51,6 +51,8 @@ struct DirectionShape {
   std::vector<std::int64_t> windows = {};  ///< per layer, 0 = none; empty = none at all
 };
 
+DirectionShape direction_shape(const ModelConfig& config);
+
 struct DirectionTrainingOptions {
   int epochs = 10;
   double learning_rate = 1e-3;
@@ -86,6 +88,13 @@ struct DirectionTrainingProgress {
   /// Called after each epoch; an error ends the training with it. May be empty.
   std::function<Result<>(const DirectionTrainingState&)> on_epoch = {};
 };
+
+/// The vectors that training begins with: N(0, init_deviation^2).
+Directions first_directions(const DirectionShape& shape, const DirectionTrainingOptions& options);
+
+/// The order in which each epoch passes over `samples` samples.
+std::vector<std::vector<std::size_t>> sample_orders(std::size_t samples,
+                                                    const DirectionTrainingOptions& options);
 
 /// AdamW with batch 1 on: minus the mean over heads and rows t in R of the sum
 /// over gold keys j of softmax_j(scale (q_t + d_q) . (k_j + d_k)), alpha = 1,
