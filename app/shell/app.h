@@ -66,6 +66,7 @@ class App {
   void ask_for_model();
   void ask_for_adapter();
   void ask_for_data();
+  void ask_for_heads();
 
   Engine* engine_;
   AppState state_;
