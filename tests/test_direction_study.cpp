@@ -177,18 +177,19 @@ TEST_CASE("a study that was stopped goes on to the same bits") {
   const auto expected = f.run(f.options(""));
   REQUIRE_MESSAGE(expected, (expected ? "" : expected.error().message));
   const auto options = f.options("work");
-  // Stopped while it collects, in the midst of an epoch, and while it checks.
-  int stops = 0;
-  for (const int polls : {30, 60, 75, 90, 110, 140}) {
-    int left = polls;
+  // Stopped while it collects, in the midst of the third epoch, and behind that again.
+  const std::pair<const char*, double> stops[] = {
+      {"keys and queries", 3}, {"train directions", 14}, {"train directions", 20}};
+  for (const auto& [what, at] : stops) {
+    bool stop = false;
     RunContext context;
-    context.is_cancelled = [&left] { return --left < 0; };
+    context.is_cancelled = [&stop] { return stop; };
+    context.on_progress = [&](const Progress& p) { stop |= p.what == what && p.done >= at; };
     const auto part = f.run(options, context);
-    if (part && !part->training.cancelled) break;
-    ++stops;
+    CHECK(stop);
+    CHECK((!part || part->training.cancelled));
     CHECK(std::filesystem::exists(options.work / "settings.json"));
   }
-  CHECK(stops >= 2);
   const auto whole = f.run(options);
   REQUIRE(whole);
   CHECK(whole->resumed);

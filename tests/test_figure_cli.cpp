@@ -85,6 +85,18 @@ TEST_CASE_FIXTURE(Fixture, "a bare ranking has a map of ranks and no curve") {
   CHECK_FALSE(std::filesystem::exists(out("no.svg")));
 }
 
+TEST_CASE_FIXTURE(Fixture, "figures of retrieval scores say so") {
+  const std::string file = (folder / "retrieval.json").string();
+  REQUIRE(write_file_atomically(file, R"({"0-0": [0.5, 0.1], "0-1": [0.0, 0.1]})"));
+  for (const char* figure : {"head-map", "ranking"}) {
+    REQUIRE(render({"--figure", figure, "--heads", file, "--out", out("retrieval.svg")}) == 0);
+    const std::string drawn = read(out("retrieval.svg"));
+    CHECK(drawn.find("etrieval score") != std::string::npos);
+    CHECK(drawn.find("ontextual") == std::string::npos);
+    CHECK(drawn.find("gold") == std::string::npos);
+  }
+}
+
 TEST_CASE_FIXTURE(Fixture, "overlap of two head sets") {
   const std::string other = (folder / "other.json").string();
   const std::string bare = (folder / "bare.json").string();

@@ -334,3 +334,31 @@ TEST_CASE("what is dropped onto the window is recognised") {
   }
   ImGui::DestroyContext();
 }
+
+TEST_CASE("a second head set is compared with when it fits the model") {
+  const test::TemporaryFolder folder;
+  AppState state;
+  const auto put = [&](const char* text) {
+    const auto path = folder / "other.json";
+    REQUIRE(write_file_atomically(path, text));
+    return path.string();
+  };
+  state.compare_heads(put("[[0, 1]]"));
+  CHECK_FALSE(state.other_heads);  // no model yet
+  REQUIRE(state.notices.size() == 1);
+  auto snapshot = std::make_shared<Snapshot>();
+  auto model = std::make_shared<ModelInfo>();
+  model->layers = 2;
+  model->heads = 3;
+  snapshot->model = model;
+  state.heads_to_compare = put("[[1, 2], [0, 1]]");
+  state.take(snapshot);  // what was asked for on the command line is read now
+  REQUIRE(state.other_heads);
+  CHECK(state.heads_to_compare.empty());
+  CHECK(state.other_heads->name == "other.json");
+  CHECK(state.other_heads->rank_of == std::vector<int>{-1, 1, -1, -1, -1, 0});
+  CHECK(state.view.score == MapScore::overlap);
+  state.compare_heads(put("[[2, 0]]"));  // not in this model: the one before stays
+  CHECK(state.other_heads->ranking.size() == 2);
+  CHECK(state.notices.back().text.find("other.json") != std::string::npos);
+}

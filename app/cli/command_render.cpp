@@ -89,6 +89,14 @@ Result<> give_shape(HeadSet& set, const RenderOptions& options) {
   return {};
 }
 
+// What the scores of a set are: imported ones say it before a colon.
+std::string score_name_of(const HeadSet& set) {
+  const auto found = set.extra.find("definition");
+  if (found == set.extra.end() || !found->is_string()) return "contextual score";
+  const auto text = found->get<std::string>();
+  return text.substr(0, text.find(':'));
+}
+
 // Both figures over all heads begin here.
 struct AllHeads {
   HeadSet set;
@@ -149,6 +157,7 @@ Result<figure::Scene> head_map(const RenderOptions& options, const figure::Optio
   f.scores = std::move(all.set.relevant);
   f.ranking = std::move(all.set.ranking);
   f.difference = all.difference;
+  f.score_name = score_name_of(all.set);
   f.provenance = std::move(all.provenance);
   return figure::draw_head_map(f, look);
 }
@@ -168,6 +177,7 @@ Result<figure::Scene> ranking(const RenderOptions& options, const figure::Option
     f.low = std::move(all.set.relevant_low);
     f.high = std::move(all.set.relevant_high);
   }
+  f.score_name = score_name_of(all.set);
   f.provenance = std::move(all.provenance);
   return figure::draw_ranking(f, look);
 }

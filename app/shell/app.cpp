@@ -218,4 +218,15 @@ void App::ask_for_data() {
        [this](const std::string& path) { state_.open_data(path); }});
 }
 
+void App::ask_for_heads() {
+  path_dialog_.ask({"Compare head sets",
+                    "A head set (heads.json), a ranking as a list of [layer, head] pairs, or "
+                    "retrieval scores. The head map shows which heads both have.",
+                    false,
+                    {"Head sets", "*.json"},
+                    "",
+                    "",
+                    [this](const std::string& path) { state_.compare_heads(path); }});
+}
+
 }  // namespace headscope

@@ -67,6 +67,7 @@ class App {
   void ask_for_adapter();
   void ask_for_data();
   void open_example_study();
+  void ask_for_heads();
 
   Engine* engine_;
   AppState state_;

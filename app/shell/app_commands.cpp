@@ -250,6 +250,13 @@ void App::register_head_commands() {
                  [&s] { ++s.request.intervention.random_seed; },
                  [&s] { return s.request.intervention.choice == HeadChoice::random; },
                  {}});
+  commands_.add({"heads.compare",
+                 "Compare with another head set...",
+                 "Heads",
+                 0,
+                 [this] { ask_for_heads(); },
+                 [&s] { return s.snapshot->model != nullptr; },
+                 {}});
   commands_.add({"heads.next",
                  "Select the next head of the ranking",
                  "Heads",
@@ -354,6 +361,7 @@ void App::register_view_commands() {
   score("view.score.irrelevant_max", "Head map: irrelevant mass, largest", MapScore::irrelevant_max,
         false);
   score("view.score.head_set", "Head map: score of the head set", MapScore::head_set, false);
+  score("view.score.overlap", "Head map: overlap with another head set", MapScore::overlap, false);
   commands_.add({"view.bars_of_selected",
                  "Documents: selected head only",
                  "View",

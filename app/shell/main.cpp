@@ -21,6 +21,9 @@ int main(int argc, char** argv) {
       ->check(CLI::ExistingFile);
   cli.add_option("--data", options.data, "questions with documents, JSON lines (.gz allowed)")
       ->check(CLI::ExistingFile);
+  cli.add_option("--compare-heads", options.compare_heads,
+                 "head set to compare the one in use with")
+      ->check(CLI::ExistingFile);
   cli.add_option("--session", options.session, "session file to continue")
       ->check(CLI::ExistingFile);
   cli.add_option("--theme", options.theme, "dark, light or contrast")

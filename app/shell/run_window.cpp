@@ -114,6 +114,7 @@ void Session::fill_request(App& app) {
   }
   if (!options_.prompt_file.empty()) app.open_path(options_.prompt_file);
   if (!options_.data.empty()) state.open_data(options_.data);
+  state.heads_to_compare = options_.compare_heads;
   for (const Error& problem : problems_) state.notify(Notice::Kind::error, problem.message);
 }
 

@@ -6,10 +6,12 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
+#include <utility>
 
 #include "core/analysis/head_choice.h"
 #include "core/engine/causal_view.h"
 #include "core/engine/steps.h"
+#include "core/session/head_set.h"
 
 namespace headscope {
 
@@ -38,6 +40,8 @@ void AppState::take(std::shared_ptr<const Snapshot> next) {
   }
   last_error_ = error;
   take_auto_alpha();
+  if (snapshot->model && !heads_to_compare.empty())
+    compare_heads(std::exchange(heads_to_compare, {}));
   if (!new_baseline) return;
 
   const RunResult* run = baseline();
@@ -201,6 +205,34 @@ void AppState::poll_data() {
   if (!book.samples.empty()) show_sample(book.samples.front());
 }
 
+void AppState::compare_heads(const std::string& path) {
+  const auto take = [&]() -> Result<OtherHeads> {
+    if (!snapshot->model) return fail(ErrorKind::usage, "Open a model first.");
+    const ModelInfo& model = *snapshot->model;
+    HEADSCOPE_ASSIGN(auto set, read_head_set(path));
+    HEADSCOPE_TRY(check_fits(set, path, model.layers, model.heads));
+    OtherHeads other{std::filesystem::path(path).filename().string(),
+                     std::move(set.ranking),
+                     {},
+                     model.layers,
+                     model.heads};
+    other.rank_of.assign(static_cast<std::size_t>(model.layers * model.heads), -1);
+    for (std::size_t rank = 0; rank < other.ranking.size(); ++rank) {
+      const HeadId id = other.ranking[rank];
+      other.rank_of[static_cast<std::size_t>(id.layer * model.heads + id.head)] =
+          static_cast<int>(rank);
+    }
+    return other;
+  };
+  auto other = take();
+  if (!other) {
+    notify(Notice::Kind::error, other.error().message);
+    return;
+  }
+  other_heads = std::move(*other);
+  view.score = MapScore::overlap;
+}
+
 void AppState::turn_page(int step) {
   if (book.samples.empty()) return;
   const auto last = static_cast<std::ptrdiff_t>(book.samples.size()) - 1;
@@ -254,6 +286,7 @@ const std::vector<float>& score_values(const HeadScores& scores, MapScore score)
     case MapScore::irrelevant_max:
       return scores.irrelevant_max;
     case MapScore::head_set:
+    case MapScore::overlap:
       break;
   }
   static const std::vector<float> none;

@@ -19,8 +19,9 @@
 
 namespace headscope {
 
-/// What the head map shows: masses of a run, or the contextual score of the loaded head set.
-enum class MapScore { relevant, sink, irrelevant_sum, irrelevant_max, head_set };
+/// What the head map shows: masses of a run, the contextual score of the loaded head set, or which
+/// heads it has in common with another one.
+enum class MapScore { relevant, sink, irrelevant_sum, irrelevant_max, head_set, overlap };
 enum class MapSource { baseline, intervened, difference };
 
 /// How things are shown. None of this reaches the engine.
@@ -59,6 +60,14 @@ struct SampleBook {
   std::future<Result<Dataset>> loading;  ///< valid while a file is being read
 };
 
+/// A head set that the one in use is compared with.
+struct OtherHeads {
+  std::string name;  ///< of its file
+  std::vector<HeadId> ranking;
+  std::vector<int> rank_of;  ///< [layers * heads] of the open model, 0-based; -1 = not named
+  int layers = 0, heads = 0;
+};
+
 /// Attention mass of one head, or the mean of several, over the rows of a run.
 struct DocumentMass {
   std::vector<float> documents;
@@ -76,6 +85,8 @@ class AppState {
   SampleWish wish;
   SampleSource sample_source;  ///< empty: the embedded model's world is not at hand
   SampleBook book;
+  std::optional<OtherHeads> other_heads;
+  std::string heads_to_compare;  ///< path to read once a model is open; empty = none
   double quiet_until = 0;  ///< ImGui time before which nothing is submitted: somebody is typing
   std::function<void()>
       wake;  ///< called from a worker when the window should look again; may be empty
@@ -98,7 +109,10 @@ class AppState {
   void show_sample(const QaSample& sample);
   void new_sample();
   void open_data(const std::string& path);
-  void poll_data();          ///< takes over a data file that was read meanwhile
+  void poll_data();  ///< takes over a data file that was read meanwhile
+  /// Reads a head set to compare with and shows the overlap; a notice when it is none of this
+  /// model.
+  void compare_heads(const std::string& path);
   void turn_page(int step);  ///< next or previous sample of the data file
 
   void select(HeadId head);
@@ -146,7 +160,8 @@ class AppState {
   mutable std::optional<BuiltPrompt> layout_;
 };
 
-/// Values of one score, [layers * heads]; empty when the run has none, always for `head_set`.
+/// Values of one score, [layers * heads]; empty when the run has none, always for `head_set` and
+/// `overlap`.
 const std::vector<float>& score_values(const HeadScores& scores, MapScore score);
 
 /// Mean over rows and heads of the mass on every document, the sink and the rest.

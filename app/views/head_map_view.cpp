@@ -2,8 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "core/analysis/compare_heads.h"
 
 namespace headscope {
 namespace {
@@ -20,6 +24,26 @@ struct Grid {
   ImVec2 max(HeadId id) const { return min({id.layer + 1, id.head + 1}); }
   ImVec2 end() const { return min({layers, heads}); }
 };
+
+// Into the room that is left, `beside` of it kept free on the right. False: no room.
+bool place_grid(Grid& grid, int layers, int heads, float beside) {
+  const float left = em() * 3.0f, bottom = em() * 1.4f;
+  const ImVec2 at = ImGui::GetCursorScreenPos(), room = ImGui::GetContentRegionAvail();
+  grid.layers = layers;
+  grid.heads = heads;
+  const float width = room.x - left - beside, height = room.y - bottom;
+  if (width < em() * 2 || height < em() * 2) return false;
+  grid.cell_w = std::min(width / static_cast<float>(grid.heads), em() * 4.4f);
+  grid.cell_h = std::min(height / static_cast<float>(grid.layers), em() * 3.6f);
+  grid.origin = ImVec2(std::floor(at.x + left), std::floor(at.y));
+  return true;
+}
+
+// Rank in the head set that is compared with; -1 = not named.
+int other_rank(const AppState& state, HeadId id) {
+  const OtherHeads& other = *state.other_heads;
+  return other.rank_of[static_cast<std::size_t>(id.layer * other.heads + id.head)];
+}
 
 HeatmapData data_of(const std::shared_ptr<const RunResult>& run, MapScore score) {
   if (!run) return {};
@@ -57,14 +81,15 @@ void toolbar(ViewContext& context) {
   int score = static_cast<int>(view.score);
   ImGui::SetNextItemWidth(em() * 8.5f);
   if (ImGui::Combo("##score", &score,
-                   "relevant\0sink\0irrelevant, sum\0irrelevant, largest\0head set\0")) {
+                   "relevant\0sink\0irrelevant, sum\0irrelevant, largest\0head set\0overlap\0")) {
     view.score = static_cast<MapScore>(score);
   }
   ImGui::SetItemTooltip(
       "Attention mass of the response rows, averaged over them:\n"
       "relevant = on the gold document (the contextual score)\nsink = on the first two tokens\n"
       "irrelevant = on the other documents, all together or the largest one\n"
-      "head set = the contextual score over many samples that came with the model");
+      "head set = the contextual score over many samples that came with the model\n"
+      "overlap = which of the best heads another head set has too");
   ImGui::SameLine();
   int source = static_cast<int>(view.score_source);
   if (segmented(context, "source", {"Base", "Interv.", "Diff."}, source))
@@ -161,6 +186,11 @@ void interact(ViewContext& context, const Grid& grid) {
   if (rank >= 0)
     text_muted(context, "rank " + std::to_string(rank + 1) + " of " +
                             std::to_string(state.ranking().size()));
+  if (state.view.score == MapScore::overlap) {
+    const int there = other_rank(state, id);
+    text_muted(context, (there < 0 ? "not named" : "rank " + std::to_string(there + 1)) + " in " +
+                            state.other_heads->name);
+  }
   ImGui::Text("baseline    %s", value(state.baseline()).c_str());
   ImGui::Text("intervened  %s", value(state.intervened()).c_str());
   const ModelInfo& model = *state.snapshot->model;
@@ -170,6 +200,103 @@ void interact(ViewContext& context, const Grid& grid) {
   }
   text_muted(context, "click: show   ctrl-click: pick");
   ImGui::EndTooltip();
+}
+
+// Membership of a head in the first k of the ranking in use (A) and of the other one (B).
+struct Overlap {
+  const AppState& state;
+  int k = 0;
+
+  bool in_a(HeadId id) const {
+    const int rank = state.rank_of(id);
+    return rank >= 0 && rank < k;
+  }
+  bool in_b(HeadId id) const {
+    const int rank = other_rank(state, id);
+    return rank >= 0 && rank < k;
+  }
+};
+
+// A colour and a letter each, so that the colour alone means nothing.
+struct Membership {
+  const char* letter;
+  ImU32 color;
+};
+
+std::optional<Membership> membership(const ViewContext& context, const Overlap& overlap,
+                                     HeadId id) {
+  const bool a = overlap.in_a(id), b = overlap.in_b(id);
+  if (a && b) return Membership{"AB", context.theme.good};
+  if (a) return Membership{"A", context.theme.accent};
+  if (b) return Membership{"B", context.theme.sink};
+  return std::nullopt;
+}
+
+void overlap_cells(const ViewContext& context, const Grid& grid, const Overlap& overlap) {
+  ImDrawList& list = *ImGui::GetWindowDrawList();
+  list.AddRectFilled(grid.origin, grid.end(), context.theme.card);
+  const bool letters = grid.cell_w > em() * 1.5f && grid.cell_h > em() * 1.2f;
+  for (int layer = 0; layer < grid.layers; ++layer) {
+    for (int head = 0; head < grid.heads; ++head) {
+      const auto member = membership(context, overlap, {layer, head});
+      if (!member) continue;
+      const ImVec2 a = grid.min({layer, head}), b = grid.max({layer, head});
+      list.AddRectFilled(a, b, with_alpha(member->color, 0.85f));
+      if (!letters) continue;
+      const ImVec2 size = ImGui::CalcTextSize(member->letter);
+      list.AddText(ImVec2((a.x + b.x - size.x) * 0.5f, (a.y + b.y - size.y) * 0.5f),
+                   context.theme.page, member->letter);
+    }
+  }
+}
+
+// "AB 3 both  A 2 in use  B 2 other.json  Jaccard 0.43"
+void overlap_legend(const ViewContext& context, const Overlap& overlap) {
+  const OtherHeads& other = *overlap.state.other_heads;
+  const auto k = static_cast<std::size_t>(overlap.k);
+  const OverlapAt found = overlap_at(overlap.state.ranking(), other.ranking, k,
+                                     static_cast<std::size_t>(other.layers * other.heads));
+  const auto entry = [&](const char* letter, ImU32 color, std::size_t count, const char* what) {
+    ImGui::PushStyleColor(ImGuiCol_Text, color);
+    ImGui::TextUnformatted(letter);
+    ImGui::PopStyleColor();
+    ImGui::SameLine(0, em() * 0.3f);
+    text_muted(context, std::to_string(count) + " " + what);
+    ImGui::SameLine(0, em() * 0.8f);
+  };
+  entry("AB", context.theme.good, found.common, "both");
+  entry("A", context.theme.accent, std::min(k, overlap.state.ranking().size()) - found.common,
+        "in use");
+  entry("B", context.theme.sink, std::min(k, other.ranking.size()) - found.common,
+        other.name.c_str());
+  char text[64];
+  std::snprintf(text, sizeof text, "Jaccard %.2f", found.jaccard);
+  ImGui::TextUnformatted(text);
+  ImGui::SetItemTooltip(
+      "The first %d heads of both: heads in both over heads in either.\n"
+      "Two unrelated rankings: %.3f on average; at least as much in common with p = %.3g.",
+      overlap.k, found.expected, found.p);
+}
+
+void overlap_view(ViewContext& context) {
+  AppState& state = context.state;
+  const ModelInfo* model = state.snapshot->model.get();
+  const bool fits = model != nullptr && state.other_heads &&
+                    state.other_heads->layers == model->layers &&
+                    state.other_heads->heads == model->heads;
+  if (!fits || state.ranking().empty()) {
+    empty_note(context, "No second head set of this model",
+               "Heads > Compare with another head set... opens one.");
+    return;
+  }
+  const Overlap overlap{state, std::max(1, state.request.intervention.top_k)};
+  overlap_legend(context, overlap);
+  Grid grid;
+  if (!place_grid(grid, model->layers, model->heads, 0)) return;
+  overlap_cells(context, grid, overlap);
+  outlines(context, grid);
+  axis_labels(context, grid);
+  interact(context, grid);
 }
 
 // What the map shows: a run's score, or the loaded head set where the run has no score to show.
@@ -205,6 +332,10 @@ void head_map_view(ViewContext& context) {
     return;
   }
   toolbar(context);
+  if (state.view.score == MapScore::overlap) {
+    overlap_view(context);
+    return;
+  }
   if (shown.data.empty()) {
     const bool asked = state.view.score == MapScore::head_set;
     empty_note(context, asked ? "No head set came with this model" : "No gold document is marked",
@@ -225,16 +356,10 @@ void head_map_view(ViewContext& context) {
                           asked ? "" : "No gold document is marked, or the run has not ended.\n",
                           state.snapshot->model->known_source.c_str());
   }
-  const float left = em() * 3.0f, bottom = em() * 1.4f, bar = color_bar_width();
-  const ImVec2 at = ImGui::GetCursorScreenPos(), room = ImGui::GetContentRegionAvail();
   Grid grid;
-  grid.layers = static_cast<int>(shown.data.rows);
-  grid.heads = static_cast<int>(shown.data.columns);
-  const float width = room.x - left - bar - em() * 0.8f, height = room.y - bottom;
-  if (width < em() * 2 || height < em() * 2) return;
-  grid.cell_w = std::min(width / static_cast<float>(grid.heads), em() * 4.4f);
-  grid.cell_h = std::min(height / static_cast<float>(grid.layers), em() * 3.6f);
-  grid.origin = ImVec2(std::floor(at.x + left), std::floor(at.y));
+  if (!place_grid(grid, static_cast<int>(shown.data.rows), static_cast<int>(shown.data.columns),
+                  color_bar_width() + em() * 0.8f))
+    return;
   const HeatmapWindow window{0, 0, static_cast<double>(grid.heads),
                              static_cast<double>(grid.layers)};
   context.heatmaps.draw(*ImGui::GetWindowDrawList(), grid.origin, grid.end(), shown.data,

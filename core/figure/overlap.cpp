@@ -121,8 +121,8 @@ std::vector<LegendEntry> legend(const OverlapFigure& f, const Kinds& kinds) {
     made.color = kind.color;
     return made;
   };
-  return {entry(kinds.both, "both", both), entry(kinds.only_a, "only A", in_a.size() - both),
-          entry(kinds.only_b, "only B", in_b.size() - both)};
+  return {entry(kinds.both, "both", both), entry(kinds.only_a, "only", in_a.size() - both),
+          entry(kinds.only_b, "only", in_b.size() - both)};
 }
 
 Size natural_size(const OverlapFigure& f) {
