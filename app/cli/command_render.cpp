@@ -260,8 +260,8 @@ void add_choice(CLI::App& command, RenderOptions& options) {
   command
       .add_option("--figure,-f", options.figure,
                   "head-map, ranking, overlap, attention, documents or overlay (the prompt's text)")
-      ->check(CLI::IsMember(
-          {"head-map", "ranking", "overlap", "attention", "documents", "overlay"}))
+      ->check(
+          CLI::IsMember({"head-map", "ranking", "overlap", "attention", "documents", "overlay"}))
       ->required();
   command.add_option("--heads", options.heads,
                      "head set: scores and ranking, without running a model");

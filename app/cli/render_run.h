@@ -22,10 +22,10 @@ namespace headscope::cli {
 
 struct RenderOptions : CommonOptions, ModelChoice, PromptOptions, PromptSource {
   std::string figure;
-  std::string file;   ///< --out
-  std::string heads;  ///< head set; empty = none given
+  std::string file;     ///< --out
+  std::string heads;    ///< head set; empty = none given
   std::string heads_b;  ///< the one it is compared with
-  std::string data;   ///< data set; empty = the prompt comes from elsewhere
+  std::string data;     ///< data set; empty = the prompt comes from elsewhere
   std::int64_t sample = 0;
   std::optional<int> layer, head;
   std::optional<int> top_k;

@@ -243,12 +243,10 @@ Result<Json> run_tokenizer(const Json& task, const RunContext& context) {
 
 Result<Json> run_task(const Json& task, const RunContext& context) {
   using Task = Result<Json> (*)(const Json&, const RunContext&);
-  const std::pair<const char*, Task> known[] = {{"scores", run_scores},
-                                                {"cancel", run_cancel},
-                                                {"estimate", run_estimate},
-                                                {"interventions", run_interventions},
-                                                {"tokenizer", run_tokenizer},
-                                                {"directions", run_directions_task}};
+  const std::pair<const char*, Task> known[] = {
+      {"scores", run_scores},       {"cancel", run_cancel},
+      {"estimate", run_estimate},   {"interventions", run_interventions},
+      {"tokenizer", run_tokenizer}, {"directions", run_directions_task}};
   try {
     for (const auto& [name, run] : known) {
       if (task.at("task") == name) return run(task, context);
@@ -257,7 +255,8 @@ Result<Json> run_task(const Json& task, const RunContext& context) {
     return bad_input(std::string("measuring task: ") + problem.what());
   }
   return bad_input(
-      "measuring task: 'task' is none of scores, cancel, estimate, interventions, tokenizer, directions");
+      "measuring task: 'task' is none of scores, cancel, estimate, interventions, tokenizer, "
+      "directions");
 }
 
 }  // namespace headscope::bench
