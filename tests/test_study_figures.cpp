@@ -242,7 +242,7 @@ TEST_CASE("sweep: the grid prints every value and stars what differs from all do
   const auto svg = svg_of(grid, "value-grid");
   CHECK(texts(svg, "value") == "0.50|0.50|0.95*|0.50|0.50|0.50|0.50|0.50|0.50|");
   CHECK(figure::csv_of(grid) ==
-        "Focus strength α,Heads intervened on (top k),value,marked\n0.3,1,0.5,0\n0.3,5,0.5,0\n"
+        "Strength α,Heads intervened on (top k),value,marked\n0.3,1,0.5,0\n0.3,5,0.5,0\n"
         "0.3,10,0.95,1\n0.1,1,0.5,0\n0.1,5,0.5,0\n0.1,10,0.5,0\n−0.2,1,0.5,0\n−0.2,5,0.5,0\n"
         "−0.2,10,0.5,0\n");
   auto wrong = grid;

@@ -148,7 +148,7 @@ figure::ValueGridFigure value_grid(const Grid& grid, SweepMethod method,
   const bool splits = method == SweepMethod::split_softmax;
   figure::ValueGridFigure f;
   f.x_label = "Heads intervened on (top k)";
-  f.y_label = splits ? "Split-softmax strength τ" : "Focus strength α";
+  f.y_label = splits ? "Strength τ" : "Strength α";
   std::vector<double> strengths(grid.strengths.begin(), grid.strengths.end());
   if (!splits) std::reverse(strengths.begin(), strengths.end());
   for (const int k : grid.ks) f.columns.push_back(std::to_string(k));

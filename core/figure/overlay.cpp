@@ -137,7 +137,7 @@ Caption caption_of(const OverlayFigure& f, bool cut) {
                      "Colour: attention mass of the response rows on each token, mean over "
                      "the rows, on a ") +
                  (f.logarithmic ? "logarithmic" : "linear") + " scale.";
-  if (f.hidden > 0) {
+  if (f.hidden >= 0.0005) {  // what the caption's digits can show
     caption.text +=
         " Tokens that show no text (the beginning of the sequence, a chat template) "
         "hold " +

@@ -62,13 +62,14 @@ double set_head(Page& page, const Caption& caption) {
 }
 
 // Sets the caption's lines from the bottom and returns where the drawing must end.
-double set_foot(Page& page, const std::string& text) {
+// On a small page of the user's choice the drawing needs the room more than the words.
+double set_foot(Page& page, const std::string& text, bool chosen_size) {
   const Style& style = page.style;
   const double leading = style.caption_size * kLineSpacing;
   auto lines = wrap_text(text, style.caption_size, page.scene.width - 2 * style.margin);
   const auto most = static_cast<std::size_t>(
-      page.scene.height * (page.scene.height < kSmallPage ? kMostSmallCaption : kMostCaption) /
-      leading);
+      page.scene.height *
+      (chosen_size && page.scene.height < kSmallPage ? kMostSmallCaption : kMostCaption) / leading);
   if (lines.size() > most) {
     lines.resize(most);
     if (!lines.empty()) lines.back() += " …";
@@ -131,7 +132,7 @@ Page make_page(const Options& options, Size natural, const Caption& caption) {
   page.scene.title = caption.title;
   page.scene.description = whole_text(caption);
   const double top = set_head(page, caption);
-  const double bottom = set_foot(page, page.scene.description);
+  const double bottom = set_foot(page, page.scene.description, options.size.has_value());
   const double margin = page.style.margin;
   page.body = {margin, top, std::max(1.0, page.scene.width - 2 * margin),
                std::max(1.0, bottom - top)};

@@ -100,7 +100,7 @@ Result<Scene> draw_value_grid(const ValueGridFigure& f, const Options& options) 
   const double width =
       std::clamp(150 + kCellWidth * static_cast<double>(f.columns.size()), 420.0, 640.0);
   const double drawing =
-      std::clamp(40 + kCellHeight * static_cast<double>(f.rows.size()), 110.0, 420.0);
+      std::clamp(40 + kCellHeight * static_cast<double>(f.rows.size()), 125.0, 420.0);
   const double words = height_of_words(caption, width, make_style(options.theme, options.palette));
   Page page = make_page(options, {width, drawing + words}, caption);
   const ColorScale scale = scale_of(f, page.style);
