@@ -142,7 +142,7 @@ Result<> ExperimentSections::split_softmax() {
             "(a' = a p^τ / p inside it), at every row of prompt and answer.");
   HEADSCOPE_TRY(figure("em-against-tau",
                        "Exact match against the number of heads, for several τ (paper Fig. 3). "
-                       "Dashed: random heads outside the contextual ones, mean over draws."));
+                       "Panel beside: random heads outside the contextual ones, mean over draws."));
   HEADSCOPE_TRY(figure("em-grid-tau", "The same as a grid of values."));
   baselines_table();
   em_table(settings.taus, split_cell, "τ",
@@ -196,7 +196,7 @@ Result<> ExperimentSections::focus() {
             "no gold mark is used.");
   HEADSCOPE_TRY(figure("em-against-alpha",
                        "Exact match against the number of heads, for several α (paper Fig. 4). "
-                       "Dashed: random directions of equal norm, mean over draws."));
+                       "Panels beside: the controls, mean over draws."));
   HEADSCOPE_TRY(figure("em-grid-alpha", "The same as a grid of values."));
   em_table(settings.alphas, focus_cell, "α",
            "Exact match; controls (mean over draws) stand at k = " +
