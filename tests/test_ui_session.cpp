@@ -118,7 +118,8 @@ void script_also(ImGuiTestContext* test) {
     return run.scores.relevant[run.scores.index(s.state().ranking()[0])];
   };
   const float plain = relevant();
-  test->ComboClick("//Intervention/##also/InstABoost");
+  test->SetRef("Intervention");
+  test->ComboClick("##also/InstABoost");
   s.settle(test);
   IM_CHECK_STR_EQ(s.snapshot().intervened->settings.also.c_str(), "instaboost");
   IM_CHECK(s.snapshot().intervened->quality == Quality::exact);
@@ -128,7 +129,7 @@ void script_also(ImGuiTestContext* test) {
   test->ItemInputValue("//Intervention/##also_strength", 8.0f);
   s.settle(test);
   IM_CHECK_GT(relevant(), boosted);
-  test->ComboClick("//Intervention/##also/none");
+  test->ComboClick("##also/none");
   s.settle(test);
   IM_CHECK(s.snapshot().intervened == s.snapshot().baseline);
   s.state().request.intervention = before;
