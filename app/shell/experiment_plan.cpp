@@ -190,11 +190,18 @@ class Planner {
     add_figures("control.json");
   }
 
+  // Directions that lie beside the model are tried; without any the model is measured as it is.
   void add_suites() {
-    add("suites",
-        with_model({"evaluate", "--suite", "all", "--length", form_.lengths, "--samples", samples(),
-                    "--out", file("suite.jsonl")}),
-        {});
+    const bool demo = model_.model == "demo";
+    Arguments arguments = with_model({"evaluate", "--suite", demo ? "demo" : "all", "--length",
+                                      form_.lengths, "--samples", samples()});
+    std::error_code ignored;
+    if (demo || fs::exists(fs::path(model_.model) / "directions.safetensors", ignored)) {
+      arguments.insert(arguments.end(), {"--alpha", form_.alphas});
+    }
+    arguments.insert(arguments.end(), {"--out", file("suite.jsonl")});
+    add("suites", std::move(arguments), {});
+    add_figures("suite.json");
   }
 
   void add_study() {
@@ -243,7 +250,7 @@ ExperimentFields fields_of(ExperimentKind kind) {
     case ExperimentKind::control:
       return {.draws = true};
     case ExperimentKind::suites:
-      return {.data = false, .lengths = true};
+      return {.data = false, .alphas = true, .lengths = true};
   }
   return {};
 }

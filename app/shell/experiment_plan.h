@@ -35,7 +35,7 @@ struct ExperimentForm {
   std::string alphas = "0.1,0.3,0.5,1";
   std::string top_ks = "1,5,10,20";
   std::string positions = "0,4,9,14,19";
-  std::string lengths = "1024,2048,4096";
+  std::string lengths = "256,512,1024";
   std::string data;  ///< JSON lines; empty: samples of the embedded model's world
   friend bool operator==(const ExperimentForm&, const ExperimentForm&) = default;
 };

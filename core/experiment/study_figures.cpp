@@ -194,6 +194,17 @@ std::vector<NamedFigure> head_set_figures(const HeadSet& set, figure::Provenance
   return figures;
 }
 
+namespace {
+
+// A file of results in a folder of several. The summary that `evaluate` leaves beside its lines
+// repeats the table of a suite.
+bool holds_results(const fs::path& entry) {
+  return entry.extension() == ".json" && !is_folder(entry) &&
+         !entry.filename().string().ends_with(".summary.json");
+}
+
+}  // namespace
+
 Result<StudyFigures> study_figures(const fs::path& from) {
   if (!is_there(from)) return bad_input(from.string() + ": does not exist");
   if (!is_folder(from)) return figures_of_one_file(from);
@@ -203,8 +214,7 @@ Result<StudyFigures> study_figures(const fs::path& from) {
   for (const fs::path& entry : entries_of(from)) {
     if (sweep) break;  // its own files are no results of another kind
     if (is_folder(entry)) HEADSCOPE_TRY(collection.add_folder(entry));
-    if (entry.extension() == ".json" && !is_folder(entry))
-      HEADSCOPE_TRY(collection.add_file(entry));
+    if (holds_results(entry)) HEADSCOPE_TRY(collection.add_file(entry));
   }
   StudyFigures study = collection.take();
   if (study.figures.empty()) {

@@ -15,6 +15,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kKeepInterval = std::chrono::seconds(30);
+constexpr auto kMergeInterval = std::chrono::seconds(3);  // somebody may watch the table grow
 constexpr std::size_t kLargestBatch = 32;
 
 double seconds_since(Clock::time_point start) {
@@ -68,7 +69,7 @@ class Sweep {
     while (!order.empty() && !outcome_.cancelled) {
       HEADSCOPE_ASSIGN(const auto batch, claim_batch(order));
       HEADSCOPE_TRY(run_batch(batch));
-      if (Clock::now() - merged < kKeepInterval) continue;
+      if (Clock::now() - merged < kMergeInterval) continue;
       HEADSCOPE_TRY(folder_.merge());
       merged = Clock::now();
     }
