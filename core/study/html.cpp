@@ -13,7 +13,9 @@ void set_text(pugi::xml_node node, const std::string& text) {
   node.append_child(pugi::node_pcdata).set_value(figure::clean_text(text).c_str());
 }
 
+// A dash stands for a number that is not there.
 bool is_number(const std::string& cell) {
+  if (cell == "–") return true;
   return !cell.empty() && cell.find_first_of("0123456789") != std::string::npos &&
          cell.find_first_not_of("0123456789.+-−–[], <e%") == std::string::npos;
 }

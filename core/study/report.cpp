@@ -83,8 +83,9 @@ class Report {
 
  private:
   void opening() {
-    body_.add("h1",
-              "Do contextual heads and focus directions work on " + study_.passport.model + "?");
+    const std::string& name = study_.passport.model;
+    body_.add("h1", "Do contextual heads and focus directions work in " +
+                        (name == "demo" ? "the embedded model" : name) + "?");
     body_.add("p",
               "A reproduction of “Focus Directions Make Your Language Models Pay More Attention to "
               "Relevant Contexts” (arXiv 2503.23306) by headscope-cli reproduce. Of " +
