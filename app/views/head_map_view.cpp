@@ -220,15 +220,16 @@ struct Overlap {
 // A colour and a letter each, so that the colour alone means nothing.
 struct Membership {
   const char* letter;
-  ImU32 color;
+  ImU32 color, ink;
 };
 
 std::optional<Membership> membership(const ViewContext& context, const Overlap& overlap,
                                      HeadId id) {
   const bool a = overlap.in_a(id), b = overlap.in_b(id);
-  if (a && b) return Membership{"AB", context.theme.good};
-  if (a) return Membership{"A", context.theme.accent};
-  if (b) return Membership{"B", context.theme.sink};
+  const Theme& theme = context.theme;
+  if (a && b) return Membership{"AB", theme.good, theme.page};
+  if (a) return Membership{"A", theme.accent, theme.page};
+  if (b) return Membership{"B", theme.sink, theme.text};
   return std::nullopt;
 }
 
@@ -244,8 +245,8 @@ void overlap_cells(const ViewContext& context, const Grid& grid, const Overlap& 
       list.AddRectFilled(a, b, with_alpha(member->color, 0.85f));
       if (!letters) continue;
       const ImVec2 size = ImGui::CalcTextSize(member->letter);
-      list.AddText(ImVec2((a.x + b.x - size.x) * 0.5f, (a.y + b.y - size.y) * 0.5f),
-                   context.theme.page, member->letter);
+      list.AddText(ImVec2((a.x + b.x - size.x) * 0.5f, (a.y + b.y - size.y) * 0.5f), member->ink,
+                   member->letter);
     }
   }
 }
@@ -256,18 +257,17 @@ void overlap_legend(const ViewContext& context, const Overlap& overlap) {
   const auto k = static_cast<std::size_t>(overlap.k);
   const OverlapAt found = overlap_at(overlap.state.ranking(), other.ranking, k,
                                      static_cast<std::size_t>(other.layers * other.heads));
-  const auto entry = [&](const char* letter, ImU32 color, std::size_t count, const char* what) {
-    ImGui::PushStyleColor(ImGuiCol_Text, color);
-    ImGui::TextUnformatted(letter);
-    ImGui::PopStyleColor();
+  const Theme& theme = context.theme;
+  const auto entry = [&](const Membership& member, std::size_t count, const char* what) {
+    badge(member.letter, member.color, member.ink);
     ImGui::SameLine(0, em() * 0.3f);
     text_muted(context, std::to_string(count) + " " + what);
     ImGui::SameLine(0, em() * 0.8f);
   };
-  entry("AB", context.theme.good, found.common, "both");
-  entry("A", context.theme.accent, std::min(k, overlap.state.ranking().size()) - found.common,
+  entry({"AB", theme.good, theme.page}, found.common, "both");
+  entry({"A", theme.accent, theme.page}, std::min(k, overlap.state.ranking().size()) - found.common,
         "in use");
-  entry("B", context.theme.sink, std::min(k, other.ranking.size()) - found.common,
+  entry({"B", theme.sink, theme.text}, std::min(k, other.ranking.size()) - found.common,
         other.name.c_str());
   char text[64];
   std::snprintf(text, sizeof text, "Jaccard %.2f", found.jaccard);
@@ -292,7 +292,8 @@ void overlap_view(ViewContext& context) {
   const Overlap overlap{state, std::max(1, state.request.intervention.top_k)};
   overlap_legend(context, overlap);
   Grid grid;
-  if (!place_grid(grid, model->layers, model->heads, 0)) return;
+  const float title = ImGui::CalcTextSize("head").x + em() * 0.6f;  // beside the axis
+  if (!place_grid(grid, model->layers, model->heads, title)) return;
   overlap_cells(context, grid, overlap);
   outlines(context, grid);
   axis_labels(context, grid);
