@@ -1,5 +1,5 @@
 // links: headscope_text
-// timeout: 300
+// timeout: 900
 // Chat templates against jinja2 as transformers sets it up (goldens/make_chat_goldens.py), and
 // templates that mean harm.
 #include <doctest/doctest.h>
