@@ -145,9 +145,7 @@ void App::frame() {
 }
 
 void App::views(ViewContext& context) {
-  const auto docked = [&](const char* title) {
-    panel(title, [&] { draw_view(title, context); });
-  };
+  const auto docked = [&](const char* title) { panel(title, [&] { draw_view(title, context); }); };
   docked(titles::prompt);
   dock_beside(titles::prompt);
   if (lesson_to_front_ > 0) {  // a new layout chooses its tabs in its first frames

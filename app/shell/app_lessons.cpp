@@ -102,13 +102,8 @@ void App::register_lesson_commands() {
                  [this] { lessons_.reset_step(state_); },
                  open,
                  {}});
-  commands_.add({"lesson.present",
-                 "Present",
-                 "Lessons",
-                 ImGuiKey_F5,
-                 [this] { present(!presenting_); },
-                 open,
-                 [this] { return presenting_; }});
+  commands_.add({"lesson.present", "Present", "Lessons", ImGuiKey_F5,
+                 [this] { present(!presenting_); }, open, [this] { return presenting_; }});
   commands_.add({"lesson.stop_presenting",
                  "End of the presentation",
                  "",
@@ -151,8 +146,8 @@ void App::list_lesson_commands() {
                    },
                    {},
                    [this, path] {
-                     return lessons_.is_open() && lessons_.lesson()->id ==
-                                                      std::filesystem::path(path).stem().string();
+                     return lessons_.is_open() &&
+                            lessons_.lesson()->id == std::filesystem::path(path).stem().string();
                    },
                    std::exchange(first, false)});
   }
@@ -164,10 +159,10 @@ void App::outline_views(const ViewContext& context) const {
     if (window == nullptr || !window->Active || window->Hidden) continue;
     ImDrawList& list = *ImGui::GetForegroundDrawList();
     const float width = em() * 0.14f;
-    list.AddRect(ImVec2(window->Pos.x + width, window->Pos.y + width),
-                 ImVec2(window->Pos.x + window->Size.x - width,
-                        window->Pos.y + window->Size.y - width),
-                 context.theme.selection, em() * 0.2f, width);
+    list.AddRect(
+        ImVec2(window->Pos.x + width, window->Pos.y + width),
+        ImVec2(window->Pos.x + window->Size.x - width, window->Pos.y + window->Size.y - width),
+        context.theme.selection, em() * 0.2f, width);
   }
 }
 

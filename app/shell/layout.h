@@ -21,7 +21,8 @@ inline constexpr const char* controls = "Intervention";
 }  // namespace titles
 
 /// Fills the main viewport with the dock space, leaving `bottom` pixels for the status bar. Builds
-/// the default layout when there is none or `rebuild` says so. While something else fills the window
+/// the default layout when there is none or `rebuild` says so. While something else fills the
+/// window
 /// (`hidden`), it only keeps the layout.
 void dock_space(float bottom, bool rebuild, bool hidden = false);
 

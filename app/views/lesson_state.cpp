@@ -11,17 +11,18 @@
 namespace headscope {
 namespace {
 
-constexpr std::array kKeys = {"sample",     "prompt",      "intervention",    "selected",
-                              "full_map",   "model",       "head_score",      "head_source",
+constexpr std::array kKeys = {"sample",     "prompt",          "intervention",     "selected",
+                              "full_map",   "model",           "head_score",       "head_source",
                               "map_source", "map_logarithmic", "bars_of_selected", "look_at"};
-constexpr std::array kSettings = {"tau",  "alpha",     "top_k",          "heads", "random_seed",
-                                  "picked", "rows",    "rows_from",      "key_directions",
-                                  "span", "marked_document", "also",     "also_strength"};
+constexpr std::array kSettings = {
+    "tau",          "alpha",     "top_k",          "heads", "random_seed",     "picked",
+    "rows",         "rows_from", "key_directions", "span",  "marked_document", "also",
+    "also_strength"};
 constexpr std::array kSample = {"kind", "documents", "seed"};
 constexpr std::array kPrompt = {"text", "gold_document", "answers"};
-constexpr std::array kViews = {titles::prompt,    titles::answer,    titles::heads,
-                               titles::ranking,   titles::attention, titles::documents,
-                               titles::controls,  titles::experiments};
+constexpr std::array kViews = {titles::prompt,   titles::answer,     titles::heads,
+                               titles::ranking,  titles::attention,  titles::documents,
+                               titles::controls, titles::experiments};
 constexpr std::array kKinds = {"similar", "neutral", "mixed"};
 
 template <std::size_t N>
@@ -41,7 +42,8 @@ template <std::size_t N>
 Result<> only(const JsonObject& object, const std::array<const char*, N>& keys) {
   for (const auto& [key, value] : object.value().items()) {
     if (!is_one_of(keys, key))
-      return bad_input(object.name() + ": there is no key '" + key + "' here; expected " + listed(keys));
+      return bad_input(object.name() + ": there is no key '" + key + "' here; expected " +
+                       listed(keys));
   }
   return {};
 }
@@ -160,9 +162,10 @@ void show_scene(const LessonScene& scene, AppState& state) {
   if (fits) {
     state.select(*scene.selected);
   } else {
-    state.notify(Notice::Kind::error,
-                 "This lesson speaks of head L" + std::to_string(scene.selected->layer) + " H" +
-                     std::to_string(scene.selected->head) + ", which the open model does not have.");
+    state.notify(Notice::Kind::error, "This lesson speaks of head L" +
+                                          std::to_string(scene.selected->layer) + " H" +
+                                          std::to_string(scene.selected->head) +
+                                          ", which the open model does not have.");
   }
 }
 

@@ -30,7 +30,8 @@ struct LessonScenes {
 /// A pair for every step. Keys of a window block: "sample" {"kind", "documents", "seed"}, "prompt"
 /// {"text", "gold_document", "answers"}, "intervention", "selected", "full_map" and "model" as in a
 /// session file, "head_score", "head_source", "map_source" and "map_logarithmic" as in the
-/// preferences, "bars_of_selected", "look_at" [titles of views]. bad_input names file, line and key.
+/// preferences, "bars_of_selected", "look_at" [titles of views]. bad_input names file, line and
+/// key.
 Result<std::vector<LessonScenes>> scenes_of(const Lesson& lesson);
 
 /// Puts the scene into the request and the views, as one step of undo.

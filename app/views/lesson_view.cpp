@@ -66,8 +66,8 @@ void figure_bar(const ViewContext& context, const LessonFigure& figure,
   draw_fitted_text(list, at, label_width, context.theme.text, bar.label);
   list.AddRectFilled(ImVec2(at.x + left, at.y + em() * 0.1f),
                      ImVec2(at.x + left + room, at.y + em()), context.theme.card);
-  list.AddRectFilled(ImVec2(at.x + left, at.y + em() * 0.1f),
-                     ImVec2(x_of(bar.value), at.y + em()), context.theme.accent);
+  list.AddRectFilled(ImVec2(at.x + left, at.y + em() * 0.1f), ImVec2(x_of(bar.value), at.y + em()),
+                     context.theme.accent);
   if (bar.low && bar.high) {
     const float y = at.y + em() * 0.55f;
     list.AddLine(ImVec2(x_of(*bar.low), y), ImVec2(x_of(*bar.high), y), context.theme.text,
@@ -195,7 +195,8 @@ void LessonPanel::draw(ViewContext& context, bool large) {
   }
   header(context);
   if (!is_open()) return;
-  const float below = ImGui::GetFrameHeightWithSpacing() + em() * 0.4f;
+  const float below =
+      ImGui::GetFrameHeightWithSpacing() + 2 * ImGui::GetStyle().ItemSpacing.y + em() * 0.2f;
   if (std::exchange(to_top_, false)) ImGui::SetNextWindowScroll(ImVec2(0, 0));
   if (ImGui::BeginChild("step", ImVec2(0, -below))) body(context, large);
   ImGui::EndChild();

@@ -80,7 +80,8 @@ void draw_piece(const ViewContext& context, const Piece& piece, ImVec2 at, ImU32
   ImDrawList& list = *ImGui::GetWindowDrawList();
   const MarkdownRun& run = *piece.run;
   if (run.code || run.live) {
-    list.AddRectFilled(ImVec2(at.x - 1, at.y - 1), ImVec2(at.x + piece.width + 1, at.y + em() * 1.15f),
+    list.AddRectFilled(ImVec2(at.x - 1, at.y - 1),
+                       ImVec2(at.x + piece.width + 1, at.y + em() * 1.15f),
                        run.live ? context.theme.accent_soft : context.theme.card, em() * 0.2f);
   }
   if (run.italic) {  // there is no slanted font: a thin line says the same
@@ -97,7 +98,8 @@ void draw_words(const ViewContext& context, const std::vector<Word>& words, ImU3
   const float blank = ImGui::CalcTextSize(" ").x;
   ImVec2 at(0, 0);
   for (const Word& word : words) {
-    if (at.x > 0 && (word.line_break || at.x + word.width > width)) at = ImVec2(0, at.y + line_height());
+    if (at.x > 0 && (word.line_break || at.x + word.width > width))
+      at = ImVec2(0, at.y + line_height());
     float x = at.x;
     for (const Piece& piece : word.pieces) {
       draw_piece(context, piece, ImVec2(origin.x + x, origin.y + at.y), color);

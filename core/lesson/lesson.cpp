@@ -86,8 +86,9 @@ Result<int> take_minutes(const Lines& lines, std::string_view text) {
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, minutes);
   if (error != std::errc() || stop != end || minutes < 1 || minutes > 600)
-    return lines.wrong(lines.at(), "field 'minutes' expected a whole number from 1 to 600, found \"" +
-                                       std::string(text) + "\"");
+    return lines.wrong(lines.at(),
+                       "field 'minutes' expected a whole number from 1 to 600, found \"" +
+                           std::string(text) + "\"");
   return minutes;
 }
 
@@ -112,11 +113,13 @@ Result<> front_matter(Lines& lines, Lesson& lesson) {
                          "expected title, summary or minutes, found \"" + std::string(line) + "\"");
     }
   }
-  if (lines.done()) return lines.wrong(0, "the --- that ends title, summary and minutes is missing");
+  if (lines.done())
+    return lines.wrong(0, "the --- that ends title, summary and minutes is missing");
   for (const auto& [missing, field] :
        {std::pair{lesson.title.empty(), "title"}, std::pair{lesson.summary.empty(), "summary"},
         std::pair{lesson.minutes == 0, "minutes"}}) {
-    if (missing) return lines.wrong(0, "field '" + std::string(field) + "' is missing above this ---");
+    if (missing)
+      return lines.wrong(0, "field '" + std::string(field) + "' is missing above this ---");
   }
   lines.next();
   return {};
@@ -134,8 +137,9 @@ Result<Json> window_keys(const Lines& lines, Block block) {
     if (line.empty()) continue;
     auto one = parse_json("{" + std::string(line) + "}", lines.where(i));
     if (!one) {
-      return bad_input(one.error().message +
-                       "; a line of a window block is \"key\": value, such as \"selected\": [2, 7]");
+      return bad_input(
+          one.error().message +
+          "; a line of a window block is \"key\": value, such as \"selected\": [2, 7]");
     }
     keys.update(*one);
   }
@@ -190,14 +194,17 @@ Result<LessonQuestion> take_question(Lines& lines) {
       if (explained == 0) explained = i;
       explanation += std::string(trimmed(line.substr(1))) + "\n";
     } else {
-      return lines.wrong(i, "expected a choice (\"- [ ] ...\", the right one \"- [x] ...\") or the "
-                            "explanation (\"> ...\"), found \"" + std::string(line) + "\"");
+      return lines.wrong(i,
+                         "expected a choice (\"- [ ] ...\", the right one \"- [x] ...\") or the "
+                         "explanation (\"> ...\"), found \"" +
+                             std::string(line) + "\"");
     }
   }
   if (question.choices.size() < 2 || right != 1) {
-    return lines.wrong(opened, "expected two or more choices of which one is right (\"- [x]\"), found " +
-                                   std::to_string(question.choices.size()) + " with " +
-                                   std::to_string(right) + " right");
+    return lines.wrong(
+        opened, "expected two or more choices of which one is right (\"- [x]\"), found " +
+                    std::to_string(question.choices.size()) + " with " + std::to_string(right) +
+                    " right");
   }
   if (explanation.empty())
     return lines.wrong(opened, "expected an explanation (\"> ...\") to show when it is revealed");
@@ -253,8 +260,9 @@ Result<> take_text(Lines& lines, LessonStep& step) {
     }
     if (*language == "window" || *language == "question" || *language == "figure") break;
     if (!language->empty() && *language != "text") {
-      return lines.wrong(lines.at(), "expected a block of window, question, figure or text, found \"" +
-                                         std::string(*language) + "\"");
+      return lines.wrong(lines.at(),
+                         "expected a block of window, question, figure or text, found \"" +
+                             std::string(*language) + "\"");
     }
     HEADSCOPE_TRY(take_block(lines));
   }

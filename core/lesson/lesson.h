@@ -62,7 +62,7 @@ struct LessonQuestion {
 /// Changes of the window's state. Its keys are checked by the window (app/views/lesson_state.h).
 struct LessonWindow {
   Json keys = Json::object();
-  std::string where;         ///< "FILE line 12": begins messages about it
+  std::string where;       ///< "FILE line 12": begins messages about it
   bool on_reveal = false;  ///< stands behind the step's question
 };
 

@@ -173,15 +173,15 @@ int Reader::add_plain(std::string_view text) {
     if (open == std::string_view::npos) return 0;
     const std::size_t close = text.find('}', open);
     seen_ = text.data() + open;
-    const std::string_view inside =
-        close == std::string_view::npos ? text.substr(open + 1)
+    const std::string_view inside = close == std::string_view::npos
+                                        ? text.substr(open + 1)
                                         : text.substr(open + 1, close - open - 1);
     const auto live = close == std::string_view::npos ? std::nullopt : parse_live(inside);
     if (!live) {
       return refuse(
           "expected {answer}, {relevant L1H1}, {sink L1H1} or {irrelevant L1H1}, with "
           "\"intervened \" in front for that run, found \"{" +
-          std::string(inside) + "\"");
+          std::string(inside) + (close == std::string_view::npos ? "\"" : "}\""));
     }
     append(inside, live);
     text.remove_prefix(close + 1);
@@ -224,8 +224,7 @@ Result<Markdown> Reader::read() {
   parser.text = [](MD_TEXTTYPE type, const MD_CHAR* text, MD_SIZE size, void* self) {
     return of(self).add(type, {text, size});
   };
-  const int code =
-      md_parse(text_.data(), static_cast<MD_SIZE>(text_.size()), &parser, this);
+  const int code = md_parse(text_.data(), static_cast<MD_SIZE>(text_.size()), &parser, this);
   if (!problem_.empty()) return bad_input(problem_);
   if (code != 0) return fail(ErrorKind::out_of_memory, name_ + ": the Markdown parser gave up");
   std::erase_if(blocks_, [](const MarkdownBlock& block) { return block.runs.empty(); });
