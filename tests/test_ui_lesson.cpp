@@ -122,6 +122,9 @@ void script_present(ImGuiTestContext* test) {
   IM_CHECK_EQ(lessons.step(), static_cast<std::size_t>(1));
   test->KeyPress(ImGuiKey_LeftArrow);
   IM_CHECK_EQ(lessons.step(), static_cast<std::size_t>(0));
+  test->ItemClick("//Lesson##presenting/Next");  // nothing lies over it
+  IM_CHECK_EQ(lessons.step(), static_cast<std::size_t>(1));
+  IM_CHECK(test->WindowInfo("//Attention map##presenting").Window != nullptr);
   test->KeyPress(ImGuiKey_Escape);
   s.settle(test);
   IM_CHECK(!s.app->presenting());

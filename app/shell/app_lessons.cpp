@@ -22,10 +22,10 @@ template <class Draw>
 void fixed_pane(const std::string& name, ImVec2 at, ImVec2 size, Draw draw) {
   ImGui::SetNextWindowPos(at);
   ImGui::SetNextWindowSize(size);
+  // Not NoBringToFrontOnFocus: such windows begin behind all others, the dock space's included.
   const ImGuiWindowFlags flags = ImGuiWindowFlags_NoMove | ImGuiWindowFlags_NoResize |
                                  ImGuiWindowFlags_NoCollapse | ImGuiWindowFlags_NoDocking |
-                                 ImGuiWindowFlags_NoSavedSettings |
-                                 ImGuiWindowFlags_NoBringToFrontOnFocus;
+                                 ImGuiWindowFlags_NoSavedSettings;
   if (ImGui::Begin(name.c_str(), nullptr, flags)) draw();
   ImGui::End();
 }

@@ -308,7 +308,7 @@ void LessonPanel::body(ViewContext& context, bool large) {
       if (!answer().revealed) break;
     }
   }
-  views_line(context);
+  if (!large) views_line(context);  // presenting shows them at once
 }
 
 // The views that the step speaks of, as buttons that bring them to the front.
