@@ -3,7 +3,7 @@
 
 import json
 
-from cli_support import DEMO, SOURCE, CliTest, main
+from cli_support import DEMO, SOURCE, CliTest, main, read_safetensors
 
 LESSONS = SOURCE / "assets" / "lessons"
 TOP_FIVE = [(1, 1), (1, 0), (2, 1), (2, 0), (3, 1)]
@@ -51,19 +51,62 @@ class Lessons(CliTest):
         for words in texts:
             self.assertIn(words, text, lesson)
 
+    def prompt_with_answer(self, data, answer):
+        """Token ids of the prompt and of prompt with answer."""
+        sample = json.loads(data.read_text())
+        documents = "\n".join(f"Document [{i}](Title: {c['title']}) {c['text']}" for i, c in enumerate(sample["ctxs"], 1))
+        text = ("Write a high-quality answer for the given question using only the provided search results (some of which "
+                f"might be irrelevant).\n\n{documents}\n\nQuestion: {sample['question']}\nAnswer:")
+        return [self.ok("tokenize", "--text", t).json["ids"] for t in (text, f"{text} {answer}")]
+
+    def weights(self, data, answer):
+        """attention(layer, head, row, keys) over prompt and answer, and the ids of both."""
+        prompt, whole = self.prompt_with_answer(data, answer)
+        out = self.folder / "rows.safetensors"
+        self.ok("attention", "--ids", ",".join(map(str, whole)), "--rows", "0:", "--out", out)
+        (_, heads, rows, width), values = read_safetensors(out)["attention"]
+
+        def attention(layer, head, row, keys):
+            at = ((layer * heads + head) * rows + row) * width
+            return sum(values[at + key] for key in keys)
+
+        return attention, len(prompt), len(whole)
+
     def test_attention(self):
         data = self.sample("neutral", 4, 1)
         self.assertEqual(self.answer(data), "Rusha Fengard fears wolves.")
-        scores = self.scores(data)
-        self.assertAlmostEqual(scores["relevant"][1][1], 0.32, delta=0.005)
-        self.says("1-attention.md", "Head L1 H1 spends 0.32 of its budget", '"documents": 4, "seed": 1')
+        self.assertAlmostEqual(self.scores(data)["relevant"][1][1], 0.32, delta=0.005)
+        attention, prompt, whole = self.weights(data, "Rusha Fengard fears wolves.")
+        # The gold document has 21 tokens: where they are is where the head looks.
+        gold = max(range(prompt - 21), key=lambda begin: attention(1, 1, 146, range(begin, begin + 21)))
+        rows = [attention(1, 1, row, range(gold, gold + 21)) for row in range(prompt, whole)]
+        self.assertAlmostEqual(rows[2], 0.96, delta=0.005)
+        local = [sum(attention(0, head, row, range(row - 4, row + 1)) for row in range(20, whole)) / (whole - 20)
+                 for head in range(8)]
+        self.assertAlmostEqual(local[1], 0.92, delta=0.005)
+        self.assertTrue(min(local[:6]) > 0.9 > 0.2 > max(local[6:]), local)
+        self.says("1-attention.md", "Head L1 H1 spends 0.32 of its budget", '"documents": 4, "seed": 1',
+                  "0.92 of its weight lies on the last five tokens", "*fears* puts 0.96 on the gold document")
+
+    def highest(self, scores):
+        return max((value, layer, head) for layer, row in enumerate(scores) for head, value in enumerate(row))
 
     def test_sink(self):
-        sink = self.scores(self.sample("similar", 20, 2))["sink"]
-        self.assertEqual(max((value, layer, head) for layer, row in enumerate(sink) for head, value in enumerate(row))[1:],
-                         (2, 7))
-        self.assertAlmostEqual(sink[2][7], 0.045, delta=0.0006)
-        self.says("2-sink.md", "the highest is L2 H7 with 0.045", '"seed": 2')
+        data = self.sample("neutral", 4, 1)
+        attention, prompt, whole = self.weights(data, "Rusha Fengard fears wolves.")
+        self.assertEqual((prompt, whole), (144, 149))
+        sink = range(2)
+        self.assertAlmostEqual(sum(attention(2, 7, row, sink) for row in range(2, prompt)) / (prompt - 2), 0.36, delta=0.005)
+        self.assertAlmostEqual(sum(2 / (row + 1) for row in range(2, prompt)) / (prompt - 2), 0.06, delta=0.005)
+        self.assertAlmostEqual(attention(1, 7, whole - 1, sink), 0.98, delta=0.005)
+        scores = self.scores(data)["sink"]
+        self.assertLess(scores[2][7], 0.01)
+        self.assertEqual(self.highest(scores)[1:], (1, 7))
+        long = self.scores(self.sample("similar", 20, 2))["sink"]
+        self.assertEqual(self.highest(long)[1:], (2, 7))
+        self.assertAlmostEqual(long[2][7], 0.045, delta=0.0006)
+        self.says("2-sink.md", "puts 0.36 of its weight", "it would be 0.06", "full stop it is 0.98",
+                  "the highest is L2 H7 with 0.045", "144 tokens")
 
     def test_contextual_heads(self):
         relevant = self.scores(self.sample("similar", 20, 2))["relevant"]

@@ -200,7 +200,7 @@ void LessonPanel::draw(ViewContext& context, bool large) {
   if (std::exchange(to_top_, false)) ImGui::SetNextWindowScroll(ImVec2(0, 0));
   if (ImGui::BeginChild("step", ImVec2(0, -below))) body(context, large);
   ImGui::EndChild();
-  buttons(context);
+  buttons(context, large);
 }
 
 void LessonPanel::list(ViewContext& context) {
@@ -372,7 +372,7 @@ void LessonPanel::choice(ViewContext& context, const LessonQuestion& question, s
   ImGui::PopID();
 }
 
-void LessonPanel::buttons(ViewContext& context) {
+void LessonPanel::buttons(ViewContext& context, bool large) {
   ImGui::Separator();
   command_button(context, "lesson.back", "Back");
   ImGui::SameLine();
@@ -380,7 +380,7 @@ void LessonPanel::buttons(ViewContext& context) {
   ImGui::SameLine();
   command_button(context, "lesson.reset", "Reset step");
   ImGui::SameLine();
-  command_button(context, "lesson.present", "Present");
+  command_button(context, "lesson.present", large ? "End" : "Present");
 }
 
 }  // namespace headscope

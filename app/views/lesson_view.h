@@ -69,7 +69,7 @@ class LessonPanel {
   void views_line(ViewContext& context);
   void question(ViewContext& context, const LessonQuestion& question);
   void choice(ViewContext& context, const LessonQuestion& question, std::size_t index);
-  void buttons(ViewContext& context);
+  void buttons(ViewContext& context, bool large);
 
   std::vector<std::filesystem::path> folders_;
   std::vector<Entry> entries_;
