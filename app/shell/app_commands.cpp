@@ -166,6 +166,7 @@ void App::register_commands() {
   register_model_commands();
   register_head_commands();
   register_experiment_commands();
+  register_lesson_commands();
   register_view_commands();
 }
 

@@ -20,6 +20,8 @@ void build_default(ImGuiID root, ImVec2 size) {
   ImGui::DockBuilderSplitNode(right, ImGuiDir_Up, 0.335f, &controls, &documents);
   ImGui::DockBuilderSplitNode(documents, ImGuiDir_Up, 0.43f, &ranking, &documents);
   ImGui::DockBuilderDockWindow(titles::prompt, left);
+  ImGui::DockBuilderDockWindow(titles::lesson, left);
+  ImGui::DockBuilderGetNode(left)->SelectedTabId = ImHashStr("#TAB", 0, ImHashStr(titles::prompt));
   ImGui::DockBuilderDockWindow(titles::answer, answer);
   ImGui::DockBuilderDockWindow(titles::heads, heads);
   ImGui::DockBuilderDockWindow(titles::attention, attention);
@@ -35,7 +37,7 @@ void build_default(ImGuiID root, ImVec2 size) {
 
 }  // namespace
 
-void dock_space(float bottom, bool rebuild) {
+void dock_space(float bottom, bool rebuild, bool hidden) {
   const ImGuiViewport* viewport = ImGui::GetMainViewport();
   const ImVec2 size(viewport->WorkSize.x, viewport->WorkSize.y - bottom);
   ImGui::SetNextWindowPos(viewport->WorkPos);
@@ -55,7 +57,8 @@ void dock_space(float bottom, bool rebuild) {
   ImGui::PushStyleColor(ImGuiCol_Border,
                         ImGui::GetStyleColorVec4(ImGuiCol_DockingEmptyBg));  // splitters
   ImGui::DockSpace(root, ImVec2(0, 0),
-                   ImGuiDockNodeFlags_NoWindowMenuButton | ImGuiDockNodeFlags_NoCloseButton);
+                   ImGuiDockNodeFlags_NoWindowMenuButton | ImGuiDockNodeFlags_NoCloseButton |
+                       (hidden ? ImGuiDockNodeFlags_KeepAliveOnly : ImGuiDockNodeFlags_None));
   ImGui::PopStyleColor();
   ImGui::End();
 }
