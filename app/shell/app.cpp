@@ -102,7 +102,8 @@ void App::open_path(const std::string& path) {
 }
 
 bool App::settled() const {
-  if (state_.book.loading.valid() || ImGui::GetTime() < state_.quiet_until) return false;
+  if (state_.book.loading.valid() || overlay_.busy() || ImGui::GetTime() < state_.quiet_until)
+    return false;
   if (engine_ == nullptr) return true;
   return state_.request == submitted_ && engine_->idle() && state_.snapshot == engine_->snapshot();
 }
@@ -141,6 +142,8 @@ void App::frame() {
 
 void App::views(ViewContext& context) {
   panel(titles::prompt, [&] { prompt_.draw(context); });
+  dock_beside(titles::prompt);
+  panel(titles::overlay, [&] { overlay_.draw(context); });
   panel(titles::answer, [&] { answer_view(context); });
   panel(titles::heads, [&] { head_map_view(context); });
   panel(titles::attention, [&] { attention_.draw(context); });

@@ -14,6 +14,7 @@
 #include "app/views/attention_panel.h"
 #include "app/views/command_palette.h"
 #include "app/views/experiments_panel.h"
+#include "app/views/overlay_view.h"
 #include "app/views/path_dialog.h"
 #include "app/views/prompt_panel.h"
 
@@ -34,6 +35,7 @@ class App {
   const Commands& commands() const { return commands_; }
   HeatmapRenderer& heatmaps() { return heatmaps_; }
   ExperimentsPanel& experiments() { return experiments_; }
+  OverlayView& overlay() { return overlay_; }
 
   void set_fonts(const Fonts& fonts) { fonts_ = fonts; }
   /// Theme and zoom take effect before the next frame (`prepare_frame`).
@@ -84,6 +86,7 @@ class App {
   Request submitted_;
   std::uint64_t submitted_id_ = 0;
   PromptPanel prompt_;
+  OverlayView overlay_;
   AttentionPanel attention_;
   ExperimentsPanel experiments_;
   CommandPalette palette_;

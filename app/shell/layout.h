@@ -10,6 +10,7 @@ namespace headscope {
 /// Titles of the docked windows; they are also their identities in the layout file.
 namespace titles {
 inline constexpr const char* prompt = "Prompt";
+inline constexpr const char* overlay = "Token overlay";
 inline constexpr const char* answer = "Answer";
 inline constexpr const char* heads = "Heads";
 inline constexpr const char* ranking = "Ranking";
