@@ -33,8 +33,9 @@ PromptView prompt_of(const std::string& text, const std::vector<ByteSpan>& spans
   prompt.text = text;
   prompt.tokens.push_back({1, "<s>", {}, true, false});
   for (const ByteSpan span : spans)
-    prompt.tokens.push_back(
-        {2, text.substr(span.begin, span.end - span.begin), span, false, false});
+    prompt.tokens.push_back({2,
+                             text.substr(std::min(span.begin, text.size()), span.end - span.begin),
+                             span, false, false});
   return prompt;
 }
 
@@ -61,10 +62,10 @@ TokenLines wrapped(const PromptView& prompt, float width) {
 int draw(NullWindow& window, App& app, int frames = 4) {
   window.draw(app, kNormal, 2);
   ImGui::SetWindowFocus(titles::overlay);
-  int vertices = window.draw(app, kNormal, frames);
+  window.draw(app, kNormal, frames);
   for (int i = 0; i < 2000 && app.overlay().busy(); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    vertices = window.draw(app, kNormal, 1);
+    window.draw(app, kNormal, 1);
   }
   return window.draw(app, kNormal, 2);
 }

@@ -196,7 +196,6 @@ void script_overlay(ImGuiTestContext* test) {
   const auto painted = [&] {
     s.settle(test);
     const TokenMasses* masses = s.app->overlay().painted();
-    IM_CHECK_SILENT(masses != nullptr);
     return masses != nullptr ? masses->values : std::vector<float>{};
   };
   const auto all = painted();
@@ -359,8 +358,7 @@ TEST_CASE("a session with mouse and keyboard") {
   stage->save_picture("candidates.png");
   stage->run("close", [](ImGuiTestContext* test) {
     test->KeyPress(ImGuiKey_Escape);
-    test->MouseMove("//Prompt");  // its tab in front again
-    test->MouseClick();
+    test->WindowFocus("//Prompt");  // its tab in front again
   });
   stage->run("question, gold mark, new sample", script_prompt);
   stage->run("cancel", script_cancel);

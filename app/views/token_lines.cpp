@@ -105,7 +105,8 @@ void TokenLines::wrap(float width) {
   };
   for (std::uint32_t i = 0; i < runs_.size(); ++i) {
     if (begins_word(i)) word = i;
-    while (i > line.first && x + runs_[i].width > width) {
+    const bool shows = runs_[i].width > runs_[i].blank_width;  // blanks may hang over the edge
+    while (shows && i > line.first && x + runs_[i].width > width) {
       close(word > line.first ? word : i, true);
       for (std::uint32_t k = line.first; k < i; ++k) x += width_of(line, k);
     }
