@@ -251,6 +251,12 @@ void script_candidates(ImGuiTestContext* test) {
   IM_CHECK_EQ(s.state().candidates.token, at.value_or(0) + 1);
   test->ItemClick("//$FOCUSED/<");
   IM_CHECK_EQ(s.state().candidates.token, at.value_or(0));
+  test->KeyPress(ImGuiKey_Escape);
+  s.state().candidates.token = 0;
+  test->SetRef("Answer");
+  test->ItemClick("**/Baseline");  // the middle of the text
+  test->Yield(3);
+  IM_CHECK_GT(s.state().candidates.token, static_cast<std::size_t>(0));
 }
 
 void script_prompt(ImGuiTestContext* test) {
@@ -355,6 +361,7 @@ TEST_CASE("a session with mouse and keyboard") {
   stage->save_picture("overlay_difference.png");
   stage->state().view.overlay = {};
   stage->run("next-token candidates", script_candidates);
+  stage->state().show_candidates();
   stage->save_picture("candidates.png");
   stage->run("close", [](ImGuiTestContext* test) {
     test->KeyPress(ImGuiKey_Escape);

@@ -56,7 +56,8 @@ void response_text(ViewContext& context, const Column& column, float width) {
   const std::string& text = column.run->response_text;
   const ImVec2 origin = ImGui::GetCursorScreenPos(), mouse = ImGui::GetIO().MousePos;
   std::optional<std::size_t> pointed;
-  if (ImGui::IsWindowHovered())
+  if (ImGui::IsWindowHovered(
+          ImGuiHoveredFlags_AllowWhenBlockedByActiveItem))  // while it is clicked
     pointed = token_at(*column.run, width, ImVec2(mouse.x - origin.x, mouse.y - origin.y));
   std::vector<TextMark> marks;
   if (pointed) {

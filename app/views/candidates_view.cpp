@@ -101,6 +101,9 @@ void candidates_table(const ViewContext& context, std::size_t index) {
 void candidates_popup(ViewContext& context) {
   AppState& state = context.state;
   if (std::exchange(state.candidates.open, false)) ImGui::OpenPopup(kPopup);
+  const ImVec2 corner = ImGui::GetWindowPos();  // below the answers
+  ImGui::SetNextWindowPos(ImVec2(corner.x, corner.y + ImGui::GetWindowHeight()),
+                          ImGuiCond_Appearing);
   if (!ImGui::BeginPopup(kPopup)) return;
   const Snapshot& snapshot = *state.snapshot;
   const std::size_t count = tokens_of(snapshot);
