@@ -12,6 +12,7 @@ constexpr const char* kPopup = "candidates";
 constexpr float kTokenWidth = 7.5f, kBarWidth = 5.5f, kNumberWidth = 3.6f;  // font heights
 
 std::string percent(float probability) {
+  if (probability > 0 && probability < 0.0005f) return "< 0.1 %";
   char text[32];
   std::snprintf(text, sizeof text, probability >= 0.9995f ? "%.0f %%" : "%.1f %%",
                 static_cast<double>(probability) * 100);

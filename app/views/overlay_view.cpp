@@ -186,20 +186,37 @@ void OverlayView::response_token(ViewContext& context, const TextLine& line, std
   draw_run(list, at, ink_on(theme, background), response_.text_of(line, index));
 }
 
+void OverlayView::response_title(ViewContext& context) {
+  OverlayOptions& options = context.state.view.overlay;
+  const std::size_t chosen = options.rows.size();
+  std::string title = chosen == 0 ? "All response tokens" : count_of(chosen, "response token");
+  std::string hint = "Click: one token. Shift: a range. Ctrl: one more or one less.";
+  if (const auto at = job_.baseline ? first_difference(*job_.baseline, *job_.run) : std::nullopt) {
+    title += ", other from " + std::to_string(*at + 1);
+    hint += "\nFrom token " + std::to_string(*at + 1) +
+            " on the responses differ: rows are compared by their number.";
+  }
+  ImGui::AlignTextToFramePadding();
+  text_muted(context, title);
+  ImGui::SetItemTooltip("%s", hint.c_str());
+  const ImGuiStyle& style = ImGui::GetStyle();
+  const float all = ImGui::CalcTextSize("All").x + 2 * style.FramePadding.x;
+  const float find = ImGui::CalcTextSize("Find").x + 2 * style.FramePadding.x;
+  same_line_right(find + (chosen > 0 ? all + style.ItemSpacing.x : 0));
+  if (chosen > 0) {
+    if (ImGui::Button("All")) options.rows.clear();
+    ImGui::SameLine();
+  }
+  if (ImGui::Button("Find")) show_largest_ = true;
+  ImGui::SetItemTooltip("Scroll to the strongest colour");
+}
+
 // The response: clicking chooses whose attention is painted.
 void OverlayView::response(ViewContext& context) {
   OverlayOptions& options = context.state.view.overlay;
   std::erase_if(options.rows,
                 [&](std::int64_t row) { return row < 0 || row >= job_.run->rows.size(); });
-  const std::string title = options.rows.empty() ? "All response tokens"
-                                                 : count_of(options.rows.size(), "response token");
-  ImGui::AlignTextToFramePadding();
-  text_muted(context, title);
-  ImGui::SetItemTooltip("Click: one token. Shift: a range. Ctrl: one more or one less.");
-  if (!options.rows.empty()) {
-    same_line_right(ImGui::CalcTextSize("All").x + 2 * ImGui::GetStyle().FramePadding.x);
-    if (ImGui::Button("All")) options.rows.clear();
-  }
+  response_title(context);
   if (response_of_ != job_.run || response_font_ != em()) {
     response_of_ = job_.run;
     response_font_ = em();
@@ -320,8 +337,27 @@ void OverlayView::text_line(const ViewContext& context, const TextLine& line, Im
   }
 }
 
+// Looks through all tokens, when somebody asks or a prompt is painted for the first time.
+void OverlayView::scroll_to_largest(const OverlayOptions& options, float room) {
+  if (!show_largest_ || masses_ == nullptr) return;
+  show_largest_ = false;
+  std::size_t best_line = 0;
+  float best = 0;
+  for (std::size_t line = 0; line < text_.lines().size(); ++line) {
+    for (auto i = text_.lines()[line].first; i < text_.lines()[line].last; ++i) {
+      const TextPiece& piece = text_.pieces()[text_.runs()[i].piece];
+      const float value = is_masked(options, piece) ? 0 : std::abs(value_of(piece));
+      if (value <= best) continue;
+      best = value;
+      best_line = line;
+    }
+  }
+  ImGui::SetScrollY(std::max(0.0f, static_cast<float>(best_line) * line_height() - room * 0.4f));
+}
+
 void OverlayView::text(ViewContext& context) {
   if (text_of_ != job_.prompt || text_font_ != em()) {
+    show_largest_ = show_largest_ || text_of_ != job_.prompt;
     text_of_ = job_.prompt;
     text_font_ = em();
     text_.set(prompt_pieces(*job_.prompt), measure_of_font());
@@ -334,6 +370,7 @@ void OverlayView::text(ViewContext& context) {
     const float height = line_height();
     const float width = std::max(ImGui::GetContentRegionAvail().x, em());
     text_.wrap(width);
+    scroll_to_largest(context.state.view.overlay, room);
     const ImVec2 origin = ImGui::GetCursorScreenPos();
     const auto count = static_cast<std::int64_t>(text_.lines().size());
     const auto first = static_cast<std::int64_t>(ImGui::GetScrollY() / height);

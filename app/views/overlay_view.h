@@ -44,10 +44,12 @@ class OverlayView {
   void response(ViewContext& context);
   void response_token(ViewContext& context, const TextLine& line, std::uint32_t index, ImVec2 at,
                       float height);
+  void response_title(ViewContext& context);
   void click(OverlayOptions& options, std::int64_t token);
   void ask(const ViewContext& context);
   void missing(ViewContext& context) const;
   void text(ViewContext& context);
+  void scroll_to_largest(const OverlayOptions& options, float room);
   void text_line(const ViewContext& context, const TextLine& line, ImVec2 at, float height) const;
   void legend(const ViewContext& context);
   void tooltip(const ViewContext& context);
@@ -62,6 +64,7 @@ class OverlayView {
   const TokenMasses* masses_ = nullptr;  ///< of this frame
   TokenScale scale_;
   TokenLines text_, response_;
+  bool show_largest_ = false;  ///< scroll there: asked for, or another prompt came
   std::shared_ptr<const PromptView> text_of_;
   std::shared_ptr<const RunResult> response_of_;
   float text_font_ = 0, response_font_ = 0;
