@@ -265,6 +265,11 @@ TEST_CASE("a long prompt costs no more than the lines on screen") {
   app.state().view.overlay.heads = OverlayHeads::all;
   window.draw(app, kNormal, 1);
   const double change = std::chrono::duration<double, std::milli>(Clock::now() - other).count();
+  const auto larger = Clock::now();
+  app.set_scale(1.5f, 1);  // every token is measured again
+  window.draw(app, kNormal, 1);
+  const double set = std::chrono::duration<double, std::milli>(Clock::now() - larger).count();
+  MESSAGE(set << " ms the frame that measures and breaks all lines");
   MESSAGE(tokens << " tokens: " << ms << " ms a frame of the whole window, " << change
                  << " ms the frame of a new selection");
 }
