@@ -102,7 +102,8 @@ void App::open_path(const std::string& path) {
 }
 
 bool App::settled() const {
-  if (state_.book.loading.valid() || ImGui::GetTime() < state_.quiet_until) return false;
+  if (state_.book.loading.valid() || overlay_.busy() || ImGui::GetTime() < state_.quiet_until)
+    return false;
   if (engine_ == nullptr) return true;
   return state_.request == submitted_ && engine_->idle() && state_.snapshot == engine_->snapshot();
 }
@@ -153,6 +154,7 @@ void App::views(ViewContext& context) {
     ImGui::SetNextWindowFocus();
   }
   docked(titles::lesson);
+  docked(titles::overlay);
   docked(titles::answer);
   docked(titles::heads);
   docked(titles::attention);
@@ -167,6 +169,7 @@ void App::views(ViewContext& context) {
 void App::draw_view(std::string_view title, ViewContext& context) {
   if (title == titles::prompt) prompt_.draw(context);
   if (title == titles::lesson) lessons_.draw(context, presenting_);
+  if (title == titles::overlay) overlay_.draw(context);
   if (title == titles::answer) answer_view(context);
   if (title == titles::heads) head_map_view(context);
   if (title == titles::attention) attention_.draw(context);

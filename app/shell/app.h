@@ -18,6 +18,7 @@
 #include "app/views/command_palette.h"
 #include "app/views/experiments_panel.h"
 #include "app/views/lesson_view.h"
+#include "app/views/overlay_view.h"
 #include "app/views/path_dialog.h"
 #include "app/views/prompt_panel.h"
 
@@ -47,6 +48,7 @@ class App {
   /// contrast. Leaving it restores theme and size.
   void present(bool on);
   bool presenting() const { return presenting_; }
+  OverlayView& overlay() { return overlay_; }
 
   void set_fonts(const Fonts& fonts) { fonts_ = fonts; }
   /// Theme and zoom take effect before the next frame (`prepare_frame`).
@@ -103,6 +105,7 @@ class App {
   Request submitted_;
   std::uint64_t submitted_id_ = 0;
   PromptPanel prompt_;
+  OverlayView overlay_;
   AttentionPanel attention_;
   ExperimentsPanel experiments_;
   LessonPanel lessons_;

@@ -11,6 +11,7 @@ namespace headscope {
 namespace titles {
 inline constexpr const char* prompt = "Prompt";
 inline constexpr const char* lesson = "Lesson";
+inline constexpr const char* overlay = "Token overlay";
 inline constexpr const char* answer = "Answer";
 inline constexpr const char* heads = "Heads";
 inline constexpr const char* ranking = "Ranking";
