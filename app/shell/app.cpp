@@ -10,7 +10,6 @@
 #include "app/views/controls_view.h"
 #include "app/views/documents_view.h"
 #include "app/views/head_map_view.h"
-#include "app/views/ranking_view.h"
 #include "app/views/status_bar.h"
 #include "core/base/file.h"
 
@@ -102,7 +101,8 @@ void App::open_path(const std::string& path) {
 }
 
 bool App::settled() const {
-  if (state_.book.loading.valid() || overlay_.busy() || ImGui::GetTime() < state_.quiet_until)
+  if (state_.book.loading.valid() || overlay_.busy() || layer_.busy() || state_.numbers.busy() ||
+      ImGui::GetTime() < state_.quiet_until)
     return false;
   if (engine_ == nullptr) return true;
   return state_.request == submitted_ && engine_->idle() && state_.snapshot == engine_->snapshot();
@@ -126,6 +126,7 @@ void App::submit_if_changed() {
 void App::frame() {
   if (engine_ != nullptr) state_.take(engine_->snapshot());
   state_.poll_data();
+  state_.numbers.look(state_.snapshot, state_.wake);
   heatmaps_.begin_frame();
   ViewContext context{state_, theme_, fonts_, commands_, heatmaps_};
   if (std::exchange(reload_lessons_, false)) reload_lessons();
@@ -159,9 +160,13 @@ void App::views(ViewContext& context) {
   docked(titles::heads);
   docked(titles::attention);
   dock_beside(titles::attention);
+  docked(titles::layer);
+  dock_beside(titles::attention);
   docked(titles::experiments);
   docked(titles::controls);
   docked(titles::ranking);
+  dock_beside(titles::ranking);
+  docked(titles::head_sets);
   docked(titles::documents);
   outline_views(context);
 }
@@ -172,10 +177,12 @@ void App::draw_view(std::string_view title, ViewContext& context) {
   if (title == titles::overlay) overlay_.draw(context);
   if (title == titles::answer) answer_view(context);
   if (title == titles::heads) head_map_view(context);
+  if (title == titles::head_sets) head_sets_.draw(context);
+  if (title == titles::layer) layer_.draw(context);
   if (title == titles::attention) attention_.draw(context);
   if (title == titles::experiments) experiments_.draw(context);
   if (title == titles::controls) controls_view(context);
-  if (title == titles::ranking) ranking_view(context);
+  if (title == titles::ranking) ranking_.draw(context);
   if (title == titles::documents) documents_view(context);
 }
 
@@ -255,6 +262,18 @@ void App::ask_for_heads() {
                     "",
                     "",
                     [this](const std::string& path) { state_.compare_heads(path); }});
+}
+
+void App::ask_for_head_set() {
+  path_dialog_.ask({"Load a head set",
+                    "A head set (heads.json), a ranking as a list of [layer, head] pairs, or "
+                    "retrieval scores. It is kept among your own and acted on; or drop it onto the "
+                    "window.",
+                    false,
+                    {"Head sets", "*.json"},
+                    "",
+                    "",
+                    [this](const std::string& path) { state_.open_head_set(path); }});
 }
 
 }  // namespace headscope

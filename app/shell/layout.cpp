@@ -31,10 +31,13 @@ void build_default(ImGuiID root, ImVec2 size) {
   ImGui::DockBuilderDockWindow(titles::answer, answer);
   ImGui::DockBuilderDockWindow(titles::heads, heads);
   ImGui::DockBuilderDockWindow(titles::attention, attention);
+  ImGui::DockBuilderDockWindow(titles::layer, attention);
   ImGui::DockBuilderDockWindow(titles::experiments, attention);
   bring_to_front(attention, titles::attention);
   ImGui::DockBuilderDockWindow(titles::controls, controls);
   ImGui::DockBuilderDockWindow(titles::ranking, ranking);
+  ImGui::DockBuilderDockWindow(titles::head_sets, ranking);
+  bring_to_front(ranking, titles::ranking);
   ImGui::DockBuilderDockWindow(titles::documents, documents);
   ImGui::DockBuilderFinish(root);
 }

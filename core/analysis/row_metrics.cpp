@@ -47,6 +47,23 @@ RowMetrics mean_row_metrics(std::span<const float> block, TokenRange rows, std::
   return mean;
 }
 
+HeadSpread head_spread(std::span<const float> weights, std::size_t heads, TokenRange captured,
+                       TokenRange used, std::int64_t keys) {
+  HeadSpread spread;
+  const auto block = static_cast<std::size_t>(captured.size() * keys);
+  const auto first = static_cast<std::size_t>(used.begin * keys);
+  const TokenRange positions{captured.begin + used.begin, captured.begin + used.end};
+  for (std::size_t i = 0; i < heads; ++i) {
+    const bool inside = used.begin >= 0 && used.end <= captured.size() && used.size() > 0 &&
+                        weights.size() >= (i + 1) * block;
+    const RowMetrics mean = mean_row_metrics(
+        inside ? weights.subspan(i * block + first) : std::span<const float>(), positions, keys);
+    spread.entropy.push_back(static_cast<float>(mean.entropy));
+    spread.distance.push_back(static_cast<float>(mean.distance));
+  }
+  return spread;
+}
+
 double jensen_shannon_similarity(std::span<const float> p, std::span<const float> q) {
   double divergence = 0;
   for (std::size_t j = 0; j < std::min(p.size(), q.size()); ++j) {
