@@ -11,13 +11,12 @@
 namespace headscope::study {
 namespace {
 
-template <class Draw>
-Result<Drawing> in_both_themes(const std::string& name, const Draw& draw) {
-  Drawing drawing{name, {}, {}};
+Result<Drawing> in_both_themes(const NamedFigure& named) {
+  Drawing drawing{named.name, {}, {}};
   figure::Options look;
   for (const auto theme : {figure::Theme::light, figure::Theme::dark}) {
     look.theme = theme;
-    HEADSCOPE_ASSIGN(const figure::Scene scene, draw(look));
+    HEADSCOPE_ASSIGN(const figure::Scene scene, figure::draw_figure(named.figure, look));
     HEADSCOPE_ASSIGN(auto svg, figure::encode(scene, figure::Format::svg));
     (theme == figure::Theme::light ? drawing.light : drawing.dark) = std::move(svg);
   }
@@ -66,9 +65,7 @@ std::vector<NamedFigure> all_figures(const Results& results) {
 Result<std::vector<Drawing>> draw_study(const Results& results) {
   std::vector<Drawing> drawings;
   for (const NamedFigure& named : all_figures(results)) {
-    HEADSCOPE_ASSIGN(auto drawing, in_both_themes(named.name, [&](const figure::Options& look) {
-                       return figure::draw_figure(named.figure, look);
-                     }));
+    HEADSCOPE_ASSIGN(auto drawing, in_both_themes(named));
     drawings.push_back(std::move(drawing));
   }
   return drawings;
