@@ -71,10 +71,8 @@ class Score(CliTest):
         self.assertIn("entropy (nats)", caption)
         self.ok(*arguments)
         self.assertNotIn("entropy", json.loads(out.read_text()))
-        refused = self.run_cli("render", "--figure", "head-map", "--heads", out, "--metric", "distance", "--out",
-                               picture)
-        self.assertEqual(refused.code, 3)
-        self.assertIn("score --metrics", refused.stderr)
+        self.refused(3, "render", "--figure", "head-map", "--heads", out, "--metric", "distance", "--out", picture,
+                     says="score --metrics")
 
     def test_metrics_of_single_rows(self):
         """Tensors of `attention --metrics` follow from the weights beside them."""
@@ -90,8 +88,7 @@ class Score(CliTest):
             position = keys - rows + i % rows
             self.assertAlmostEqual(entropy[i], -sum(p * math.log(p) for p in row if p > 0), places=4)
             self.assertAlmostEqual(distance[i], sum(p * (position - j) for j, p in enumerate(row)), places=3)
-        refused = self.run_cli("attention", "--prompt", "a", "--rows=:", "--metrics", "--capture", "spans", "--out", out)
-        self.assertEqual(refused.code, 2)
+        self.refused(2, "attention", "--prompt", "a", "--rows=:", "--metrics", "--capture", "spans", "--out", out)
 
     def test_stability_and_outcome(self):
         out = self.folder / "heads.json"

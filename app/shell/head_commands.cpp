@@ -41,7 +41,7 @@ void App::register_exploration_commands() {
                  "Head sets",
                  "Heads",
                  0,
-                 [] { ImGui::SetWindowFocus(titles::head_sets); },
+                 [this] { views_.show(titles::head_sets); },
                  {},
                  {}});
   commands_.add({"run.head_drops", "Ablate every head: what the answer loses", "Prompt", 0,
@@ -55,7 +55,7 @@ void App::register_exploration_commands() {
                  "Every head of one layer",
                  "View",
                  ImGuiKey_G,
-                 [] { ImGui::SetWindowFocus(titles::layer); },
+                 [this] { views_.show(titles::layer); },
                  {},
                  {}});
 }
