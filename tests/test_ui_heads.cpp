@@ -119,7 +119,7 @@ void script_switches(ImGuiTestContext* test) {
   test->KeyPress(ImGuiKey_Escape);
   const std::vector<HeadId> before = s.state().chosen();
   const Request request = s.state().request;
-  test->ItemClick("//Heads/click/Switch");
+  test->ItemClick("//Heads/Switch");
   const HeadId other{3, 3};
   const bool was_on = std::find(before.begin(), before.end(), other) != before.end();
   click_cell(test, other);
@@ -138,7 +138,7 @@ void script_switches(ImGuiTestContext* test) {
   test->KeyPress(ImGuiMod_Ctrl | ImGuiKey_Z);
   s.settle(test);
   IM_CHECK(s.state().request.intervention == request.intervention);
-  test->ItemClick("//Heads/click/Show");
+  test->ItemClick("//Heads/Switch");
 }
 
 void script_head_sets(ImGuiTestContext* test) {
