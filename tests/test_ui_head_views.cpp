@@ -187,6 +187,8 @@ TEST_CASE("every metric, where it is there and where it is not") {
     }
   }
   for (const MapScore score : {MapScore::entropy, MapScore::distance}) {
+    state.view.score = score;
+    settle(window, app);
     const ScoreValues values = score_of(state, score, true);
     CHECK(values.any() == rows);
     CHECK(why_missing(state, score).command == (rows ? "" : "capture.rows"));
