@@ -262,6 +262,7 @@ TEST_CASE("a frame with 672 heads costs the same at any length of the prompt") {
   options.weights_budget = std::uint64_t{1} << 30;
   for (const int words : {10, 2000}) {
     state.request = edited_request();
+    state.request.max_new_tokens = 4;
     for (int i = 0; i < words; ++i) state.request.prompt.text.insert(0, "some words more ");
     state.take(test::snapshot_of(state.request, options));
     state.view.score = MapScore::entropy;
