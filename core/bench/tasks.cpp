@@ -17,6 +17,7 @@
 #include "core/base/rng.h"
 #include "core/base/safetensors.h"
 #include "core/bench/direction_task.h"
+#include "core/bench/rerun_task.h"
 #include "core/model/estimate.h"
 #include "core/model/model.h"
 #include "core/text/tokenizer.h"
@@ -104,7 +105,10 @@ Result<Json> run_scores(const Json& task, const RunContext& context) {
   const std::uint64_t loaded = process_memory().resident;
   const auto start = Clock::now();
   gap.last = start;
-  HEADSCOPE_ASSIGN(const auto result, model->forward(request, watched));
+  ForwardResult result;
+  for (int i = task.value("samples", 1); i > 0; --i) {
+    HEADSCOPE_ASSIGN(result, model->forward(request, watched));
+  }
   gap.poll();
   const double seconds = seconds_since(start);
   const std::uint64_t peak = process_memory().peak;
@@ -246,7 +250,8 @@ Result<Json> run_task(const Json& task, const RunContext& context) {
   const std::pair<const char*, Task> known[] = {
       {"scores", run_scores},       {"cancel", run_cancel},
       {"estimate", run_estimate},   {"interventions", run_interventions},
-      {"tokenizer", run_tokenizer}, {"directions", run_directions_task}};
+      {"tokenizer", run_tokenizer}, {"directions", run_directions_task},
+      {"rerun", run_rerun_task}};
   try {
     for (const auto& [name, run] : known) {
       if (task.at("task") == name) return run(task, context);
