@@ -15,6 +15,7 @@
 #include "core/base/json.h"
 #include "core/bench/directions_suite.h"
 #include "core/bench/engine_suite.h"
+#include "core/bench/growth_suite.h"
 #include "core/bench/peers_suite.h"
 #include "core/bench/tasks.h"
 #include "core/runner/open_model.h"
@@ -84,7 +85,8 @@ struct Suite {
 
 const std::vector<Suite> kThere = {{"engine", bench::run_engine_suite, bench::engine_parts},
                                    {"directions", bench::run_directions_suite, {}},
-                                   {"peers", bench::run_peers_suite, bench::peers_parts}};
+                                   {"peers", bench::run_peers_suite, bench::peers_parts},
+                                   {"growth", bench::run_growth_suite, bench::growth_parts}};
 
 const Suite* suite_named(const std::string& name) {
   for (const Suite& suite : kThere) {

@@ -12,7 +12,10 @@ namespace headscope::bench {
 ///   "scores": one pass over "ids" with span sums of "sets" at "rows" for all heads, written to
 ///     "scores_file" as tensor "scores" [L, H, rows, sets]; as often as "samples" says (1).
 ///     -> {"seconds","loaded_bytes","peak_bytes","longest_poll_gap"}
-///   "cancel": the same pass, begun once for each of "cancel_after" (seconds) and then cancelled.
+///   "pass": one pass that keeps "capture" ("nothing", "spans" of "sets", "rows", "map" of one
+///     head), "samples" times. -> {"seconds","loaded_bytes","peak_bytes"}
+///   "cancel": the "scores" pass, begun once for each of "cancel_after" (seconds) and then
+///   cancelled.
 ///     -> {"latencies":[seconds from the request to the return],"finished": runs that were done
 ///     before}
 ///   "estimate": what is said before that pass. -> {"seconds","bytes"}
