@@ -17,6 +17,7 @@
 #include "core/bench/engine_suite.h"
 #include "core/bench/growth_suite.h"
 #include "core/bench/peers_suite.h"
+#include "core/bench/sweep_suite.h"
 #include "core/bench/tasks.h"
 #include "core/runner/open_model.h"
 
@@ -86,6 +87,7 @@ struct Suite {
 const std::vector<Suite> kThere = {{"engine", bench::run_engine_suite, bench::engine_parts},
                                    {"directions", bench::run_directions_suite, {}},
                                    {"peers", bench::run_peers_suite, bench::peers_parts},
+                                   {"sweep", bench::run_sweep_suite, bench::sweep_parts},
                                    {"growth", bench::run_growth_suite, bench::growth_parts}};
 
 const Suite* suite_named(const std::string& name) {

@@ -6,7 +6,6 @@
 
 #include "core/base/file.h"
 #include "core/base/safetensors.h"
-#include "core/bench/bench_model.h"
 #include "core/bench/machine.h"
 #include "core/bench/rerun_task.h"
 
@@ -81,17 +80,8 @@ class PeersSuite {
     return bench_.file("attention-" + name + ".safetensors");
   }
 
-  // The heads that the authors' rankings put first lie in middle and upper layers; here the layer
-  // that the run can begin at is what matters.
   Json cell(double alpha, int first_layer, std::size_t count) const {
-    Json heads = Json::array();
-    for (const HeadId head : bench_heads(bench_.config(), options_.seed, 1 << 20)) {
-      if (head.layer < first_layer) continue;
-      const bool first_of_layer = head.layer == first_layer && heads.empty();
-      if (!first_of_layer && (head.layer + head.head) % 3 != 0) continue;
-      if (heads.size() < count) heads.push_back({head.layer, head.head});
-    }
-    return {{"alpha", alpha}, {"heads", heads}};
+    return rerun_cell(bench_.config(), alpha, first_layer, count);
   }
 
   Json task(const Rerun& rerun) const {

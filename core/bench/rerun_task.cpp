@@ -69,6 +69,7 @@ Result<Json> run_rerun_task(const Json& task, const RunContext& context) {
   HEADSCOPE_ASSIGN(const auto directions, read_directions(task, model->config()));
   PromptStore store;
   GenerateRequest request = plain_request(task, store);
+  if (task.value("alone", false)) request.store = nullptr;
   auto start = Clock::now();
   HEADSCOPE_TRY(model->generate(request, context));
   Json result = {{"baseline_seconds", seconds_since(start)}};
@@ -81,9 +82,20 @@ Result<Json> run_rerun_task(const Json& task, const RunContext& context) {
     result["tokens"].push_back(last.ids);
     result["layer_rows"].push_back(last.prompt_work.layer_rows);
   }
+  result["all_layer_rows"] = last.prompt_work.all;
   result["peak_bytes"] = process_memory().peak;
   HEADSCOPE_TRY(write_attention(task.at("attention_file").get<std::string>(), last.attention));
   return result;
+}
+
+Json rerun_cell(const ModelConfig& config, double alpha, int first_layer, std::size_t count) {
+  Json heads = Json::array();
+  for (int head = 0; head < config.heads; ++head) {
+    for (int layer = first_layer; layer < config.layers; ++layer) {
+      if (heads.size() < count) heads.push_back({layer, head});
+    }
+  }
+  return {{"alpha", alpha}, {"heads", heads}};
 }
 
 Result<> write_random_directions(const ModelConfig& config, std::uint64_t seed,
