@@ -8,7 +8,7 @@ packages=(
   g++ cmake ninja-build ccache pkg-config python3 python3-pip ca-certificates binutils
   # core
   nlohmann-json3-dev libexpected-dev libonig-dev libicu-dev zlib1g-dev libssl-dev libboost-math-dev libzip-dev
-  libcairo2-dev libpango1.0-dev libpugixml-dev libcli11-dev
+  libcairo2-dev libpango1.0-dev libpugixml-dev libmd4c-dev libcli11-dev
   # window
   libepoxy-dev libfreetype-dev libfontconfig-dev fontconfig fonts-dejavu-core
   libx11-dev libxrandr-dev libxinerama-dev libxcursor-dev libxi-dev libxext-dev

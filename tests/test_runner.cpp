@@ -197,6 +197,25 @@ TEST_CASE("rows, span sums and scores of a run agree with its weights") {
   }
 }
 
+TEST_CASE("a run keeps the most likely next tokens of every step") {
+  Fixture f;
+  const auto run = f.run();
+  REQUIRE_FALSE(run->response.empty());
+  REQUIRE(run->candidates.size() == run->response.size());
+  for (std::size_t step = 0; step < run->candidates.size(); ++step) {
+    const auto& candidates = run->candidates[step];
+    REQUIRE(candidates.size() == kept_candidates);
+    CHECK(candidates.front().id == run->response[step].id);  // decoding is greedy
+    CHECK(candidates.front().text == run->response[step].text);
+    double total = 0;
+    for (std::size_t k = 0; k < candidates.size(); ++k) {
+      total += double{candidates[k].probability};
+      if (k > 0) CHECK(candidates[k].probability <= candidates[k - 1].probability);
+    }
+    CHECK(total <= 1.0001);
+  }
+}
+
 TEST_CASE("predict rows are the input rows, one earlier") {
   Fixture f;
   const auto input = f.run();

@@ -2,6 +2,9 @@
 // labels: ui
 // timeout: 240
 // The window on the embedded model, through the module with libtorch, as the program does it.
+#include <imgui.h>
+#include <imgui_internal.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -48,6 +51,37 @@ void script_first_sample(ImGuiTestContext* test) {
   for (std::int64_t row = 0; row < edited.rows.size(); ++row) {
     IM_CHECK_LT(std::abs(sum_of_row(edited.row(edited.touched[0], row), edited.keys) - 1), 1e-4);
   }
+}
+
+// The gold document is what the intervention moves the overlay to, and where the answers part the
+// candidates say so.
+void script_overlay(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  s.app->commands().run("view.overlay");
+  const PromptView& prompt = *s.snapshot().prompt;
+  const TokenRange gold = prompt.documents[static_cast<std::size_t>(prompt.gold_document())].tokens;
+  const auto on_gold = [&] {
+    s.settle(test);
+    double sum = 0;
+    const TokenMasses* masses = s.app->overlay().painted();
+    for (auto t = gold.begin; masses != nullptr && t < gold.end; ++t)
+      sum += double{masses->values[static_cast<std::size_t>(t)]};
+    return sum;
+  };
+  const RunResult &baseline = *s.snapshot().baseline, &edited = *s.snapshot().intervened;
+  const auto expected = gold_mass(edited, edited.touched);
+  IM_CHECK_LT(std::abs(on_gold() - expected), 1e-3);
+  s.state().view.overlay.source = MapSource::difference;
+  IM_CHECK_GT(on_gold(), 0.1);
+  const auto at = first_difference(baseline, edited);
+  IM_CHECK(at.has_value());
+  IM_CHECK_EQ(baseline.candidates.at(*at).front().id, baseline.response.at(*at).id);
+  IM_CHECK_EQ(edited.candidates.at(*at).front().id, edited.response.at(*at).id);
+  s.state().view.overlay.source = MapSource::intervened;
+  const ImGuiWindow* text = test->WindowInfo("//Token overlay/text").Window;
+  IM_CHECK(text != nullptr);
+  test->MouseMoveToPos(ImVec2(text->Pos.x + 60, text->Pos.y + 200));
+  test->Yield(3);
 }
 
 void script_sliders(ImGuiTestContext* test) {
@@ -120,6 +154,13 @@ TEST_CASE("a session on the embedded model") {
   stage->state().new_sample();
   stage->run("the first sample", script_first_sample);
   stage->save_picture("embedded_model.png");
+  stage->run("token overlay", script_overlay);
+  stage->save_picture("embedded_overlay.png");
+  stage->state().view.overlay.source = MapSource::difference;
+  stage->state().show_candidates();
+  stage->save_picture("embedded_candidates.png");
+  stage->run("close", [](ImGuiTestContext* test) { test->KeyPress(ImGuiKey_Escape); });
+  stage->app->commands().run("view.layout");
   stage->run("sliders", script_sliders);
   stage->run("full map", script_full_map);
   stage->run("question and new sample", script_question);

@@ -187,6 +187,78 @@ void script_full_map(ImGuiTestContext* test) {
   s.settle(test);
 }
 
+// Response tokens by click, range and one more; heads, pooling and difference; the way back.
+void script_overlay(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  s.app->commands().run("view.overlay");
+  s.settle(test);
+  const OverlayOptions& options = s.state().view.overlay;
+  const auto painted = [&] {
+    s.settle(test);
+    const TokenMasses* masses = s.app->overlay().painted();
+    return masses != nullptr ? masses->values : std::vector<float>{};
+  };
+  const auto all = painted();
+  IM_CHECK_EQ(all.size(), s.snapshot().prompt->tokens.size());
+  test->SetRef(test->WindowInfo("//Token overlay/response").Window);
+  test->ItemClick("t1");
+  IM_CHECK(options.rows == (std::vector<std::int64_t>{1}));
+  test->KeyDown(ImGuiMod_Shift);
+  test->ItemClick("t3");
+  test->KeyUp(ImGuiMod_Shift);
+  IM_CHECK(options.rows == (std::vector<std::int64_t>{1, 2, 3}));
+  test->KeyDown(ImGuiMod_Ctrl);
+  test->ItemClick("t2");
+  test->KeyUp(ImGuiMod_Ctrl);
+  IM_CHECK(options.rows == (std::vector<std::int64_t>{1, 3}));
+  test->MouseMove("t0");  // a hovered token repaints the prompt
+  const auto hovered = painted();
+  test->SetRef("Token overlay");
+  test->MouseMove("##heads");
+  const auto chosen = painted();
+  IM_CHECK(hovered != chosen);
+  IM_CHECK(all != chosen);
+  test->ItemClick("All");
+  IM_CHECK(options.rows.empty());
+  test->MouseMove("##heads");
+  IM_CHECK(painted() == all);
+  test->ComboClick("##heads/###3");
+  IM_CHECK(options.heads == OverlayHeads::all);
+  IM_CHECK(painted() != all);
+  test->ComboClick("##pooling/max");
+  IM_CHECK(options.pooling == Pooling::max);
+  test->ItemClick("source/Diff.");
+  const auto difference = painted();
+  IM_CHECK(*std::min_element(difference.begin(), difference.end()) < 0);
+  test->ItemClick("scale/Linear");
+  IM_CHECK(!options.logarithmic);
+  test->ItemClick("scale/Log");
+  test->ItemClick("source/Interv.");
+  test->ComboClick("##heads/###1");
+  test->ComboClick("##pooling/mean");
+  IM_CHECK(painted() == all);
+}
+
+// The popup of candidates by a click on the answer, and its steps.
+void script_candidates(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  s.settle(test);
+  s.state().show_candidates();
+  test->Yield(3);
+  const auto at = first_difference(*s.snapshot().baseline, *s.snapshot().intervened);
+  IM_CHECK_EQ(s.state().candidates.token, at.value_or(0));
+  test->ItemClick("//$FOCUSED/>");
+  IM_CHECK_EQ(s.state().candidates.token, at.value_or(0) + 1);
+  test->ItemClick("//$FOCUSED/<");
+  IM_CHECK_EQ(s.state().candidates.token, at.value_or(0));
+  test->KeyPress(ImGuiKey_Escape);
+  s.state().candidates.token = 0;
+  test->SetRef("Answer");
+  test->ItemClick("**/Baseline");  // the middle of the text
+  test->Yield(3);
+  IM_CHECK_GT(s.state().candidates.token, static_cast<std::size_t>(0));
+}
+
 void script_prompt(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
   test->ItemClick("//Prompt/##question");
@@ -283,6 +355,18 @@ TEST_CASE("a session with mouse and keyboard") {
   stage->run("another method beside the sliders", script_also);
   stage->run("selecting and picking heads", script_heads);
   stage->run("full map and difference", script_full_map);
+  stage->run("token overlay", script_overlay);
+  stage->save_picture("overlay.png");
+  stage->state().view.overlay.source = MapSource::difference;
+  stage->save_picture("overlay_difference.png");
+  stage->state().view.overlay = {};
+  stage->run("next-token candidates", script_candidates);
+  stage->state().show_candidates();
+  stage->save_picture("candidates.png");
+  stage->run("close", [](ImGuiTestContext* test) {
+    test->KeyPress(ImGuiKey_Escape);
+    test->WindowFocus("//Prompt");  // its tab in front again
+  });
   stage->run("question, gold mark, new sample", script_prompt);
   stage->run("cancel", script_cancel);
   stage->save_picture("session.png");

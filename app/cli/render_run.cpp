@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 
 #include "app/cli/intervene.h"
 #include "core/analysis/head_choice.h"
+#include "core/analysis/pooling.h"
 #include "core/base/hash.h"
 #include "core/base/version.h"
 #include "core/experiment/sample_run.h"
@@ -240,21 +242,19 @@ double mean_mass(const PromptRun& run, const std::vector<HeadId>& heads, int set
 }
 
 // Mean over `heads` and the response rows of the weight on every token of the prompt.
-std::vector<double> token_masses(const PromptRun& run, const std::vector<HeadId>& heads,
+std::vector<float> token_masses(const PromptRun& run, const std::vector<HeadId>& heads,
                                  std::int64_t first_layer, std::size_t tokens) {
   const CapturedAttention& attention = run.generation.attention;
-  std::vector<double> masses(tokens, 0);
-  const double share =
-      1.0 / static_cast<double>(heads.size() * static_cast<std::size_t>(run.rows.size()));
+  RowPool pool(tokens, Pooling::mean);
   for (const HeadId id : heads) {
     const std::int64_t block = (id.layer - first_layer) * attention.heads + id.head;
     for (std::int64_t row = run.rows.begin; row < run.rows.end; ++row) {
       const auto begin =
           static_cast<std::size_t>((block * attention.rows.size() + row) * attention.keys);
-      for (std::size_t t = 0; t < tokens; ++t) masses[t] += share * attention.weights[begin + t];
+      pool.add(std::span(attention.weights).subspan(begin, tokens));
     }
   }
-  return masses;
+  return pool.values();
 }
 
 bool in_gold(const PromptInput& prompt, const ByteSpan& span) {
@@ -265,7 +265,7 @@ bool in_gold(const PromptInput& prompt, const ByteSpan& span) {
 
 // The text in pieces; tokens that share a character become one.
 void add_pieces(figure::OverlayFigure& f, const PromptInput& prompt,
-                const std::vector<double>& masses) {
+                const std::vector<float>& masses) {
   const auto text = [&](std::size_t begin, std::size_t end) {
     return prompt.text.substr(begin, end - begin);
   };

@@ -102,7 +102,8 @@ void App::open_path(const std::string& path) {
 }
 
 bool App::settled() const {
-  if (state_.book.loading.valid() || ImGui::GetTime() < state_.quiet_until) return false;
+  if (state_.book.loading.valid() || overlay_.busy() || ImGui::GetTime() < state_.quiet_until)
+    return false;
   if (engine_ == nullptr) return true;
   return state_.request == submitted_ && engine_->idle() && state_.snapshot == engine_->snapshot();
 }
@@ -127,10 +128,15 @@ void App::frame() {
   state_.poll_data();
   heatmaps_.begin_frame();
   ViewContext context{state_, theme_, fonts_, commands_, heatmaps_};
+  if (std::exchange(reload_lessons_, false)) reload_lessons();
   commands_.handle_shortcuts();
   menu_bar(context);
-  dock_space(status_bar_height(), std::exchange(rebuild_layout_, false));
-  views(context);
+  dock_space(status_bar_height(), std::exchange(rebuild_layout_, false), presenting_);
+  if (presenting_) {
+    presentation(context);
+  } else {
+    views(context);
+  }
   status_window(context);
   path_dialog_.draw(context);
   palette_.draw(context);
@@ -140,15 +146,37 @@ void App::frame() {
 }
 
 void App::views(ViewContext& context) {
-  panel(titles::prompt, [&] { prompt_.draw(context); });
-  panel(titles::answer, [&] { answer_view(context); });
-  panel(titles::heads, [&] { head_map_view(context); });
-  panel(titles::attention, [&] { attention_.draw(context); });
+  const auto docked = [&](const char* title) { panel(title, [&] { draw_view(title, context); }); };
+  docked(titles::prompt);
+  dock_beside(titles::prompt);
+  if (lesson_to_front_ > 0) {  // a new layout chooses its tabs in its first frames
+    --lesson_to_front_;
+    ImGui::SetNextWindowFocus();
+  }
+  docked(titles::lesson);
+  docked(titles::overlay);
+  docked(titles::answer);
+  docked(titles::heads);
+  docked(titles::attention);
   dock_beside(titles::attention);
-  panel(titles::experiments, [&] { experiments_.draw(context); });
-  panel(titles::controls, [&] { controls_view(context); });
-  panel(titles::ranking, [&] { ranking_view(context); });
-  panel(titles::documents, [&] { documents_view(context); });
+  docked(titles::experiments);
+  docked(titles::controls);
+  docked(titles::ranking);
+  docked(titles::documents);
+  outline_views(context);
+}
+
+void App::draw_view(std::string_view title, ViewContext& context) {
+  if (title == titles::prompt) prompt_.draw(context);
+  if (title == titles::lesson) lessons_.draw(context, presenting_);
+  if (title == titles::overlay) overlay_.draw(context);
+  if (title == titles::answer) answer_view(context);
+  if (title == titles::heads) head_map_view(context);
+  if (title == titles::attention) attention_.draw(context);
+  if (title == titles::experiments) experiments_.draw(context);
+  if (title == titles::controls) controls_view(context);
+  if (title == titles::ranking) ranking_view(context);
+  if (title == titles::documents) documents_view(context);
 }
 
 void App::menu_bar(ViewContext& context) {

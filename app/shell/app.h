@@ -2,9 +2,12 @@
 // GL, so that tests run it on the null back end.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "app/render/heatmap.h"
 #include "app/shell/commands.h"
@@ -14,6 +17,8 @@
 #include "app/views/attention_panel.h"
 #include "app/views/command_palette.h"
 #include "app/views/experiments_panel.h"
+#include "app/views/lesson_view.h"
+#include "app/views/overlay_view.h"
 #include "app/views/path_dialog.h"
 #include "app/views/prompt_panel.h"
 
@@ -34,6 +39,16 @@ class App {
   const Commands& commands() const { return commands_; }
   HeatmapRenderer& heatmaps() { return heatmaps_; }
   ExperimentsPanel& experiments() { return experiments_; }
+  LessonPanel& lessons() { return lessons_; }
+  /// Lessons of these folders: in the view, as commands and in the menu.
+  void configure_lessons(std::vector<std::filesystem::path> folders);
+  /// Opens a lesson by name or path and shows its view. bad_input: see LessonPanel::open.
+  Result<> open_lesson(const std::string& name);
+  /// Presenter mode: the lesson and the views that its step speaks of, in large type and high
+  /// contrast. Leaving it restores theme and size.
+  void present(bool on);
+  bool presenting() const { return presenting_; }
+  OverlayView& overlay() { return overlay_; }
 
   void set_fonts(const Fonts& fonts) { fonts_ = fonts; }
   /// Theme and zoom take effect before the next frame (`prepare_frame`).
@@ -60,8 +75,14 @@ class App {
   void register_model_commands();
   void register_head_commands();
   void register_experiment_commands();
+  void register_lesson_commands();
+  void list_lesson_commands();
+  void reload_lessons();
   void menu_bar(ViewContext& context);
   void views(ViewContext& context);
+  void draw_view(std::string_view title, ViewContext& context);
+  void presentation(ViewContext& context);
+  void outline_views(const ViewContext& context) const;
   void submit_if_changed();
   void ask_for_model();
   void ask_for_adapter();
@@ -84,8 +105,15 @@ class App {
   Request submitted_;
   std::uint64_t submitted_id_ = 0;
   PromptPanel prompt_;
+  OverlayView overlay_;
   AttentionPanel attention_;
   ExperimentsPanel experiments_;
+  LessonPanel lessons_;
+  int lesson_to_front_ = 0;  ///< frames in which the lesson's tab is still brought to the front
+  bool reload_lessons_ = false;
+  bool presenting_ = false;
+  ThemeKind theme_before_ = ThemeKind::dark;  ///< presenting
+  float zoom_before_ = 1;
   CommandPalette palette_;
   PathDialog path_dialog_;
 };

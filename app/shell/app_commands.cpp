@@ -166,6 +166,7 @@ void App::register_commands() {
   register_model_commands();
   register_head_commands();
   register_experiment_commands();
+  register_lesson_commands();
   register_view_commands();
 }
 
@@ -328,6 +329,20 @@ void App::register_view_commands() {
                  [&s] { s.view.map_logarithmic = !s.view.map_logarithmic; },
                  {},
                  [&s] { return s.view.map_logarithmic; }});
+  commands_.add({"view.overlay",
+                 "Token overlay",
+                 "View",
+                 ImGuiKey_O,
+                 [] { ImGui::SetWindowFocus(titles::overlay); },
+                 {},
+                 {}});
+  commands_.add({"view.candidates",
+                 "Next-token candidates",
+                 "View",
+                 ImGuiKey_C,
+                 [&s] { s.show_candidates(); },
+                 [&s] { return s.baseline() != nullptr; },
+                 {}});
   const auto source = [&](const char* id, const char* name, ImGuiKeyChord key, MapSource which,
                           bool separator) {
     commands_.add(

@@ -8,6 +8,10 @@ void Commands::add(Command command) {
   commands_.push_back(std::move(command));
 }
 
+void Commands::remove(std::string_view prefix) {
+  std::erase_if(commands_, [&](const Command& command) { return command.id.starts_with(prefix); });
+}
+
 const Command* Commands::find(std::string_view id) const {
   for (const Command& command : commands_) {
     if (command.id == id) return &command;
@@ -24,9 +28,11 @@ bool Commands::run(std::string_view id) const {
 
 void Commands::handle_shortcuts() const {
   for (const Command& command : commands_) {
-    if (command.shortcut == 0 || !ImGui::Shortcut(command.shortcut, ImGuiInputFlags_RouteGlobal))
+    // Asking for a shortcut takes its key from views: a command that is disabled must not ask.
+    if (command.shortcut == 0 || !is_enabled(command) ||
+        !ImGui::Shortcut(command.shortcut, ImGuiInputFlags_RouteGlobal))
       continue;
-    if (is_enabled(command)) command.run();
+    command.run();
     return;
   }
 }

@@ -25,6 +25,8 @@ struct Command {
 class Commands {
  public:
   void add(Command command);
+  /// Takes away every command whose id begins like this; never from inside a command.
+  void remove(std::string_view prefix);
   const std::vector<Command>& all() const { return commands_; }
   const Command* find(std::string_view id) const;
   /// Runs a command by id if it exists and is enabled; says whether it ran.

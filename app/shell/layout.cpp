@@ -5,6 +5,11 @@
 namespace headscope {
 namespace {
 
+// Without it, the tab that appears last would be in front.
+void bring_to_front(ImGuiID node, const char* title) {
+  ImGui::DockBuilderGetNode(node)->SelectedTabId = ImHashStr("#TAB", 0, ImHashStr(title));
+}
+
 // Story from left to right: the prompt, the heads that read it, what they do to it.
 void build_default(ImGuiID root, ImVec2 size) {
   ImGui::DockBuilderRemoveNode(root);
@@ -20,13 +25,14 @@ void build_default(ImGuiID root, ImVec2 size) {
   ImGui::DockBuilderSplitNode(right, ImGuiDir_Up, 0.335f, &controls, &documents);
   ImGui::DockBuilderSplitNode(documents, ImGuiDir_Up, 0.43f, &ranking, &documents);
   ImGui::DockBuilderDockWindow(titles::prompt, left);
+  ImGui::DockBuilderDockWindow(titles::lesson, left);
+  ImGui::DockBuilderDockWindow(titles::overlay, left);
+  bring_to_front(left, titles::prompt);
   ImGui::DockBuilderDockWindow(titles::answer, answer);
   ImGui::DockBuilderDockWindow(titles::heads, heads);
   ImGui::DockBuilderDockWindow(titles::attention, attention);
   ImGui::DockBuilderDockWindow(titles::experiments, attention);
-  // The map is in front: otherwise it would be the tab that appears last.
-  ImGui::DockBuilderGetNode(attention)->SelectedTabId =
-      ImHashStr("#TAB", 0, ImHashStr(titles::attention));
+  bring_to_front(attention, titles::attention);
   ImGui::DockBuilderDockWindow(titles::controls, controls);
   ImGui::DockBuilderDockWindow(titles::ranking, ranking);
   ImGui::DockBuilderDockWindow(titles::documents, documents);
@@ -35,7 +41,7 @@ void build_default(ImGuiID root, ImVec2 size) {
 
 }  // namespace
 
-void dock_space(float bottom, bool rebuild) {
+void dock_space(float bottom, bool rebuild, bool hidden) {
   const ImGuiViewport* viewport = ImGui::GetMainViewport();
   const ImVec2 size(viewport->WorkSize.x, viewport->WorkSize.y - bottom);
   ImGui::SetNextWindowPos(viewport->WorkPos);
@@ -55,7 +61,8 @@ void dock_space(float bottom, bool rebuild) {
   ImGui::PushStyleColor(ImGuiCol_Border,
                         ImGui::GetStyleColorVec4(ImGuiCol_DockingEmptyBg));  // splitters
   ImGui::DockSpace(root, ImVec2(0, 0),
-                   ImGuiDockNodeFlags_NoWindowMenuButton | ImGuiDockNodeFlags_NoCloseButton);
+                   ImGuiDockNodeFlags_NoWindowMenuButton | ImGuiDockNodeFlags_NoCloseButton |
+                       (hidden ? ImGuiDockNodeFlags_KeepAliveOnly : ImGuiDockNodeFlags_None));
   ImGui::PopStyleColor();
   ImGui::End();
 }

@@ -10,6 +10,8 @@ namespace headscope {
 /// Titles of the docked windows; they are also their identities in the layout file.
 namespace titles {
 inline constexpr const char* prompt = "Prompt";
+inline constexpr const char* lesson = "Lesson";
+inline constexpr const char* overlay = "Token overlay";
 inline constexpr const char* answer = "Answer";
 inline constexpr const char* heads = "Heads";
 inline constexpr const char* ranking = "Ranking";
@@ -20,8 +22,10 @@ inline constexpr const char* controls = "Intervention";
 }  // namespace titles
 
 /// Fills the main viewport with the dock space, leaving `bottom` pixels for the status bar. Builds
-/// the default layout when there is none or `rebuild` says so.
-void dock_space(float bottom, bool rebuild);
+/// the default layout when there is none or `rebuild` says so. While something else fills the
+/// window
+/// (`hidden`), it only keeps the layout.
+void dock_space(float bottom, bool rebuild, bool hidden = false);
 
 /// The next window becomes a tab beside `neighbour` unless the layout says where it is: for views
 /// that are newer than the user's layout.

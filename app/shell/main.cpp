@@ -26,6 +26,8 @@ int main(int argc, char** argv) {
       ->check(CLI::ExistingFile);
   cli.add_option("--session", options.session, "session file to continue")
       ->check(CLI::ExistingFile);
+  cli.add_option("--lesson", options.lesson,
+                 "lesson to open: its name (menu Lessons), or a Markdown file");
   cli.add_option("--theme", options.theme, "dark, light or contrast")
       ->check(CLI::IsMember({"dark", "light", "contrast"}));
   cli.add_option("--scale", options.scale, "pixels per unit, e.g. 2 for a dense display")

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <utility>
+#include <vector>
 
 #include "app/render/png.h"
 #include "app/shell/app.h"
@@ -47,6 +48,7 @@ class Session {
   bool picture_only() const { return !options_.screenshot.empty(); }
   void load_user_files();
   void fill_request(App& app);
+  void find_lessons(App& app);
   void apply_options(App& app);
   void draw(App& app);
   void wait_for_work(const App& app);
@@ -87,6 +89,17 @@ void Session::apply_options(App& app) {
   if (const auto folder = executable_folder()) {
     app.experiments().configure(*folder / "headscope-cli", state_folder() / "experiments");
   }
+}
+
+void Session::find_lessons(App& app) {
+  std::vector<std::filesystem::path> folders;
+  if (const auto assets = asset_folder()) {
+    folders.push_back(*assets / "lessons");
+  } else {
+    problems_.push_back(assets.error());
+  }
+  if (!picture_only()) folders.push_back(config_folder() / "lessons");
+  app.configure_lessons(std::move(folders));
 }
 
 void Session::fill_request(App& app) {
@@ -204,6 +217,7 @@ void Session::save_picture(App& app) {
 }
 
 void Session::save_user_files(App& app) {
+  app.present(false);  // its theme and size are not the user's
   preferences_.theme = app.theme();
   preferences_.zoom = app.zoom();
   preferences_.view = app.state().view;
@@ -240,8 +254,13 @@ int Session::run() {
     Engine engine(parts_.make_runner, Window::wake);
     App app(&engine);
     apply_options(app);
+    find_lessons(app);
     fill_request(app);
-    if (picture_only()) {
+    const Result<> lesson = options_.lesson.empty() ? Result<>() : app.open_lesson(options_.lesson);
+    if (!lesson) {
+      complain(lesson.error());
+      code = exit_code(lesson.error().kind);
+    } else if (picture_only()) {
       code = take_screenshot(app);
     } else {
       loop(app);

@@ -73,41 +73,6 @@ Result<HeadId> head_from_json(const Json& pair, const JsonObject& object, const 
   return HeadId{pair[0].get<int>(), pair[1].get<int>()};
 }
 
-Result<InterventionSettings> settings_from_json(const JsonObject& o) {
-  InterventionSettings s;
-  HEADSCOPE_ASSIGN(s.tau, o.number_or("tau", s.tau));
-  HEADSCOPE_ASSIGN(s.alpha, o.number_or("alpha", s.alpha));
-  if (s.tau < 0 || s.tau > 1) return tl::unexpected<Error>(o.wrong("tau", "a number from 0 to 1"));
-  HEADSCOPE_ASSIGN(const std::int64_t top_k, o.integer_or("top_k", s.top_k));
-  s.top_k = static_cast<int>(std::clamp<std::int64_t>(top_k, 0, 100000));
-  HEADSCOPE_ASSIGN(s.choice, named(o, "heads", kChoices, s.choice));
-  HEADSCOPE_ASSIGN(const std::int64_t seed, o.integer_or("random_seed", 0));
-  s.random_seed = static_cast<std::uint64_t>(seed);
-  if (o.has("picked")) {
-    HEADSCOPE_ASSIGN(const Json* picked, o.array("picked"));
-    for (const Json& pair : *picked) {
-      HEADSCOPE_ASSIGN(const HeadId id, head_from_json(pair, o, "picked"));
-      s.picked.push_back(id);
-    }
-  }
-  HEADSCOPE_ASSIGN(s.rows.kind, named(o, "rows", kRows, s.rows.kind));
-  HEADSCOPE_ASSIGN(s.rows.from, o.integer_or("rows_from", 0));
-  HEADSCOPE_ASSIGN(s.use_key_directions, o.boolean_or("key_directions", false));
-  HEADSCOPE_ASSIGN(s.span, named(o, "span", kSpans, s.span));
-  HEADSCOPE_ASSIGN(const std::int64_t document, o.integer_or("marked_document", -1));
-  s.marked_document = static_cast<int>(std::clamp<std::int64_t>(document, -1, 1 << 20));
-  HEADSCOPE_ASSIGN(s.also, o.string_or("also", ""));
-  HEADSCOPE_ASSIGN(s.also_strength, o.number_or("also_strength", 0));
-  if (s.also.empty()) return s;
-  const InterventionMethod* method = find_method(s.also);
-  if (method == nullptr) return tl::unexpected<Error>(o.wrong("also", known_methods()));
-  const bool fits =
-      method->parameters.empty() || method->parameters[0].check(s.also_strength, method->name);
-  if (!fits)
-    return tl::unexpected<Error>(o.wrong("also_strength", method->parameters[0].expected()));
-  return s;
-}
-
 Result<JsonObject> open_version(const Json& json, const std::string& name) {
   HEADSCOPE_ASSIGN(const JsonObject object, JsonObject::open(json, name));
   HEADSCOPE_ASSIGN(const std::int64_t version, object.integer("version"));
@@ -119,6 +84,57 @@ Result<JsonObject> open_version(const Json& json, const std::string& name) {
 }
 
 }  // namespace
+
+Result<InterventionSettings> settings_from_json(const JsonObject& o, InterventionSettings s) {
+  HEADSCOPE_ASSIGN(s.tau, o.number_or("tau", s.tau));
+  HEADSCOPE_ASSIGN(s.alpha, o.number_or("alpha", s.alpha));
+  if (s.tau < 0 || s.tau > 1) return tl::unexpected<Error>(o.wrong("tau", "a number from 0 to 1"));
+  HEADSCOPE_ASSIGN(const std::int64_t top_k, o.integer_or("top_k", s.top_k));
+  s.top_k = static_cast<int>(std::clamp<std::int64_t>(top_k, 0, 100000));
+  HEADSCOPE_ASSIGN(s.choice, named(o, "heads", kChoices, s.choice));
+  HEADSCOPE_ASSIGN(const std::int64_t seed,
+                   o.integer_or("random_seed", static_cast<std::int64_t>(s.random_seed)));
+  s.random_seed = static_cast<std::uint64_t>(seed);
+  if (o.has("picked")) {
+    HEADSCOPE_ASSIGN(const Json* picked, o.array("picked"));
+    s.picked.clear();
+    for (const Json& pair : *picked) {
+      HEADSCOPE_ASSIGN(const HeadId id, head_from_json(pair, o, "picked"));
+      s.picked.push_back(id);
+    }
+  }
+  HEADSCOPE_ASSIGN(s.rows.kind, named(o, "rows", kRows, s.rows.kind));
+  HEADSCOPE_ASSIGN(s.rows.from, o.integer_or("rows_from", s.rows.from));
+  HEADSCOPE_ASSIGN(s.use_key_directions, o.boolean_or("key_directions", s.use_key_directions));
+  HEADSCOPE_ASSIGN(s.span, named(o, "span", kSpans, s.span));
+  HEADSCOPE_ASSIGN(const std::int64_t document, o.integer_or("marked_document", s.marked_document));
+  s.marked_document = static_cast<int>(std::clamp<std::int64_t>(document, -1, 1 << 20));
+  HEADSCOPE_ASSIGN(s.also, o.string_or("also", s.also));
+  HEADSCOPE_ASSIGN(s.also_strength, o.number_or("also_strength", s.also_strength));
+  if (s.also.empty()) return s;
+  const InterventionMethod* method = find_method(s.also);
+  if (method == nullptr) return tl::unexpected<Error>(o.wrong("also", known_methods()));
+  const bool fits =
+      method->parameters.empty() || method->parameters[0].check(s.also_strength, method->name);
+  if (!fits)
+    return tl::unexpected<Error>(o.wrong("also_strength", method->parameters[0].expected()));
+  return s;
+}
+
+Result<> view_from_json(const JsonObject& o, ViewOptions& view) {
+  HEADSCOPE_ASSIGN(view.score, named(o, "head_score", kScores, view.score));
+  HEADSCOPE_ASSIGN(view.score_source, named(o, "head_source", kSources, view.score_source));
+  HEADSCOPE_ASSIGN(view.map_source, named(o, "map_source", kSources, view.map_source));
+  HEADSCOPE_ASSIGN(view.map_logarithmic, o.boolean_or("map_logarithmic", view.map_logarithmic));
+  return {};
+}
+
+Result<std::optional<HeadId>> selected_from_json(const JsonObject& o) {
+  const Json* selected = o.find("selected");
+  if (selected == nullptr) return std::optional<HeadId>{};
+  HEADSCOPE_ASSIGN(const HeadId head, head_from_json(*selected, o, "selected"));
+  return std::optional<HeadId>(head);
+}
 
 std::filesystem::path config_folder() {
   return xdg("XDG_CONFIG_HOME", ".config");
@@ -163,10 +179,7 @@ Result<Preferences> preferences_from_json(const Json& json, const std::string& n
   for (int i = 0; i < sequential_palettes; ++i) {
     if (palette == palette_name(static_cast<Palette>(i))) p.view.palette = static_cast<Palette>(i);
   }
-  HEADSCOPE_ASSIGN(p.view.score, named(o, "head_score", kScores, p.view.score));
-  HEADSCOPE_ASSIGN(p.view.score_source, named(o, "head_source", kSources, p.view.score_source));
-  HEADSCOPE_ASSIGN(p.view.map_source, named(o, "map_source", kSources, p.view.map_source));
-  HEADSCOPE_ASSIGN(p.view.map_logarithmic, o.boolean_or("map_logarithmic", p.view.map_logarithmic));
+  HEADSCOPE_TRY(view_from_json(o, p.view));
   return p;
 }
 
@@ -203,9 +216,8 @@ Result<Request> session_from_json(const Json& json, const std::string& name) {
     HEADSCOPE_ASSIGN(const JsonObject intervention, o.object("intervention"));
     HEADSCOPE_ASSIGN(r.intervention, settings_from_json(intervention));
   }
-  if (const Json* selected = o.find("selected")) {
-    HEADSCOPE_ASSIGN(r.selected, head_from_json(*selected, o, "selected"));
-  }
+  HEADSCOPE_ASSIGN(const auto selected, selected_from_json(o));
+  r.selected = selected.value_or(r.selected);
   HEADSCOPE_ASSIGN(r.want_full_map, o.boolean_or("full_map", false));
   HEADSCOPE_ASSIGN(const std::int64_t most, o.integer_or("max_new_tokens", r.max_new_tokens));
   r.max_new_tokens = static_cast<int>(std::clamp<std::int64_t>(most, 1, 4096));

@@ -31,6 +31,15 @@ Result<Preferences> preferences_from_json(const Json& json, const std::string& n
 Json session_to_json(const Request& request);
 Result<Request> session_from_json(const Json& json, const std::string& name);
 
+/// The settings of a session's `intervention`; fields that are absent stay as in `base`.
+Result<InterventionSettings> settings_from_json(const JsonObject& object,
+                                                InterventionSettings base = {});
+/// Fields of the preferences that say what the maps show: head_score, head_source, map_source,
+/// map_logarithmic. Absent ones stay.
+Result<> view_from_json(const JsonObject& object, ViewOptions& view);
+/// "selected": [layer, head]; nothing when the field is absent.
+Result<std::optional<HeadId>> selected_from_json(const JsonObject& object);
+
 /// Preferences of the user; the defaults when there is no file. A damaged file is an error.
 Result<Preferences> load_preferences();
 Result<> save_preferences(const Preferences& preferences);

@@ -1,8 +1,13 @@
 #include "app/views/answer_view.h"
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "app/views/candidates_view.h"
 
 namespace headscope {
 namespace {
@@ -33,7 +38,51 @@ void status_of(const ViewContext& context, const Column& column, bool has_answer
   badge(label, context.theme.card_hover, context.theme.muted);
 }
 
-void answer_text(const ViewContext& context, const Column& column, float width) {
+// Token of the response at a place of its drawn text.
+std::optional<std::size_t> token_at(const RunResult& run, float width, ImVec2 offset) {
+  const auto byte = wrapped_text_at(run.response_text, width, offset);
+  if (!byte) return std::nullopt;
+  const auto spans = token_spans(run);
+  const auto found = std::find_if(spans.begin(), spans.end(), [&](const ByteSpan& span) {
+    return *byte >= span.begin && *byte < span.end;
+  });
+  if (found == spans.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - spans.begin());
+}
+
+// Text of a run: the first divergence marked, candidates at the token under the mouse.
+void response_text(ViewContext& context, const Column& column, float width) {
+  const Snapshot& snapshot = *context.state.snapshot;
+  const std::string& text = column.run->response_text;
+  const ImVec2 origin = ImGui::GetCursorScreenPos(), mouse = ImGui::GetIO().MousePos;
+  std::optional<std::size_t> pointed;
+  if (ImGui::IsWindowHovered(
+          ImGuiHoveredFlags_AllowWhenBlockedByActiveItem))  // while it is clicked
+    pointed = token_at(*column.run, width, ImVec2(mouse.x - origin.x, mouse.y - origin.y));
+  std::vector<TextMark> marks;
+  if (pointed) {
+    marks.push_back({token_bytes(*column.run, *pointed), context.theme.card_hover, 0});
+  }
+  if (snapshot.baseline && snapshot.intervened && snapshot.baseline != snapshot.intervened) {
+    if (const auto at = first_difference(*snapshot.baseline, *snapshot.intervened)) {
+      const ByteSpan bytes = token_bytes(*column.run, *at);
+      if (!bytes.empty()) marks.push_back({bytes, with_alpha(column.color, 0.38f), 0});
+    }
+  }
+  wrapped_text(text, marks, column.stale ? context.theme.muted : context.theme.text, width);
+  const ImVec2 size = ImGui::GetItemRectSize();
+  ImGui::SetCursorScreenPos(origin);
+  if (ImGui::InvisibleButton(column.title, size, ImGuiButtonFlags_EnableNav))
+    context.state.show_candidates(pointed);
+  if (!pointed || !ImGui::BeginItemTooltip()) return;
+  ImGui::PushFont(nullptr, ImGui::GetStyle().FontSizeBase);
+  candidates_table(context, *pointed);
+  text_muted(context, "Click to keep this open.");
+  ImGui::PopFont();
+  ImGui::EndTooltip();
+}
+
+void answer_text(ViewContext& context, const Column& column, float width) {
   const Snapshot& snapshot = *context.state.snapshot;
   if (column.streaming) {
     const std::string text = snapshot.streaming_text + " |";
@@ -46,22 +95,14 @@ void answer_text(const ViewContext& context, const Column& column, float width) 
     ImGui::PopTextWrapPos();
     return;
   }
-  std::vector<TextMark> marks;
-  if (snapshot.baseline && snapshot.intervened && snapshot.baseline != snapshot.intervened) {
-    if (const auto at = first_difference(*snapshot.baseline, *snapshot.intervened)) {
-      const ByteSpan bytes = token_bytes(*column.run, *at);
-      if (!bytes.empty()) marks.push_back({bytes, with_alpha(column.color, 0.38f), 0});
-    }
-  }
-  const std::string& text = column.run->response_text;
-  if (text.empty()) {
+  if (column.run->response_text.empty()) {
     text_muted(context, "(empty response)");
   } else {
-    wrapped_text(text, marks, column.stale ? context.theme.muted : context.theme.text, width);
+    response_text(context, column, width);
   }
 }
 
-void answer_column(const ViewContext& context, const Column& column, bool has_answers) {
+void answer_column(ViewContext& context, const Column& column, bool has_answers) {
   ImDrawList& list = *ImGui::GetWindowDrawList();
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float width = ImGui::GetContentRegionAvail().x;
@@ -129,26 +170,31 @@ std::string expected_line(const PromptView& prompt) {
 
 }  // namespace
 
-ByteSpan token_bytes(const RunResult& run, std::size_t index) {
+std::vector<ByteSpan> token_spans(const RunResult& run) {
+  std::vector<ByteSpan> spans;
   std::size_t at = 0;
-  for (std::size_t i = 0; i < run.response.size() && i <= index; ++i) {
-    std::string_view token = run.response[i].text;
+  for (const TokenView& view : run.response) {
+    std::string_view token = view.text;
     while (!token.empty() && token.front() == ' ') token.remove_prefix(1);
     while (!token.empty() && token.back() == ' ') token.remove_suffix(1);
     const std::size_t found = run.response_text.find(token, at);
     if (token.empty() || found == std::string::npos) {
-      if (i == index) return {};
+      spans.push_back({});
       continue;
     }
     at = found + token.size();
-    if (i == index) return {found, at};
+    spans.push_back({found, at});
   }
-  return {};
+  return spans;
+}
+
+ByteSpan token_bytes(const RunResult& run, std::size_t index) {
+  const auto spans = token_spans(run);
+  return index < spans.size() ? spans[index] : ByteSpan{};
 }
 
 void answer_view(ViewContext& context) {
-  const AppState& state = context.state;
-  const Snapshot& snapshot = *state.snapshot;
+  const Snapshot& snapshot = *context.state.snapshot;
   if (!snapshot.prompt) {
     const bool failed = snapshot.status.state == EngineStatus::State::failed;
     empty_note(context, failed ? "No answer" : "The answer appears here",
@@ -170,6 +216,7 @@ void answer_view(ViewContext& context) {
     answer_column(context, intervened_column(context), has_answers);
     ImGui::EndTable();
   }
+  candidates_popup(context);
   const ImVec2 cursor = ImGui::GetCursorScreenPos();
   const float bottom = cursor.y + ImGui::GetContentRegionAvail().y - ImGui::GetTextLineHeight();
   const ImVec2 at(cursor.x, std::max(cursor.y, bottom));

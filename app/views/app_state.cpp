@@ -81,8 +81,28 @@ std::vector<HeadId> AppState::chosen() const {
                       snapshot->model->heads);
 }
 
+std::vector<HeadId> AppState::overlay_heads() const {
+  if (view.overlay.heads == OverlayHeads::selected) return {request.selected};
+  if (view.overlay.heads == OverlayHeads::chosen) return chosen();
+  std::vector<HeadId> heads;
+  if (!snapshot->model) return heads;
+  const bool one_layer = view.overlay.heads == OverlayHeads::layer;
+  const int first = one_layer ? request.selected.layer : 0;
+  const int last = one_layer ? first + 1 : snapshot->model->layers;
+  for (int layer = first; layer < last; ++layer) {
+    for (int head = 0; head < snapshot->model->heads; ++head) heads.push_back({layer, head});
+  }
+  return heads;
+}
+
 bool AppState::prompt_is_current() const {
   return snapshot->prompt && snapshot->prompt->text == request.prompt.text;
+}
+
+void AppState::show_candidates(std::optional<std::size_t> token) {
+  if (!token && snapshot->baseline && snapshot->intervened)
+    token = first_difference(*snapshot->baseline, *snapshot->intervened);
+  candidates = {token.value_or(0), true};
 }
 
 void AppState::ask_causal(bool wanted) {

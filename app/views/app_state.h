@@ -13,6 +13,7 @@
 #include "app/render/palettes.h"
 #include "app/views/history.h"
 #include "core/analysis/likely_document.h"
+#include "core/analysis/pooling.h"
 #include "core/engine/engine.h"
 #include "core/text/dataset.h"
 #include "core/text/prompt.h"
@@ -24,6 +25,20 @@ namespace headscope {
 enum class MapScore { relevant, sink, irrelevant_sum, irrelevant_max, head_set, overlap };
 enum class MapSource { baseline, intervened, difference };
 
+/// Whose attention the token overlay paints.
+enum class OverlayHeads { selected, chosen, layer, all };
+
+/// The token overlay: which rows of which heads, and how they are shown.
+struct OverlayOptions {
+  MapSource source = MapSource::intervened;
+  OverlayHeads heads = OverlayHeads::chosen;
+  Pooling pooling = Pooling::mean;
+  std::vector<std::int64_t> rows;  ///< chosen response tokens, sorted; empty = all
+  bool logarithmic = true;
+  bool mask_sink = true;  ///< tokens 0 and 1 are not painted and do not set the scale
+  friend bool operator==(const OverlayOptions&, const OverlayOptions&) = default;
+};
+
 /// How things are shown. None of this reaches the engine.
 struct ViewOptions {
   MapScore score = MapScore::relevant;  ///< head map
@@ -33,6 +48,7 @@ struct ViewOptions {
   bool bars_of_selected =
       false;               ///< documents: the selected head instead of the mean of the chosen heads
   bool edit_text = false;  ///< prompt: one text field instead of documents
+  OverlayOptions overlay;
   Palette palette = Palette::viridis;
   friend bool operator==(const ViewOptions&, const ViewOptions&) = default;
 };
@@ -68,6 +84,12 @@ struct OtherHeads {
   int layers = 0, heads = 0;
 };
 
+/// The popup of next-token candidates.
+struct CandidatesPopup {
+  std::size_t token = 0;  ///< of the response
+  bool open = false;      ///< asked for; the answer view opens it
+};
+
 /// Attention mass of one head, or the mean of several, over the rows of a run.
 struct DocumentMass {
   std::vector<float> documents;
@@ -85,6 +107,7 @@ class AppState {
   SampleWish wish;
   SampleSource sample_source;  ///< empty: the embedded model's world is not at hand
   SampleBook book;
+  CandidatesPopup candidates;
   std::optional<OtherHeads> other_heads;
   std::string heads_to_compare;  ///< path to read once a model is open; empty = none
   double quiet_until = 0;  ///< ImGui time before which nothing is submitted: somebody is typing
@@ -120,6 +143,10 @@ class AppState {
   void select_rank(int step);     ///< next or previous head of the ranking
   void reset_settings();
 
+  /// Opens the candidates at a response token; without one, where the two responses part, else at
+  /// the first.
+  void show_candidates(std::optional<std::size_t> token = std::nullopt);
+
   /// Asks for the causal check of the answer that is shown, or puts it away.
   void ask_causal(bool wanted);
   /// Asks for a strength of focus directions; what is found goes to the slider, with the reason.
@@ -135,6 +162,8 @@ class AppState {
   int rank_of(HeadId head) const;  ///< 0-based; -1 when unknown
   /// Heads that the settings being edited act on.
   std::vector<HeadId> chosen() const;
+  /// Heads that the token overlay pools.
+  std::vector<HeadId> overlay_heads() const;
   /// The document that the known contextual heads look at most, where none is marked as gold.
   const LikelyDocument& likely() const;
   /// The snapshot's prompt belongs to the text in the editor.

@@ -80,17 +80,6 @@ std::string token_label(const TokenView* token) {
   return token->text.empty() ? "(empty)" : token->text;
 }
 
-// "document 3 (gold)", "sink", "response", "prompt"
-std::string place_of(const PromptView& prompt, std::int64_t position) {
-  if (position >= prompt.prompt_tokens()) return "response";
-  for (const DocumentView& document : prompt.documents) {
-    if (document.tokens.contains(position)) {
-      return "document " + std::to_string(document.number) + (document.gold ? " (gold)" : "");
-    }
-  }
-  return position < 2 ? "sink" : "prompt";
-}
-
 std::string why_no_weights(const Snapshot& snapshot) {
   if (!snapshot.outlook || snapshot.outlook->chosen == KeepAttention::rows)
     return "They are kept for the response rows of the last run.";

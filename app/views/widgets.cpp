@@ -122,6 +122,16 @@ std::string format_head(HeadId head) {
   return print("L%d H%d", head.layer, head.head);
 }
 
+std::string place_of(const PromptView& prompt, std::int64_t position) {
+  if (position >= prompt.prompt_tokens()) return "response";
+  for (const DocumentView& document : prompt.documents) {
+    if (document.tokens.contains(position)) {
+      return "document " + std::to_string(document.number) + (document.gold ? " (gold)" : "");
+    }
+  }
+  return position < 2 ? "sink" : "prompt";
+}
+
 std::string format_seconds(double seconds) {
   return seconds < 0.1 ? print("%.0f ms", seconds * 1e3) : print("%.2f s", seconds);
 }
@@ -156,40 +166,66 @@ void draw_fitted_text(ImDrawList& list, ImVec2 position, float width, ImU32 colo
   ImGui::PopStyleColor();
 }
 
-bool wrapped_text(std::string_view text, std::span<const TextMark> marks, ImU32 color, float width,
-                  int max_lines) {
-  ImDrawList& list = *ImGui::GetWindowDrawList();
+namespace {
+
+// Calls visit(number, begin, end, whether text follows) for every line; returns where it stopped.
+template <class Visit>
+const char* wrap_lines(std::string_view text, float width, int max_lines, Visit visit) {
   ImFont* font = ImGui::GetFont();
-  const float line_height = em() * 1.25f;
-  const ImVec2 origin = ImGui::GetCursorScreenPos();
   const char* line = begin_of(text);
   const char* end = end_of(text);
   while (line < end && *line == ' ') ++line;
-  int lines = 0;
-  while (line < end && (max_lines == 0 || lines < max_lines)) {
+  for (int number = 0; line < end && (max_lines == 0 || number < max_lines); ++number) {
     const char* stop = font->CalcWordWrapPosition(em(), line, end, width);
     if (stop == line) ++stop;  // narrower than one character
     const char* newline = std::find(line, stop, '\n');
-    const char* line_end = newline < stop ? newline : stop;
-    const ImVec2 at(origin.x, origin.y + static_cast<float>(lines) * line_height);
-    if (ImGui::IsRectVisible(at, ImVec2(at.x + width, at.y + line_height))) {
-      draw_marks(list, text, marks, line, line_end, at, true);
-      const bool cut = max_lines != 0 && lines + 1 == max_lines && stop < end;
-      if (cut) {
-        const std::string shown = std::string(line, line_end) + " ...";
-        draw_fitted_text(list, at, width, color, shown);
-      } else {
-        list.AddText(at, color, line, line_end);
-      }
-      draw_marks(list, text, marks, line, line_end, at, false);
-    }
-    ++lines;
+    visit(number, line, newline < stop ? newline : stop, stop < end);
     line = newline < stop ? newline + 1 : stop;
     while (newline >= stop && line < end && *line == ' ')
       ++line;  // the space at which the line was broken
   }
+  return line;
+}
+
+float wrapped_line_height() {
+  return em() * 1.25f;
+}
+
+}  // namespace
+
+bool wrapped_text(std::string_view text, std::span<const TextMark> marks, ImU32 color, float width,
+                  int max_lines) {
+  ImDrawList& list = *ImGui::GetWindowDrawList();
+  const float line_height = wrapped_line_height();
+  const ImVec2 origin = ImGui::GetCursorScreenPos();
+  int lines = 0;
+  const char* stop = wrap_lines(
+      text, width, max_lines, [&](int number, const char* line, const char* line_end, bool more) {
+        lines = number + 1;
+        const ImVec2 at(origin.x, origin.y + static_cast<float>(number) * line_height);
+        if (!ImGui::IsRectVisible(at, ImVec2(at.x + width, at.y + line_height))) return;
+        draw_marks(list, text, marks, line, line_end, at, true);
+        if (max_lines != 0 && lines == max_lines && more) {
+          draw_fitted_text(list, at, width, color, std::string(line, line_end) + " ...");
+        } else {
+          list.AddText(at, color, line, line_end);
+        }
+        draw_marks(list, text, marks, line, line_end, at, false);
+      });
   ImGui::Dummy(ImVec2(width, static_cast<float>(std::max(lines, 1)) * line_height));
-  return line >= end;
+  return stop >= end_of(text);
+}
+
+std::optional<std::size_t> wrapped_text_at(std::string_view text, float width, ImVec2 offset) {
+  std::optional<std::size_t> byte;
+  const float wanted = std::floor(offset.y / wrapped_line_height());
+  wrap_lines(text, width, 0, [&](int number, const char* line, const char* line_end, bool) {
+    if (static_cast<float>(number) != wanted || offset.x < 0) return;
+    const char* under = line;
+    ImGui::GetFont()->CalcTextSizeA(em(), offset.x, 0, line, line_end, &under);
+    if (under < line_end) byte = static_cast<std::size_t>(under - begin_of(text));
+  });
+  return byte;
 }
 
 namespace {

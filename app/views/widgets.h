@@ -4,6 +4,7 @@
 #include <imgui.h>
 
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,6 +42,8 @@ std::string format_drop(float value);
 std::string format_weight(float value);
 /// "L3 H5"
 std::string format_head(HeadId head);
+/// Where a position is: "document 3 (gold)", "sink", "response", "prompt".
+std::string place_of(const PromptView& prompt, std::int64_t position);
 /// "0.84 s", "12 ms"
 std::string format_seconds(double seconds);
 
@@ -62,6 +65,10 @@ struct TextMark {
 /// whether all was shown.
 bool wrapped_text(std::string_view text, std::span<const TextMark> marks, ImU32 color, float width,
                   int max_lines = 0);
+
+/// Byte of `text` at `offset` from where `wrapped_text` began to draw all of it; nothing beside the
+/// text.
+std::optional<std::size_t> wrapped_text_at(std::string_view text, float width, ImVec2 offset);
 
 /// Tick or cross in a disc, with the word beside it: never colour alone.
 void answer_mark(const ViewContext& context, bool right);

@@ -55,6 +55,22 @@ void append_span_sums(const PromptView& prompt, const std::vector<float>& weight
   }
 }
 
+/// The token itself first, then words of the prompt, each half as likely as the one before.
+std::vector<CandidateView> candidates_of(const PromptView& prompt, const TokenView& token,
+                                         std::size_t step) {
+  std::vector<CandidateView> candidates = {{token.id, token.text, 0.6f}};
+  float left = 0.4f;
+  for (std::size_t i = 1; i < prompt.tokens.size(); ++i) {
+    const TokenView& word = prompt.tokens[(i * 7 + step) % prompt.tokens.size()];
+    const bool known = word.special || std::any_of(candidates.begin(), candidates.end(),
+                                                   [&](const auto& c) { return c.id == word.id; });
+    if (known) continue;
+    if (candidates.size() == kept_candidates) break;
+    candidates.push_back({word.id, word.text, left /= 2});
+  }
+  return candidates;
+}
+
 }  // namespace
 
 void FakeControl::fail(FakeCall call, Error error, int times) {
@@ -278,6 +294,7 @@ Result<> FakeRunner::generate(const FakeScene& scene, const FakeEdit& edit, int 
     result.response_text += token.text;
     token.bytes = {};
     result.response.push_back(token);
+    result.candidates.push_back(candidates_of(*scene.prompt, token, result.response.size()));
     if (context.on_text) context.on_text(result.response_text, false);
   }
   if (context.on_text) context.on_text(result.response_text, true);

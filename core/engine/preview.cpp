@@ -134,6 +134,7 @@ std::shared_ptr<const RunResult> preview_run(const PromptView& prompt, const Run
   auto result = std::make_shared<RunResult>(baseline);
   result->settings = settings;
   result->quality = Quality::preview;
+  result->candidates.clear();  // they are the baseline's
   result->touched = heads;
   for (const auto head : std::set<HeadId>(heads.begin(), heads.end())) {
     if (!valid(head, baseline) || (is_stale && is_stale())) return nullptr;

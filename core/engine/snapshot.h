@@ -44,6 +44,13 @@ struct TokenView {
   bool unknown = false;  ///< the tokenizer does not know this word
 };
 
+/// A token that could have come next, with its probability before sampling.
+struct CandidateView {
+  std::int32_t id = 0;
+  std::string text;  ///< as TokenView::text
+  float probability = 0;
+};
+
 /// One document of the prompt, found in its text.
 struct DocumentView {
   int number = 0;  ///< as printed in the prompt: Document [number]
@@ -92,6 +99,9 @@ struct RunOutlook {
 /// for the first touched layer with fixed tokens, an estimate above it (method.md 3).
 enum class Quality { exact, preview };
 
+/// How many candidates a run keeps for each response token.
+inline constexpr int kept_candidates = 8;
+
 /// Weights of one head's kept rows, [rows, keys]; immutable once it is part of a result.
 using HeadWeights = std::shared_ptr<const std::vector<float>>;
 
@@ -100,6 +110,9 @@ struct RunResult {
   InterventionSettings settings;  ///< what was applied; is_identity() for the baseline
   Quality quality = Quality::exact;
   std::vector<TokenView> response;  ///< generated tokens
+  /// The most likely next tokens where each response token was chosen, most likely first
+  /// [response]; empty for a preview, which asks the model for nothing.
+  std::vector<std::vector<CandidateView>> candidates;
   std::string response_text;
   bool stopped_at_eos = false;
   bool matches_answer = false;  ///< best_subspan_em against PromptView::answers

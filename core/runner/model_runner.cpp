@@ -137,6 +137,7 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
   }
   HEADSCOPE_TRY(require_room_for(ahead));
   generate.max_new_tokens = request.max_new_tokens;
+  generate.candidates = kept_candidates;
   generate.capture.emplace();
   generate.capture->span_sets = document_sets(prompt);
   generate.capture->weights = ahead.chosen == KeepAttention::rows;

@@ -50,6 +50,16 @@ void copy_span_sums(const CapturedAttention& attention, RowWindow window, RunRes
   }
 }
 
+std::vector<std::vector<CandidateView>> candidate_views(
+    const std::vector<std::vector<Candidate>>& steps, const Tokenizer& tokenizer) {
+  std::vector<std::vector<CandidateView>> views(steps.size());
+  for (std::size_t step = 0; step < steps.size(); ++step) {
+    for (const Candidate& c : steps[step])
+      views[step].push_back({c.id, tokenizer.token_label(c.id), c.probability});
+  }
+  return views;
+}
+
 }  // namespace
 
 std::shared_ptr<RunResult> make_run_result(const PromptView& prompt, const Generation& generation,
@@ -58,6 +68,7 @@ std::shared_ptr<RunResult> make_run_result(const PromptView& prompt, const Gener
   const CapturedAttention& attention = generation.attention;
   const auto count = static_cast<std::int64_t>(generation.ids.size());
   result->response = response_tokens(generation.ids, tokenizer);
+  result->candidates = candidate_views(generation.candidates, tokenizer);
   result->response_text = tokenizer.decode(generation.ids);
   result->stopped_at_eos = generation.stopped_at_eos;
   result->matches_answer = best_subspan_em(result->response_text, prompt.answers);

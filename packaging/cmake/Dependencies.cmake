@@ -34,6 +34,7 @@ find_package(Boost REQUIRED)
 pkg_check_modules(ONIG REQUIRED IMPORTED_TARGET oniguruma)
 pkg_check_modules(CAIRO REQUIRED IMPORTED_TARGET cairo cairo-pdf)
 pkg_check_modules(PANGO REQUIRED IMPORTED_TARGET pango pangocairo)
+pkg_check_modules(MD4C REQUIRED IMPORTED_TARGET md4c)
 pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
 
 if(HEADSCOPE_TORCH)
