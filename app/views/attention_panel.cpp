@@ -53,7 +53,7 @@ HeatmapData rows_of(const std::shared_ptr<const RunResult>& run, HeadId head) {
 
 HeatmapData full_of(const std::shared_ptr<const FullMap>& map, HeadId head) {
   if (!map || map->head != head) return {};
-  return {map, map->weights.data(), map->side(), map->side()};
+  return {map->weights, map->weights->data(), map->side(), map->side()};
 }
 
 HeatmapData exact_of(const std::shared_ptr<const FullMap>& map, const MapRegion& region) {
