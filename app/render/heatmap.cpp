@@ -27,10 +27,6 @@ struct Texture {
   std::uint64_t last_frame = 0;
 };
 
-bool same(const HeatmapData& a, const HeatmapData& b) {
-  return a.values == b.values && a.columns == b.columns && a.rows == b.rows && a.owner == b.owner;
-}
-
 std::int64_t tiles_for(std::int64_t extent, std::int64_t max_tile) {
   return (extent + max_tile - 1) / max_tile;
 }
@@ -142,7 +138,7 @@ bool HeatmapRenderer::Impl::upload(Texture& texture) {
 
 const Texture* HeatmapRenderer::Impl::texture_for(const HeatmapData& data) {
   for (Texture& texture : textures) {
-    if (!same(texture.data, data)) continue;
+    if (!(texture.data == data)) continue;
     texture.last_frame = frame;
     return &texture;
   }

@@ -21,6 +21,7 @@ struct HeatmapData {
   std::int64_t rows = 0;
 
   bool empty() const { return values == nullptr || columns <= 0 || rows <= 0; }
+  friend bool operator==(const HeatmapData&, const HeatmapData&) = default;
 };
 
 /// What the shader does with the values. Changing it uploads nothing.
