@@ -91,7 +91,8 @@ void App::open_path(const std::string& path) {
 }
 
 bool App::settled() const {
-  if (state_.book.loading.valid() || overlay_.busy() || ImGui::GetTime() < state_.quiet_until)
+  if (state_.book.loading.valid() || overlay_.busy() || attention_.busy() ||
+      ImGui::GetTime() < state_.quiet_until)
     return false;
   if (engine_ == nullptr) return true;
   return state_.request == submitted_ && engine_->idle() && state_.snapshot == engine_->snapshot();

@@ -51,6 +51,7 @@ class App {
   void present(bool on);
   bool presenting() const { return presenting_; }
   OverlayView& overlay() { return overlay_; }
+  AttentionPanel& attention() { return attention_; }
 
   void set_fonts(const Fonts& fonts) { fonts_ = fonts; }
   /// Theme and zoom take effect before the next frame (`prepare_frame`).
@@ -80,6 +81,7 @@ class App {
   void register_head_commands();
   void register_experiment_commands();
   void register_lesson_commands();
+  void register_map_commands();
   void list_lesson_commands();
   void reload_lessons();
   void menu_bar(ViewContext& context);

@@ -12,6 +12,7 @@
 
 #include "app/render/palettes.h"
 #include "app/views/history.h"
+#include "app/views/map_options.h"
 #include "core/analysis/likely_document.h"
 #include "core/analysis/pooling.h"
 #include "core/engine/engine.h"
@@ -45,6 +46,7 @@ struct ViewOptions {
   MapSource score_source = MapSource::baseline;
   MapSource map_source = MapSource::intervened;  ///< attention map
   bool map_logarithmic = true;
+  MapOptions map;
   bool bars_of_selected =
       false;               ///< documents: the selected head instead of the mean of the chosen heads
   bool edit_text = false;  ///< prompt: one text field instead of documents

@@ -157,14 +157,15 @@ struct FullMap {
   HeadId head;
   InterventionSettings settings;
   std::int64_t tokens = 0;
-  int level = 0;               ///< 0 = one cell for each pair of tokens
-  std::vector<float> weights;  ///< [side(), side()]
+  int level = 0;  ///< 0 = one cell for each pair of tokens
+  /// [side(), side()], never null; maps that differ in their region alone share it.
+  std::shared_ptr<const std::vector<float>> weights;
   MapRegion region;            ///< where `exact` lies; empty = nowhere
   std::vector<float> exact;    ///< [region.rows, region.columns]
 
   std::int64_t cell() const { return std::int64_t{1} << level; }
   std::int64_t side() const { return (tokens + cell() - 1) / cell(); }
-  std::uint64_t bytes() const { return (weights.size() + exact.size()) * sizeof(float); }
+  std::uint64_t bytes() const { return (weights->size() + exact.size()) * sizeof(float); }
 };
 
 /// What the preview worker needs beside the baseline's weights.
