@@ -10,6 +10,7 @@
 #include "app/views/controls_view.h"
 #include "app/views/documents_view.h"
 #include "app/views/head_map_view.h"
+#include "app/views/lens_view.h"
 #include "app/views/ranking_view.h"
 #include "app/views/status_bar.h"
 #include "core/base/file.h"
@@ -132,6 +133,8 @@ void App::frame() {
   commands_.handle_shortcuts();
   menu_bar(context);
   dock_space(status_bar_height(), std::exchange(rebuild_layout_, false), presenting_);
+  // A view that is on screen asks for them again: what nobody sees is not computed.
+  state_.request.questions.lens.wanted = state_.request.questions.scores.wanted = false;
   if (presenting_) {
     presentation(context);
   } else {
@@ -159,6 +162,12 @@ void App::views(ViewContext& context) {
   docked(titles::heads);
   docked(titles::attention);
   dock_beside(titles::attention);
+  docked(titles::difference);
+  dock_beside(titles::attention);
+  docked(titles::lens);
+  dock_beside(titles::attention);
+  docked(titles::scores);
+  dock_beside(titles::attention);
   docked(titles::experiments);
   docked(titles::controls);
   docked(titles::ranking);
@@ -173,6 +182,9 @@ void App::draw_view(std::string_view title, ViewContext& context) {
   if (title == titles::answer) answer_view(context);
   if (title == titles::heads) head_map_view(context);
   if (title == titles::attention) attention_.draw(context);
+  if (title == titles::difference) difference_.draw(context);
+  if (title == titles::lens) lens_view(context);
+  if (title == titles::scores) scores_.draw(context);
   if (title == titles::experiments) experiments_.draw(context);
   if (title == titles::controls) controls_view(context);
   if (title == titles::ranking) ranking_view(context);

@@ -16,11 +16,13 @@
 #include "app/views/app_state.h"
 #include "app/views/attention_panel.h"
 #include "app/views/command_palette.h"
+#include "app/views/difference_view.h"
 #include "app/views/experiments_panel.h"
 #include "app/views/lesson_view.h"
 #include "app/views/overlay_view.h"
 #include "app/views/path_dialog.h"
 #include "app/views/prompt_panel.h"
+#include "app/views/score_view.h"
 
 namespace headscope {
 
@@ -49,6 +51,8 @@ class App {
   void present(bool on);
   bool presenting() const { return presenting_; }
   OverlayView& overlay() { return overlay_; }
+  const DifferenceView& difference() const { return difference_; }
+  const ScoreView& scores() const { return scores_; }
 
   void set_fonts(const Fonts& fonts) { fonts_ = fonts; }
   /// Theme and zoom take effect before the next frame (`prepare_frame`).
@@ -72,6 +76,7 @@ class App {
  private:
   void register_commands();
   void register_view_commands();
+  void register_explain_commands();
   void register_model_commands();
   void register_head_commands();
   void register_experiment_commands();
@@ -107,6 +112,8 @@ class App {
   PromptPanel prompt_;
   OverlayView overlay_;
   AttentionPanel attention_;
+  DifferenceView difference_;
+  ScoreView scores_;
   ExperimentsPanel experiments_;
   LessonPanel lessons_;
   int lesson_to_front_ = 0;  ///< frames in which the lesson's tab is still brought to the front

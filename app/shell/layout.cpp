@@ -31,6 +31,9 @@ void build_default(ImGuiID root, ImVec2 size) {
   ImGui::DockBuilderDockWindow(titles::answer, answer);
   ImGui::DockBuilderDockWindow(titles::heads, heads);
   ImGui::DockBuilderDockWindow(titles::attention, attention);
+  ImGui::DockBuilderDockWindow(titles::difference, attention);
+  ImGui::DockBuilderDockWindow(titles::lens, attention);
+  ImGui::DockBuilderDockWindow(titles::scores, attention);
   ImGui::DockBuilderDockWindow(titles::experiments, attention);
   bring_to_front(attention, titles::attention);
   ImGui::DockBuilderDockWindow(titles::controls, controls);

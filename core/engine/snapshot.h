@@ -67,6 +67,8 @@ struct PromptView {
   std::vector<TokenView> tokens;  ///< prompt tokens 0..P-1
   std::vector<DocumentView> documents;
   std::vector<std::string> answers;  ///< expected answers if the sample has them
+  /// Tokens with which those begin, with and without a blank before them; no id twice.
+  std::vector<TokenView> answer_starts;
   std::vector<ByteSpan> unknown_words;
   std::int64_t prompt_tokens() const { return static_cast<std::int64_t>(tokens.size()); }
   int gold_document() const {  ///< index into documents, -1 = none
@@ -174,6 +176,9 @@ struct PreviewInputs {
   std::vector<float> focus_bias;
 };
 
+struct LogitLens;   // core/engine/explain.h
+struct ScoreSplit;  // core/engine/explain.h
+
 /// State of the engine beside its results.
 struct EngineStatus {
   enum class State { starting, loading_model, idle, running, failed } state = State::starting;
@@ -197,6 +202,8 @@ struct Snapshot {
   std::shared_ptr<const PreviewInputs> preview_inputs;
   std::shared_ptr<const CausalCheck> causal;    ///< of the baseline's answer; null = not asked for
   std::shared_ptr<const AutoAlpha> auto_alpha;  ///< the last one asked for, of this baseline
+  std::shared_ptr<const LogitLens> lens;        ///< the last one asked for; says of which runs
+  std::shared_ptr<const ScoreSplit> scores;     ///< the last row asked for; says of which runs
   std::string streaming_text;                   ///< response while it is being generated
   bool streaming_is_baseline = false;
   std::optional<double> preview_error;  ///< max |preview - exact| over touched heads' rows

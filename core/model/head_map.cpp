@@ -24,7 +24,8 @@ void keep_rows(at::Tensor& all, std::int64_t tokens, std::int64_t first, const a
 void add_focus(HeadMapSource::Impl& map, const LayerEditTensors& edits) {
   for (const FocusTensors& focus : edits.focus) {
     const std::int64_t first = std::min(focus.first_row, map.tokens), rows = map.tokens - first;
-    map.q.narrow(0, first, rows).add_(focus.query[map.head.head].to(at::kFloat));
+    map.focus.push_back({focus.first_row, focus.query[map.head.head].to(at::kFloat)});
+    map.q.narrow(0, first, rows).add_(map.focus.back().query);
   }
   for (const FocusTensors& focus : edits.focus) {
     const auto& heads = focus.key_heads;

@@ -67,6 +67,7 @@ Result<std::shared_ptr<const ModelInfo>> ModelRunner::load(const Request& reques
   info_.reset();
   directions_.reset();
   sources_.clear();
+  residuals_.clear();
   store_belongs_to({});
   HEADSCOPE_ASSIGN(
       opened_,
