@@ -307,7 +307,7 @@ void App::register_experiment_commands() {
                    0,
                    [this, kind] {
                      experiments_.show(kind);
-                     ImGui::SetWindowFocus(titles::experiments);
+                     views_.show(titles::experiments);
                    },
                    {},
                    {}});
@@ -316,6 +316,7 @@ void App::register_experiment_commands() {
 
 void App::register_view_commands() {
   AppState& s = state_;
+  register_panel_commands();
   commands_.add({"view.full_map",
                  "Full attention map",
                  "View",
@@ -334,7 +335,7 @@ void App::register_view_commands() {
                  "Token overlay",
                  "View",
                  ImGuiKey_O,
-                 [] { ImGui::SetWindowFocus(titles::overlay); },
+                 [this] { views_.show(titles::overlay); },
                  {},
                  {}});
   commands_.add({"view.candidates",
@@ -436,7 +437,7 @@ void App::register_view_commands() {
                  "Restore the default layout",
                  "View",
                  0,
-                 [this] { rebuild_layout_ = true; },
+                 [this] { arrange_ = 0; },
                  {},
                  {},
                  true});

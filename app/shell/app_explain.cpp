@@ -7,7 +7,7 @@ namespace headscope {
 void App::register_explain_commands() {
   AppState& s = state_;
   const auto view = [&](const char* id, const char* title, ImGuiKeyChord key) {
-    commands_.add({id, title, "View", key, [title] { ImGui::SetWindowFocus(title); }, {}, {}});
+    commands_.add({id, title, "View", key, [this, title] { views_.show(title); }, {}, {}});
   };
   view("view.difference_view", titles::difference, ImGuiMod_Shift | ImGuiKey_D);
   view("view.lens", titles::lens, ImGuiMod_Shift | ImGuiKey_L);

@@ -97,7 +97,7 @@ void number_cell(const std::string& text) {
   ImGui::TextUnformatted(text.c_str());
 }
 
-std::string places(int up) {
+std::string moved_places(int up) {
   return up == 0 ? "-" : (up > 0 ? "up " : "down ") + std::to_string(std::abs(up));
 }
 
@@ -158,7 +158,7 @@ void DifferenceView::toolbar(ViewContext& context) {
   same_line_right(map);
   if (ImGui::Button("Signed map")) {
     state.view.map_source = MapSource::difference;
-    ImGui::SetWindowFocus(titles::attention);
+    state.view_to_show = titles::attention;
   }
   ImGui::SetItemTooltip("The attention map of %s: intervened less baseline",
                         format_head(state.request.selected).c_str());
@@ -326,11 +326,11 @@ void DifferenceView::heads(ViewContext& context) {
           "Select it: the attention map beside shows it. Double-click: its signed map.");
       if (ImGui::IsItemHovered() && ImGui::IsMouseDoubleClicked(ImGuiMouseButton_Left)) {
         state.view.map_source = MapSource::difference;
-        ImGui::SetWindowFocus(titles::attention);
+        state.view_to_show = titles::attention;
       }
       number_cell(std::to_string(move.rank_before + 1) + " > " +
                   std::to_string(move.rank_after + 1));
-      number_cell(places(move.up()));
+      number_cell(moved_places(move.up()));
       number_cell(format_mass(move.before));
       number_cell(format_delta(move.change()));
     }
