@@ -199,7 +199,9 @@ TEST_CASE("a row's parts are the products in doubles, and give the weights that 
     const GoldenModel golden(name);
     const ModelConfig& config = golden.model->config();
     const auto directions = random_directions(config);
-    const HeadId head{0, 2};
+    // Gemma 2's first layer has a window; the oracle has none.
+    const HeadId head{config.attention_in(0).window == 0 ? 0 : 1, 2};
+    REQUIRE(config.attention_in(head.layer).window == 0);
     const std::int64_t tokens = golden.length();
     const auto captured = must(golden.model->capture_queries_keys(golden.tokens, {0, tokens}, {}));
     const TokenSet marked = {4, 5, 6};
@@ -207,8 +209,10 @@ TEST_CASE("a row's parts are the products in doubles, and give the weights that 
       const std::vector<Intervention> edits = {
           {Focus{0.7, directions, use_key}, {head}, {RowSelection::Kind::from, 9}},
           {SplitSoftmax{0.4, marked}, {head}, {RowSelection::Kind::from, 11}}};
-      const auto source =
-          must(golden.model->head_map_source(golden.tokens, head, edits, {}, tokens));
+      const auto source = must(golden.model->head_map_source(
+          golden.tokens, head, edits, {}, tokens, use_key ? 0 : HeadMapSource::rows_only));
+      CHECK(source->has_tiles() == use_key);
+      CHECK(source->tile({0, 0, 0, 1, 1}, {}).has_value() == use_key);
       ForwardRequest request = golden.everything();
       request.interventions = edits;
       request.prompt_tokens = tokens;
@@ -233,7 +237,8 @@ TEST_CASE("a row's parts are the products in doubles, and give the weights that 
                                          : std::log((1 - moved) / (1 - p));
           CHECK(std::abs(double{parts.log_factor[j]} - factor) < 1e-4);
           CHECK(std::abs(double{parts.weights[j]} - before[j] * std::exp(factor)) < 1e-5);
-          const auto at = static_cast<std::size_t>((head.head * tokens + row) * tokens + key);
+          const std::int64_t map = std::int64_t{head.layer} * config.heads + head.head;
+          const auto at = static_cast<std::size_t>((map * tokens + row) * tokens + key);
           CHECK(std::abs(parts.weights[j] - used[at]) < 1e-5f);
         }
       }

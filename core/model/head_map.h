@@ -36,6 +36,7 @@ class HeadMapSource {
  public:
   static constexpr std::int64_t max_tile = 4096;
   static constexpr std::int64_t max_overview = 2048;  ///< usual number of cells of the overview
+  static constexpr std::int64_t rows_only = -1;       ///< as an overview: none, and no tiles
 
   struct Impl;
   explicit HeadMapSource(std::unique_ptr<Impl> impl);
@@ -52,6 +53,7 @@ class HeadMapSource {
   /// by row block. Errors: usage (outside the map, too large), cancelled, out_of_memory.
   Result<std::vector<float>> tile(const MapTile& tile, const RunContext& context) const;
 
+  bool has_tiles() const;  ///< false: made for rows only
   /// The query at position `row` and every key it sees. Errors: usage (outside the map).
   Result<HeadRow> row(std::int64_t row) const;
 

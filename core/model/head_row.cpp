@@ -43,14 +43,21 @@ Result<HeadRow> HeadMapSource::row(std::int64_t row) const {
     if (map.row_bias.defined()) total += map.row_bias[row].to(at::kDouble) * map.scale;
     const auto base_score = capped(base, map.softcap);
     out.base = to_floats(base_score);
-    out.focus = to_floats(capped(total, map.softcap) - base_score);
-    auto factors = at::zeros({keys}, map.q.options());
+    const auto focus = capped(total, map.softcap) - base_score;
+    out.focus = to_floats(focus);
+    auto weights = (base_score + focus).softmax(0);
+    auto factors = at::zeros_like(weights);
     for (const MapMass& mass : map.masses) {
-      factors += at::where(mass.marked.narrow(0, out.first_key, keys), mass.inside[row].log(),
-                           mass.outside[row].log());
+      if (row < mass.first_row) continue;
+      const auto marked = mass.marked.narrow(0, out.first_key, keys);
+      const auto log_p = weights.masked_select(marked).sum().log().to(at::kFloat);
+      const auto [inside, outside, moved] = factors_of(mass.map, log_p);
+      const auto factor = at::where(marked, inside, outside).to(at::kDouble);
+      weights = weights * factor;
+      factors += factor.log();
     }
     out.log_factor = to_floats(factors);
-    out.weights = to_floats(map.weights({row, row + 1}, {out.first_key, row + 1}));
+    out.weights = to_floats(weights);
     return out;
   });
 }

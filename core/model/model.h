@@ -166,7 +166,8 @@ class Model {
   Result<ForwardResult> forward(const ForwardRequest& request, const RunContext& context);
   /// All rows of one head as tiles on demand (core/model/head_map.h), with interventions applied;
   /// `prompt_tokens` as in ForwardRequest. Runs the layers below the head's once. `overview`: most
-  /// cells a side of the level that is kept; 0 = the usual.
+  /// cells a side of the level that is kept; 0 = the usual; HeadMapSource::rows_only = no tiles,
+  /// and no pass over all pairs of tokens.
   Result<std::shared_ptr<const HeadMapSource>> head_map_source(
       const std::vector<std::int32_t>& ids, HeadId head,
       const std::vector<Intervention>& interventions, const RunContext& context,

@@ -81,6 +81,7 @@ class ModelRunner final : public Runner {
   };
   Result<std::shared_ptr<const HeadMapSource>> map_source(const PromptView& prompt,
                                                           const RunResult& run, HeadId head,
+                                                          bool rows_only,
                                                           const RunContext& context);
 
   /// Residual streams of responses: the lens at another token shall not run the model again.
@@ -97,6 +98,7 @@ class ModelRunner final : public Runner {
   std::shared_ptr<const Directions> directions_;
   std::deque<HeldResiduals> residuals_;  ///< of the baseline and of the intervened run
   std::deque<HeldSource> sources_;       ///< of the baseline and of the intervened run
+  std::deque<HeldSource> row_sources_;   ///< the same, of heads whose rows alone were asked for
   /// What runs over the current prompt share: a slider's run begins at its first touched layer.
   PromptStore store_{std::uint64_t{4} << 30};
   std::vector<std::int32_t> stored_ids_;
