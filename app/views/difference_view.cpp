@@ -11,6 +11,7 @@
 namespace headscope {
 namespace {
 
+constexpr float kPad = 0.15f;      // beside a token's text, in font heights
 constexpr float kAlignedRows = 2;  // rows of pairs that are seen without scrolling
 
 float line_height() {
@@ -26,12 +27,22 @@ bool has_nan(const std::vector<float>& values) {
   return std::any_of(values.begin(), values.end(), [](float v) { return std::isnan(v); });
 }
 
+// Width of a pair: of the longer text; a gap has some too.
+float cell_width(const std::string* before, const std::string* after) {
+  const auto width_of = [](const std::string* text) {
+    return text ? ImGui::CalcTextSize(shown_token(*text).c_str()).x : em() * 0.8f;
+  };
+  return std::max({width_of(before), width_of(after), em() * 0.5f}) + 2 * kPad * em();
+}
+
 // What heads are ranked by: the head map's metric where runs have it, else the mass on the gold
 // document, else that on all documents.
 MapScore score_of(const AppState& state, const char*& name) {
   const auto usable = [&](MapScore score) {
+    const bool mass = score == MapScore::relevant || score == MapScore::sink ||
+                      score == MapScore::irrelevant_sum || score == MapScore::irrelevant_max;
     const auto& values = score_values(state.baseline()->scores, score);
-    return !values.empty() && !has_nan(values);
+    return mass && !values.empty() && !has_nan(values);
   };
   const MapScore wanted = state.view.score;
   const MapScore score = usable(wanted)               ? wanted
@@ -179,11 +190,8 @@ float DifferenceView::pair_cell(ViewContext& context, const AlignedPair& pair, s
   const Theme& theme = context.theme;
   const std::string* before = token_text(*state.baseline(), pair.before);
   const std::string* after = token_text(*state.intervened(), pair.after);
-  const float height = line_height(), pad = em() * 0.15f;
-  const auto width_of = [](const std::string* text) {
-    return text ? ImGui::CalcTextSize(shown_token(*text).c_str()).x : em() * 0.8f;
-  };
-  const float width = std::max({width_of(before), width_of(after), em() * 0.5f}) + 2 * pad;
+  const float height = line_height(), pad = kPad * em();
+  const float width = cell_width(before, after);
   ImGui::SetCursorScreenPos(at);
   ImGui::PushID(static_cast<int>(index));
   const bool of_baseline = pair.after < 0;
@@ -250,11 +258,8 @@ void DifferenceView::responses(ViewContext& context) {
     const bool changed = state.aligned().first_change().has_value();
     if (changed) bars();
     for (std::size_t i = 0; changed && i < pairs.size(); ++i) {
-      const auto text_width = [&](const std::string* text) {
-        return text ? ImGui::CalcTextSize(shown_token(*text).c_str()).x + em() * 0.3f : 0.0f;
-      };
-      const float wanted = std::max(text_width(token_text(*state.baseline(), pairs[i].before)),
-                                    text_width(token_text(*state.intervened(), pairs[i].after)));
+      const float wanted = cell_width(token_text(*state.baseline(), pairs[i].before),
+                                      token_text(*state.intervened(), pairs[i].after));
       if (at.x + wanted > right && at.x > origin.x + label) {
         at = ImVec2(origin.x + label, at.y + block);
         bars();
