@@ -43,6 +43,7 @@ Result<> Compute::ensure_lens(const Work& work) {
     HEADSCOPE_ASSIGN(lens->baseline, lens_of(*baseline_, lens->token, ids, work));
     HEADSCOPE_ASSIGN(lens->intervened, lens_of(*intervened_, lens->token, ids, work));
   }
+  if (!lens && !board_.snapshot()->lens) return {};
   board_.publish([&](Snapshot& snapshot) { snapshot.lens = lens; });
   return {};
 }
@@ -74,6 +75,7 @@ Result<> Compute::ensure_scores(const Work& work) {
     HEADSCOPE_ASSIGN(split->baseline, scores_of(*baseline_, head, split->row, work));
     HEADSCOPE_ASSIGN(split->intervened, scores_of(*intervened_, head, split->row, work));
   }
+  if (!split && !board_.snapshot()->scores) return {};
   board_.publish([&](Snapshot& snapshot) { snapshot.scores = split; });
   return {};
 }
