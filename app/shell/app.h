@@ -17,6 +17,7 @@
 #include "app/views/app_state.h"
 #include "app/views/attention_panel.h"
 #include "app/views/command_palette.h"
+#include "app/views/difference_view.h"
 #include "app/views/experiments_panel.h"
 #include "app/views/head_sets_view.h"
 #include "app/views/layer_view.h"
@@ -25,6 +26,7 @@
 #include "app/views/path_dialog.h"
 #include "app/views/prompt_panel.h"
 #include "app/views/ranking_view.h"
+#include "app/views/score_view.h"
 
 namespace headscope {
 
@@ -57,6 +59,8 @@ class App {
   AttentionPanel& attention() { return attention_; }
   RankingView& ranking() { return ranking_; }
   LayerView& layer() { return layer_; }
+  const DifferenceView& difference() const { return difference_; }
+  const ScoreView& scores() const { return scores_; }
 
   void set_fonts(const Fonts& fonts) { fonts_ = fonts; }
   /// Theme and zoom take effect before the next frame (`prepare_frame`).
@@ -81,6 +85,7 @@ class App {
   void register_commands();
   void register_views();
   void register_view_commands();
+  void register_explain_commands();
   void register_panel_commands();
   void register_model_commands();
   void register_head_commands();
@@ -124,6 +129,8 @@ class App {
   RankingView ranking_;
   HeadSetsView head_sets_{[this] { ask_for_head_set(); }};
   LayerView layer_;
+  DifferenceView difference_;
+  ScoreView scores_;
   ExperimentsPanel experiments_;
   LessonPanel lessons_;
   bool reload_lessons_ = false;

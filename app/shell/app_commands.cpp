@@ -170,6 +170,7 @@ void App::register_commands() {
   register_lesson_commands();
   register_view_commands();
   register_map_commands();
+  register_explain_commands();
 }
 
 void App::register_model_commands() {

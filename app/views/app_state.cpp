@@ -110,6 +110,40 @@ void AppState::show_candidates(std::optional<std::size_t> token) {
   candidates = {token.value_or(0), true};
 }
 
+void AppState::choose_token(bool of_baseline, std::size_t token) {
+  candidates.token = token;
+  OverlayOptions& overlay = view.overlay;
+  bool shows_baseline = overlay.source == MapSource::baseline;
+  const AlignedPair* pair = aligned().pair_of(of_baseline, token);
+  auto row = static_cast<std::int64_t>(token);
+  if (pair != nullptr && shows_baseline != of_baseline) {
+    const std::int64_t partner = shows_baseline ? pair->before : pair->after;
+    if (partner < 0) overlay.source = of_baseline ? MapSource::baseline : MapSource::intervened;
+    if (partner >= 0) row = partner;
+  }
+  overlay.rows = {row};
+}
+
+void AppState::step_token(int step) {
+  const auto size = [](const RunResult* run) { return run ? std::ssize(run->response) : 0; };
+  const std::int64_t most = std::max(size(baseline()), size(intervened()));
+  if (most == 0) return;
+  const std::int64_t wanted = static_cast<std::int64_t>(candidates.token) + step;
+  const auto token = static_cast<std::size_t>(std::clamp<std::int64_t>(wanted, 0, most - 1));
+  choose_token(intervened() == nullptr || token >= intervened()->response.size(), token);
+}
+
+std::optional<std::size_t> AppState::divergence() const {
+  if (!snapshot->baseline || !snapshot->intervened) return std::nullopt;
+  return first_difference(*snapshot->baseline, *snapshot->intervened);
+}
+
+const AlignedResponses& AppState::aligned() const {
+  if (!aligned_.is_of(snapshot->baseline, snapshot->intervened))
+    aligned_ = AlignedResponses(snapshot->baseline, snapshot->intervened);
+  return aligned_;
+}
+
 void AppState::ask_causal(bool wanted) {
   request.questions.causal = wanted;
   checked_ = request;

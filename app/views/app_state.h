@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "app/render/palettes.h"
+#include "app/views/aligned_responses.h"
 #include "app/views/head_numbers.h"
 #include "app/views/head_options.h"
 #include "app/views/history.h"
@@ -37,8 +38,15 @@ struct OverlayOptions {
   Pooling pooling = Pooling::mean;
   std::vector<std::int64_t> rows;  ///< chosen response tokens, sorted; empty = all
   bool logarithmic = true;
-  bool mask_sink = true;  ///< tokens 0 and 1 are not painted and do not set the scale
+  bool mask_sink = true;     ///< tokens 0 and 1 are not painted and do not set the scale
+  bool mark_touched = true;  ///< rows and keys that the intervention acts on are marked
   friend bool operator==(const OverlayOptions&, const OverlayOptions&) = default;
+};
+
+/// The logit lens.
+struct LensOptions {
+  bool ranks = false;  ///< plot ranks instead of probabilities
+  friend bool operator==(const LensOptions&, const LensOptions&) = default;
 };
 
 /// How things are shown. None of this reaches the engine.
@@ -53,6 +61,7 @@ struct ViewOptions {
   bool edit_text = false;  ///< prompt: one text field instead of documents
   OverlayOptions overlay;
   HeadListOptions heads;
+  LensOptions lens;
   Palette palette = Palette::viridis;
   friend bool operator==(const ViewOptions&, const ViewOptions&) = default;
 };
@@ -88,9 +97,9 @@ struct OtherHeads {
   int layers = 0, heads = 0;
 };
 
-/// The popup of next-token candidates.
+/// The response token that is looked at, and the popup of its candidates.
 struct CandidatesPopup {
-  std::size_t token = 0;  ///< of the response
+  std::size_t token = 0;  ///< of the response; the logit lens and the scores show it too
   bool open = false;      ///< asked for; the answer view opens it
 };
 
@@ -169,6 +178,16 @@ class AppState {
   /// the first.
   void show_candidates(std::optional<std::size_t> token = std::nullopt);
 
+  /// Looks at a response token: its candidates, lens and scores, and the overlay paints its row.
+  /// Where the overlay shows the other response, its partner there, else this response.
+  void choose_token(bool of_baseline, std::size_t token);
+  /// The next or previous token of the longer response.
+  void step_token(int step);
+  /// The first token in which the responses differ; nothing where they are equal.
+  std::optional<std::size_t> divergence() const;
+  /// How the responses of the snapshot are aligned; no pairs where one of them is missing.
+  const AlignedResponses& aligned() const;
+
   /// Asks for the causal check of the answer that is shown, or puts it away.
   void ask_causal(bool wanted);
   /// Asks for a strength of focus directions; what is found goes to the slider, with the reason.
@@ -210,6 +229,7 @@ class AppState {
   mutable LikelyDocument likely_;
   mutable std::string layout_text_;
   mutable std::optional<BuiltPrompt> layout_;
+  mutable AlignedResponses aligned_;
 };
 
 /// Values of one score, [layers * heads]; empty when the run has none, always for `head_set` and

@@ -19,6 +19,8 @@ enum class Step {
   intervened,
   full_map,
   full_map_baseline,
+  lens,
+  scores,
   causal,
   head_drops
 };
