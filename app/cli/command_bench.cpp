@@ -11,10 +11,12 @@
 #include "app/cli/options.h"
 #include "app/cli/output.h"
 #include "app/cli/terminal.h"
+#include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/bench/directions_suite.h"
 #include "core/bench/engine_suite.h"
 #include "core/bench/tasks.h"
+#include "core/bench/ui_suite.h"
 #include "core/runner/open_model.h"
 
 namespace headscope::cli {
@@ -74,10 +76,10 @@ Result<> measure(const Options& options) {
 }
 
 Result<> check(const Options& options) {
-  if (options.suite != "engine" && options.suite != "directions") {
+  if (options.suite != "engine" && options.suite != "directions" && options.suite != "ui") {
     return fail(ErrorKind::usage,
                 "bench --suite " + options.suite +
-                    ": not there yet; engine and directions are what is measured");
+                    ": not there yet; engine, directions and ui are what is measured");
   }
   if (options.device == "cuda") {
     return fail(ErrorKind::usage, "bench --device cuda: not there yet; only the CPU is measured");
@@ -124,11 +126,31 @@ void print_goals(const Json& part, const std::string& path, ProgressPrinter& pro
   }
 }
 
+// The window is a program of its own: this one has no ImGui.
+Result<Json> run_ui(const Options& options, ProgressPrinter& progress, const RunContext& context) {
+  bench::UiSuiteOptions suite;
+  HEADSCOPE_ASSIGN(const fs::path folder, executable_folder());
+  suite.window = folder / "headscope";
+  std::error_code ignored;
+  if (!fs::exists(suite.window, ignored)) {
+    return bad_input(suite.window.string() + ": the window's program is not beside this one");
+  }
+  suite.quick = options.quick;
+  suite.repetitions = options.repetitions;
+  suite.note = [&progress](const std::string& text) { progress.note("bench: " + text); };
+  return bench::run_ui_suite(suite, context);
+}
+
 Result<> run_bench(const Options& options) {
   if (!options.task.empty()) return measure(options);
   HEADSCOPE_TRY(check(options));
   ProgressPrinter progress(options.quiet);
   const RunContext context = progress.context();
+  if (options.suite == "ui") {
+    HEADSCOPE_ASSIGN(const Json report, run_ui(options, progress, context));
+    print_goals(report, "", progress);
+    return write_json(report, options.out);
+  }
   HEADSCOPE_ASSIGN(const auto work, WorkFolder::make(options.work));
   HEADSCOPE_ASSIGN(auto suite, suite_options(options, work.path(), context));
   suite.note = [&progress](const std::string& text) { progress.note("bench: " + text); };
@@ -147,7 +169,7 @@ void add_bench(CommandLine& line) {
                                [options] { return run_bench(*options); });
   command
       ->add_option("--suite", options->suite,
-                   "what is compared: engine or directions (the others are not there yet)")
+                   "what is compared: engine, directions or ui (the others are not there yet)")
       ->check(CLI::IsMember(kSuites))
       ->capture_default_str();
   command->add_option("--parts", options->parts, "parts of the suite, separated by commas")

@@ -167,8 +167,8 @@ void App::register_commands() {
   register_head_commands();
   register_experiment_commands();
   register_lesson_commands();
-  register_view_commands();
   register_map_commands();
+  register_view_commands();
 }
 
 void App::register_model_commands() {
