@@ -13,14 +13,18 @@
 #include "app/shell/commands.h"
 #include "app/shell/fonts.h"
 #include "app/shell/theme.h"
+#include "app/shell/view_table.h"
 #include "app/views/app_state.h"
 #include "app/views/attention_panel.h"
 #include "app/views/command_palette.h"
 #include "app/views/experiments_panel.h"
+#include "app/views/head_sets_view.h"
+#include "app/views/layer_view.h"
 #include "app/views/lesson_view.h"
 #include "app/views/overlay_view.h"
 #include "app/views/path_dialog.h"
 #include "app/views/prompt_panel.h"
+#include "app/views/ranking_view.h"
 
 namespace headscope {
 
@@ -40,6 +44,7 @@ class App {
   HeatmapRenderer& heatmaps() { return heatmaps_; }
   ExperimentsPanel& experiments() { return experiments_; }
   LessonPanel& lessons() { return lessons_; }
+  ViewTable& view_table() { return views_; }
   /// Lessons of these folders: in the view, as commands and in the menu.
   void configure_lessons(std::vector<std::filesystem::path> folders);
   /// Opens a lesson by name or path and shows its view. bad_input: see LessonPanel::open.
@@ -50,6 +55,8 @@ class App {
   bool presenting() const { return presenting_; }
   OverlayView& overlay() { return overlay_; }
   AttentionPanel& attention() { return attention_; }
+  RankingView& ranking() { return ranking_; }
+  LayerView& layer() { return layer_; }
 
   void set_fonts(const Fonts& fonts) { fonts_ = fonts; }
   /// Theme and zoom take effect before the next frame (`prepare_frame`).
@@ -72,17 +79,20 @@ class App {
 
  private:
   void register_commands();
+  void register_views();
   void register_view_commands();
+  void register_panel_commands();
   void register_model_commands();
   void register_head_commands();
+  void register_exploration_commands();
   void register_experiment_commands();
   void register_lesson_commands();
   void register_map_commands();
   void list_lesson_commands();
   void reload_lessons();
   void menu_bar(ViewContext& context);
-  void views(ViewContext& context);
-  void draw_view(std::string_view title, ViewContext& context);
+  void menu_items(const std::string& menu) const;
+  void menu_item(const Command& command) const;
   void presentation(ViewContext& context);
   void outline_views(const ViewContext& context) const;
   void submit_if_changed();
@@ -91,17 +101,19 @@ class App {
   void ask_for_data();
   void open_example_study();
   void ask_for_heads();
+  void ask_for_head_set();
 
   Engine* engine_;
   AppState state_;
   Commands commands_;
+  ViewTable views_;
   HeatmapRenderer heatmaps_;
   Fonts fonts_;
   Theme theme_;
   ThemeKind theme_kind_ = ThemeKind::dark;
   float display_scale_ = 1, zoom_ = 1;
   bool restyle_ = true;
-  bool rebuild_layout_ = false;
+  int arrange_ = -1;  ///< arrangement to build in the next frame; < 0 = none
   bool quit_ = false;
   bool picture_ = false;
   Request submitted_;
@@ -109,9 +121,11 @@ class App {
   PromptPanel prompt_;
   OverlayView overlay_;
   AttentionPanel attention_;
+  RankingView ranking_;
+  HeadSetsView head_sets_{[this] { ask_for_head_set(); }};
+  LayerView layer_;
   ExperimentsPanel experiments_;
   LessonPanel lessons_;
-  int lesson_to_front_ = 0;  ///< frames in which the lesson's tab is still brought to the front
   bool reload_lessons_ = false;
   bool presenting_ = false;
   ThemeKind theme_before_ = ThemeKind::dark;  ///< presenting

@@ -89,6 +89,7 @@ void Session::apply_options(App& app) {
   app.state().view = preferences_.view;
   app.state().sample_source = parts_.samples;
   app.state().wake = Window::wake;
+  if (!unattended()) app.state().head_sets.configure(config_folder() / "head_sets");
   if (const auto folder = executable_folder()) {
     app.experiments().configure(*folder / "headscope-cli", state_folder() / "experiments");
   }
@@ -262,9 +263,9 @@ void Session::save_user_files(App& app) {
   preferences_.zoom = app.zoom();
   preferences_.view = app.state().view;
   window_->size_in_units(preferences_.width, preferences_.height);
-  for (const Result<>& saved :
-       {save_preferences(preferences_), write_file_atomically(layout_path(), save_layout()),
-        save_session(session_path(), app.state().request)}) {
+  for (const Result<>& saved : {save_preferences(preferences_),
+                                write_file_atomically(layout_path(), save_layout(app.view_table())),
+                                save_session(session_path(), app.state().request)}) {
     if (!saved) complain(saved.error());
   }
 }
@@ -285,15 +286,15 @@ int Session::run() {
     return exit_code(opened.error().kind);
   }
   window_ = std::move(*opened);
-  if (!unattended()) {
-    if (const Result<std::string> layout = read_text_file(layout_path(), 1 << 20))
-      load_layout(*layout);
-  }
   int code = 0;
   {
     Engine engine(parts_.make_runner, Window::wake);
     App app(&engine);
     apply_options(app);
+    if (!unattended()) {
+      if (const Result<std::string> layout = read_text_file(layout_path(), 1 << 20))
+        load_layout(*layout, app.view_table());
+    }
     find_lessons(app);
     fill_request(app);
     const Result<> lesson = options_.lesson.empty() ? Result<>() : app.open_lesson(options_.lesson);

@@ -35,10 +35,16 @@ Json quantiles(const std::vector<double>& values) {
 
 class UiSuite {
  public:
-  UiSuite(const UiSuiteOptions& options, const RunContext& context)
-      : options_(options), context_(context) {}
+  UiSuite(const BenchOptions& options, const RunContext& context)
+      : options_(options), context_(context) {
+    window_ = std::filesystem::path(options.own_command.at(0)).parent_path() / "headscope";
+  }
 
   Result<Json> run() {
+    std::error_code ignored;
+    if (!std::filesystem::exists(window_, ignored)) {
+      return bad_input(window_.string() + ": the window's program is not beside this one");
+    }
     Json report = {{"suite", "ui"}, {"quick", options_.quick}, {"machine", machine_facts(0)}};
     HEADSCOPE_ASSIGN(report["frames"], frames());
     HEADSCOPE_ASSIGN(report["idle"], idle());
@@ -56,14 +62,14 @@ class UiSuite {
   }
 
   Result<Json> ask(const std::vector<std::string>& arguments) {
-    std::vector<std::string> command = {options_.window.string()};
+    std::vector<std::string> command = {window_.string()};
     command.insert(command.end(), arguments.begin(), arguments.end());
     HEADSCOPE_ASSIGN(const ProcessResult result, run_process(command, {}, context_));
     if (result.exit_code != 0) {
-      return bad_input(options_.window.string() + " " + arguments[0] + ": exit code " +
+      return bad_input(window_.string() + " " + arguments[0] + ": exit code " +
                        std::to_string(result.exit_code) + ": " + result.messages);
     }
-    return parse_json(result.output, options_.window.filename().string());
+    return parse_json(result.output, window_.filename().string());
   }
 
   Result<> add(std::int64_t tokens, Phases& phases, Json& about) {
@@ -129,13 +135,14 @@ class UiSuite {
     return found;
   }
 
-  const UiSuiteOptions& options_;
+  const BenchOptions& options_;
   const RunContext& context_;
+  std::filesystem::path window_;
 };
 
 }  // namespace
 
-Result<Json> run_ui_suite(const UiSuiteOptions& options, const RunContext& context) {
+Result<Json> run_ui_suite(const BenchOptions& options, const RunContext& context) {
   try {
     return UiSuite(options, context).run();
   } catch (const Json::exception& problem) {

@@ -197,6 +197,7 @@ struct Snapshot {
   std::shared_ptr<const FullMap> full_map_baseline;
   std::shared_ptr<const PreviewInputs> preview_inputs;
   std::shared_ptr<const CausalCheck> causal;    ///< of the baseline's answer; null = not asked for
+  std::shared_ptr<const HeadDrops> head_drops;  ///< of the same, as far as measured; null = nothing
   std::shared_ptr<const AutoAlpha> auto_alpha;  ///< the last one asked for, of this baseline
   std::string streaming_text;                   ///< response while it is being generated
   bool streaming_is_baseline = false;
