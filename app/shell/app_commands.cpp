@@ -168,9 +168,9 @@ void App::register_commands() {
   register_exploration_commands();
   register_experiment_commands();
   register_lesson_commands();
-  register_view_commands();
   register_map_commands();
   register_explain_commands();
+  register_view_commands();
 }
 
 void App::register_model_commands() {
