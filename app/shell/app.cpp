@@ -8,7 +8,6 @@
 #include "app/shell/layout.h"
 #include "app/views/answer_view.h"
 #include "app/views/controls_view.h"
-#include "app/views/documents_view.h"
 #include "app/views/head_map_view.h"
 #include "app/views/ranking_view.h"
 #include "app/views/status_bar.h"
@@ -163,6 +162,8 @@ void App::views(ViewContext& context) {
   docked(titles::controls);
   docked(titles::ranking);
   docked(titles::documents);
+  dock_beside(titles::documents);
+  docked(titles::tests);
   outline_views(context);
 }
 
@@ -176,7 +177,8 @@ void App::draw_view(std::string_view title, ViewContext& context) {
   if (title == titles::experiments) experiments_.draw(context);
   if (title == titles::controls) controls_view(context);
   if (title == titles::ranking) ranking_view(context);
-  if (title == titles::documents) documents_view(context);
+  if (title == titles::documents) documents_.draw(context);
+  if (title == titles::tests) tests_.draw(context);
 }
 
 void App::menu_bar(ViewContext& context) {

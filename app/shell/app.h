@@ -16,11 +16,13 @@
 #include "app/views/app_state.h"
 #include "app/views/attention_panel.h"
 #include "app/views/command_palette.h"
+#include "app/views/documents_view.h"
 #include "app/views/experiments_panel.h"
 #include "app/views/lesson_view.h"
 #include "app/views/overlay_view.h"
 #include "app/views/path_dialog.h"
 #include "app/views/prompt_panel.h"
+#include "app/views/tests_panel.h"
 
 namespace headscope {
 
@@ -39,6 +41,7 @@ class App {
   const Commands& commands() const { return commands_; }
   HeatmapRenderer& heatmaps() { return heatmaps_; }
   ExperimentsPanel& experiments() { return experiments_; }
+  TestsPanel& tests() { return tests_; }
   LessonPanel& lessons() { return lessons_; }
   /// Lessons of these folders: in the view, as commands and in the menu.
   void configure_lessons(std::vector<std::filesystem::path> folders);
@@ -72,6 +75,7 @@ class App {
  private:
   void register_commands();
   void register_view_commands();
+  void register_test_commands();
   void register_model_commands();
   void register_head_commands();
   void register_experiment_commands();
@@ -105,6 +109,8 @@ class App {
   Request submitted_;
   std::uint64_t submitted_id_ = 0;
   PromptPanel prompt_;
+  DocumentsPanel documents_;
+  TestsPanel tests_;
   OverlayView overlay_;
   AttentionPanel attention_;
   ExperimentsPanel experiments_;

@@ -36,6 +36,8 @@ void build_default(ImGuiID root, ImVec2 size) {
   ImGui::DockBuilderDockWindow(titles::controls, controls);
   ImGui::DockBuilderDockWindow(titles::ranking, ranking);
   ImGui::DockBuilderDockWindow(titles::documents, documents);
+  ImGui::DockBuilderDockWindow(titles::tests, documents);
+  bring_to_front(documents, titles::documents);
   ImGui::DockBuilderFinish(root);
 }
 

@@ -17,6 +17,7 @@ inline constexpr const char* heads = "Heads";
 inline constexpr const char* ranking = "Ranking";
 inline constexpr const char* attention = "Attention map";
 inline constexpr const char* documents = "Attention per document";
+inline constexpr const char* tests = "Tests";
 inline constexpr const char* experiments = "Experiments";
 inline constexpr const char* controls = "Intervention";
 }  // namespace titles

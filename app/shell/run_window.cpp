@@ -88,6 +88,7 @@ void Session::apply_options(App& app) {
   app.state().wake = Window::wake;
   if (const auto folder = executable_folder()) {
     app.experiments().configure(*folder / "headscope-cli", state_folder() / "experiments");
+    app.tests().configure(*folder / "headscope-cli", state_folder() / "tests");
   }
 }
 

@@ -136,7 +136,8 @@ Result<BuiltPrompt> with_document_at(const std::string& text, const BuiltPrompt&
     copied = slot.relevant.end;
     DocumentSpan span = content;
     span.number = slot.number;
-    span.line = {begin, moved.text.size()};
+    // What closes a slot ("</document>") stays too.
+    span.line = {begin, moved.text.size() + (slot.line.end - slot.relevant.end)};
     span.relevant = {relevant, moved.text.size()};
     span.gold = place == to;
     moved.documents.push_back(std::move(span));
@@ -148,13 +149,11 @@ Result<BuiltPrompt> with_document_at(const std::string& text, const BuiltPrompt&
 }
 
 Result<std::vector<PositionRow>> run_position_test(
-    Model& model, const PromptEncoder& encoder, const std::string& text, const PositionTest& test,
+    Model& model, const PromptEncoder& encoder, const BuiltPrompt& found, const PositionTest& test,
     const RunContext& context, const std::function<Result<>(const PositionRow&)>& on_row) {
-  const BuiltPrompt found = find_documents(text);
   if (found.documents.size() < 2) {
     return bad_input("the prompt has " + std::to_string(found.documents.size()) +
-                     " documents; expected at least two lines that begin with 'Document "
-                     "[1](Title: '");
+                     " documents; expected at least two (--split says where they are)");
   }
   HEADSCOPE_ASSIGN(const auto documents, chosen_documents(found, test));
   HEADSCOPE_ASSIGN(const auto positions, chosen_positions(found.documents.size(), test));
@@ -165,7 +164,7 @@ Result<std::vector<PositionRow>> run_position_test(
     for (const std::size_t position : positions) {
       context.progress("position", static_cast<double>(rows.size()), total);
       if (context.cancelled()) return fail(ErrorKind::cancelled, "interrupted");
-      HEADSCOPE_ASSIGN(auto built, with_document_at(text, found, document, position));
+      HEADSCOPE_ASSIGN(auto built, with_document_at(found.text, found, document, position));
       HEADSCOPE_ASSIGN(const auto prompt, tokenised(std::move(built), encoder));
       HEADSCOPE_ASSIGN(auto row, tester.run(prompt));
       row.document = found.documents[document].number;
