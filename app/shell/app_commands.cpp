@@ -181,7 +181,7 @@ void App::register_test_commands() {
                    0,
                    [this, test] {
                      tests_.start(state_, test);
-                     ImGui::SetWindowFocus(titles::tests);
+                     views_.show(titles::tests);
                    },
                    [&s] {
                      return s.baseline() != nullptr && s.prompt_is_current() &&
@@ -334,7 +334,7 @@ void App::register_experiment_commands() {
                    0,
                    [this, kind] {
                      experiments_.show(kind);
-                     ImGui::SetWindowFocus(titles::experiments);
+                     views_.show(titles::experiments);
                    },
                    {},
                    {}});
@@ -343,6 +343,7 @@ void App::register_experiment_commands() {
 
 void App::register_view_commands() {
   AppState& s = state_;
+  register_panel_commands();
   commands_.add({"view.full_map",
                  "Full attention map",
                  "View",
@@ -361,14 +362,14 @@ void App::register_view_commands() {
                  "Token overlay",
                  "View",
                  ImGuiKey_O,
-                 [] { ImGui::SetWindowFocus(titles::overlay); },
+                 [this] { views_.show(titles::overlay); },
                  {},
                  {}});
   commands_.add({"view.tests",
                  "Tests of this prompt",
                  "View",
                  ImGuiKey_T,
-                 [] { ImGui::SetWindowFocus(titles::tests); },
+                 [this] { views_.show(titles::tests); },
                  {},
                  {}});
   commands_.add({"view.by_token",
@@ -477,7 +478,7 @@ void App::register_view_commands() {
                  "Restore the default layout",
                  "View",
                  0,
-                 [this] { rebuild_layout_ = true; },
+                 [this] { arrange_ = 0; },
                  {},
                  {},
                  true});

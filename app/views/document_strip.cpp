@@ -11,7 +11,7 @@ namespace headscope {
 void show_in_prompt(AppState& state, int document) {
   state.show_document = document;
   state.view.edit_text = false;
-  ImGui::SetWindowFocus(titles::prompt);
+  state.view_to_show = titles::prompt;
 }
 
 void DocumentStrip::update(ViewContext& context, const std::vector<HeadId>& heads) {
