@@ -18,6 +18,7 @@
 #include "app/views/attention_panel.h"
 #include "app/views/command_palette.h"
 #include "app/views/difference_view.h"
+#include "app/views/documents_view.h"
 #include "app/views/experiments_panel.h"
 #include "app/views/head_sets_view.h"
 #include "app/views/layer_view.h"
@@ -27,6 +28,7 @@
 #include "app/views/prompt_panel.h"
 #include "app/views/ranking_view.h"
 #include "app/views/score_view.h"
+#include "app/views/tests_panel.h"
 
 namespace headscope {
 
@@ -45,6 +47,7 @@ class App {
   const Commands& commands() const { return commands_; }
   HeatmapRenderer& heatmaps() { return heatmaps_; }
   ExperimentsPanel& experiments() { return experiments_; }
+  TestsPanel& tests() { return tests_; }
   LessonPanel& lessons() { return lessons_; }
   ViewTable& view_table() { return views_; }
   /// Lessons of these folders: in the view, as commands and in the menu.
@@ -87,6 +90,7 @@ class App {
   void register_view_commands();
   void register_explain_commands();
   void register_panel_commands();
+  void register_test_commands();
   void register_model_commands();
   void register_head_commands();
   void register_exploration_commands();
@@ -124,6 +128,8 @@ class App {
   Request submitted_;
   std::uint64_t submitted_id_ = 0;
   PromptPanel prompt_;
+  DocumentsPanel documents_;
+  TestsPanel tests_;
   OverlayView overlay_;
   AttentionPanel attention_;
   RankingView ranking_;

@@ -5,7 +5,6 @@
 #include "app/shell/layout.h"
 #include "app/views/answer_view.h"
 #include "app/views/controls_view.h"
-#include "app/views/documents_view.h"
 #include "app/views/head_map_view.h"
 #include "app/views/lens_view.h"
 
@@ -30,7 +29,8 @@ void App::register_views() {
   views_.add(titles::controls, Place::controls, true, controls_view);
   views_.add(titles::ranking, Place::ranking, true, [this](C& c) { ranking_.draw(c); });
   views_.add(titles::head_sets, Place::ranking, true, [this](C& c) { head_sets_.draw(c); });
-  views_.add(titles::documents, Place::documents, true, documents_view);
+  views_.add(titles::documents, Place::documents, true, [this](C& c) { documents_.draw(c); });
+  views_.add(titles::tests, Place::documents, true, [this](C& c) { tests_.draw(c); });
 }
 
 void App::register_panel_commands() {

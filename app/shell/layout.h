@@ -25,6 +25,7 @@ inline constexpr const char* difference = "Difference";
 inline constexpr const char* lens = "Logit lens";
 inline constexpr const char* scores = "Score split";
 inline constexpr const char* documents = "Attention per document";
+inline constexpr const char* tests = "Tests";
 inline constexpr const char* experiments = "Experiments";
 inline constexpr const char* controls = "Intervention";
 }  // namespace titles

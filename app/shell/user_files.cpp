@@ -6,6 +6,7 @@
 
 #include "core/base/file.h"
 #include "core/intervention/method.h"
+#include "core/text/splitting_json.h"
 
 namespace headscope {
 namespace {
@@ -107,6 +108,20 @@ Result<JsonObject> open_version(const Json& json, const std::string& name) {
                      ", this program reads version " + std::to_string(kVersion));
   }
   return object;
+}
+
+Result<> read_documents(const JsonObject& object, PromptRequest& prompt) {
+  if (object.has("splitting")) {
+    HEADSCOPE_ASSIGN(const JsonObject splitting, object.object("splitting"));
+    HEADSCOPE_ASSIGN(prompt.splitting, splitting_from_json(splitting));
+  }
+  if (!object.has("more_gold")) return {};
+  HEADSCOPE_ASSIGN(const auto more, object.integers("more_gold"));
+  auto gold = prompt.gold_documents();
+  for (const std::int64_t index : more)
+    gold.push_back(static_cast<int>(std::clamp<std::int64_t>(index, 0, 1 << 20)));
+  prompt.mark(std::move(gold));
+  return {};
 }
 
 }  // namespace
@@ -220,6 +235,8 @@ Json session_to_json(const Request& r) {
           {"prompt",
            {{"text", r.prompt.text},
             {"gold_document", r.prompt.gold_document},
+            {"more_gold", r.prompt.more_gold},
+            {"splitting", to_json(r.prompt.splitting)},
             {"answers", r.prompt.answers},
             {"chat", r.prompt.chat}}},
           {"intervention", settings_to_json(r.intervention)},
@@ -238,6 +255,7 @@ Result<Request> session_from_json(const Json& json, const std::string& name) {
   HEADSCOPE_ASSIGN(r.prompt.text, prompt.string("text"));
   HEADSCOPE_ASSIGN(const std::int64_t gold, prompt.integer_or("gold_document", -1));
   r.prompt.gold_document = static_cast<int>(std::clamp<std::int64_t>(gold, -1, 1 << 20));
+  HEADSCOPE_TRY(read_documents(prompt, r.prompt));
   if (prompt.has("answers")) {
     HEADSCOPE_ASSIGN(r.prompt.answers, prompt.strings("answers"));
   }

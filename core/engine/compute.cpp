@@ -131,12 +131,12 @@ bool Compute::same_work(Step step, const Request& a, const Request& b) const {
   // Without a known ranking the heads follow from the baseline's scores, hence from the gold mark.
   const auto same_run = [&] {
     const bool same_ranking =
-        !model_->known_ranking.empty() || a.prompt.gold_document == b.prompt.gold_document;
+        !model_->known_ranking.empty() || a.prompt.gold_documents() == b.prompt.gold_documents();
     return same_baseline(a, b) && a.keep == b.keep && same_ranking && applied(a) == applied(b);
   };
   const auto same_heads = [&] {
     const auto* run = baseline_ ? baseline_->run.get() : nullptr;
-    return same_baseline(a, b) && a.prompt.gold_document == b.prompt.gold_document &&
+    return same_baseline(a, b) && a.prompt.gold_documents() == b.prompt.gold_documents() &&
            looked_at_heads(a, *model_, run) == looked_at_heads(b, *model_, run);
   };
   switch (step) {
@@ -293,6 +293,7 @@ Result<> Compute::ensure_prompt(const Work& work) {
   HEADSCOPE_ASSIGN(auto prompt, runner_->prepare(work.request->prompt));
   const bool same_text = prompt_request_ &&
                          prompt_request_->prompt.text == work.request->prompt.text &&
+                         prompt_request_->prompt.splitting == work.request->prompt.splitting &&
                          prompt_request_->prompt.chat == work.request->prompt.chat;
   prompt_request_ = work.request;
   prompt_ = std::move(prompt);

@@ -25,17 +25,17 @@ TokenRange tokens_of(const std::vector<TokenView>& tokens, ByteSpan span) {
   return range;
 }
 
-std::vector<DocumentView> documents_of(const PromptRequest& prompt,
+std::vector<DocumentView> documents_of(const PromptRequest& prompt, const SplitPrompt& split,
                                        const std::vector<TokenView>& tokens) {
   std::vector<DocumentView> documents;
-  for (const auto& found : find_documents(prompt.text).documents) {
+  for (const auto& found : split.prompt.documents) {
     DocumentView view;
     view.number = found.number;
     view.title = found.title;
     view.line = found.line;
     view.relevant = found.relevant;
     view.tokens = tokens_of(tokens, found.relevant);
-    view.gold = static_cast<int>(documents.size()) == prompt.gold_document;
+    view.gold = prompt.is_gold(static_cast<int>(documents.size()));
     documents.push_back(std::move(view));
   }
   return documents;
@@ -252,7 +252,11 @@ Result<std::shared_ptr<const PromptView>> FakeRunner::prepare(const PromptReques
     view->answer_starts.back().bytes = {};
   }
   view->tokens = fake_tokens(prompt.text, true);
-  view->documents = documents_of(prompt, view->tokens);
+  HEADSCOPE_ASSIGN(const auto split, split_prompt(prompt.text, prompt.splitting));
+  view->documents = documents_of(prompt, split, view->tokens);
+  view->splitting = prompt.splitting;
+  view->split_method = split.method;
+  view->split_reason = split.reason;
   for (const auto& token : view->tokens)
     if (token.unknown) view->unknown_words.push_back(token.bytes);
   const auto limit = world_.options().context_length;
@@ -348,7 +352,7 @@ Result<std::shared_ptr<const RunResult>> FakeRunner::run(const PromptView& promp
   result->rows = {first, first + n};
   result->keys = prompt.prompt_tokens() + n;
   HEADSCOPE_TRY(capture(scene, edit, kept == KeepAttention::rows, steps, *result));
-  const SpanLayout layout{result->sets - 1, prompt.gold_document()};
+  const SpanLayout layout{result->sets - 1, prompt.gold_documents()};
   result->scores =
       scores_from_span_sums(result->span_sums, result->layers, result->heads, n, {0, n}, layout);
   result->matches_answer = best_subspan_em(result->response_text, prompt.answers);

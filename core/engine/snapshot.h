@@ -71,10 +71,18 @@ struct PromptView {
   std::vector<TokenView> answer_starts;
   std::vector<ByteSpan> unknown_words;
   std::int64_t prompt_tokens() const { return static_cast<std::int64_t>(tokens.size()); }
-  int gold_document() const {  ///< index into documents, -1 = none
+  Splitting splitting;                     ///< as asked for
+  std::string split_method, split_reason;  ///< how the documents were found (SplitPrompt)
+  int gold_document() const {              ///< index of the first relevant document, -1 = none
     for (std::size_t i = 0; i < documents.size(); ++i)
       if (documents[i].gold) return static_cast<int>(i);
     return -1;
+  }
+  std::vector<int> gold_documents() const {  ///< of all relevant ones, ascending
+    std::vector<int> all;
+    for (std::size_t i = 0; i < documents.size(); ++i)
+      if (documents[i].gold) all.push_back(static_cast<int>(i));
+    return all;
   }
 };
 
