@@ -32,11 +32,18 @@ void script_lesson(ImGuiTestContext* test) {
   test::shoot(test, "teach-1-question");
 }
 
-// The class says "astronomy"; the model says algebra.
+// The class says "astronomy"; the model says algebra. By keyboard alone.
 void script_reveal(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
-  test->ItemClick("//Lesson/**/$$1/##choice");
-  test->ItemClick("//Lesson/**/Reveal");
+  test->KeyPress(ImGuiKey_R);  // nobody has chosen yet
+  IM_CHECK(!s.app->lessons().revealed());
+  test->KeyPress(ImGuiKey_1);
+  IM_CHECK_EQ(s.app->lessons().chosen(), 0);
+  test->KeyPress(ImGuiKey_2);
+  IM_CHECK_EQ(s.app->lessons().chosen(), 1);
+  test->KeyPress(ImGuiKey_9);  // there is no ninth answer
+  IM_CHECK_EQ(s.app->lessons().chosen(), 1);
+  test->KeyPress(ImGuiKey_R);
   IM_CHECK(s.app->lessons().revealed());
   s.settle(test);
   for (int i = 0; i < 2; ++i) {
@@ -55,9 +62,47 @@ void script_present(ImGuiTestContext* test) {
   IM_CHECK(s.app->presenting());
   test::rest(test);
   test::shoot(test, "teach-3-presented");
+  test->KeyPress(ImGuiKey_PageDown);  // the answer first, then the next step
+  s.settle(test);
+  IM_CHECK(s.app->lessons().revealed());
+  const std::size_t step = s.app->lessons().step();
+  test->KeyPress(ImGuiKey_PageDown);
+  s.settle(test);
+  IM_CHECK_EQ(s.app->lessons().step(), step + 1);
   test->KeyPress(ImGuiKey_Escape);
   s.settle(test);
   IM_CHECK(!s.app->presenting());
+}
+
+// The class makes up people of its own: words of the model are taken, others are not there.
+void script_own_people(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  test->MenuClick("//##MainMenuBar/Prompt/People and facts of your own ...");
+  test->Yield(6);
+  test->SetRef(test->WindowInfo("//Own people/people").Window);
+  test->ItemClick("$$0/##first");
+  test->Yield(2);
+  test->KeyCharsReplace("Anna");  // typed into the list: no such word
+  test->Yield(2);
+  test->KeyPress(ImGuiKey_Enter);
+  test->KeyPress(ImGuiKey_Escape);
+  test->Yield(2);
+  test->SetRef(test->WindowInfo("//Own people/people").Window);
+  test->ItemClick("$$0/##first");
+  test->Yield(2);
+  test->KeyCharsReplaceEnter("lodor");
+  test->Yield(2);
+  test->ItemClick("//Own people/+ 5 namesakes");
+  test->ItemClick("//Own people/Read these documents");
+  s.settle(test);
+  const PromptView& prompt = *s.snapshot().prompt;
+  IM_CHECK_EQ(prompt.documents.size(), static_cast<std::size_t>(7));
+  IM_CHECK(prompt.text.find("Question: What does Lodor Fengard play?") != std::string::npos);
+  IM_CHECK(prompt.unknown_words.empty());
+  IM_CHECK_STR_EQ(prompt.answers.at(0).c_str(), "violin");
+  IM_CHECK_EQ(prompt.gold_document(), 0);
+  test::rest(test);
+  test::shoot(test, "teach-4-own-people");
 }
 
 }  // namespace
@@ -69,4 +114,5 @@ TEST_CASE("teach") {
   stage->run("a lesson", script_lesson);
   stage->run("predict and reveal", script_reveal);
   stage->run("present", script_present);
+  stage->run("own people", script_own_people);
 }

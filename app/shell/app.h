@@ -20,6 +20,7 @@
 #include "app/views/experiments_panel.h"
 #include "app/views/lesson_view.h"
 #include "app/views/overlay_view.h"
+#include "app/views/own_people_view.h"
 #include "app/views/path_dialog.h"
 #include "app/views/prompt_panel.h"
 
@@ -80,6 +81,8 @@ class App {
   void register_head_commands();
   void register_experiment_commands();
   void register_lesson_commands();
+  void register_answer_commands();
+  void next_in_lesson();
   void list_lesson_commands();
   void reload_lessons();
   void menu_bar(ViewContext& context);
@@ -111,6 +114,7 @@ class App {
   std::uint64_t submitted_id_ = 0;
   PromptPanel prompt_;
   OverlayView overlay_;
+  OwnPeoplePanel own_people_;
   AttentionPanel attention_;
   ExperimentsPanel experiments_;
   LessonPanel lessons_;
