@@ -7,6 +7,7 @@
 #include <imgui_internal.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <set>
@@ -213,6 +214,51 @@ void script_keyboard(ImGuiTestContext* test) {
   }
 }
 
+// Where the controls stand.
+std::map<std::string, ImVec2> places_of_controls(ImGuiTestContext* test) {
+  std::map<std::string, ImVec2> places;
+  for (const Keys& keys : must_reach()) {
+    for (const char* item : keys.items) {
+      const std::string path = std::string("//") + keys.window + "/" + item;
+      const ImGuiTestItemInfo info = test->ItemInfo(path.c_str(), ImGuiTestOpFlags_NoError);
+      if (info.ID != 0) places[path] = info.RectFull.Min;
+    }
+  }
+  return places;
+}
+
+void expect_same_places(const std::map<std::string, ImVec2>& before,
+                        const std::map<std::string, ImVec2>& now, const char* when) {
+  for (const auto& [path, at] : before) {
+    const auto found = now.find(path);
+    CHECK_MESSAGE(found != now.end(), path << " is gone " << when);
+    if (found == now.end()) continue;
+    CHECK_MESSAGE(std::abs(found->second.x - at.x) < 1.5f, path << " moves sideways " << when);
+    CHECK_MESSAGE(std::abs(found->second.y - at.y) < 1.5f, path << " moves " << when);
+  }
+}
+
+// Another prompt, a slider: what can be clicked stays where it is while the model works and when
+// its results arrive.
+void script_no_jumps(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  s.settle(test);
+  const auto before = places_of_controls(test);
+  IM_CHECK_GT(before.size(), static_cast<std::size_t>(12));
+  const auto disturb = [&](const char* what, auto change) {
+    s.control->hold(FakeCall::run);
+    change();
+    test->Yield(12);
+    expect_same_places(before, places_of_controls(test), what);
+    s.control->release();
+    s.settle(test);
+    expect_same_places(before, places_of_controls(test), what);
+  };
+  disturb("with another prompt", [&] { s.state().new_sample(); });
+  disturb("with another strength", [&] { s.state().request.intervention.tau = 0.4; });
+  disturb("with another head", [&] { s.state().select({1, 2}); });
+}
+
 }  // namespace
 
 TEST_CASE("nothing is cut off in any view of any layout") {
@@ -246,6 +292,16 @@ TEST_CASE("what is cut off would be found") {
   ImGuiTestEngine_QueueTest(stage->tests, test);
   while (!ImGuiTestEngine_IsTestQueueEmpty(stage->tests)) stage->frame();
   CHECK(test->Output.Status == ImGuiTestStatus_Success);
+}
+
+TEST_CASE("controls stay where they are while results arrive") {
+  if (!test::has_display()) SKIP_TEST(test::no_display);
+  const auto control = std::make_shared<FakeControl>();
+  auto stage = Stage::open(fake_runner_factory({}, control), gates);
+  stage->control = control;
+  stage->state().request.intervention.tau = 0.1;
+  stage->state().new_sample();
+  stage->run("no jumps", script_no_jumps);
 }
 
 TEST_CASE("the keyboard reaches the controls") {
