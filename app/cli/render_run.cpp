@@ -109,6 +109,7 @@ std::pair<std::vector<HeadId>, std::string> heads_shown(const RenderRun& run,
 // Layers whose weights a figure needs; empty where it does without.
 TokenRange layers_of_weights(const RenderRun& run, const RenderOptions& options) {
   if (options.figure == "attention") return {*options.layer, *options.layer + 1};
+  if (options.needs_spread()) return {0, run.opened.model->config().layers};
   if (options.figure != "overlay") return {};
   TokenRange layers{std::numeric_limits<std::int64_t>::max(), 0};
   for (const HeadId head : heads_shown(run, options).first) {
@@ -153,6 +154,10 @@ Result<PromptRun> run_once(RenderRun& run, const RenderOptions& options,
   const CapturedAttention& attention = result.generation.attention;
   result.scores = scores_from_span_sums(attention.span_sums, attention.layers, attention.heads,
                                         attention.rows.size(), result.rows, layout_of(run.prompt));
+  if (options.needs_spread()) {
+    result.spread = head_spread(attention.weights, result.scores.relevant.size(), attention.rows,
+                                result.rows, attention.keys);
+  }
   return result;
 }
 
@@ -243,7 +248,7 @@ double mean_mass(const PromptRun& run, const std::vector<HeadId>& heads, int set
 
 // Mean over `heads` and the response rows of the weight on every token of the prompt.
 std::vector<float> token_masses(const PromptRun& run, const std::vector<HeadId>& heads,
-                                 std::int64_t first_layer, std::size_t tokens) {
+                                std::int64_t first_layer, std::size_t tokens) {
   const CapturedAttention& attention = run.generation.attention;
   RowPool pool(tokens, Pooling::mean);
   for (const HeadId id : heads) {

@@ -39,7 +39,7 @@ Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const Sam
   }
   Capture capture;
   capture.span_sets = prompt.span_sets();
-  capture.weights = false;
+  capture.weights = options.spread;
   capture.edited_also = options.before_split;
   request.capture = std::move(capture);
   // The steps of one sample would drown the progress over samples.
@@ -56,6 +56,10 @@ Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const Sam
   SampleRun run;
   run.scores = scores(attention.span_sums);
   if (!attention.span_sums_before.empty()) run.scores_before = scores(attention.span_sums_before);
+  if (options.spread) {
+    run.spread = head_spread(attention.weights, run.scores.relevant.size(), attention.rows, rows,
+                             attention.keys);
+  }
   run.response = tokenizer.decode(generation.ids);
   run.stopped_at_eos = generation.stopped_at_eos;
   run.prompt_work = generation.prompt_work;
