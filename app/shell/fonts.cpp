@@ -29,12 +29,22 @@ ImFont* add_file(const std::string& path) {
   return ImGui::GetIO().Fonts->AddFontFromFileTTF(path.c_str(), kFontSize, &config);
 }
 
-// A letter each of the scripts that the text font often lacks, most used first. ImGui tells the
-// sources of a font apart by four bits: there is room for them and no more.
-constexpr std::array<ImWchar, 12> kScripts = {
-    0x4E2D /* Han */,        0x3042 /* kana */,   0xD55C /* Hangul */, 0x03B1 /* Greek */,
-    0x044F /* Cyrillic */,   0x0627 /* Arabic */, 0x05D0 /* Hebrew */, 0x0E01 /* Thai */,
-    0x0915 /* Devanagari */, 0x2211 /* sum */,    0x2192 /* arrow */,  0x1F600 /* emoji */,
+// Letters of the scripts that the text font often lacks, most used first; several each, because
+// fonts of symbols hold single letters of many scripts. ImGui tells the sources of a font apart by
+// four bits: there is room for these and no more.
+constexpr std::array<std::u32string_view, 12> kScripts = {
+    U"\u4E2D\u7684\u662F\u4EEC\u570B\u9F8D",  // Han, simplified and traditional
+    U"\u3042\u30A2\u306E",                    // kana
+    U"\uD55C\uAE00\uC774",                    // Hangul
+    U"\u03B1\u03A9\u03AC",                    // Greek
+    U"\u044F\u0416\u0456",                    // Cyrillic
+    U"\u0627\u0628\u0645",                    // Arabic
+    U"\u05D0\u05E9",                          // Hebrew
+    U"\u0E01\u0E32",                          // Thai
+    U"\u0915\u093E",                          // Devanagari
+    U"\u2211\u2264\u222B",                    // mathematics
+    U"\u2192\u2713\u25A0",                    // arrows and marks
+    U"\U0001F600\U0001F680\U0001F44D",        // emoji
 };
 
 struct FoundFont {
@@ -48,12 +58,12 @@ struct Forget {
 };
 using Pattern = std::unique_ptr<FcPattern, Forget>;
 
-// The system's best outline font with this character: strikes of one size, as colour emoji often
-// are, cannot be scaled.
-std::optional<FoundFont> font_with(ImWchar c) {
+// The system's best outline font with all of these letters: strikes of one size, as colour emoji
+// often are, cannot be scaled.
+std::optional<FoundFont> font_with(std::u32string_view all) {
   const Pattern wanted(FcPatternCreate());
   const std::unique_ptr<FcCharSet, Forget> letters(FcCharSetCreate());
-  FcCharSetAddChar(letters.get(), c);
+  for (const char32_t c : all) FcCharSetAddChar(letters.get(), c);
   FcPatternAddCharSet(wanted.get(), FC_CHARSET, letters.get());
   FcPatternAddBool(wanted.get(), FC_OUTLINE, FcTrue);
   FcPatternAddString(wanted.get(), FC_FAMILY, reinterpret_cast<const FcChar8*>("sans-serif"));
@@ -69,7 +79,7 @@ std::optional<FoundFont> font_with(ImWchar c) {
       FcPatternGetCharSet(match.get(), FC_CHARSET, 0, &there) != FcResultMatch ||
       FcPatternGetBool(match.get(), FC_OUTLINE, 0, &outline) != FcResultMatch)
     return std::nullopt;
-  if (outline != FcTrue || FcCharSetHasChar(there, c) != FcTrue) return std::nullopt;
+  if (outline != FcTrue || FcCharSetIsSubset(letters.get(), there) != FcTrue) return std::nullopt;
   FcPatternGetInteger(match.get(), FC_INDEX, 0, &index);
   return FoundFont{reinterpret_cast<const char*>(file), index & 0xFFFF};
 }
@@ -103,9 +113,10 @@ void merge(ImFont* font, const FoundFont& found) {
 // The system's fonts for what `font` lacks.
 void merge_scripts(ImFont* font) {
   std::vector<std::string> merged;
-  for (const ImWchar c : kScripts) {
-    if (font->IsGlyphInFont(c)) continue;
-    const auto found = font_with(c);
+  for (const std::u32string_view letters : kScripts) {
+    const auto has = [&](char32_t c) { return font->IsGlyphInFont(c); };
+    if (std::all_of(letters.begin(), letters.end(), has)) continue;
+    const auto found = font_with(letters);
     if (!found || std::find(merged.begin(), merged.end(), found->file) != merged.end()) continue;
     merge(font, *found);
     merged.push_back(found->file);
