@@ -24,6 +24,7 @@
 #include "app/views/layer_view.h"
 #include "app/views/lesson_view.h"
 #include "app/views/overlay_view.h"
+#include "app/views/own_people_view.h"
 #include "app/views/path_dialog.h"
 #include "app/views/prompt_panel.h"
 #include "app/views/ranking_view.h"
@@ -96,6 +97,8 @@ class App {
   void register_exploration_commands();
   void register_experiment_commands();
   void register_lesson_commands();
+  void register_answer_commands();
+  void next_in_lesson();
   void register_map_commands();
   void list_lesson_commands();
   void reload_lessons();
@@ -131,6 +134,7 @@ class App {
   DocumentsPanel documents_;
   TestsPanel tests_;
   OverlayView overlay_;
+  OwnPeoplePanel own_people_;
   AttentionPanel attention_;
   RankingView ranking_;
   HeadSetsView head_sets_{[this] { ask_for_head_set(); }};

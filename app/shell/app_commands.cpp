@@ -96,6 +96,13 @@ void App::register_commands() {
                  [&s] { s.new_sample(); },
                  [&s] { return static_cast<bool>(s.sample_source); },
                  {}});
+  commands_.add({"prompt.own_people",
+                 "People and facts of your own ...",
+                 "Prompt",
+                 0,
+                 [&s] { s.view_to_show = titles::own_people; },
+                 {},
+                 {}});
   commands_.add({"data.previous",
                  "Previous sample of the data file",
                  "Prompt",

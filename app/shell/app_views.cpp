@@ -18,6 +18,7 @@ void App::register_views() {
   views_.add(titles::prompt, Place::prompt, true, [this](C& c) { prompt_.draw(c); });
   views_.add(titles::lesson, Place::lesson, true, [this](C& c) { lessons_.draw(c, presenting_); });
   views_.add(titles::overlay, Place::prompt, true, [this](C& c) { overlay_.draw(c); });
+  views_.add(titles::own_people, Place::prompt, false, [this](C& c) { own_people_.draw(c); });
   views_.add(titles::answer, Place::answer, true, answer_view);
   views_.add(titles::heads, Place::heads, true, head_map_view);
   views_.add(titles::attention, Place::attention, true, [this](C& c) { attention_.draw(c); });
