@@ -91,8 +91,8 @@ void App::open_path(const std::string& path) {
 }
 
 bool App::settled() const {
-  if (state_.book.loading.valid() || overlay_.busy() || layer_.busy() || state_.numbers.busy() ||
-      ImGui::GetTime() < state_.quiet_until)
+  if (state_.book.loading.valid() || overlay_.busy() || attention_.busy() || layer_.busy() ||
+      state_.numbers.busy() || ImGui::GetTime() < state_.quiet_until)
     return false;
   if (engine_ == nullptr) return true;
   return state_.request == submitted_ && engine_->idle() && state_.snapshot == engine_->snapshot();
@@ -124,6 +124,8 @@ void App::frame() {
   menu_bar(context);
   if (!state_.view_to_show.empty()) views_.show(std::exchange(state_.view_to_show, {}));
   dock_space(status_bar_height(), std::exchange(arrange_, -1), views_, presenting_);
+  // A view that is on screen asks for them again: what nobody sees is not computed.
+  state_.request.questions.lens.wanted = state_.request.questions.scores.wanted = false;
   if (presenting_) {
     presentation(context);
   } else {

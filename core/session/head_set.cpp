@@ -221,6 +221,28 @@ Json stability_json(const ScoreSummary& summary) {
           {"against_all", std::move(curve)}};
 }
 
+StabilityCurve stability_of(const HeadSet& set) {
+  const auto read = [](const Json& value) -> Result<StabilityCurve> {
+    HEADSCOPE_ASSIGN(const auto object, JsonObject::open(value, "stability"));
+    StabilityCurve curve;
+    HEADSCOPE_ASSIGN(const auto k, object.integer("k", 1));
+    curve.k = static_cast<int>(k);
+    HEADSCOPE_ASSIGN(const Json* list, object.array("against_all"));
+    for (std::size_t i = 0; i < list->size(); ++i) {
+      HEADSCOPE_ASSIGN(const auto entry, object.element("against_all", i));
+      StabilityPoint point;
+      HEADSCOPE_ASSIGN(point.n, entry.integer("n", 1));
+      HEADSCOPE_ASSIGN(point.jaccard, entry.number("jaccard"));
+      HEADSCOPE_ASSIGN(point.low, entry.number("low"));
+      HEADSCOPE_ASSIGN(point.high, entry.number("high"));
+      curve.points.push_back(point);
+    }
+    return curve;
+  };
+  const auto found = set.extra.find("stability");
+  return found == set.extra.end() ? StabilityCurve{} : read(*found).value_or(StabilityCurve{});
+}
+
 Json outcome_json(const MassByOutcome& outcome) {
   return {{"right_n", outcome.right_n},
           {"right_relevant", number_or_null(outcome.right_relevant)},

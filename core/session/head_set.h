@@ -33,6 +33,13 @@ HeadSet head_set_from(const ScoreSummary& summary, Passport passport);
 
 /// Stability of the top-k: between bootstrap draws, and of n samples against all.
 Json stability_json(const ScoreSummary& summary);
+/// What a set of ours holds of it: the first `k` heads of n samples against those of all. No points
+/// where the file says nothing of it that can be read.
+struct StabilityCurve {
+  int k = 0;
+  std::vector<StabilityPoint> points;
+};
+StabilityCurve stability_of(const HeadSet& set);
 /// Mass of the contextual heads on right and wrong answers, their difference with its interval.
 Json outcome_json(const MassByOutcome& outcome);
 
