@@ -313,6 +313,12 @@ TEST_CASE("layers and head sets are switched, and undo takes it back") {
   CHECK(state.history.undo(state.request));
   CHECK(state.request == before);
 
+  state.select({0, 0});
+  state.select_beside(2, 3);
+  CHECK(state.request.selected == HeadId{2, 3});
+  state.select_beside(-9, 99);
+  CHECK(state.request.selected == HeadId{0, 7});
+
   state.use_heads({{1, 1}, {0, 3}, {90, 0}});
   CHECK(state.chosen() == std::vector<HeadId>{{0, 3}, {1, 1}});
   REQUIRE(state.save_heads("mine"));

@@ -9,6 +9,20 @@ namespace headscope {
 void App::register_exploration_commands() {
   AppState& s = state_;
   const auto has_model = [&s] { return s.snapshot->model != nullptr; };
+  const auto beside = [&](const char* id, const char* name, ImGuiKey key, int layers, int heads) {
+    commands_.add({id,
+                   name,
+                   "Heads",
+                   ImGuiMod_Alt | key,
+                   [&s, layers, heads] { s.select_beside(layers, heads); },
+                   has_model,
+                   {},
+                   layers < 0});
+  };
+  beside("heads.up", "Select the head of the layer before", ImGuiKey_UpArrow, -1, 0);
+  beside("heads.down", "Select the head of the next layer", ImGuiKey_DownArrow, 1, 0);
+  beside("heads.left", "Select the head on the left", ImGuiKey_LeftArrow, 0, -1);
+  beside("heads.right", "Select the head on the right", ImGuiKey_RightArrow, 0, 1);
   commands_.add({"heads.layer", "Switch all heads of the selected layer", "Heads",
                  ImGuiMod_Ctrl | ImGuiKey_L, [&s] { s.toggle_layer(s.request.selected.layer); },
                  has_model, [&s] { return s.layer_is_on(s.request.selected.layer); }, true});
