@@ -117,6 +117,7 @@ void App::frame() {
   if (engine_ != nullptr) state_.take(engine_->snapshot());
   state_.poll_data();
   state_.numbers.look(state_.snapshot, state_.wake);
+  layer_.begin_frame();
   heatmaps_.begin_frame();
   ViewContext context{state_, theme_, fonts_, commands_, heatmaps_};
   if (std::exchange(reload_lessons_, false)) reload_lessons();

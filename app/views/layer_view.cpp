@@ -41,6 +41,14 @@ LayerView::LayerView()
                     : std::nullopt;
       }) {}
 
+void LayerView::begin_frame() {
+  if (!drawn_ && !maps_.busy()) {
+    maps_.forget();
+    shown_run_.reset();
+  }
+  drawn_ = false;
+}
+
 // A head that is selected elsewhere brings its layer.
 void LayerView::follow_selection(const AppState& state) {
   const HeadId selected = state.request.selected;
@@ -239,6 +247,7 @@ void LayerView::nothing_kept(ViewContext& context) const {
 }
 
 void LayerView::draw(ViewContext& context) {
+  drawn_ = true;
   AppState& state = context.state;
   if (!state.snapshot->model || !state.baseline()) {
     empty_note(context, "Every head of one layer, side by side", "It follows the first run.");
