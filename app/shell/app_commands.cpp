@@ -33,10 +33,11 @@ void App::register_commands() {
                  [&s] { s.choose_model("demo"); },
                  {},
                  [&s] { return s.request.model == "demo"; }});
+  register_session_commands();
   commands_.add({"file.picture",
                  "Save a picture of the window",
                  "File",
-                 ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_S,
+                 ImGuiMod_Ctrl | ImGuiMod_Alt | ImGuiKey_S,
                  [this] { picture_ = true; },
                  {},
                  {},
@@ -163,6 +164,7 @@ void App::register_commands() {
                  },
                  {},
                  true});
+  register_tab_commands();
   register_model_commands();
   register_head_commands();
   register_experiment_commands();

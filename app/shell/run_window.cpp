@@ -47,6 +47,7 @@ class Session {
  private:
   bool picture_only() const { return !options_.screenshot.empty(); }
   void load_user_files();
+  void restore_session(App& app);
   void fill_request(App& app);
   void find_lessons(App& app);
   void apply_options(App& app);
@@ -102,30 +103,36 @@ void Session::find_lessons(App& app) {
   app.configure_lessons(std::move(folders));
 }
 
+// The named session, else what was open last time. A picture depends on the command line alone.
+void Session::restore_session(App& app) {
+  app.state().request.threads = options_.threads;
+  std::vector<std::string> problems, notes;
+  if (!picture_only()) {
+    app.load_recent();
+    app.session().begin(problems, notes);
+  }
+  if (!options_.session.empty()) {
+    if (const Result<> opened = app.session().open(options_.session); !opened)
+      problems_.push_back(opened.error());
+  }
+  for (std::string& problem : problems)
+    problems_.push_back({ErrorKind::bad_input, std::move(problem)});
+  for (std::string& note : notes) app.state().notify(Notice::Kind::info, std::move(note));
+  if (options_.model.empty()) app.note_missing_model();
+}
+
 void Session::fill_request(App& app) {
   AppState& state = app.state();
   first_request(state);
-  const bool named = !options_.session.empty();
-  if (named || !picture_only()) {
-    const std::filesystem::path path =
-        named ? std::filesystem::path(options_.session) : session_path();
-    Result<std::optional<Request>> session = load_session(path);
-    if (!session) {
-      problems_.push_back(session.error());
-    } else if (*session) {
-      state.request = **session;
-    } else if (named) {
-      problems_.push_back({ErrorKind::bad_input, path.string() + ": no such session file"});
-    }
-  }
-  state.request.device = options_.device;
-  state.request.dtype = options_.dtype;
+  restore_session(app);
+  if (options_.device != "auto") state.request.device = options_.device;
+  if (options_.dtype != "auto") state.request.dtype = options_.dtype;
   state.request.threads = options_.threads;
   if (!options_.model.empty()) state.request.model = options_.model;
   if (!options_.model.empty() || !options_.adapter.empty()) {
     state.request.adapter = options_.adapter;
   }
-  if (!options_.prompt_file.empty()) app.open_path(options_.prompt_file);
+  if (!options_.prompt_file.empty()) app.open_prompt(options_.prompt_file);
   if (!options_.data.empty()) state.open_data(options_.data);
   state.heads_to_compare = options_.compare_heads;
   for (const Error& problem : problems_) state.notify(Notice::Kind::error, problem.message);
@@ -140,12 +147,10 @@ void Session::draw(App& app) {
   if (const std::string error = window_->take_gl_error(); !error.empty()) {
     app.state().notify(Notice::Kind::error, error);
   }
-  const ModelInfo* model = app.state().snapshot->model.get();
-  window_->set_title(model == nullptr || model->is_demo ? "Headscope"
-                                                        : "Headscope - " + model->name);
+  window_->set_title(app.window_title());
   if (app.take_picture_request()) save_picture(app);
   window_->present();
-  for (const std::string& path : window_->take_dropped()) app.open_path(path);
+  for (const std::string& path : window_->take_dropped()) app.take_dropped(path);
 }
 
 // Sleeps unless something is due: input, a snapshot, a tooltip's delay, the text cursor.
@@ -222,9 +227,9 @@ void Session::save_user_files(App& app) {
   preferences_.zoom = app.zoom();
   preferences_.view = app.state().view;
   window_->size_in_units(preferences_.width, preferences_.height);
-  for (const Result<>& saved : {save_preferences(preferences_),
-                                write_file_atomically(layout_path(), save_layout(app.view_table())),
-                                save_session(session_path(), app.state().request)}) {
+  for (const Result<>& saved :
+       {save_preferences(preferences_),
+        write_file_atomically(layout_path(), save_layout(app.view_table())), app.session().end()}) {
     if (!saved) complain(saved.error());
   }
 }

@@ -22,10 +22,11 @@ std::filesystem::path xdg(const char* variable, const char* under_home) {
 constexpr std::array kChoices = {"contextual", "random", "picked"};
 constexpr std::array kRows = {"all", "response", "from"};
 constexpr std::array kSpans = {"gold", "document"};
-constexpr std::array kKept = {"automatic", "spans", "rows"};
 constexpr std::array kScores = {"relevant",       "sink",     "irrelevant_sum",
                                 "irrelevant_max", "head_set", "overlap"};
 constexpr std::array kSources = {"baseline", "intervened", "difference"};
+constexpr std::array kOverlayHeads = {"selected", "chosen", "layer", "all"};
+constexpr std::array kPoolings = {"mean", "sum", "max"};
 
 // The value whose name stands in a field; an unknown name is an error, an absent field the
 // fallback.
@@ -46,6 +47,48 @@ const char* name_of(const std::array<const char*, N>& names, Enum value) {
   return names[static_cast<std::size_t>(value)];
 }
 
+Result<HeadId> head_from_json(const Json& pair, const JsonObject& object, const char* field) {
+  const bool good = pair.is_array() && pair.size() == 2 && pair[0].is_number_integer() &&
+                    pair[1].is_number_integer() && pair[0].get<std::int64_t>() >= 0 &&
+                    pair[0].get<std::int64_t>() < 100000 && pair[1].get<std::int64_t>() >= 0 &&
+                    pair[1].get<std::int64_t>() < 100000;
+  if (!good) return tl::unexpected<Error>(object.wrong(field, "[layer, head]"));
+  return HeadId{pair[0].get<int>(), pair[1].get<int>()};
+}
+
+Json overlay_to_json(const OverlayOptions& overlay) {
+  return {{"source", name_of(kSources, overlay.source)},
+          {"heads", name_of(kOverlayHeads, overlay.heads)},
+          {"pooling", name_of(kPoolings, overlay.pooling)},
+          {"rows", overlay.rows},
+          {"logarithmic", overlay.logarithmic},
+          {"mask_sink", overlay.mask_sink}};
+}
+
+Result<> overlay_from_json(const JsonObject& o, OverlayOptions& overlay) {
+  HEADSCOPE_ASSIGN(overlay.source, named(o, "source", kSources, overlay.source));
+  HEADSCOPE_ASSIGN(overlay.heads, named(o, "heads", kOverlayHeads, overlay.heads));
+  HEADSCOPE_ASSIGN(overlay.pooling, named(o, "pooling", kPoolings, overlay.pooling));
+  if (o.has("rows")) {
+    HEADSCOPE_ASSIGN(overlay.rows, o.integers("rows"));
+  }
+  HEADSCOPE_ASSIGN(overlay.logarithmic, o.boolean_or("logarithmic", overlay.logarithmic));
+  HEADSCOPE_ASSIGN(overlay.mask_sink, o.boolean_or("mask_sink", overlay.mask_sink));
+  return {};
+}
+
+Result<JsonObject> open_version(const Json& json, const std::string& name) {
+  HEADSCOPE_ASSIGN(const JsonObject object, JsonObject::open(json, name));
+  HEADSCOPE_ASSIGN(const std::int64_t version, object.integer("version"));
+  if (version != kVersion) {
+    return bad_input(name + ": field 'version' is " + std::to_string(version) +
+                     ", this program reads version " + std::to_string(kVersion));
+  }
+  return object;
+}
+
+}  // namespace
+
 Json settings_to_json(const InterventionSettings& s) {
   Json picked = Json::array();
   for (const HeadId id : s.picked) picked.push_back({id.layer, id.head});
@@ -63,27 +106,6 @@ Json settings_to_json(const InterventionSettings& s) {
           {"also", s.also},
           {"also_strength", s.also_strength}};
 }
-
-Result<HeadId> head_from_json(const Json& pair, const JsonObject& object, const char* field) {
-  const bool good = pair.is_array() && pair.size() == 2 && pair[0].is_number_integer() &&
-                    pair[1].is_number_integer() && pair[0].get<std::int64_t>() >= 0 &&
-                    pair[0].get<std::int64_t>() < 100000 && pair[1].get<std::int64_t>() >= 0 &&
-                    pair[1].get<std::int64_t>() < 100000;
-  if (!good) return tl::unexpected<Error>(object.wrong(field, "[layer, head]"));
-  return HeadId{pair[0].get<int>(), pair[1].get<int>()};
-}
-
-Result<JsonObject> open_version(const Json& json, const std::string& name) {
-  HEADSCOPE_ASSIGN(const JsonObject object, JsonObject::open(json, name));
-  HEADSCOPE_ASSIGN(const std::int64_t version, object.integer("version"));
-  if (version != kVersion) {
-    return bad_input(name + ": field 'version' is " + std::to_string(version) +
-                     ", this program reads version " + std::to_string(kVersion));
-  }
-  return object;
-}
-
-}  // namespace
 
 Result<InterventionSettings> settings_from_json(const JsonObject& o, InterventionSettings s) {
   HEADSCOPE_ASSIGN(s.tau, o.number_or("tau", s.tau));
@@ -126,7 +148,21 @@ Result<> view_from_json(const JsonObject& o, ViewOptions& view) {
   HEADSCOPE_ASSIGN(view.score_source, named(o, "head_source", kSources, view.score_source));
   HEADSCOPE_ASSIGN(view.map_source, named(o, "map_source", kSources, view.map_source));
   HEADSCOPE_ASSIGN(view.map_logarithmic, o.boolean_or("map_logarithmic", view.map_logarithmic));
-  return {};
+  HEADSCOPE_ASSIGN(view.bars_of_selected, o.boolean_or("bars_of_selected", view.bars_of_selected));
+  HEADSCOPE_ASSIGN(view.edit_text, o.boolean_or("edit_text", view.edit_text));
+  if (!o.has("overlay")) return {};
+  HEADSCOPE_ASSIGN(const JsonObject overlay, o.object("overlay"));
+  return overlay_from_json(overlay, view.overlay);
+}
+
+Json view_to_json(const ViewOptions& view) {
+  return {{"head_score", name_of(kScores, view.score)},
+          {"head_source", name_of(kSources, view.score_source)},
+          {"map_source", name_of(kSources, view.map_source)},
+          {"map_logarithmic", view.map_logarithmic},
+          {"bars_of_selected", view.bars_of_selected},
+          {"edit_text", view.edit_text},
+          {"overlay", overlay_to_json(view.overlay)}};
 }
 
 Result<std::optional<HeadId>> selected_from_json(const JsonObject& o) {
@@ -142,8 +178,9 @@ std::filesystem::path config_folder() {
 std::filesystem::path state_folder() {
   return xdg("XDG_STATE_HOME", ".local/state");
 }
-std::filesystem::path session_path() {
-  return state_folder() / "session.json";
+std::filesystem::path session_path(int slot) {
+  return state_folder() /
+         (slot <= 1 ? "session.json" : "session-" + std::to_string(slot) + ".json");
 }
 std::filesystem::path layout_path() {
   return config_folder() / "layout.ini";
@@ -155,10 +192,7 @@ Json preferences_to_json(const Preferences& p) {
           {"zoom", p.zoom},
           {"window", {p.width, p.height}},
           {"palette", std::string(palette_name(p.view.palette))},
-          {"head_score", name_of(kScores, p.view.score)},
-          {"head_source", name_of(kSources, p.view.score_source)},
-          {"map_source", name_of(kSources, p.view.map_source)},
-          {"map_logarithmic", p.view.map_logarithmic}};
+          {"view", view_to_json(p.view)}};
 }
 
 Result<Preferences> preferences_from_json(const Json& json, const std::string& name) {
@@ -179,50 +213,11 @@ Result<Preferences> preferences_from_json(const Json& json, const std::string& n
   for (int i = 0; i < sequential_palettes; ++i) {
     if (palette == palette_name(static_cast<Palette>(i))) p.view.palette = static_cast<Palette>(i);
   }
-  HEADSCOPE_TRY(view_from_json(o, p.view));
+  HEADSCOPE_TRY(view_from_json(o, p.view));  // version 1 of before held them here
+  if (!o.has("view")) return p;
+  HEADSCOPE_ASSIGN(const JsonObject view, o.object("view"));
+  HEADSCOPE_TRY(view_from_json(view, p.view));
   return p;
-}
-
-Json session_to_json(const Request& r) {
-  return {{"version", kVersion},
-          {"model", r.model},
-          {"adapter", r.adapter},
-          {"prompt",
-           {{"text", r.prompt.text},
-            {"gold_document", r.prompt.gold_document},
-            {"answers", r.prompt.answers},
-            {"chat", r.prompt.chat}}},
-          {"intervention", settings_to_json(r.intervention)},
-          {"selected", {r.selected.layer, r.selected.head}},
-          {"full_map", r.want_full_map},
-          {"max_new_tokens", r.max_new_tokens},
-          {"keep", name_of(kKept, r.keep)}};
-}
-
-Result<Request> session_from_json(const Json& json, const std::string& name) {
-  HEADSCOPE_ASSIGN(const JsonObject o, open_version(json, name));
-  Request r;
-  HEADSCOPE_ASSIGN(r.model, o.string_or("model", r.model));
-  HEADSCOPE_ASSIGN(r.adapter, o.string_or("adapter", ""));
-  HEADSCOPE_ASSIGN(const JsonObject prompt, o.object("prompt"));
-  HEADSCOPE_ASSIGN(r.prompt.text, prompt.string("text"));
-  HEADSCOPE_ASSIGN(const std::int64_t gold, prompt.integer_or("gold_document", -1));
-  r.prompt.gold_document = static_cast<int>(std::clamp<std::int64_t>(gold, -1, 1 << 20));
-  if (prompt.has("answers")) {
-    HEADSCOPE_ASSIGN(r.prompt.answers, prompt.strings("answers"));
-  }
-  HEADSCOPE_ASSIGN(r.prompt.chat, prompt.boolean_or("chat", r.prompt.chat));
-  if (o.has("intervention")) {
-    HEADSCOPE_ASSIGN(const JsonObject intervention, o.object("intervention"));
-    HEADSCOPE_ASSIGN(r.intervention, settings_from_json(intervention));
-  }
-  HEADSCOPE_ASSIGN(const auto selected, selected_from_json(o));
-  r.selected = selected.value_or(r.selected);
-  HEADSCOPE_ASSIGN(r.want_full_map, o.boolean_or("full_map", false));
-  HEADSCOPE_ASSIGN(const std::int64_t most, o.integer_or("max_new_tokens", r.max_new_tokens));
-  r.max_new_tokens = static_cast<int>(std::clamp<std::int64_t>(most, 1, 4096));
-  HEADSCOPE_ASSIGN(r.keep, named(o, "keep", kKept, r.keep));
-  return r;
 }
 
 Result<Preferences> load_preferences() {
@@ -237,19 +232,6 @@ Result<> save_preferences(const Preferences& preferences) {
   HEADSCOPE_TRY(create_folders(config_folder()));
   return write_file_atomically(config_folder() / "preferences.json",
                                dump_json(preferences_to_json(preferences), 2) + "\n");
-}
-
-Result<std::optional<Request>> load_session(const std::filesystem::path& path) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return std::optional<Request>{};
-  HEADSCOPE_ASSIGN(const Json json, read_json_file(path));
-  HEADSCOPE_ASSIGN(Request request, session_from_json(json, path.string()));
-  return std::optional<Request>(std::move(request));
-}
-
-Result<> save_session(const std::filesystem::path& path, const Request& request) {
-  if (path.has_parent_path()) HEADSCOPE_TRY(create_folders(path.parent_path()));
-  return write_file_atomically(path, dump_json(session_to_json(request), 2) + "\n");
 }
 
 }  // namespace headscope

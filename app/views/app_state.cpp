@@ -198,10 +198,14 @@ void AppState::new_sample() {
     return;
   }
   book.samples.clear();
+  book.path.clear();
   show_sample(*sample);
 }
 
-void AppState::open_data(const std::string& path) {
+void AppState::open_data(const std::string& path, std::optional<std::size_t> resume) {
+  book.path = path;
+  book.resume = resume;
+  if (resume) book.current = *resume;
   std::function<void()> wake_window = wake;
   book.loading = std::async(std::launch::async, [path, wake_window] {
     Result<Dataset> data = load_dataset(path);
@@ -215,14 +219,16 @@ void AppState::poll_data() {
       book.loading.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
     return;
   Result<Dataset> data = book.loading.get();
+  const auto resume = std::exchange(book.resume, std::nullopt);
   if (!data) {
+    if (!resume) book.path.clear();
     notify(Notice::Kind::error, data.error().message);
     return;
   }
   book.name = data->name;
   book.samples = std::move(data->samples);
-  book.current = 0;
-  if (!book.samples.empty()) show_sample(book.samples.front());
+  book.current = resume && *resume < book.samples.size() ? *resume : 0;
+  if (!book.samples.empty() && !resume) show_sample(book.samples.front());
 }
 
 void AppState::compare_heads(const std::string& path) {

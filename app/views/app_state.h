@@ -70,10 +70,12 @@ using SampleSource = std::function<Result<QaSample>(const SampleWish&)>;
 
 /// Samples of a data file, one of which is in the prompt.
 struct SampleBook {
+  std::string path;  ///< of the file; empty = none
   std::string name;
   std::vector<QaSample> samples;
   std::size_t current = 0;
   std::future<Result<Dataset>> loading;  ///< valid while a file is being read
+  std::optional<std::size_t> resume;     ///< sample to go on from, the prompt staying as it is
 };
 
 /// A head set that the one in use is compared with.
@@ -132,7 +134,9 @@ class AppState {
   /// Puts a sample into the request: text, gold document, answers.
   void show_sample(const QaSample& sample);
   void new_sample();
-  void open_data(const std::string& path);
+  /// Reads a data file and shows its first sample; with `resume`, goes on from that one and leaves
+  /// the prompt as it is.
+  void open_data(const std::string& path, std::optional<std::size_t> resume = std::nullopt);
   void poll_data();  ///< takes over a data file that was read meanwhile
   /// Reads a head set to compare with and shows the overlap; a notice when it is none of this
   /// model.
