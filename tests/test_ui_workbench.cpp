@@ -89,6 +89,8 @@ TEST_CASE("each tab has its own request, history and results; going back costs n
   CHECK(desk.state().snapshot->baseline == nullptr);
   CHECK(desk.state().snapshot->model != nullptr);  // the head map keeps its shape
   CHECK_FALSE(desk.state().history.can_undo());
+  desk.settle();
+  CHECK(desk.state().snapshot->baseline == nullptr);  // an empty prompt shows nobody else's results
   desk.state().request = other_request();
   desk.settle();
   REQUIRE(desk.state().snapshot->baseline != nullptr);

@@ -58,6 +58,7 @@ void App::set_scale(float display_scale, float zoom) {
 }
 
 void App::prepare_frame() {
+  if (!layout_to_load_.empty()) load_layout(std::exchange(layout_to_load_, {}), views_);
   if (!restyle_) return;
   restyle_ = false;
   theme_ = apply_theme(theme_kind_, display_scale_ * zoom_);
@@ -94,6 +95,9 @@ void App::frame() {
   heatmaps_.begin_frame();
   ViewContext context{state_, theme_, fonts_, commands_, heatmaps_};
   if (std::exchange(reload_lessons_, false)) reload_lessons();
+  if (std::exchange(list_layouts_, false)) list_layout_commands();
+  // A shortcut that was being pressed when its view went away is not waited for.
+  if (!views_.find(titles::preferences)->open) commands_.suspend(false);
   commands_.handle_shortcuts();
   menu_bar(context);
   if (!presenting_) tab_bar_.draw(context, bench_);
@@ -111,7 +115,7 @@ void App::frame() {
   if (!heatmaps_.error().empty()) state_.notify(Notice::Kind::error, heatmaps_.error());
   notices(context);
   submit_if_changed();
-  keeper_.watch(ImGui::GetTime(), autosave_seconds_);
+  keeper_.watch(ImGui::GetTime(), preferences_.autosave_seconds);
   if (const std::string problem = keeper_.take_problem(); !problem.empty())
     state_.notify(Notice::Kind::error, problem);
 }
@@ -134,10 +138,11 @@ void App::menu_items(const std::string& menu) const {
     if (command.menu == menu) {
       menu_item(command);
     } else if (command.menu.starts_with(menu + "/")) {
-      if (std::find(submenus.begin(), submenus.end(), command.menu) != submenus.end()) continue;
-      submenus.push_back(command.menu);
-      if (!ImGui::BeginMenu(command.menu.substr(menu.size() + 1).c_str())) continue;
-      menu_items(command.menu);
+      const std::string submenu = command.menu.substr(0, command.menu.find('/', menu.size() + 1));
+      if (std::find(submenus.begin(), submenus.end(), submenu) != submenus.end()) continue;
+      submenus.push_back(submenu);
+      if (!ImGui::BeginMenu(submenu.c_str() + menu.size() + 1)) continue;
+      menu_items(submenu);
       ImGui::EndMenu();
     }
   }

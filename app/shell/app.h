@@ -12,6 +12,8 @@
 #include "app/render/heatmap.h"
 #include "app/shell/commands.h"
 #include "app/shell/fonts.h"
+#include "app/shell/models_view.h"
+#include "app/shell/preferences_view.h"
 #include "app/shell/recent_files.h"
 #include "app/shell/session_keeper.h"
 #include "app/shell/tab_bar.h"
@@ -51,8 +53,16 @@ class App {
   /// Reads what was opened lately, and keeps it from now on.
   void load_recent();
   const RecentFiles& recent() const { return recent_; }
+  /// Takes over the user's preferences; `preferences` gives them back as they are now.
+  void set_preferences(const Preferences& preferences, float display_scale);
+  Preferences preferences() const;
   /// Seconds from a change to the copy that survives a crash; 0 = none before the end.
-  void set_autosave(double seconds) { autosave_seconds_ = seconds; }
+  void set_autosave(double seconds) { preferences_.autosave_seconds = seconds; }
+  /// The model picker looks into models with this headscope-cli.
+  void configure_models(std::filesystem::path program);
+  /// Layouts under names of their own are kept in this folder.
+  void configure_layouts(std::filesystem::path folder);
+  void save_own_layout(const std::string& name);
   std::string window_title() const;
   /// Says that the model of the session in front is not there, if that is so.
   void note_missing_model();
@@ -109,6 +119,12 @@ class App {
   void open_recent(RecentKind kind, const std::string& path);
   void register_view_commands();
   void register_panel_commands();
+  void draw_preferences(ViewContext& context);
+  void draw_models(ViewContext& context);
+  void ask_for_model_folder();
+  void list_layout_commands();
+  void ask_for_layout_name();
+  void load_own_layout(const std::filesystem::path& path);
   void register_model_commands();
   void register_head_commands();
   void register_experiment_commands();
@@ -134,10 +150,16 @@ class App {
   TabBar tab_bar_;
   RecentFiles recent_;
   bool recent_changed_ = false, keep_recent_ = false;
-  const ModelInfo* noted_model_ = nullptr;  ///< compared, never looked into
+  std::shared_ptr<const ModelInfo> noted_model_;
   std::string noted_data_;
   std::string overwrite_;  ///< a file that will be replaced when it is named once more
-  double autosave_seconds_ = 3;
+  Preferences preferences_;
+  PreferencesView preferences_view_;
+  ModelFinder finder_;
+  ModelsView models_view_;
+  std::filesystem::path layouts_;  ///< folder of the user's own; empty = none are kept
+  std::string layout_to_load_;     ///< text of a layout file, taken over before the next frame
+  bool list_layouts_ = false;
   Commands commands_;
   ViewTable views_;
   HeatmapRenderer heatmaps_;

@@ -19,6 +19,13 @@ void App::register_commands() {
                  [this] { ask_for_model(); },
                  {},
                  {}});
+  commands_.add({"file.models",
+                 "Models on this machine",
+                 "File",
+                 ImGuiMod_Ctrl | ImGuiKey_M,
+                 [this] { views_.show(titles::models); },
+                 {},
+                 {}});
   commands_.add({"file.open_data",
                  "Open data ...",
                  "File",
@@ -51,6 +58,13 @@ void App::register_commands() {
                  {},
                  true});
 
+  commands_.add({"edit.preferences",
+                 "Preferences and shortcuts",
+                 "Edit",
+                 0,
+                 [this] { views_.show(titles::preferences); },
+                 {},
+                 {}});
   const auto typing = [] { return ImGui::GetIO().WantTextInput; };  // a text field has its own undo
   commands_.add({"edit.undo",
                  "Undo",

@@ -74,6 +74,16 @@ void App::register_session_commands() {
                  [this] { report(keeper_.back(), {}); },
                  [this] { return keeper_.has_before(); },
                  {}});
+  commands_.add({"recents.forget",
+                 "Forget all of these",
+                 "File/Recent",
+                 0,
+                 [this] {
+                   recent_.clear();
+                   recent_changed_ = true;
+                 },
+                 {},
+                 {}});
 }
 
 void App::register_tab_commands() {
@@ -297,11 +307,10 @@ void App::load_recent() {
 
 // What was opened and read without fault is remembered.
 void App::watch_recent() {
-  const ModelInfo* model = state_.snapshot->model.get();
+  const auto& model = state_.snapshot->model;
   if (model != noted_model_) {
     noted_model_ = model;
-    if (model != nullptr && !model->is_demo &&
-        state_.request.model == state_.snapshot->request.model)
+    if (model && !model->is_demo && state_.request.model == state_.snapshot->request.model)
       recent_changed_ = recent_.add(RecentKind::model, state_.request.model) || recent_changed_;
   }
   if (state_.book.path != noted_data_ && !state_.book.samples.empty()) {
@@ -315,8 +324,8 @@ void App::watch_recent() {
 
 void App::list_recent_commands() {
   commands_.remove(kRecentCommand);
-  const char* menus[recent_kinds] = {"File/Recent models", "File/Recent data",
-                                     "File/Recent sessions"};
+  const char* menus[recent_kinds] = {"File/Recent/Models", "File/Recent/Data",
+                                     "File/Recent/Sessions"};
   for (int i = 0; i < recent_kinds; ++i) {
     const auto kind = static_cast<RecentKind>(i);
     for (const std::string& path : recent_.of(kind)) {

@@ -8,6 +8,7 @@
 #include "app/views/documents_view.h"
 #include "app/views/head_map_view.h"
 #include "app/views/ranking_view.h"
+#include "app/views/runs_view.h"
 
 namespace headscope {
 
@@ -23,6 +24,9 @@ void App::register_views() {
   views_.add(titles::heads, Place::heads, true, head_map_view);
   views_.add(titles::attention, Place::attention, true, [this](C& c) { attention_.draw(c); });
   views_.add(titles::experiments, Place::attention, true, [this](C& c) { experiments_.draw(c); });
+  views_.add(titles::runs, Place::attention, true, runs_view);
+  views_.add(titles::models, Place::attention, false, [this](C& c) { draw_models(c); });
+  views_.add(titles::preferences, Place::attention, false, [this](C& c) { draw_preferences(c); });
   views_.add(titles::controls, Place::controls, true, controls_view);
   views_.add(titles::ranking, Place::ranking, true, ranking_view);
   views_.add(titles::documents, Place::documents, true, documents_view);
@@ -50,6 +54,14 @@ void App::register_panel_commands() {
                    {}});
     ++index;
   }
+  commands_.add({"layout.save",
+                 "Save this layout ...",
+                 "View/Layout",
+                 0,
+                 [this] { ask_for_layout_name(); },
+                 [this] { return !layouts_.empty(); },
+                 {},
+                 true});
 }
 
 }  // namespace headscope

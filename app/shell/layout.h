@@ -21,6 +21,9 @@ inline constexpr const char* ranking = "Ranking";
 inline constexpr const char* attention = "Attention map";
 inline constexpr const char* documents = "Attention per document";
 inline constexpr const char* experiments = "Experiments";
+inline constexpr const char* runs = "Runs";
+inline constexpr const char* preferences = "Preferences";
+inline constexpr const char* models = "Models";
 inline constexpr const char* controls = "Intervention";
 }  // namespace titles
 

@@ -79,16 +79,15 @@ void Session::load_user_files() {
 }
 
 void Session::apply_options(App& app) {
-  ThemeKind theme = preferences_.theme;
-  if (!options_.theme.empty()) theme_from_name(options_.theme, theme);
-  app.set_theme(theme);
-  app.set_scale(window_->scale(), preferences_.zoom);
+  if (!options_.theme.empty()) theme_from_name(options_.theme, preferences_.theme);
+  app.set_preferences(preferences_, window_->scale());
+  if (!picture_only()) app.configure_layouts(config_folder() / "layouts");
   app.set_fonts(window_->fonts());
-  app.state().view = preferences_.view;
   app.state().sample_source = parts_.samples;
   app.state().wake = Window::wake;
   if (const auto folder = executable_folder()) {
     app.experiments().configure(*folder / "headscope-cli", state_folder() / "experiments");
+    app.configure_models(*folder / "headscope-cli");
   }
 }
 
@@ -222,10 +221,7 @@ void Session::save_picture(App& app) {
 }
 
 void Session::save_user_files(App& app) {
-  app.present(false);  // its theme and size are not the user's
-  preferences_.theme = app.theme();
-  preferences_.zoom = app.zoom();
-  preferences_.view = app.state().view;
+  preferences_ = app.preferences();
   window_->size_in_units(preferences_.width, preferences_.height);
   for (const Result<>& saved :
        {save_preferences(preferences_),

@@ -192,6 +192,10 @@ Json preferences_to_json(const Preferences& p) {
           {"zoom", p.zoom},
           {"window", {p.width, p.height}},
           {"palette", std::string(palette_name(p.view.palette))},
+          {"autosave_seconds", p.autosave_seconds},
+          {"kept_mebibytes", p.kept_mebibytes},
+          {"shortcuts", p.shortcuts},
+          {"model_folders", p.model_folders},
           {"view", view_to_json(p.view)}};
 }
 
@@ -213,7 +217,20 @@ Result<Preferences> preferences_from_json(const Json& json, const std::string& n
   for (int i = 0; i < sequential_palettes; ++i) {
     if (palette == palette_name(static_cast<Palette>(i))) p.view.palette = static_cast<Palette>(i);
   }
-  HEADSCOPE_TRY(view_from_json(o, p.view));  // version 1 of before held them here
+  HEADSCOPE_ASSIGN(const double autosave, o.number_or("autosave_seconds", p.autosave_seconds));
+  p.autosave_seconds = std::clamp(autosave, 0.0, 600.0);
+  HEADSCOPE_ASSIGN(const std::int64_t kept, o.integer_or("kept_mebibytes", p.kept_mebibytes));
+  p.kept_mebibytes = std::clamp<std::int64_t>(kept, 0, 1 << 20);
+  if (o.has("model_folders")) {
+    HEADSCOPE_ASSIGN(p.model_folders, o.strings("model_folders"));
+  }
+  if (o.has("shortcuts")) {
+    HEADSCOPE_ASSIGN(const JsonObject shortcuts, o.object("shortcuts"));
+    for (const auto& [id, ignored] : shortcuts.value().items()) {
+      HEADSCOPE_ASSIGN(p.shortcuts[id], shortcuts.string(id));
+    }
+  }
+  HEADSCOPE_TRY(view_from_json(o, p.view));  // older files hold these fields here
   if (!o.has("view")) return p;
   HEADSCOPE_ASSIGN(const JsonObject view, o.object("view"));
   HEADSCOPE_TRY(view_from_json(view, p.view));

@@ -1,9 +1,12 @@
 // What the window remembers, in three files: preferences, layout and session.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "app/shell/theme.h"
 #include "app/views/app_state.h"
@@ -22,6 +25,10 @@ struct Preferences {
   float zoom = 1;
   int width = 1280, height = 800;  ///< in units
   ViewOptions view;
+  double autosave_seconds = 3;                   ///< 0 = at the end alone
+  std::int64_t kept_mebibytes = 512;             ///< results of prompts behind the one in front
+  std::map<std::string, std::string> shortcuts;  ///< command id, "Ctrl+S"; those that were changed
+  std::vector<std::string> model_folders;        ///< where the model picker looks
 };
 
 Json preferences_to_json(const Preferences& preferences);

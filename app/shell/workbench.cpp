@@ -49,6 +49,11 @@ bool results_hold(const Snapshot& shown, const Snapshot& next) {
          same_baseline(shown.request, next.request);
 }
 
+// An empty prompt, or one that failed, leaves the results of another one in the engine.
+bool is_foreign(const Snapshot& next) {
+  return next.baseline && next.prompt && next.prompt->text != next.request.prompt.text;
+}
+
 void share(const AppState& from, AppState& to) {
   to.sample_source = from.sample_source;
   to.wake = from.wake;
@@ -263,7 +268,7 @@ void Workbench::poll() {
   if (tab == nullptr) return;  // it was closed
   AppState& state = tab->key == tabs_[active_].key ? front_ : tab->state;
   const bool answers = next->request_id >= tab->first_id;
-  if (!answers || results_hold(*state.snapshot, *next))
+  if (!answers || is_foreign(*next) || results_hold(*state.snapshot, *next))
     next = joined(*state.snapshot, *next, answers);
   state.take(std::move(next));
 }
@@ -328,11 +333,10 @@ void Workbench::restore(const SessionRecord& record) {
 }
 
 std::uint64_t Workbench::version() {
-  Noted& old = noted_;
-  const bool prompt = !(front_.request.prompt == old.request.prompt);
-  if (!prompt && front_.request == old.request && front_.view == old.view &&
-      front_.book.current == old.sample)
+  if (front_.request == noted_.request && front_.view == noted_.view &&
+      front_.book.current == noted_.sample)
     return version_;
+  const bool prompt = !(front_.request.prompt == noted_.request.prompt);
   noted_ = {front_.request, front_.view, front_.book.current};
   if (prompt) update_title(active_);
   return ++version_;

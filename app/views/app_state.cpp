@@ -42,8 +42,11 @@ void AppState::take(std::shared_ptr<const Snapshot> next) {
   take_auto_alpha();
   if (snapshot->model && !heads_to_compare.empty())
     compare_heads(std::exchange(heads_to_compare, {}));
-  if (!new_baseline) return;
+  if (new_baseline) take_ranking();
+  runs.observe(*snapshot, chosen());
+}
 
+void AppState::take_ranking() {
   const RunResult* run = baseline();
   ranking_.clear();
   if (snapshot->model && !snapshot->model->known_ranking.empty()) {

@@ -12,6 +12,7 @@
 
 #include "app/render/palettes.h"
 #include "app/views/history.h"
+#include "app/views/run_log.h"
 #include "core/analysis/likely_document.h"
 #include "core/analysis/pooling.h"
 #include "core/engine/engine.h"
@@ -104,6 +105,7 @@ class AppState {
   Request request;
   std::shared_ptr<const Snapshot> snapshot;  ///< never null after construction
   History history;
+  RunLog runs;
   ViewOptions view;
   std::vector<Notice> notices;
   SampleWish wish;
@@ -179,6 +181,7 @@ class AppState {
 
  private:
   void take_auto_alpha();
+  void take_ranking();
 
   std::vector<HeadId> ranking_;
   bool head_chosen_ = false;  ///< by the user; until then the first of the ranking is shown
