@@ -10,6 +10,7 @@
 #include "core/experiment/causal.h"
 #include "core/experiment/causal_report.h"
 #include "core/model/answer_probability.h"
+#include "core/text/split_edit.h"
 #include "tests/random_demo_model.h"
 #include "tests/resources.h"
 #include "tests/temporary_folder.h"
@@ -43,7 +44,7 @@ struct Fixture {
   }
 
   CausalRun run() {
-    auto done = check_samples(*model, *encoder, samples, options, false, context);
+    auto done = check_samples(*model, *encoder, samples, options, {}, context);
     REQUIRE_MESSAGE(done, done.error().message);
     return std::move(*done);
   }
@@ -131,7 +132,7 @@ TEST_CASE("removing a document leaves the prompt that is built without it") {
   QaSample sample = test::demo_test_sample(3, 4);
   const auto built = build_prompt(sample);
   for (std::size_t i = 0; i < built.documents.size(); ++i) {
-    const auto rest = find_documents(without_document(built, i));
+    const auto rest = find_documents(without_document(built, i).text);
     REQUIRE(rest.documents.size() == 3);
     CHECK(rest.text.find("\n\n\n") == std::string::npos);
     for (const auto& document : rest.documents) CHECK(document.number != static_cast<int>(i) + 1);
@@ -140,7 +141,7 @@ TEST_CASE("removing a document leaves the prompt that is built without it") {
   const auto one = build_prompt(sample);
   QaSample none = sample;
   none.documents.clear();
-  CHECK(without_document(one, 0) == build_prompt(none).text);
+  CHECK(without_document(one, 0).text == build_prompt(none).text);
 }
 
 TEST_CASE("prompts that cannot be checked are skipped and counted") {
@@ -165,8 +166,8 @@ TEST_CASE("without a gold mark the likely document stands in, and reference answ
   fixture.samples.resize(1);
   for (auto& document : fixture.samples[0].documents) document.gold = false;
   fixture.samples[0].answers = {"abc"};
-  auto run = check_samples(*fixture.model, *fixture.encoder, fixture.samples, fixture.options, true,
-                           fixture.context);
+  auto run = check_samples(*fixture.model, *fixture.encoder, fixture.samples, fixture.options,
+                           {.reference = true}, fixture.context);
   REQUIRE(run);
   REQUIRE(run->samples.size() == 1);
   const CausalSample& sample = run->samples[0];
@@ -177,6 +178,31 @@ TEST_CASE("without a gold mark the likely document stands in, and reference answ
   CHECK(sample.check.heads.size() == 8);
   CHECK(to_json(sample)["auc"].is_null());
   CHECK(summary_of(*run).marked == 0);
+}
+
+TEST_CASE("a sample is read back as it was, and is not checked again") {
+  Fixture fixture;
+  fixture.samples.resize(2);
+  for (auto& document : fixture.samples[1].documents) document.gold = false;
+  const auto run = fixture.run();
+  CausalSamplesOptions again;
+  for (const CausalSample& sample : run.samples) {
+    auto back = causal_sample_from(to_json(sample), "causal.json");
+    REQUIRE_MESSAGE(back, (back ? "" : back.error().message));
+    CHECK(to_json(*back) == to_json(sample));
+    again.finished.push_back(std::move(*back));
+  }
+  again.finished[0].response = "as before";
+  again.finished[1].question = "another one";
+  const auto resumed = check_samples(*fixture.model, *fixture.encoder, fixture.samples,
+                                     fixture.options, again, fixture.context);
+  REQUIRE(resumed);
+  CHECK(resumed->samples[0].response == "as before");
+  CHECK(to_json(resumed->samples[1]) == to_json(run.samples[1]));
+  Json damaged = to_json(run.samples[0]);
+  damaged["mask"] = "shade";
+  CHECK(causal_sample_from(damaged, "causal.json").error().message.find("mask") !=
+        std::string::npos);
 }
 
 TEST_CASE("agreement of masses and drops") {

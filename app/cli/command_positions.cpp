@@ -1,4 +1,5 @@
 // positions: a document of one's own prompt moved through every place.
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <memory>
@@ -23,9 +24,11 @@ namespace headscope::cli {
 namespace {
 
 namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+constexpr auto kSaveInterval = std::chrono::seconds(30);
 
-struct Options : CommonOptions, ModelChoice, PromptOptions {
-  std::string prompt_file, heads, reference, folder, rows = "input", theme = "light";
+struct Options : CommonOptions, ModelChoice, PromptOptions, PromptSource {
+  std::string heads, reference, folder, rows = "input", theme = "light";
   std::vector<int> documents;
   std::vector<std::size_t> positions;
   std::vector<std::string> answers;
@@ -57,8 +60,8 @@ Result<Passport> passport_of(const Options& options, const OpenedModel& opened,
   passport.model = opened.name;
   HEADSCOPE_ASSIGN(passport.weights_sha256, weights_sha256(opened.folder, context, opened.adapter));
   passport.tokenizer_sha256 = opened.tokenizer->sha256();
-  passport.data = fs::path(options.prompt_file).filename().string();
-  HEADSCOPE_ASSIGN(passport.data_sha256, sha256_file(options.prompt_file));
+  passport.data = fs::path(*options.prompt_file).filename().string();
+  HEADSCOPE_ASSIGN(passport.data_sha256, sha256_file(*options.prompt_file));
   passport.n = 1;
   passport.seed = options.seed;
   passport.chat_template = encoder.template_name();
@@ -69,6 +72,7 @@ Result<Passport> passport_of(const Options& options, const OpenedModel& opened,
   passport.options = {{"rows", options.rows},
                       {"max_new_tokens", options.max_new_tokens},
                       {"reference", test.reference},
+                      {"answers", test.answers},
                       {"mass_heads", std::move(heads)}};
   if (!options.intervene.empty()) passport.options["intervene"] = described_file(options.intervene);
   return passport;
@@ -112,8 +116,8 @@ figure::CurvesFigure figure_of(const std::vector<PositionRow>& rows, const Passp
   return drawn;
 }
 
-Result<Json> write_all(const Options& options, const std::vector<PositionRow>& rows,
-                       const Passport& passport, bool complete) {
+Result<Json> write_table(const Options& options, const std::vector<PositionRow>& rows,
+                         const Passport& passport, bool complete) {
   const fs::path to(options.folder);
   HEADSCOPE_TRY(create_folders(to));
   Json list = Json::array();
@@ -122,6 +126,13 @@ Result<Json> write_all(const Options& options, const std::vector<PositionRow>& r
       {"rows", std::move(list)}, {"complete", complete}, {"passport", to_json(passport)}};
   HEADSCOPE_TRY(write_json(whole, (to / "positions.json").string(), 2));
   HEADSCOPE_TRY(write_file_atomically(to / "positions.csv", positions_csv(rows)));
+  return whole;
+}
+
+Result<Json> write_all(const Options& options, const std::vector<PositionRow>& rows,
+                       const Passport& passport, bool complete) {
+  const fs::path to(options.folder);
+  HEADSCOPE_ASSIGN(const Json whole, write_table(options, rows, passport, complete));
   if (rows.empty()) return whole;
   figure::Options look;
   look.theme = figure::theme_from_name(options.theme).value_or(figure::Theme::light);
@@ -132,6 +143,24 @@ Result<Json> write_all(const Options& options, const std::vector<PositionRow>& r
     HEADSCOPE_TRY(figure::write_figure(to / (std::string("positions") + ending), scene));
   }
   return whole;
+}
+
+// Rows of an interrupted run with the same passport; what cannot be read is run again.
+std::vector<PositionRow> finished_before(const Options& options, const Passport& passport) {
+  const fs::path file = fs::path(options.folder) / "positions.json";
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) return {};
+  const auto before = read_json_file(file);
+  const bool ours = before && before->is_object() &&
+                    before->value("complete", Json()) == Json(false) &&
+                    before->value("passport", Json()) == to_json(passport) &&
+                    before->value("rows", Json()).is_array();
+  if (!ours) return {};
+  std::vector<PositionRow> rows;
+  for (const Json& entry : (*before)["rows"]) {
+    if (auto row = position_row_from(entry, file.string())) rows.push_back(std::move(*row));
+  }
+  return rows;
 }
 
 void announce_runs(ProgressPrinter& progress, const OpenedModel& opened, const Encoding& encoding,
@@ -150,13 +179,14 @@ void announce_runs(ProgressPrinter& progress, const OpenedModel& opened, const E
 Result<> positions(const Options& options) {
   ProgressPrinter progress(options.quiet);
   const RunContext context = progress.context();
-  HEADSCOPE_ASSIGN(const auto text, read_text_file(options.prompt_file));
+  HEADSCOPE_ASSIGN(const auto text, read_text_file(*options.prompt_file));
   HEADSCOPE_ASSIGN(const auto opened,
                    open_model(options.model, load_options(options, options), context));
   HEADSCOPE_ASSIGN(const auto encoder, prompt_encoder(options, opened));
   HEADSCOPE_ASSIGN(const auto set, read_interventions(options, opened, options.seed, progress));
   HEADSCOPE_ASSIGN(const auto encoding, encoder.encode(text));
-  announce_runs(progress, opened, encoding, options, find_documents(text).documents.size());
+  HEADSCOPE_ASSIGN(const auto split, split_source(text, options));
+  announce_runs(progress, opened, encoding, options, split.prompt.documents.size());
   PositionTest test{
       .documents = options.documents,
       .positions = options.positions,
@@ -167,12 +197,19 @@ Result<> positions(const Options& options) {
       .set = set.empty() ? nullptr : &set};
   HEADSCOPE_ASSIGN(test.mass_heads, shown_heads(options, opened, set));
   HEADSCOPE_ASSIGN(const auto passport, passport_of(options, opened, encoder, test, context));
+  test.finished = finished_before(options, passport);
+  if (!test.finished.empty()) {
+    progress.note("going on after " + std::to_string(test.finished.size()) + " places");
+  }
   std::vector<PositionRow> kept;
-  const auto run = run_position_test(*opened.model, encoder, text, test, context,
-                                     [&kept](const PositionRow& row) -> Result<> {
-                                       kept.push_back(row);
-                                       return {};
-                                     });
+  auto saved = Clock::now();
+  const auto keep = [&](const PositionRow& row) -> Result<> {
+    kept.push_back(row);
+    if (Clock::now() - saved < kSaveInterval) return {};
+    saved = Clock::now();
+    return write_table(options, kept, passport, false).map([](const Json&) {});
+  };
+  const auto run = run_position_test(*opened.model, encoder, split.prompt, test, context, keep);
   if (!run && kept.empty()) return tl::unexpected(run.error());
   HEADSCOPE_ASSIGN(const auto whole, write_all(options, kept, passport, run.has_value()));
   if (!run) return tl::unexpected(run.error());
@@ -184,7 +221,9 @@ Result<> positions(const Options& options) {
 void add_positions(CommandLine& line) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      line.add("positions", "a document of your own prompt at every place: what changes?",
+      line.add("positions",
+               "a document of your own prompt at every place: what changes? Run again to go "
+               "on after a stop",
                [options] { return positions(*options); });
   add_loaded_model(*command, *options);
   command->add_option("--prompt-file", options->prompt_file, "prompt with its documents")
@@ -193,6 +232,7 @@ void add_positions(CommandLine& line) {
       ->add_option("--document,--gold", options->documents,
                    "numbers of the documents that are moved, as printed (default: each in turn)")
       ->delimiter(',');
+  add_split(*command, *options);
   command->add_option("--positions", options->positions, "places from 0 (default: all)")
       ->delimiter(',');
   command->add_option("--answers", options->answers,

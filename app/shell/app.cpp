@@ -70,7 +70,8 @@ bool App::take_picture_request() {
 }
 
 bool App::settled() const {
-  if (state_.book.loading.valid() || overlay_.busy() || ImGui::GetTime() < state_.quiet_until)
+  if (state_.book.loading.valid() || overlay_.busy() || attention_.busy() || layer_.busy() ||
+      state_.numbers->busy() || ImGui::GetTime() < state_.quiet_until)
     return false;
   return bench_.settled();
 }
@@ -92,6 +93,7 @@ void App::frame() {
   bench_.poll();
   state_.poll_data();
   watch_recent();
+  state_.numbers->look(state_.snapshot, state_.wake);
   heatmaps_.begin_frame();
   ViewContext context{state_, theme_, fonts_, commands_, heatmaps_};
   if (std::exchange(reload_lessons_, false)) reload_lessons();
@@ -103,6 +105,8 @@ void App::frame() {
   if (!presenting_) tab_bar_.draw(context, bench_);
   if (!state_.view_to_show.empty()) views_.show(std::exchange(state_.view_to_show, {}));
   dock_space(status_bar_height(), std::exchange(arrange_, -1), views_, presenting_);
+  // A view that is on screen asks for them again: what nobody sees is not computed.
+  state_.request.questions.lens.wanted = state_.request.questions.scores.wanted = false;
   if (presenting_) {
     presentation(context);
   } else {
@@ -217,6 +221,18 @@ void App::ask_for_heads() {
                     "",
                     "",
                     [this](const std::string& path) { state_.compare_heads(path); }});
+}
+
+void App::ask_for_head_set() {
+  path_dialog_.ask({"Load a head set",
+                    "A head set (heads.json), a ranking as a list of [layer, head] pairs, or "
+                    "retrieval scores. It is kept among your own and acted on; or drop it onto the "
+                    "window.",
+                    false,
+                    {"Head sets", "*.json"},
+                    "",
+                    "",
+                    [this](const std::string& path) { state_.open_head_set(path); }});
 }
 
 }  // namespace headscope

@@ -23,11 +23,19 @@
 #include "app/views/app_state.h"
 #include "app/views/attention_panel.h"
 #include "app/views/command_palette.h"
+#include "app/views/difference_view.h"
+#include "app/views/documents_view.h"
 #include "app/views/experiments_panel.h"
+#include "app/views/head_sets_view.h"
+#include "app/views/layer_view.h"
 #include "app/views/lesson_view.h"
 #include "app/views/overlay_view.h"
+#include "app/views/own_people_view.h"
 #include "app/views/path_dialog.h"
 #include "app/views/prompt_panel.h"
+#include "app/views/ranking_view.h"
+#include "app/views/score_view.h"
+#include "app/views/tests_panel.h"
 
 namespace headscope {
 
@@ -46,6 +54,7 @@ class App {
   const Commands& commands() const { return commands_; }
   HeatmapRenderer& heatmaps() { return heatmaps_; }
   ExperimentsPanel& experiments() { return experiments_; }
+  TestsPanel& tests() { return tests_; }
   LessonPanel& lessons() { return lessons_; }
   ViewTable& view_table() { return views_; }
   Workbench& workbench() { return bench_; }
@@ -75,6 +84,11 @@ class App {
   void present(bool on);
   bool presenting() const { return presenting_; }
   OverlayView& overlay() { return overlay_; }
+  AttentionPanel& attention() { return attention_; }
+  RankingView& ranking() { return ranking_; }
+  LayerView& layer() { return layer_; }
+  const DifferenceView& difference() const { return difference_; }
+  const ScoreView& scores() const { return scores_; }
 
   void set_fonts(const Fonts& fonts) { fonts_ = fonts; }
   /// Theme and zoom take effect before the next frame (`prepare_frame`).
@@ -118,6 +132,7 @@ class App {
   void list_recent_commands();
   void open_recent(RecentKind kind, const std::string& path);
   void register_view_commands();
+  void register_explain_commands();
   void register_panel_commands();
   void draw_preferences(ViewContext& context);
   void draw_models(ViewContext& context);
@@ -125,10 +140,15 @@ class App {
   void list_layout_commands();
   void ask_for_layout_name();
   void load_own_layout(const std::filesystem::path& path);
+  void register_test_commands();
   void register_model_commands();
   void register_head_commands();
+  void register_exploration_commands();
   void register_experiment_commands();
   void register_lesson_commands();
+  void register_answer_commands();
+  void next_in_lesson();
+  void register_map_commands();
   void list_lesson_commands();
   void reload_lessons();
   void menu_bar(ViewContext& context);
@@ -142,6 +162,7 @@ class App {
   void ask_for_data();
   void open_example_study();
   void ask_for_heads();
+  void ask_for_head_set();
 
   Engine* engine_;
   AppState state_;
@@ -172,8 +193,16 @@ class App {
   bool quit_ = false;
   bool picture_ = false;
   PromptPanel prompt_;
+  DocumentsPanel documents_;
+  TestsPanel tests_;
   OverlayView overlay_;
+  OwnPeoplePanel own_people_;
   AttentionPanel attention_;
+  RankingView ranking_;
+  HeadSetsView head_sets_{[this] { ask_for_head_set(); }};
+  LayerView layer_;
+  DifferenceView difference_;
+  ScoreView scores_;
   ExperimentsPanel experiments_;
   LessonPanel lessons_;
   bool reload_lessons_ = false;

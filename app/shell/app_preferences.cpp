@@ -37,6 +37,10 @@ Preferences App::preferences() const {
   now.theme = presenting_ ? theme_before_ : theme_kind_;
   now.zoom = presenting_ ? zoom_before_ : zoom_;
   now.view = state_.view;
+  // These belong to a response and a model.
+  now.view.overlay.rows.clear();
+  now.view.heads.pinned.clear();
+  now.view.heads.like.reset();
   now.shortcuts.clear();
   for (const auto& [id, chord] : commands_.changed_shortcuts())
     now.shortcuts[id] = Commands::chord_text(chord);

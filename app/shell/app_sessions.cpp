@@ -258,8 +258,7 @@ void App::open_path(const std::string& path) {
       open_session(path);
       break;
     case FileKind::head_set:
-      state_.heads_to_compare = path;
-      if (state_.snapshot->model) state_.compare_heads(std::exchange(state_.heads_to_compare, {}));
+      state_.open_head_set(path);
       break;
     case FileKind::directions:
       explain_directions(path);
@@ -280,8 +279,10 @@ void App::open_prompt(const std::string& path) {
   constexpr std::uint64_t kMostText = 16u << 20;
   const Result<std::string> text = read_text_file(path, kMostText);
   if (!text) return state_.notify(Notice::Kind::error, text.error().message);
-  const bool chat = state_.request.prompt.chat;
-  state_.request.prompt = {.text = *text, .answers = {}, .chat = chat};
+  PromptRequest prompt;
+  prompt.text = *text;
+  prompt.chat = state_.request.prompt.chat;
+  state_.request.prompt = std::move(prompt);
 }
 
 // Directions belong to a model and are read with it, from its folder.

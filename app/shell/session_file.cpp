@@ -6,6 +6,7 @@
 
 #include "app/shell/user_files.h"
 #include "core/base/file.h"
+#include "core/text/splitting_json.h"
 
 namespace headscope {
 namespace {
@@ -27,6 +28,17 @@ Result<PromptRequest> prompt_from_json(const JsonObject& o) {
   HEADSCOPE_ASSIGN(prompt.text, o.string("text"));
   HEADSCOPE_ASSIGN(const std::int64_t gold, o.integer_or("gold_document", -1));
   prompt.gold_document = static_cast<int>(std::clamp<std::int64_t>(gold, -1, 1 << 20));
+  if (o.has("splitting")) {
+    HEADSCOPE_ASSIGN(const JsonObject splitting, o.object("splitting"));
+    HEADSCOPE_ASSIGN(prompt.splitting, splitting_from_json(splitting));
+  }
+  if (o.has("more_gold")) {
+    HEADSCOPE_ASSIGN(const auto more, o.integers("more_gold"));
+    auto marked = prompt.gold_documents();
+    for (const std::int64_t index : more)
+      marked.push_back(static_cast<int>(std::clamp<std::int64_t>(index, 0, 1 << 20)));
+    prompt.mark(std::move(marked));
+  }
   if (o.has("answers")) {
     HEADSCOPE_ASSIGN(prompt.answers, o.strings("answers"));
   }
@@ -90,6 +102,8 @@ Json request_to_json(const Request& r) {
           {"prompt",
            {{"text", r.prompt.text},
             {"gold_document", r.prompt.gold_document},
+            {"more_gold", r.prompt.more_gold},
+            {"splitting", to_json(r.prompt.splitting)},
             {"answers", r.prompt.answers},
             {"chat", r.prompt.chat}}},
           {"intervention", settings_to_json(r.intervention)},

@@ -22,11 +22,18 @@ std::filesystem::path xdg(const char* variable, const char* under_home) {
 constexpr std::array kChoices = {"contextual", "random", "picked"};
 constexpr std::array kRows = {"all", "response", "from"};
 constexpr std::array kSpans = {"gold", "document"};
-constexpr std::array kScores = {"relevant",       "sink",     "irrelevant_sum",
-                                "irrelevant_max", "head_set", "overlap"};
+constexpr std::array kScores = {"relevant", "sink",    "irrelevant_sum", "irrelevant_max",
+                                "head_set", "overlap", "entropy",        "distance",
+                                "drop",     "similar"};
 constexpr std::array kSources = {"baseline", "intervened", "difference"};
 constexpr std::array kOverlayHeads = {"selected", "chosen", "layer", "all"};
 constexpr std::array kPoolings = {"mean", "sum", "max"};
+constexpr std::array kGroupings = {"none", "documents", "sentences"};
+constexpr std::array kRanges = {"automatic", "percentile", "manual"};
+constexpr std::array kColumns = {"rank",     "head",       "score",  "relevant",
+                                 "sink",     "irrelevant", "change", "entropy",
+                                 "distance", "drop",       "similar"};
+static_assert(kColumns.size() == head_columns && kScores.size() == map_scores);
 
 // The value whose name stands in a field; an unknown name is an error, an absent field the
 // fallback.
@@ -62,7 +69,8 @@ Json overlay_to_json(const OverlayOptions& overlay) {
           {"pooling", name_of(kPoolings, overlay.pooling)},
           {"rows", overlay.rows},
           {"logarithmic", overlay.logarithmic},
-          {"mask_sink", overlay.mask_sink}};
+          {"mask_sink", overlay.mask_sink},
+          {"mark_touched", overlay.mark_touched}};
 }
 
 Result<> overlay_from_json(const JsonObject& o, OverlayOptions& overlay) {
@@ -74,6 +82,81 @@ Result<> overlay_from_json(const JsonObject& o, OverlayOptions& overlay) {
   }
   HEADSCOPE_ASSIGN(overlay.logarithmic, o.boolean_or("logarithmic", overlay.logarithmic));
   HEADSCOPE_ASSIGN(overlay.mask_sink, o.boolean_or("mask_sink", overlay.mask_sink));
+  HEADSCOPE_ASSIGN(overlay.mark_touched, o.boolean_or("mark_touched", overlay.mark_touched));
+  return {};
+}
+
+Json map_to_json(const MapOptions& map) {
+  return {{"per_row", map.per_row},
+          {"mask_sink", map.mask_sink},
+          {"grouping", name_of(kGroupings, map.grouping)},
+          {"pooling", name_of(kPoolings, map.pooling)},
+          {"range", name_of(kRanges, map.range)},
+          {"percentile", map.percentile},
+          {"low", map.low},
+          {"high", map.high}};
+}
+
+Result<> map_from_json(const JsonObject& o, MapOptions& map) {
+  HEADSCOPE_ASSIGN(map.per_row, o.boolean_or("per_row", map.per_row));
+  HEADSCOPE_ASSIGN(map.mask_sink, o.boolean_or("mask_sink", map.mask_sink));
+  HEADSCOPE_ASSIGN(map.grouping, named(o, "grouping", kGroupings, map.grouping));
+  HEADSCOPE_ASSIGN(map.pooling, named(o, "pooling", kPoolings, map.pooling));
+  HEADSCOPE_ASSIGN(map.range, named(o, "range", kRanges, map.range));
+  HEADSCOPE_ASSIGN(const double percentile, o.number_or("percentile", map.percentile));
+  map.percentile = std::clamp(percentile, 50.0, 100.0);
+  HEADSCOPE_ASSIGN(const double low, o.number_or("low", map.low));
+  HEADSCOPE_ASSIGN(const double high, o.number_or("high", map.high));
+  map.low = static_cast<float>(std::clamp(low, 0.0, 1.0));
+  map.high = static_cast<float>(std::clamp(high, 0.0, 1.0));
+  return {};
+}
+
+Json heads_to_json(const std::vector<HeadId>& heads) {
+  Json pairs = Json::array();
+  for (const HeadId id : heads) pairs.push_back({id.layer, id.head});
+  return pairs;
+}
+
+Result<std::vector<HeadId>> heads_from_json(const JsonObject& o, const char* field) {
+  std::vector<HeadId> heads;
+  if (!o.has(field)) return heads;
+  HEADSCOPE_ASSIGN(const Json* pairs, o.array(field));
+  for (const Json& pair : *pairs) {
+    HEADSCOPE_ASSIGN(const HeadId id, head_from_json(pair, o, field));
+    heads.push_back(id);
+  }
+  return heads;
+}
+
+Json head_list_to_json(const HeadListOptions& list) {
+  Json extra = Json::array();
+  for (const HeadColumn column : list.extra) extra.push_back(name_of(kColumns, column));
+  Json json = {{"sort", name_of(kColumns, list.sort)},
+               {"descending", list.descending},
+               {"pinned", heads_to_json(list.pinned)},
+               {"extra", extra},
+               {"click_switches", list.click_switches}};
+  if (list.like) json["like"] = {list.like->layer, list.like->head};
+  return json;
+}
+
+Result<> head_list_from_json(const JsonObject& o, HeadListOptions& list) {
+  HEADSCOPE_ASSIGN(list.sort, named(o, "sort", kColumns, list.sort));
+  HEADSCOPE_ASSIGN(list.descending, o.boolean_or("descending", list.descending));
+  HEADSCOPE_ASSIGN(list.pinned, heads_from_json(o, "pinned"));
+  HEADSCOPE_ASSIGN(list.click_switches, o.boolean_or("click_switches", list.click_switches));
+  if (const Json* like = o.find("like")) {
+    HEADSCOPE_ASSIGN(list.like, head_from_json(*like, o, "like"));
+  }
+  if (!o.has("extra")) return {};
+  HEADSCOPE_ASSIGN(const auto extra, o.strings("extra"));
+  list.extra.clear();
+  for (const std::string& name : extra) {
+    const auto at = std::find(kColumns.begin(), kColumns.end(), name);
+    if (at == kColumns.end()) return tl::unexpected<Error>(o.wrong("extra", "names of columns"));
+    list.extra.push_back(static_cast<HeadColumn>(at - kColumns.begin()));
+  }
   return {};
 }
 
@@ -90,14 +173,12 @@ Result<JsonObject> open_version(const Json& json, const std::string& name) {
 }  // namespace
 
 Json settings_to_json(const InterventionSettings& s) {
-  Json picked = Json::array();
-  for (const HeadId id : s.picked) picked.push_back({id.layer, id.head});
   return {{"tau", s.tau},
           {"alpha", s.alpha},
           {"top_k", s.top_k},
           {"heads", name_of(kChoices, s.choice)},
           {"random_seed", s.random_seed},
-          {"picked", picked},
+          {"picked", heads_to_json(s.picked)},
           {"rows", name_of(kRows, s.rows.kind)},
           {"rows_from", s.rows.from},
           {"key_directions", s.use_key_directions},
@@ -118,12 +199,7 @@ Result<InterventionSettings> settings_from_json(const JsonObject& o, Interventio
                    o.integer_or("random_seed", static_cast<std::int64_t>(s.random_seed)));
   s.random_seed = static_cast<std::uint64_t>(seed);
   if (o.has("picked")) {
-    HEADSCOPE_ASSIGN(const Json* picked, o.array("picked"));
-    s.picked.clear();
-    for (const Json& pair : *picked) {
-      HEADSCOPE_ASSIGN(const HeadId id, head_from_json(pair, o, "picked"));
-      s.picked.push_back(id);
-    }
+    HEADSCOPE_ASSIGN(s.picked, heads_from_json(o, "picked"));
   }
   HEADSCOPE_ASSIGN(s.rows.kind, named(o, "rows", kRows, s.rows.kind));
   HEADSCOPE_ASSIGN(s.rows.from, o.integer_or("rows_from", s.rows.from));
@@ -149,10 +225,21 @@ Result<> view_from_json(const JsonObject& o, ViewOptions& view) {
   HEADSCOPE_ASSIGN(view.map_source, named(o, "map_source", kSources, view.map_source));
   HEADSCOPE_ASSIGN(view.map_logarithmic, o.boolean_or("map_logarithmic", view.map_logarithmic));
   HEADSCOPE_ASSIGN(view.bars_of_selected, o.boolean_or("bars_of_selected", view.bars_of_selected));
+  HEADSCOPE_ASSIGN(view.documents_by_token,
+                   o.boolean_or("documents_by_token", view.documents_by_token));
   HEADSCOPE_ASSIGN(view.edit_text, o.boolean_or("edit_text", view.edit_text));
-  if (!o.has("overlay")) return {};
-  HEADSCOPE_ASSIGN(const JsonObject overlay, o.object("overlay"));
-  return overlay_from_json(overlay, view.overlay);
+  HEADSCOPE_ASSIGN(view.lens.ranks, o.boolean_or("lens_ranks", view.lens.ranks));
+  if (o.has("overlay")) {
+    HEADSCOPE_ASSIGN(const JsonObject overlay, o.object("overlay"));
+    HEADSCOPE_TRY(overlay_from_json(overlay, view.overlay));
+  }
+  if (o.has("map")) {
+    HEADSCOPE_ASSIGN(const JsonObject map, o.object("map"));
+    HEADSCOPE_TRY(map_from_json(map, view.map));
+  }
+  if (!o.has("head_list")) return {};
+  HEADSCOPE_ASSIGN(const JsonObject list, o.object("head_list"));
+  return head_list_from_json(list, view.heads);
 }
 
 Json view_to_json(const ViewOptions& view) {
@@ -161,8 +248,12 @@ Json view_to_json(const ViewOptions& view) {
           {"map_source", name_of(kSources, view.map_source)},
           {"map_logarithmic", view.map_logarithmic},
           {"bars_of_selected", view.bars_of_selected},
+          {"documents_by_token", view.documents_by_token},
           {"edit_text", view.edit_text},
-          {"overlay", overlay_to_json(view.overlay)}};
+          {"lens_ranks", view.lens.ranks},
+          {"overlay", overlay_to_json(view.overlay)},
+          {"map", map_to_json(view.map)},
+          {"head_list", head_list_to_json(view.heads)}};
 }
 
 Result<std::optional<HeadId>> selected_from_json(const JsonObject& o) {

@@ -54,11 +54,13 @@ bool is_foreign(const Snapshot& next) {
   return next.baseline && next.prompt && next.prompt->text != next.request.prompt.text;
 }
 
+// What belongs to the window, not to one of its prompts.
 void share(const AppState& from, AppState& to) {
   to.sample_source = from.sample_source;
   to.wake = from.wake;
-  to.wish = from.wish;
-  to.view = from.view;
+  to.numbers = from.numbers;
+  to.head_sets = from.head_sets;
+  to.view.palette = from.view.palette;  // a matter of the eyes
 }
 
 }  // namespace
@@ -114,6 +116,8 @@ void Workbench::update_title(std::size_t index) {
 Workbench::Tab Workbench::fresh_tab(const AppState& like) {
   Tab tab;
   tab.key = next_key_++;
+  tab.state.wish = like.wish;
+  tab.state.view = like.view;
   share(like, tab.state);
   Request& request = tab.state.request;
   request.model = like.request.model;
@@ -146,11 +150,10 @@ void Workbench::put_behind() {
 // The one in front was put behind before.
 void Workbench::bring_to_front(std::size_t index) {
   Tab& tab = tabs_[index];
-  const Palette palette = tabs_[active_].state.view.palette;  // a matter of the eyes, not of a tab
+  if (index != active_) share(tabs_[active_].state, tab.state);
   active_ = index;
   front_ = std::move(tab.state);
   tab.state = AppState();
-  front_.view.palette = palette;
   if (tab.key != asking_ && !is_answered(tab, front_)) tab.submitted_id = 0;  // ask again
   update_title(index);
   forget_old_results();
@@ -305,6 +308,7 @@ SessionRecord Workbench::record() const {
 
 void Workbench::restore(const SessionRecord& record) {
   AppState like;
+  like.wish = front_.wish;
   share(front_, like);
   like.request.threads = front_.request.threads;
   auto model = std::make_shared<Snapshot>();
@@ -319,15 +323,14 @@ void Workbench::restore(const SessionRecord& record) {
     tab.state.request = saved.request;
     tab.state.request.threads = like.request.threads;
     tab.state.view = saved.view;
+    tab.state.view.palette = like.view.palette;
     if (!saved.data.empty()) tab.state.open_data(saved.data, saved.data_sample);
     tabs.push_back(std::move(tab));
   }
   put_behind();
-  const Palette palette = tabs_[active_].state.view.palette;
   tabs_ = std::move(tabs);
   closed_.clear();
   active_ = std::min(record.active, tabs_.size() - 1);
-  tabs_[active_].state.view.palette = palette;
   bring_to_front(active_);
   for (std::size_t i = 0; i < tabs_.size(); ++i) update_title(i);
 }

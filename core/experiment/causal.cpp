@@ -1,11 +1,13 @@
 #include "core/experiment/causal.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "core/analysis/metrics.h"
 #include "core/model/answer_probability.h"
 #include "core/text/spans.h"
+#include "core/text/split_edit.h"
 
 namespace headscope {
 namespace {
@@ -76,12 +78,7 @@ struct Checker {
   /// log p(answer) where document `index` is not in the prompt.
   Result<double> removed(std::size_t index) const {
     SamplePrompt rest;
-    rest.built = find_documents(without_document(prompt.built, index));
-    std::size_t from = 0;
-    for (DocumentSpan& document : rest.built.documents) {
-      from += from == index ? 1 : 0;
-      document.gold = prompt.built.documents[from++].gold;
-    }
+    rest.built = without_document(prompt.built, index);
     HEADSCOPE_ASSIGN(rest.encoding, encoder.encode(rest.built.text));
     rest.gold = tokens_in_spans(rest.encoding.offsets, rest.built.gold_spans());
     ForcedAnswer without{rest.encoding.ids, answer.response, {}};
@@ -152,6 +149,13 @@ bool is_skip(const Error& error) {
   return false;
 }
 
+const CausalSample* find_sample(const std::vector<CausalSample>& among, const QaSample& wanted) {
+  const auto found = std::ranges::find_if(among, [&wanted](const CausalSample& sample) {
+    return sample.index == wanted.index && sample.question == wanted.question;
+  });
+  return found == among.end() ? nullptr : &*found;
+}
+
 double mean_drop(const CausalRun& run, bool gold) {
   std::vector<double> drops;
   for (const CausalSample& sample : run.samples) {
@@ -189,17 +193,6 @@ void add_guess(const CausalRun& run, CausalSummary& summary) {
 
 }  // namespace
 
-std::string without_document(const BuiltPrompt& built, std::size_t index) {
-  const ByteSpan line = built.documents[index].line;
-  std::string text = built.text;
-  const bool last = index + 1 == built.documents.size();
-  const bool only = built.documents.size() == 1;
-  // One newline joins two documents: the one after it goes, or before the last document.
-  const std::size_t begin = last && !only ? line.begin - 1 : line.begin;
-  const std::size_t end = last ? line.end : line.end + 1;
-  return text.erase(begin, end - begin);
-}
-
 Result<CausalSample> check_prompt(Model& model, const PromptEncoder& encoder,
                                   const CausalPrompt& prompt, const CausalOptions& options,
                                   const RunContext& context) {
@@ -211,15 +204,18 @@ Result<CausalSample> check_prompt(Model& model, const PromptEncoder& encoder,
 
 Result<CausalRun> check_samples(Model& model, const PromptEncoder& encoder,
                                 std::span<const QaSample> samples, const CausalOptions& options,
-                                bool reference, const RunContext& context,
-                                const std::function<Result<>(const CausalRun&)>& on_sample) {
+                                const CausalSamplesOptions& how, const RunContext& context) {
   CausalRun run;
   const RunContext quiet{context.is_cancelled, {}, {}};
   for (std::size_t i = 0; i < samples.size(); ++i) {
     context.progress("sample", double(i), double(samples.size()));
     const QaSample& sample = samples[i];
+    if (const CausalSample* known = find_sample(how.finished, sample)) {
+      run.samples.push_back(*known);
+      continue;
+    }
     CausalPrompt prompt{build_prompt(sample), {}};
-    if (reference && !sample.answers.empty()) prompt.answer = " " + sample.answers.front();
+    if (how.reference && !sample.answers.empty()) prompt.answer = " " + sample.answers.front();
     auto outcome = check_prompt(model, encoder, prompt, options, quiet);
     run.cancelled = !outcome && outcome.error().kind == ErrorKind::cancelled;
     if (run.cancelled) break;
@@ -232,7 +228,7 @@ Result<CausalRun> check_samples(Model& model, const PromptEncoder& encoder,
     outcome->question = sample.question;
     outcome->correct = best_subspan_em(outcome->response, sample.answers);
     run.samples.push_back(std::move(*outcome));
-    if (on_sample) HEADSCOPE_TRY(on_sample(run));
+    if (how.on_sample) HEADSCOPE_TRY(how.on_sample(run));
   }
   return run;
 }
