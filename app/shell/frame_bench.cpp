@@ -64,7 +64,9 @@ class StandIn : public FakeRunner {
     result->layers = options_.layers;
     result->heads = options_.heads;
     result->sets = static_cast<int>(prompt.documents.size()) + 1;
-    for (std::int64_t i = 0; i < kResponse; ++i) result->response.push_back({.text = " word"});
+    TokenView word;
+    word.text = " word";
+    result->response.assign(static_cast<std::size_t>(kResponse), word);
     result->rows = {prompt.prompt_tokens(), prompt.prompt_tokens() + kResponse};
     result->keys = result->rows.end;
     const HeadWeights shared = block(result->keys, 1);

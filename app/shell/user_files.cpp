@@ -27,6 +27,9 @@ constexpr std::array kScores = {"relevant", "sink",    "irrelevant_sum", "irrele
                                 "head_set", "overlap", "entropy",        "distance",
                                 "drop",     "similar"};
 constexpr std::array kSources = {"baseline", "intervened", "difference"};
+constexpr std::array kGroupings = {"tokens", "documents", "sentences"};
+constexpr std::array kPoolings = {"mean", "sum", "max"};
+constexpr std::array kRanges = {"automatic", "percentile", "by_hand"};
 
 // The value whose name stands in a field; an unknown name is an error, an absent field the
 // fallback.
@@ -45,6 +48,35 @@ Result<Enum> named(const JsonObject& object, const char* field,
 template <class Enum, std::size_t N>
 const char* name_of(const std::array<const char*, N>& names, Enum value) {
   return names[static_cast<std::size_t>(value)];
+}
+
+Json map_to_json(const MapOptions& map) {
+  return {{"per_row", map.per_row},
+          {"mask_sink", map.mask_sink},
+          {"groups", name_of(kGroupings, map.grouping)},
+          {"pooling", name_of(kPoolings, map.pooling)},
+          {"range", name_of(kRanges, map.range)},
+          {"percentile", map.percentile},
+          {"low", map.low},
+          {"high", map.high}};
+}
+
+Result<MapOptions> map_from_json(const JsonObject& o, MapOptions map) {
+  HEADSCOPE_ASSIGN(map.per_row, o.boolean_or("per_row", map.per_row));
+  HEADSCOPE_ASSIGN(map.mask_sink, o.boolean_or("mask_sink", map.mask_sink));
+  HEADSCOPE_ASSIGN(map.grouping, named(o, "groups", kGroupings, map.grouping));
+  HEADSCOPE_ASSIGN(map.pooling, named(o, "pooling", kPoolings, map.pooling));
+  HEADSCOPE_ASSIGN(map.range, named(o, "range", kRanges, map.range));
+  HEADSCOPE_ASSIGN(map.percentile, o.number_or("percentile", map.percentile));
+  HEADSCOPE_ASSIGN(const double low, o.number_or("low", double{map.low}));
+  HEADSCOPE_ASSIGN(const double high, o.number_or("high", double{map.high}));
+  if (map.percentile < 90 || map.percentile > 100)
+    return tl::unexpected<Error>(o.wrong("percentile", "a number from 90 to 100"));
+  if (low < 0 || high > 1 || low >= high)
+    return tl::unexpected<Error>(o.wrong("low", "a number from 0 to 1, below \"high\""));
+  map.low = static_cast<float>(low);
+  map.high = static_cast<float>(high);
+  return map;
 }
 
 Json settings_to_json(const InterventionSettings& s) {
@@ -127,6 +159,10 @@ Result<> view_from_json(const JsonObject& o, ViewOptions& view) {
   HEADSCOPE_ASSIGN(view.score_source, named(o, "head_source", kSources, view.score_source));
   HEADSCOPE_ASSIGN(view.map_source, named(o, "map_source", kSources, view.map_source));
   HEADSCOPE_ASSIGN(view.map_logarithmic, o.boolean_or("map_logarithmic", view.map_logarithmic));
+  if (o.has("map")) {
+    HEADSCOPE_ASSIGN(const JsonObject map, o.object("map"));
+    HEADSCOPE_ASSIGN(view.map, map_from_json(map, view.map));
+  }
   return {};
 }
 
@@ -159,7 +195,8 @@ Json preferences_to_json(const Preferences& p) {
           {"head_score", name_of(kScores, p.view.score)},
           {"head_source", name_of(kSources, p.view.score_source)},
           {"map_source", name_of(kSources, p.view.map_source)},
-          {"map_logarithmic", p.view.map_logarithmic}};
+          {"map_logarithmic", p.view.map_logarithmic},
+          {"map", map_to_json(p.view.map)}};
 }
 
 Result<Preferences> preferences_from_json(const Json& json, const std::string& name) {

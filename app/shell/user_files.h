@@ -35,7 +35,7 @@ Result<Request> session_from_json(const Json& json, const std::string& name);
 Result<InterventionSettings> settings_from_json(const JsonObject& object,
                                                 InterventionSettings base = {});
 /// Fields of the preferences that say what the maps show: head_score, head_source, map_source,
-/// map_logarithmic. Absent ones stay.
+/// map_logarithmic, and "map" with the other options of the attention map. Absent ones stay.
 Result<> view_from_json(const JsonObject& object, ViewOptions& view);
 /// "selected": [layer, head]; nothing when the field is absent.
 Result<std::optional<HeadId>> selected_from_json(const JsonObject& object);
