@@ -65,14 +65,8 @@ class Score(CliTest):
         heads = json.loads(out.read_text())
         for key, tolerance in (("entropy", 1e-4), ("distance", 2e-3)):
             self.assertLess(difference(heads[key], golden[key]), tolerance, key)
-        picture = self.folder / "map.svg"
-        caption = self.ok("render", "--figure", "head-map", "--heads", out, "--metric", "entropy", "--out",
-                          picture).json["caption"]
-        self.assertIn("entropy (nats)", caption)
         self.ok(*arguments)
         self.assertNotIn("entropy", json.loads(out.read_text()))
-        self.refused(3, "render", "--figure", "head-map", "--heads", out, "--metric", "distance", "--out", picture,
-                     says="score --metrics")
 
     def test_metrics_of_single_rows(self):
         """Tensors of `attention --metrics` follow from the weights beside them."""

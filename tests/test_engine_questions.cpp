@@ -236,3 +236,26 @@ TEST_CASE("ablating every head is cancelled and goes on where it stopped") {
   CHECK(shown->head_drops->measured == std::ssize(shown->head_drops->drop));
   CHECK(fixture.control->steps() - before == shown->head_drops->measured - measured);
 }
+
+TEST_CASE("a slider does not wait until every head is ablated") {
+  EngineFixture fixture;
+  fixture.answer(engine_request());
+  auto request = engine_request();
+  request.questions.head_drops = true;
+  fixture.control->hold(FakeCall::causal);
+  fixture.engine.submit(request);
+  REQUIRE(fixture.control->wait_held());
+  auto moved = with_tau(request, 0.1);
+  fixture.engine.submit(moved);
+  // The edited answer is there while the ablation, begun anew, is held again.
+  REQUIRE(eventually([&] {
+    const auto now = fixture.engine.snapshot();
+    return now->intervened && now->intervened->quality == Quality::exact &&
+           now->intervened->settings.tau == 0.1;
+  }));
+  CHECK(fixture.control->cancelled() >= 1);
+  CHECK_FALSE(fixture.engine.snapshot()->head_drops);
+  fixture.control->release();
+  REQUIRE(fixture.wait_idle());
+  CHECK(fixture.engine.snapshot()->head_drops->measured == 64);
+}

@@ -187,6 +187,8 @@ TEST_CASE("every metric, where it is there and where it is not") {
     }
   }
   for (const MapScore score : {MapScore::entropy, MapScore::distance}) {
+    state.view.score = score;
+    settle(window, app);
     const ScoreValues values = score_of(state, score, true);
     CHECK(values.any() == rows);
     CHECK(why_missing(state, score).command == (rows ? "" : "capture.rows"));
@@ -247,6 +249,39 @@ TEST_CASE("the pictures of a layer") {
   settle(window, app);
   CHECK(app.layer().layer() == 0);
   window.draw(app, ImVec2(500, 300), 3);  // hardly any room
+}
+
+TEST_CASE("a frame with 672 heads costs the same at any length of the prompt") {
+  NullWindow window;
+  App app(nullptr);
+  AppState& state = app.state();
+  FakeOptions options;
+  options.layers = 28;
+  options.heads = 24;
+  options.kv_heads = 8;
+  options.weights_budget = std::uint64_t{1} << 30;
+  for (const int words : {10, 2000}) {
+    state.request = edited_request();
+    for (int i = 0; i < words; ++i) state.request.prompt.text.insert(0, "some words more ");
+    state.take(test::snapshot_of(state.request, options));
+    state.view.score = MapScore::entropy;
+    state.view.heads.sort = HeadColumn::distance;
+    state.view.heads.like = HeadId{3, 3};
+    state.view.heads.extra = {HeadColumn::similar};
+    for (const char* title : {titles::layer, titles::ranking}) {
+      window.draw(app, kNormal, 2);
+      ImGui::SetWindowFocus(title);
+      settle(window, app);
+    }
+    constexpr int frames = 50;
+    const auto begin = std::chrono::steady_clock::now();
+    window.draw(app, kNormal, frames);
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
+    MESSAGE(state.snapshot->prompt->prompt_tokens()
+            << " tokens: " << took.count() / frames << " ms a frame of the whole window");
+    CHECK(app.ranking().table().order().size() == 672);
+    CHECK(app.heatmaps().pictures() == 25);
+  }
 }
 
 TEST_CASE("layers and head sets are switched, and undo takes it back") {

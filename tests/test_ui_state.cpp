@@ -256,6 +256,9 @@ TEST_CASE("session and preferences survive being written and read") {
   p.view.map_source = MapSource::difference;
   p.view.map = {true,  true, TokenGrouping::sentences, Pooling::max, MapRange::manual, 95,
                 0.25f, 0.5f};
+  p.view.overlay = {MapSource::difference, OverlayHeads::layer, Pooling::max, {}, false, false,
+                    false};
+  p.view.lens.ranks = true;
   const auto again = preferences_from_json(preferences_to_json(p), "preferences.json");
   REQUIRE(again.has_value());
   CHECK(again->theme == p.theme);

@@ -1,6 +1,4 @@
 // render: one figure as PNG, SVG or PDF, from a head set or from a prompt; no display needed.
-#include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -106,36 +104,6 @@ struct AllHeads {
   bool difference = false;
 };
 
-// What --metric calls each: where a run and a head set have it, and its name in a figure.
-struct Metric {
-  const char* option;
-  const char* name;
-  std::vector<float> HeadScores::*of_run;  // null: of the spread
-  std::vector<float> HeadSet::*of_set;
-};
-constexpr std::array<Metric, 6> kMetrics = {{
-    {"relevant", "contextual score", &HeadScores::relevant, &HeadSet::relevant},
-    {"sink", "mass on the sink", &HeadScores::sink, &HeadSet::sink},
-    {"irrelevant-sum", "mass on the other documents", &HeadScores::irrelevant_sum,
-     &HeadSet::irrelevant_sum},
-    {"irrelevant-max", "mass on the largest other document", &HeadScores::irrelevant_max,
-     &HeadSet::irrelevant_max},
-    {"entropy", "entropy (nats)", nullptr, &HeadSet::entropy},
-    {"distance", "mean distance (tokens)", nullptr, &HeadSet::distance},
-}};
-
-const Metric& metric_of(const RenderOptions& options) {
-  const auto found = std::find_if(kMetrics.begin(), kMetrics.end(), [&](const Metric& metric) {
-    return metric.option == options.metric;
-  });
-  return found != kMetrics.end() ? *found : kMetrics.front();
-}
-
-const std::vector<float>& values_of(const Metric& metric, const PromptRun& run) {
-  if (metric.of_run != nullptr) return run.scores.*metric.of_run;
-  return std::string_view(metric.option) == "entropy" ? run.spread.entropy : run.spread.distance;
-}
-
 Result<AllHeads> heads_of_file(const RenderOptions& options, const std::string& file) {
   AllHeads all;
   HEADSCOPE_ASSIGN(all.set, read_head_set(file));
@@ -151,19 +119,18 @@ Result<AllHeads> heads_of_run(const RenderOptions& options, ProgressPrinter& pro
   const HeadScores& scores = run.shown().scores;
   all.set.layers = scores.layers;
   all.set.heads = scores.heads;
-  const Metric& metric = metric_of(options);
-  all.set.relevant = values_of(metric, run.shown());
+  all.set.relevant = scores.relevant;
   all.provenance = run.provenance;
-  if (all.set.relevant.empty() || std::isnan(all.set.relevant.front())) {
+  if (scores.relevant.empty() || std::isnan(scores.relevant.front())) {
     return bad_input("--figure " + options.figure +
                      ": no document of this prompt is marked as gold; name it with --gold");
   }
-  all.set.ranking = rank_heads(all.set.relevant, scores.layers, scores.heads);
+  all.set.ranking = rank_heads(scores.relevant, scores.layers, scores.heads);
   if (!options.difference) return all;
   if (!run.intervened) return fail(ErrorKind::usage, "--difference needs --intervene");
   all.difference = true;
   for (std::size_t i = 0; i < all.set.relevant.size(); ++i)
-    all.set.relevant[i] -= values_of(metric, run.baseline)[i];
+    all.set.relevant[i] -= run.baseline.scores.relevant[i];
   return all;
 }
 
@@ -182,27 +149,15 @@ Result<AllHeads> all_heads(const RenderOptions& options, ProgressPrinter& progre
 Result<figure::Scene> head_map(const RenderOptions& options, const figure::Options& look,
                                ProgressPrinter& progress) {
   HEADSCOPE_ASSIGN(auto all, all_heads(options, progress));
-  const Metric& metric = metric_of(options);
-  const bool contextual = metric.of_set == &HeadSet::relevant;
-  if (!contextual && !options.has_prompt()) {
-    if ((all.set.*metric.of_set).empty()) {
-      return bad_input((options.heads.empty() ? "heads.json" : options.heads) +
-                       ": the head set has no '" + options.metric +
-                       "'; give a prompt, or make the set with headscope-cli score --metrics");
-    }
-    all.set.relevant = all.set.*metric.of_set;
-  }
   figure::HeadMapFigure f;
   f.layers = all.set.layers;
   f.heads = all.set.heads;
-  // The outline is of the contextual heads.
-  const bool outlined = !all.difference && (contextual || !options.has_prompt());
-  f.outlined = outlined ? options.top_k.value_or(headscope::default_top_k(f.layers, f.heads)) : 0;
+  f.outlined =
+      all.difference ? 0 : options.top_k.value_or(headscope::default_top_k(f.layers, f.heads));
   f.scores = std::move(all.set.relevant);
   f.ranking = std::move(all.set.ranking);
   f.difference = all.difference;
-  f.masses = metric.of_run != nullptr;
-  f.score_name = contextual ? score_name_of(all.set) : metric.name;
+  f.score_name = score_name_of(all.set);
   f.provenance = std::move(all.provenance);
   return figure::draw_head_map(f, look);
 }
@@ -279,9 +234,6 @@ Result<> render(const RenderOptions& options) {
   if (options.difference && options.figure != "head-map") {
     return fail(ErrorKind::usage, "--difference is for --figure head-map");
   }
-  if (options.metric != "relevant" && options.figure != "head-map") {
-    return fail(ErrorKind::usage, "--metric is for --figure head-map");
-  }
   ProgressPrinter progress(options.quiet);
   HEADSCOPE_ASSIGN(const auto scene, draw(options, look, progress));
   HEADSCOPE_TRY(figure::write_figure(options.file, scene));
@@ -298,9 +250,7 @@ void add_prompt(CLI::App& command, RenderOptions& options) {
   source->require_option(0, 1);
   command.add_option("--sample", options.sample, "which sample of --data, counted from 0")
       ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
-  command
-      .add_option("--gold", options.gold, "number of the gold document, as the prompt prints it")
-      ->check(CLI::PositiveNumber);
+  add_documents(command, options);
 }
 
 void add_choice(CLI::App& command, RenderOptions& options) {
@@ -325,13 +275,6 @@ void add_choice(CLI::App& command, RenderOptions& options) {
       ->check(CLI::IsMember({"input", "predict"}))
       ->capture_default_str();
   command.add_flag("--difference", options.difference, "head map of intervened minus baseline");
-  command
-      .add_option("--metric", options.metric,
-                  "of a head map: relevant (the contextual score), sink, irrelevant-sum, "
-                  "irrelevant-max, entropy or distance")
-      ->check(CLI::IsMember(
-          {"relevant", "sink", "irrelevant-sum", "irrelevant-max", "entropy", "distance"}))
-      ->capture_default_str();
   command.add_flag("--linear", options.linear,
                    "attention and overlay in linear instead of logarithmic colours");
 }

@@ -73,8 +73,8 @@ std::vector<TokenSet> key_sets(const PromptInput& prompt) {
 SpanLayout layout_of(const PromptInput& prompt) {
   SpanLayout layout;
   layout.documents = static_cast<int>(prompt.documents.size());
-  for (int i = layout.documents; i-- > 0;) {
-    if (prompt.documents[static_cast<std::size_t>(i)].gold) layout.gold = i;
+  for (int i = 0; i < layout.documents; ++i) {
+    if (prompt.documents[static_cast<std::size_t>(i)].gold) layout.gold.push_back(i);
   }
   return layout;
 }
@@ -109,7 +109,6 @@ std::pair<std::vector<HeadId>, std::string> heads_shown(const RenderRun& run,
 // Layers whose weights a figure needs; empty where it does without.
 TokenRange layers_of_weights(const RenderRun& run, const RenderOptions& options) {
   if (options.figure == "attention") return {*options.layer, *options.layer + 1};
-  if (options.needs_spread()) return {0, run.opened.model->config().layers};
   if (options.figure != "overlay") return {};
   TokenRange layers{std::numeric_limits<std::int64_t>::max(), 0};
   for (const HeadId head : heads_shown(run, options).first) {
@@ -154,10 +153,6 @@ Result<PromptRun> run_once(RenderRun& run, const RenderOptions& options,
   const CapturedAttention& attention = result.generation.attention;
   result.scores = scores_from_span_sums(attention.span_sums, attention.layers, attention.heads,
                                         attention.rows.size(), result.rows, layout_of(run.prompt));
-  if (options.needs_spread()) {
-    result.spread = head_spread(attention.weights, result.scores.relevant.size(), attention.rows,
-                                result.rows, attention.keys);
-  }
   return result;
 }
 

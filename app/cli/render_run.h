@@ -11,7 +11,6 @@
 #include "app/cli/prompt_input.h"
 #include "app/cli/terminal.h"
 #include "core/analysis/head_scores.h"
-#include "core/analysis/row_metrics.h"
 #include "core/figure/attention_map.h"
 #include "core/figure/document_bars.h"
 #include "core/figure/overlay.h"
@@ -33,12 +32,8 @@ struct RenderOptions : CommonOptions, ModelChoice, PromptOptions, PromptSource {
   std::string rows = "input";
   bool linear = false;
   bool difference = false;
-  std::string metric = "relevant";  ///< of a head map
   std::string theme = "light", palette = "viridis", size;
 
-  bool needs_spread() const {
-    return figure == "head-map" && (metric == "entropy" || metric == "distance");
-  }
   bool has_prompt() const { return prompt || prompt_file || ids || !data.empty(); }
   RowConvention convention() const {
     return rows == "predict" ? RowConvention::predict : RowConvention::input;
@@ -49,7 +44,6 @@ struct RenderOptions : CommonOptions, ModelChoice, PromptOptions, PromptSource {
 struct PromptRun {
   Generation generation;
   TokenRange rows;    ///< response rows among the captured ones
-  HeadSpread spread;  ///< where the metric is one of its
   HeadScores scores;  ///< irrelevant and relevant are NaN without a gold document
 };
 

@@ -92,6 +92,7 @@ void Session::apply_options(App& app) {
   if (!unattended()) app.state().head_sets.configure(config_folder() / "head_sets");
   if (const auto folder = executable_folder()) {
     app.experiments().configure(*folder / "headscope-cli", state_folder() / "experiments");
+    app.tests().configure(*folder / "headscope-cli", state_folder() / "tests");
   }
 }
 

@@ -106,6 +106,35 @@ void score_combo(AppState& state) {
   ImGui::EndCombo();
 }
 
+// Looks like one part of a segmented choice: a bar under it says that it is on.
+void switch_button(const ViewContext& context, bool& on) {
+  ImGui::PushStyleColor(ImGuiCol_Button, on ? context.theme.accent_soft : context.theme.card);
+  ImGui::PushStyleColor(ImGuiCol_Text, on ? context.theme.text : context.theme.muted);
+  if (ImGui::Button("Switch")) on = !on;
+  ImGui::PopStyleColor(2);
+  const ImVec2 min = ImGui::GetItemRectMin(), max = ImGui::GetItemRectMax();
+  if (on) {
+    ImGui::GetWindowDrawList()->AddRectFilled(ImVec2(min.x, max.y - em() * 0.14f), max,
+                                              context.theme.accent);
+  }
+  ImGui::SetItemTooltip(
+      "On: a click on a head switches it on or off, ctrl-click shows it; off: the other way "
+      "round.\n"
+      "A click on a layer's number switches the whole layer. Framed heads are on: acted on.");
+}
+
+// Muted text in what is left of the line, shortened where it does not fit.
+void fitted_note(const ViewContext& context, const std::string& text) {
+  ImGui::SameLine(0, em() * 0.8f);
+  ImGui::AlignTextToFramePadding();
+  const float room = ImGui::GetContentRegionAvail().x;
+  const ImVec2 at = ImGui::GetCursorScreenPos(), size = ImGui::CalcTextSize(text.c_str());
+  draw_fitted_text(*ImGui::GetWindowDrawList(),
+                   ImVec2(at.x, at.y + ImGui::GetStyle().FramePadding.y), room, context.theme.muted,
+                   text);
+  ImGui::Dummy(ImVec2(std::clamp(room, 1.0f, size.x), ImGui::GetFrameHeight()));
+}
+
 void toolbar(ViewContext& context) {
   ViewOptions& view = context.state.view;
   score_combo(context.state);
@@ -116,20 +145,14 @@ void toolbar(ViewContext& context) {
     view.score_source = static_cast<MapSource>(source);
   ImGui::EndDisabled();
   ImGui::SameLine();
-  int click = view.heads.click_switches ? 1 : 0;
-  if (segmented(context, "click", {"Show", "Switch"}, click))
-    view.heads.click_switches = click == 1;
-  ImGui::SetItemTooltip(
-      "What a click on a head does: show it, or switch it on and off (ctrl-click does the other).\n"
-      "A click on a layer's number switches the whole layer. Framed heads are on: acted on.");
+  switch_button(context, view.heads.click_switches);
 }
 
 // Beside the toolbar: what the map's score is of, and how much of it is there.
 void score_note(ViewContext& context) {
   const AppState& state = context.state;
   if (state.view.score == MapScore::similar && state.view.heads.like) {
-    ImGui::SameLine(0, em() * 0.8f);
-    text_muted(context, format_head(*state.view.heads.like));
+    fitted_note(context, "like " + format_head(*state.view.heads.like));
     const auto alike = context.state.numbers.similarity(*state.view.heads.like);
     const bool documents = alike && alike->over == SimilarityOver::documents;
     ImGui::SetItemTooltip("Likeness with the attention of %s over %s.\n%s",
@@ -144,8 +167,7 @@ void score_note(ViewContext& context) {
   ImGui::SameLine(0, em() * 0.8f);
   command_button(context, "run.head_drops",
                  state.request.questions.head_drops ? "Stop" : "All heads");
-  ImGui::SameLine();
-  text_muted(context, std::to_string(drops->measured) + "/" + std::to_string(every));
+  fitted_note(context, std::to_string(drops->measured) + "/" + std::to_string(every));
 }
 
 int label_step(float room, float label) {
@@ -448,8 +470,7 @@ void nothing_to_show(ViewContext& context) {
 void head_set_note(ViewContext& context) {
   const AppState& state = context.state;
   const bool asked = state.view.score == MapScore::head_set;
-  ImGui::SameLine(0, em() * 0.8f);
-  text_muted(context, asked ? state.snapshot->model->known_source : "shown: the head set's score");
+  fitted_note(context, asked ? state.snapshot->model->known_source : "shown: the head set's score");
   ImGui::SetItemTooltip("%sThe map shows the contextual score of %s.",
                         asked ? "" : "No gold document is marked, or the run has not ended.\n",
                         state.snapshot->model->known_source.c_str());

@@ -69,16 +69,23 @@ Missing missing_rows(const AppState& state) {
   return {"This needs every weight of the response rows", need, "capture.rows", "Keep rows"};
 }
 
+std::string passes_text(const Snapshot& snapshot) {
+  const std::string heads =
+      snapshot.model ? std::to_string(snapshot.model->layers * snapshot.model->heads) : "as many";
+  return heads + " passes over prompt and answer";
+}
+
 }  // namespace
 
 HeadNumbers::HeadNumbers()
-    : metrics_(work_out), similarity_([](const SimilarityJob& job, const auto& is_stale) {
-        auto found = head_similarity(*job.run, job.head, is_stale);
-        using Pointer = std::shared_ptr<const HeadSimilarity>;
-        return found ? std::optional<Pointer>(
-                           std::make_shared<const HeadSimilarity>(std::move(*found)))
-                     : std::nullopt;
-      }) {}
+    : metrics_(work_out), similarity_(work_out_similarity), compared_(work_out_similarity) {}
+
+std::optional<std::shared_ptr<const HeadSimilarity>> HeadNumbers::work_out_similarity(
+    const SimilarityJob& job, const std::function<bool()>& is_stale) {
+  auto found = head_similarity(*job.run, job.head, is_stale);
+  if (!found) return std::nullopt;
+  return std::make_shared<const HeadSimilarity>(std::move(*found));
+}
 
 std::optional<HeadNumbers::MetricsPair> HeadNumbers::work_out(
     const MetricsJob& job, const std::function<bool()>& is_stale) {
@@ -95,6 +102,15 @@ std::optional<HeadNumbers::MetricsPair> HeadNumbers::work_out(
 void HeadNumbers::look(std::shared_ptr<const Snapshot> snapshot, std::function<void()> wake) {
   snapshot_ = std::move(snapshot);
   wake_ = std::move(wake);
+  pick_up();
+  if (!asked_ && !metrics_.busy()) {
+    metrics_.forget();
+    shown_.reset();
+  }
+  asked_ = false;
+}
+
+void HeadNumbers::pick_up() {
   if (const auto* newest = metrics_.newest()) {
     if (!shown_ || shown_->intervened != newest->second.intervened ||
         shown_->baseline != newest->second.baseline) {
@@ -107,12 +123,13 @@ void HeadNumbers::look(std::shared_ptr<const Snapshot> snapshot, std::function<v
 
 std::shared_ptr<const HeadMetrics> HeadNumbers::metrics(bool intervened) {
   if (!snapshot_ || !snapshot_->baseline || !keeps_rows(*snapshot_->baseline)) return nullptr;
+  asked_ = true;
   Run edited = snapshot_->intervened ? snapshot_->intervened : snapshot_->baseline;
   const bool cheap = weights_of(*snapshot_->baseline) <= kCheap;
   metrics_.ask({snapshot_->prompt, snapshot_->baseline, std::move(edited),
                 shown_ ? shown_->baseline : nullptr},
                cheap, wake_);
-  if (cheap) look(snapshot_, wake_);
+  if (cheap) pick_up();
   if (!shown_) return nullptr;
   const auto& known = intervened ? shown_->intervened : shown_->baseline;
   if (known->run->layers != snapshot_->baseline->layers ||
@@ -121,11 +138,12 @@ std::shared_ptr<const HeadMetrics> HeadNumbers::metrics(bool intervened) {
   return {known, &known->metrics};
 }
 
-std::shared_ptr<const HeadSimilarity> HeadNumbers::similarity(HeadId head) {
+std::shared_ptr<const HeadSimilarity> HeadNumbers::similarity_with(Similarities& slot,
+                                                                   HeadId head) {
   if (!snapshot_ || !snapshot_->baseline) return nullptr;
   const RunResult& run = *snapshot_->baseline;
-  similarity_.ask({snapshot_->baseline, head}, weights_of(run) <= kCheap, wake_);
-  const auto* newest = similarity_.newest();
+  slot.ask({snapshot_->baseline, head}, weights_of(run) <= kCheap, wake_);
+  const auto* newest = slot.newest();
   const bool fits = newest != nullptr && newest->second->values.size() ==
                                              static_cast<std::size_t>(run.layers) * run.heads;
   return fits ? newest->second : nullptr;
@@ -214,9 +232,8 @@ Missing why_missing(AppState& state, MapScore score) {
       return missing_rows(state);
     case MapScore::drop:
       return {"No head was ablated yet",
-              "Every head's output is zeroed in turn, and the baseline's answer is read again: one "
-              "pass over prompt and answer for each head. It can be cancelled and goes on where it "
-              "stopped.",
+              "Every head's output is zeroed in turn, and the baseline's answer is read again: " +
+                  passes_text(snapshot) + ". It can be cancelled and goes on where it stopped.",
               "run.head_drops", "Ablate every head"};
     case MapScore::similar:
       if (state.view.heads.like && snapshot.baseline && snapshot.baseline->rows.size() > 0)

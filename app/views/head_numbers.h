@@ -28,9 +28,16 @@ class HeadNumbers {
   /// kept. Until a new run's are there, the last ones of the same prompt.
   std::shared_ptr<const HeadMetrics> metrics(bool intervened);
   /// Likeness with `head` in the baseline; until it is there, the one asked for last.
-  std::shared_ptr<const HeadSimilarity> similarity(HeadId head);
+  std::shared_ptr<const HeadSimilarity> similarity(HeadId head) {
+    return similarity_with(similarity_, head);
+  }
+  /// The same for another view, so that two that ask for different heads do not displace each
+  /// other.
+  std::shared_ptr<const HeadSimilarity> compared(HeadId head) {
+    return similarity_with(compared_, head);
+  }
 
-  bool busy() const { return metrics_.busy() || similarity_.busy(); }
+  bool busy() const { return metrics_.busy() || similarity_.busy() || compared_.busy(); }
 
  private:
   using Run = std::shared_ptr<const RunResult>;
@@ -50,13 +57,19 @@ class HeadNumbers {
     HeadId head;
     friend bool operator==(const SimilarityJob&, const SimilarityJob&) = default;
   };
+  using Similarities = NewestResult<SimilarityJob, std::shared_ptr<const HeadSimilarity>>;
+  std::shared_ptr<const HeadSimilarity> similarity_with(Similarities& slot, HeadId head);
+  void pick_up();
+  static std::optional<std::shared_ptr<const HeadSimilarity>> work_out_similarity(
+      const SimilarityJob& job, const std::function<bool()>& is_stale);
   static std::optional<MetricsPair> work_out(const MetricsJob& job,
                                              const std::function<bool()>& is_stale);
 
   std::shared_ptr<const Snapshot> snapshot_;
   std::function<void()> wake_;
   NewestResult<MetricsJob, MetricsPair> metrics_;
-  NewestResult<SimilarityJob, std::shared_ptr<const HeadSimilarity>> similarity_;
+  Similarities similarity_, compared_;
+  bool asked_ = false;  ///< for metrics, since the last look: runs that nobody looks at are let go
   std::shared_ptr<const MetricsPair> shown_;  ///< results as they were picked up
   std::shared_ptr<const PromptView> shown_of_;
 };

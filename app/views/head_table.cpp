@@ -61,6 +61,23 @@ ColumnName name_of(HeadColumn column, bool has_head_set) {
   return {name.column, name.note};
 }
 
+void HeadTable::Numbers::take(const ScoreValues& score) {
+  if (same_owner(owner, score.owner) && (score.values != nullptr) == !values.empty()) return;
+  owner = score.owner;
+  values.clear();
+  if (score.values != nullptr) values = *score.values;
+}
+
+bool HeadTable::Numbers::any() const {
+  return std::any_of(values.begin(), values.end(), [](float value) { return !std::isnan(value); });
+}
+
+float HeadTable::at(const Numbers& numbers, HeadId head) const {
+  const auto index = static_cast<std::size_t>(head.layer) * static_cast<std::size_t>(heads_) +
+                     static_cast<std::size_t>(head.head);
+  return index < numbers.values.size() ? numbers.values[index] : NAN;
+}
+
 void HeadTable::collect(AppState& state) {
   const ModelInfo* model = state.snapshot->model.get();
   layers_ = model != nullptr ? model->layers : 0;
@@ -72,19 +89,21 @@ void HeadTable::collect(AppState& state) {
            std::any_of(filter_.bounds.begin(), filter_.bounds.end(),
                        [&](const auto& bound) { return bound.column == column; });
   };
-  const bool marked = values_[place(HeadColumn::relevant)].any();
+  const bool marked = score_of(state, MapScore::relevant, false).any();
   for (int i = 0; i < head_columns; ++i) {
     const auto column = static_cast<HeadColumn>(i);
     const auto score = score_of_column(column);
-    // Entropy and distance cost something: only where they are looked at, or nothing else is there.
-    const bool costly = column == HeadColumn::entropy || column == HeadColumn::distance;
-    values_[place(column)] = {};
-    if (score && (!costly || wanted(column) || !marked))
-      values_[place(column)] = score_of(state, *score, false);
+    // These cost something: only where they are looked at. Entropy and distance also stand in where
+    // no document is marked.
+    const bool spread = column == HeadColumn::entropy || column == HeadColumn::distance;
+    const bool costly = spread || column == HeadColumn::similar;
+    const bool shown = score && (!costly || wanted(column) || (spread && !marked));
+    values_[place(column)].take(shown ? score_of(state, *score, false) : ScoreValues{});
   }
   const auto& edited = state.snapshot->intervened;
-  edited_ = edited && edited != state.snapshot->baseline ? score_of(state, MapScore::relevant, true)
-                                                         : ScoreValues{};
+  edited_.take(edited && edited != state.snapshot->baseline
+                   ? score_of(state, MapScore::relevant, true)
+                   : ScoreValues{});
   ranks_.assign(static_cast<std::size_t>(layers_) * static_cast<std::size_t>(heads_), -1);
   for (int layer = 0; layer < layers_; ++layer) {
     for (int head = 0; head < heads_; ++head)
@@ -99,9 +118,9 @@ double HeadTable::value(HeadColumn column, HeadId head) const {
     const int rank = index < ranks_.size() ? ranks_[index] : -1;
     return rank < 0 ? NAN : rank + 1;
   }
-  const float relevant = values_[place(HeadColumn::relevant)].at(head, heads_);
-  if (column == HeadColumn::change) return static_cast<double>(edited_.at(head, heads_) - relevant);
-  return static_cast<double>(values_[place(column)].at(head, heads_));
+  if (column == HeadColumn::change)
+    return static_cast<double>(at(edited_, head) - at(of(HeadColumn::relevant), head));
+  return static_cast<double>(at(of(column), head));
 }
 
 std::string HeadTable::text(HeadColumn column, HeadId head) const {
@@ -116,9 +135,8 @@ std::string HeadTable::text(HeadColumn column, HeadId head) const {
 }
 
 bool HeadTable::has(HeadColumn column) const {
-  if (column == HeadColumn::change)
-    return edited_.any() && values_[place(HeadColumn::relevant)].any();
-  return !score_of_column(column) || values_[place(column)].any();
+  if (column == HeadColumn::change) return edited_.any() && of(HeadColumn::relevant).any();
+  return !score_of_column(column) || of(column).any();
 }
 
 bool HeadTable::same(const Key& key) const {

@@ -52,9 +52,20 @@ class HeadTable {
   void collect(AppState& state);
   void arrange(const AppState& state);
 
+  // A copy of one column's numbers, [layers * heads]: the runs they come from may go.
+  struct Numbers {
+    std::weak_ptr<const void> owner;
+    std::vector<float> values;
+
+    void take(const ScoreValues& score);
+    bool any() const;
+  };
+  const Numbers& of(HeadColumn column) const { return values_[static_cast<std::size_t>(column)]; }
+  float at(const Numbers& numbers, HeadId head) const;
+
   Key key_;
-  std::array<ScoreValues, head_columns> values_;
-  ScoreValues edited_;  ///< relevant mass of the intervened run; empty where there is none
+  std::array<Numbers, head_columns> values_;
+  Numbers edited_;  ///< relevant mass of the intervened run; empty where there is none
   std::vector<int> ranks_;
   int layers_ = 0, heads_ = 0;
   HeadFilter filter_;

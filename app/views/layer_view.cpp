@@ -168,8 +168,7 @@ void LayerView::picture(ViewContext& context, const Maps& maps, const HeatmapSty
   AppState& state = context.state;
   const HeadId id{maps->layer, head};
   ImDrawList& list = *ImGui::GetWindowDrawList();
-  const std::vector<HeadId> on = state.chosen();
-  const bool is_on = std::find(on.begin(), on.end(), id) != on.end();
+  const bool is_on = std::find(on_.begin(), on_.end(), id) != on_.end();
   draw_fitted_text(list, min, places.picture.x,
                    state.request.selected == id ? context.theme.text : context.theme.muted,
                    "H" + std::to_string(head) + (is_on ? "  on" : ""));
@@ -204,38 +203,7 @@ void LayerView::picture(ViewContext& context, const Maps& maps, const HeatmapSty
   if (hovered) tooltip(context, *maps, head, from, places.picture);
 }
 
-void LayerView::draw(ViewContext& context) {
-  AppState& state = context.state;
-  if (!state.snapshot->model || !state.baseline()) {
-    empty_note(context, "Every head of one layer, side by side", "It follows the first run.");
-    return;
-  }
-  follow_selection(state);
-  toolbar(context);
-  Job job;
-  if (!find_job(context, job)) return;
-  shown_run_ = job.run;
-  const bool tokens = kind_ == LayerColumns::tokens;
-  if (job.run->rows.size() == 0) {
-    empty_note(context, "The answer is empty", "There are no response rows to look at.");
-    return;
-  }
-  if (tokens && (!keeps_rows(*job.run) || (job.baseline && !keeps_rows(*job.baseline)))) {
-    const Missing missing = why_missing(state, MapScore::entropy);
-    command_button(context, missing.command, missing.button.c_str());
-    empty_note(context, missing.title, missing.detail + " Documents can be shown without them.");
-    return;
-  }
-  const double work = static_cast<double>(job.run->heads) *
-                      static_cast<double>(job.run->rows.size()) *
-                      static_cast<double>(tokens ? job.run->keys : job.run->sets);
-  maps_.ask(job, work <= kCheap, state.wake);
-  const auto* newest = maps_.newest();
-  if (newest == nullptr || newest->second->heads != state.snapshot->model->heads) {
-    empty_note(context, "Making the pictures ...");
-    return;
-  }
-  const Maps& maps = newest->second;
+void LayerView::pictures(ViewContext& context, const Maps& maps) {
   const HeatmapStyle style = style_of(context, *maps);
   const float bar = color_bar_width() + em() * 0.6f;
   const ImVec2 room = ImGui::GetContentRegionAvail(), corner = ImGui::GetCursorScreenPos();
@@ -262,6 +230,44 @@ void LayerView::draw(ViewContext& context) {
   }
   ImGui::EndChild();
   ImGui::PopStyleVar();
+}
+
+void LayerView::nothing_kept(ViewContext& context) const {
+  const Missing missing = why_missing(context.state, MapScore::entropy);
+  command_button(context, missing.command, missing.button.c_str());
+  empty_note(context, missing.title, missing.detail + " Documents can be shown without them.");
+}
+
+void LayerView::draw(ViewContext& context) {
+  AppState& state = context.state;
+  if (!state.snapshot->model || !state.baseline()) {
+    empty_note(context, "Every head of one layer, side by side", "It follows the first run.");
+    return;
+  }
+  follow_selection(state);
+  toolbar(context);
+  Job job;
+  if (!find_job(context, job)) return;
+  shown_run_ = job.run;
+  on_ = state.chosen();
+  const bool tokens = kind_ == LayerColumns::tokens;
+  if (job.run->rows.size() == 0) {
+    empty_note(context, "The answer is empty", "There are no response rows to look at.");
+    return;
+  }
+  if (tokens && (!keeps_rows(*job.run) || (job.baseline && !keeps_rows(*job.baseline))))
+    return nothing_kept(context);
+  const double work = static_cast<double>(job.run->heads) *
+                      static_cast<double>(job.run->rows.size()) *
+                      static_cast<double>(tokens ? job.run->keys : job.run->sets);
+  maps_.ask(job, work <= kCheap, state.wake);
+  const auto* newest = maps_.newest();
+  if (newest == nullptr || newest->second->heads != state.snapshot->model->heads ||
+      newest->second->kind != kind_) {
+    empty_note(context, "Making the pictures ...");
+    return;
+  }
+  pictures(context, newest->second);
 }
 
 }  // namespace headscope

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "app/views/widgets.h"
 #include "core/engine/latest_worker.h"
@@ -40,6 +41,8 @@ class LayerView {
   static Places place(const LayerMaps& maps, ImVec2 room);
   void picture(ViewContext& context, const Maps& maps, const HeatmapStyle& style, int head,
                ImVec2 min, const Places& places);
+  void pictures(ViewContext& context, const Maps& maps);
+  void nothing_kept(ViewContext& context) const;
   void click(ViewContext& context, HeadId head);
   void tooltip(const ViewContext& context, const LayerMaps& maps, int head, ImVec2 min,
                ImVec2 size) const;
@@ -49,6 +52,7 @@ class LayerView {
   LayerColumns kind_ = LayerColumns::tokens;
   bool logarithmic_ = true;
   std::shared_ptr<const RunResult> shown_run_;  ///< of this frame
+  std::vector<HeadId> on_;                      ///< heads acted on, in this frame
   NewestResult<Job, Maps> maps_;
 };
 

@@ -267,7 +267,8 @@ void RankingView::draw(ViewContext& context) {
           ImVec2(0, height))) {
     // The pinned heads stay in sight where they leave room for others.
     const auto kept = static_cast<int>(table_.pinned());
-    const bool freeze = static_cast<float>(kept) < height / line - 4;
+    constexpr int most = 60;  // ImGui freezes no more than 127 rows
+    const bool freeze = kept < most && static_cast<float>(kept) < height / line - 4;
     ImGui::TableSetupScrollFreeze(0, 1 + (freeze ? kept : 0));
     for (const HeadColumn column : columns_) {
       const char* name = name_of(column, table_.has(HeadColumn::score)).name;

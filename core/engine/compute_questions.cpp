@@ -105,6 +105,8 @@ Result<> Compute::ensure_head_drops(const Work& work) {
   const auto missing = heads_to_ablate(every);
   if (missing.empty()) return {};
   auto running = context(Step::head_drops, work, activity);
+  // Whatever is asked meanwhile comes first: this takes minutes, and goes on where it stopped.
+  running.is_cancelled = [this, &work] { return board_.overtaken(work); };
   std::size_t begin = 0;
   const auto known = static_cast<double>(every.size() - missing.size());
   running.on_progress = [this, &begin, known,

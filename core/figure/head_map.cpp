@@ -71,7 +71,6 @@ std::string subtitle_of(const HeadMapFigure& f) {
   const std::string all = std::to_string(f.layers * f.heads);
   if (f.scores.empty()) return "Rank of each of " + all + " query heads by " + f.score_name;
   if (f.difference) return "Intervened minus baseline, " + all + " query heads";
-  if (!f.masses) return "Mean over the response rows, " + all + " query heads";
   return std::to_string(count_above(f.scores, 0.1)) + " of " + all + " query heads above 0.1, " +
          std::to_string(count_above(f.scores, 0.2)) + " above 0.2";
 }

@@ -16,7 +16,6 @@ struct HeadMapFigure {
   std::vector<HeadId> ranking;  ///< best first; its first `outlined` are outlined and numbered
   int outlined = 0;
   bool difference = false;  ///< scores are intervened minus baseline: diverging colours around 0
-  bool masses = true;       ///< scores are shares of attention: those above 0.1 and 0.2 are counted
   std::string score_name = "contextual score";
   Provenance provenance;
 };
