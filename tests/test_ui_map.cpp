@@ -223,6 +223,7 @@ void script_long(ImGuiTestContext* test) {
   s.settle(test);
   IM_CHECK_EQ(s.app->attention().zoom().rows,
               static_cast<std::int64_t>(s.snapshot().prompt->documents.size()) + 5);
+  IM_CHECK(s.snapshot().full_map->groups != nullptr);  // sums, asked of the engine
 }
 
 }  // namespace
