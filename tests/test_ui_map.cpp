@@ -141,7 +141,7 @@ void script_scales(ImGuiTestContext* test) {
   IM_CHECK_EQ(s.app->heatmaps().uploads(), uploads);
   test->ItemClick("//Attention map/Sink");
   IM_CHECK(map.mask_sink);
-  test->KeyPress(ImGuiKey_K);
+  test->KeyPress(ImGuiKey_M);
   IM_CHECK(!map.mask_sink);
   s.settle(test);
 }
