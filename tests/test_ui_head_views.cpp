@@ -35,7 +35,7 @@ Request edited_request() {
 // Draws until nothing is being worked out.
 void settle(NullWindow& window, App& app, ImVec2 size = kNormal) {
   window.draw(app, size, 3);
-  for (int i = 0; i < 2000 && (app.state().numbers.busy() || app.layer().busy()); ++i) {
+  for (int i = 0; i < 2000 && (app.state().numbers->busy() || app.layer().busy()); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
     window.draw(app, size, 1);
   }

@@ -19,6 +19,13 @@ void App::register_commands() {
                  [this] { ask_for_model(); },
                  {},
                  {}});
+  commands_.add({"file.models",
+                 "Models on this machine",
+                 "File",
+                 ImGuiMod_Ctrl | ImGuiKey_M,
+                 [this] { views_.show(titles::models); },
+                 {},
+                 {}});
   commands_.add({"file.open_data",
                  "Open data ...",
                  "File",
@@ -33,10 +40,11 @@ void App::register_commands() {
                  [&s] { s.choose_model("demo"); },
                  {},
                  [&s] { return s.request.model == "demo"; }});
+  register_session_commands();
   commands_.add({"file.picture",
                  "Save a picture of the window",
                  "File",
-                 ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_S,
+                 ImGuiMod_Ctrl | ImGuiMod_Alt | ImGuiKey_S,
                  [this] { picture_ = true; },
                  {},
                  {},
@@ -50,6 +58,13 @@ void App::register_commands() {
                  {},
                  true});
 
+  commands_.add({"edit.preferences",
+                 "Preferences and shortcuts",
+                 "Edit",
+                 0,
+                 [this] { views_.show(titles::preferences); },
+                 {},
+                 {}});
   const auto typing = [] { return ImGui::GetIO().WantTextInput; };  // a text field has its own undo
   commands_.add({"edit.undo",
                  "Undo",
@@ -171,6 +186,7 @@ void App::register_commands() {
                  },
                  {},
                  true});
+  register_tab_commands();
   register_model_commands();
   register_head_commands();
   register_exploration_commands();

@@ -43,8 +43,11 @@ void AppState::take(std::shared_ptr<const Snapshot> next) {
   take_auto_alpha();
   if (snapshot->model && !heads_to_compare.empty())
     compare_heads(std::exchange(heads_to_compare, {}));
-  if (!new_baseline) return;
+  if (new_baseline) take_ranking();
+  runs.observe(*snapshot, chosen());
+}
 
+void AppState::take_ranking() {
   const RunResult* run = baseline();
   ranking_.clear();
   if (snapshot->model && !snapshot->model->known_ranking.empty()) {
@@ -312,10 +315,14 @@ void AppState::new_sample() {
     return;
   }
   book.samples.clear();
+  book.path.clear();
   show_sample(*sample);
 }
 
-void AppState::open_data(const std::string& path) {
+void AppState::open_data(const std::string& path, std::optional<std::size_t> resume) {
+  book.path = path;
+  book.resume = resume;
+  if (resume) book.current = *resume;
   std::function<void()> wake_window = wake;
   book.loading = std::async(std::launch::async, [path, wake_window] {
     Result<Dataset> data = load_dataset(path);
@@ -329,14 +336,16 @@ void AppState::poll_data() {
       book.loading.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
     return;
   Result<Dataset> data = book.loading.get();
+  const auto resume = std::exchange(book.resume, std::nullopt);
   if (!data) {
+    if (!resume) book.path.clear();
     notify(Notice::Kind::error, data.error().message);
     return;
   }
   book.name = data->name;
   book.samples = std::move(data->samples);
-  book.current = 0;
-  if (!book.samples.empty()) show_sample(book.samples.front());
+  book.current = resume && *resume < book.samples.size() ? *resume : 0;
+  if (!book.samples.empty() && !resume) show_sample(book.samples.front());
 }
 
 void AppState::compare_heads(const std::string& path) {

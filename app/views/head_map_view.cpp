@@ -153,7 +153,7 @@ void score_note(ViewContext& context) {
   const AppState& state = context.state;
   if (state.view.score == MapScore::similar && state.view.heads.like) {
     fitted_note(context, format_head(*state.view.heads.like));
-    const auto alike = context.state.numbers.similarity(*state.view.heads.like);
+    const auto alike = context.state.numbers->similarity(*state.view.heads.like);
     const bool documents = alike && alike->over == SimilarityOver::documents;
     ImGui::SetItemTooltip("Likeness with the attention of %s over %s.\n%s",
                           format_head(*state.view.heads.like).c_str(),

@@ -3,6 +3,7 @@
 #include "core/engine/outlook.h"
 #include "core/model/answer_probability.h"
 #include "core/runner/companions.h"
+#include "core/runner/grouped_map.h"
 #include "core/runner/prompt_view.h"
 #include "core/runner/run_outlook.h"
 #include "core/runner/run_plan.h"
@@ -207,12 +208,17 @@ Result<std::shared_ptr<const FullMap>> ModelRunner::full_map(const PromptView& p
   full->tokens = source->tokens();
   full->level = source->overview_level();
   full->weights = held->overview;
-  if (full->level == 0 || region.empty()) return full;
+  if (full->level == 0) return full;
+  full->region.groups = region.groups;
+  if (region.groups != TokenGrouping::none) {
+    HEADSCOPE_ASSIGN(full->groups, grouped_map(*source, prompt, region.groups, context));
+  }
+  if (region.empty()) return full;
   const auto within = [&](TokenRange range) {
     return TokenRange{range.begin,
                       std::min({range.end, full->tokens, range.begin + HeadMapSource::max_tile})};
   };
-  full->region = {within(region.rows), within(region.columns)};
+  full->region = {within(region.rows), within(region.columns), region.groups};
   if (full->region.empty()) return full;
   const MapTile tile{0, full->region.rows.begin, full->region.columns.begin,
                      full->region.rows.size(), full->region.columns.size()};
