@@ -46,7 +46,8 @@ void HeadSetsView::save_line(ViewContext& context) {
   same_line_right(button_width("Load ..."));
   if (ImGui::Button("Load ...")) ask_for_file_();
   ImGui::SetItemTooltip(
-      "A head set file (heads.json, a list of [layer, head] pairs, retrieval scores)");
+      "A head set file (heads.json, a list of [layer, head] pairs, retrieval scores); or drop it "
+      "onto the window");
   const bool taken = state.head_sets.find(name_.data()) != nullptr;
   const char* verb = taken ? "Replace" : "Save";
   ImGui::SetNextItemWidth(std::max(em() * 4, ImGui::GetContentRegionAvail().x -
@@ -83,7 +84,7 @@ void HeadSetsView::buttons(ViewContext& context, const SavedHeads& saved) {
     ImGui::SameLine(0, em() * 0.6f);
   }
   const bool sure = deleting_ == saved.name;
-  if (ImGui::SmallButton(sure ? "Really delete###delete" : "Delete###delete")) {
+  if (ImGui::SmallButton(sure ? "Really delete" : "Delete")) {
     if (sure) {
       later_ = [&state, name = saved.name] {
         if (const auto removed = state.head_sets.remove(name); !removed)
