@@ -19,10 +19,13 @@
 #include "app/views/command_palette.h"
 #include "app/views/difference_view.h"
 #include "app/views/experiments_panel.h"
+#include "app/views/head_sets_view.h"
+#include "app/views/layer_view.h"
 #include "app/views/lesson_view.h"
 #include "app/views/overlay_view.h"
 #include "app/views/path_dialog.h"
 #include "app/views/prompt_panel.h"
+#include "app/views/ranking_view.h"
 #include "app/views/score_view.h"
 
 namespace headscope {
@@ -55,6 +58,9 @@ class App {
   OverlayView& overlay() { return overlay_; }
   const DifferenceView& difference() const { return difference_; }
   const ScoreView& scores() const { return scores_; }
+  AttentionPanel& attention() { return attention_; }
+  RankingView& ranking() { return ranking_; }
+  LayerView& layer() { return layer_; }
 
   void set_fonts(const Fonts& fonts) { fonts_ = fonts; }
   /// Theme and zoom take effect before the next frame (`prepare_frame`).
@@ -83,8 +89,10 @@ class App {
   void register_panel_commands();
   void register_model_commands();
   void register_head_commands();
+  void register_exploration_commands();
   void register_experiment_commands();
   void register_lesson_commands();
+  void register_map_commands();
   void list_lesson_commands();
   void reload_lessons();
   void menu_bar(ViewContext& context);
@@ -98,6 +106,7 @@ class App {
   void ask_for_data();
   void open_example_study();
   void ask_for_heads();
+  void ask_for_head_set();
 
   Engine* engine_;
   AppState state_;
@@ -119,6 +128,9 @@ class App {
   AttentionPanel attention_;
   DifferenceView difference_;
   ScoreView scores_;
+  RankingView ranking_;
+  HeadSetsView head_sets_{[this] { ask_for_head_set(); }};
+  LayerView layer_;
   ExperimentsPanel experiments_;
   LessonPanel lessons_;
   bool reload_lessons_ = false;

@@ -23,8 +23,9 @@ constexpr std::array kChoices = {"contextual", "random", "picked"};
 constexpr std::array kRows = {"all", "response", "from"};
 constexpr std::array kSpans = {"gold", "document"};
 constexpr std::array kKept = {"automatic", "spans", "rows"};
-constexpr std::array kScores = {"relevant",       "sink",     "irrelevant_sum",
-                                "irrelevant_max", "head_set", "overlap"};
+constexpr std::array kScores = {"relevant", "sink",    "irrelevant_sum", "irrelevant_max",
+                                "head_set", "overlap", "entropy",        "distance",
+                                "drop",     "similar"};
 constexpr std::array kSources = {"baseline", "intervened", "difference"};
 constexpr std::array kOverlayHeads = {"selected", "chosen", "layer", "all"};
 constexpr std::array kPooling = {"mean", "sum", "max"};

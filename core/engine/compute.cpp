@@ -68,6 +68,8 @@ std::string activity_of(Step step) {
       return "logit lens";
     case Step::scores:
       return "scores of a row";
+    case Step::head_drops:
+      return "ablating every head";
   }
   return "";
 }
@@ -92,9 +94,10 @@ void Compute::loop() {
 }
 
 void Compute::answer(const Work& work) {
-  for (const auto step : {Step::model, Step::prompt, Step::baseline, Step::preview_inputs,
-                          Step::auto_alpha, Step::intervened, Step::full_map,
-                          Step::full_map_baseline, Step::lens, Step::scores, Step::causal}) {
+  for (const auto step :
+       {Step::model, Step::prompt, Step::baseline, Step::preview_inputs, Step::auto_alpha,
+        Step::intervened, Step::full_map, Step::full_map_baseline, Step::lens, Step::scores,
+        Step::causal, Step::head_drops}) {
     if (board_.cancelled()) return board_.finish_cancelled();
     if (board_.overtaken(work)) return;
     if (step == Step::prompt && work.request->prompt.text.empty()) break;
@@ -159,6 +162,8 @@ bool Compute::same_work(Step step, const Request& a, const Request& b) const {
       return a.questions.lens == b.questions.lens && same_run();
     case Step::scores:
       return a.questions.scores == b.questions.scores && a.selected == b.selected && same_run();
+    case Step::head_drops:
+      return b.questions.head_drops && same_baseline(a, b);
   }
   return false;
 }
@@ -189,6 +194,8 @@ Result<> Compute::ensure(Step step, const Work& work) {
       return ensure_lens(work);
     case Step::scores:
       return ensure_scores(work);
+    case Step::head_drops:
+      return ensure_head_drops(work);
   }
   return {};
 }

@@ -21,7 +21,8 @@ enum class Step {
   full_map_baseline,
   lens,
   scores,
-  causal
+  causal,
+  head_drops
 };
 
 /// What determines the unedited run: model, text, length and rows. Gold mark and expected answers

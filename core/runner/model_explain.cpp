@@ -92,7 +92,7 @@ Result<std::shared_ptr<const RowScores>> ModelRunner::row_scores(const PromptVie
                                                                  std::int64_t row,
                                                                  const RunContext& context) {
   HEADSCOPE_TRY(require_model());
-  HEADSCOPE_ASSIGN(const auto source, map_source(prompt, run, head, true, context));
+  HEADSCOPE_ASSIGN(const auto source, row_source(prompt, run, head, context));
   HEADSCOPE_ASSIGN(auto parts, source->row(row));
   auto scores = std::make_shared<RowScores>();
   scores->first_key = parts.first_key;

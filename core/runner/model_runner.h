@@ -78,10 +78,17 @@ class ModelRunner final : public Runner {
     InterventionSettings settings;
     std::vector<HeadId> touched;
     std::shared_ptr<const HeadMapSource> source;
+    HeadWeights overview;  ///< of the source, shared by the maps of its regions
   };
-  Result<std::shared_ptr<const HeadMapSource>> map_source(const PromptView& prompt,
+  Result<const HeldSource*> map_source(const PromptView& prompt, const RunResult& run, HeadId head,
+                                       const RunContext& context);
+
+  /// Null when there is none of the same tokens, head and edits.
+  static const HeldSource* known_source(const std::deque<HeldSource>& all,
+                                        const HeldSource& wanted);
+  /// As map_source, without the pass over all pairs of tokens.
+  Result<std::shared_ptr<const HeadMapSource>> row_source(const PromptView& prompt,
                                                           const RunResult& run, HeadId head,
-                                                          bool rows_only,
                                                           const RunContext& context);
 
   /// Residual streams of responses: the lens at another token shall not run the model again.
