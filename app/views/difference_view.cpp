@@ -291,7 +291,6 @@ void DifferenceView::documents(ViewContext& context) const {
              after = document_mass(*snapshot.intervened, heads);
   if (!before || !after) return text_muted(context, "No attention was kept for these heads.");
   const auto lines = document_changes(*snapshot.prompt, *before, *after);
-  ImGui::SameLine();
   same_line_right(ImGui::CalcTextSize("Copy").x + 2 * ImGui::GetStyle().FramePadding.x);
   copy_button("documents", [&] { return documents_csv(lines); });
   std::vector<float> changes;
@@ -314,8 +313,7 @@ void DifferenceView::heads(ViewContext& context) {
   draw_fitted_text(*ImGui::GetWindowDrawList(), ImGui::GetCursorScreenPos(),
                    ImGui::GetContentRegionAvail().x - right, context.theme.muted,
                    std::string("by mass on ") + score_name_);
-  ImGui::NewLine();
-  ImGui::SameLine();
+  ImGui::Dummy(ImVec2(1, ImGui::GetTextLineHeight()));
   const float padding = 2 * ImGui::GetStyle().FramePadding.x;
   same_line_right(ImGui::CalcTextSize("Sort: changeCopy").x + 2 * padding +
                   ImGui::GetStyle().ItemSpacing.x);
