@@ -43,6 +43,7 @@ Result<std::shared_ptr<const ResidualRows>> ModelRunner::residuals(const PromptV
   GenerateRequest request;
   request.prompt_ids = prompt_ids(prompt);
   request.forced_response = response_ids(run);
+  request.max_new_tokens = max_new_tokens_;
   HeldResiduals held{request.prompt_ids, run.settings, run.touched, nullptr};
   held.ids.insert(held.ids.end(), request.forced_response.begin(), request.forced_response.end());
   for (const HeldResiduals& known : residuals_) {

@@ -140,7 +140,7 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
     ahead = look_ahead_at(prompt, request);
   }
   HEADSCOPE_TRY(require_room_for(ahead));
-  generate.max_new_tokens = request.max_new_tokens;
+  generate.max_new_tokens = max_new_tokens_ = request.max_new_tokens;
   generate.candidates = kept_candidates;
   generate.capture.emplace();
   generate.capture->span_sets = document_sets(prompt);

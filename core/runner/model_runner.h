@@ -109,6 +109,7 @@ class ModelRunner final : public Runner {
   /// What runs over the current prompt share: a slider's run begins at its first touched layer.
   PromptStore store_{std::uint64_t{4} << 30};
   std::vector<std::int32_t> stored_ids_;
+  int max_new_tokens_ = 100;  ///< of the last run
 };
 
 }  // namespace headscope
