@@ -171,8 +171,10 @@ void OverlayView::response_token(ViewContext& context, const TextLine& line, std
   ImGui::SetCursorScreenPos(at);
   const std::string id = "t" + std::to_string(token);
   if (ImGui::InvisibleButton(id.c_str(), ImVec2(std::max(width, 1.0f), height),
-                             ImGuiButtonFlags_EnableNav))
+                             ImGuiButtonFlags_EnableNav)) {
     click(options, token);
+    context.state.candidates.token = static_cast<std::size_t>(token);  // lens and scores follow
+  }
   if (ImGui::IsItemHovered()) hovered_row_ = token;
   ImDrawList& list = *ImGui::GetWindowDrawList();
   const auto* way_back = rows_.newest();

@@ -124,9 +124,10 @@ void ScoreView::key_row(ViewContext& context, const KeyShift& key) const {
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float width = ImGui::GetContentRegionAvail().x;
   const int gold = prompt.gold_document();
-  if (gold >= 0 && prompt.documents[static_cast<std::size_t>(gold)].tokens.contains(key.key))
+  if (gold >= 0 && prompt.documents[static_cast<std::size_t>(gold)].tokens.contains(key.key)) {
     ImGui::GetWindowDrawList()->AddRectFilled(ImVec2(at.x - em() * 0.3f, at.y),
                                               ImVec2(at.x - em() * 0.12f, at.y + em()), theme.gold);
+  }
   ImGui::PushID(static_cast<int>(key.key));
   ImGui::InvisibleButton("key", ImVec2(std::max(width, 1.0f), ImGui::GetTextLineHeight()));
   ImGui::PopID();
