@@ -17,12 +17,18 @@
 #include "app/views/app_state.h"
 #include "app/views/attention_panel.h"
 #include "app/views/command_palette.h"
+#include "app/views/difference_view.h"
 #include "app/views/documents_view.h"
 #include "app/views/experiments_panel.h"
+#include "app/views/head_sets_view.h"
+#include "app/views/layer_view.h"
 #include "app/views/lesson_view.h"
 #include "app/views/overlay_view.h"
+#include "app/views/own_people_view.h"
 #include "app/views/path_dialog.h"
 #include "app/views/prompt_panel.h"
+#include "app/views/ranking_view.h"
+#include "app/views/score_view.h"
 #include "app/views/tests_panel.h"
 
 namespace headscope {
@@ -54,6 +60,11 @@ class App {
   void present(bool on);
   bool presenting() const { return presenting_; }
   OverlayView& overlay() { return overlay_; }
+  AttentionPanel& attention() { return attention_; }
+  RankingView& ranking() { return ranking_; }
+  LayerView& layer() { return layer_; }
+  const DifferenceView& difference() const { return difference_; }
+  const ScoreView& scores() const { return scores_; }
 
   void set_fonts(const Fonts& fonts) { fonts_ = fonts; }
   /// Theme and zoom take effect before the next frame (`prepare_frame`).
@@ -78,12 +89,17 @@ class App {
   void register_commands();
   void register_views();
   void register_view_commands();
+  void register_explain_commands();
   void register_panel_commands();
   void register_test_commands();
   void register_model_commands();
   void register_head_commands();
+  void register_exploration_commands();
   void register_experiment_commands();
   void register_lesson_commands();
+  void register_answer_commands();
+  void next_in_lesson();
+  void register_map_commands();
   void list_lesson_commands();
   void reload_lessons();
   void menu_bar(ViewContext& context);
@@ -97,6 +113,7 @@ class App {
   void ask_for_data();
   void open_example_study();
   void ask_for_heads();
+  void ask_for_head_set();
 
   Engine* engine_;
   AppState state_;
@@ -117,7 +134,13 @@ class App {
   DocumentsPanel documents_;
   TestsPanel tests_;
   OverlayView overlay_;
+  OwnPeoplePanel own_people_;
   AttentionPanel attention_;
+  RankingView ranking_;
+  HeadSetsView head_sets_{[this] { ask_for_head_set(); }};
+  LayerView layer_;
+  DifferenceView difference_;
+  ScoreView scores_;
   ExperimentsPanel experiments_;
   LessonPanel lessons_;
   bool reload_lessons_ = false;

@@ -24,9 +24,12 @@ constexpr std::array kChoices = {"contextual", "random", "picked"};
 constexpr std::array kRows = {"all", "response", "from"};
 constexpr std::array kSpans = {"gold", "document"};
 constexpr std::array kKept = {"automatic", "spans", "rows"};
-constexpr std::array kScores = {"relevant",       "sink",     "irrelevant_sum",
-                                "irrelevant_max", "head_set", "overlap"};
+constexpr std::array kScores = {"relevant", "sink",    "irrelevant_sum", "irrelevant_max",
+                                "head_set", "overlap", "entropy",        "distance",
+                                "drop",     "similar"};
 constexpr std::array kSources = {"baseline", "intervened", "difference"};
+constexpr std::array kOverlayHeads = {"selected", "chosen", "layer", "all"};
+constexpr std::array kPooling = {"mean", "sum", "max"};
 
 // The value whose name stands in a field; an unknown name is an error, an absent field the
 // fallback.
@@ -63,6 +66,29 @@ Json settings_to_json(const InterventionSettings& s) {
           {"marked_document", s.marked_document},
           {"also", s.also},
           {"also_strength", s.also_strength}};
+}
+
+// Which response tokens are chosen belongs to a response, so it is not among them.
+Json overlay_to_json(const OverlayOptions& o) {
+  return {{"source", name_of(kSources, o.source)},
+          {"heads", name_of(kOverlayHeads, o.heads)},
+          {"pooling", name_of(kPooling, o.pooling)},
+          {"logarithmic", o.logarithmic},
+          {"mask_sink", o.mask_sink},
+          {"mark_touched", o.mark_touched}};
+}
+
+Result<> overlay_from_json(const JsonObject& preferences, OverlayOptions& options) {
+  const Json* found = preferences.find("overlay");
+  if (found == nullptr) return {};
+  HEADSCOPE_ASSIGN(const JsonObject o, JsonObject::open(*found, "preferences: overlay"));
+  HEADSCOPE_ASSIGN(options.source, named(o, "source", kSources, options.source));
+  HEADSCOPE_ASSIGN(options.heads, named(o, "heads", kOverlayHeads, options.heads));
+  HEADSCOPE_ASSIGN(options.pooling, named(o, "pooling", kPooling, options.pooling));
+  HEADSCOPE_ASSIGN(options.logarithmic, o.boolean_or("logarithmic", options.logarithmic));
+  HEADSCOPE_ASSIGN(options.mask_sink, o.boolean_or("mask_sink", options.mask_sink));
+  HEADSCOPE_ASSIGN(options.mark_touched, o.boolean_or("mark_touched", options.mark_touched));
+  return {};
 }
 
 Result<HeadId> head_from_json(const Json& pair, const JsonObject& object, const char* field) {
@@ -173,7 +199,9 @@ Json preferences_to_json(const Preferences& p) {
           {"head_score", name_of(kScores, p.view.score)},
           {"head_source", name_of(kSources, p.view.score_source)},
           {"map_source", name_of(kSources, p.view.map_source)},
-          {"map_logarithmic", p.view.map_logarithmic}};
+          {"map_logarithmic", p.view.map_logarithmic},
+          {"overlay", overlay_to_json(p.view.overlay)},
+          {"lens_ranks", p.view.lens.ranks}};
 }
 
 Result<Preferences> preferences_from_json(const Json& json, const std::string& name) {
@@ -195,6 +223,8 @@ Result<Preferences> preferences_from_json(const Json& json, const std::string& n
     if (palette == palette_name(static_cast<Palette>(i))) p.view.palette = static_cast<Palette>(i);
   }
   HEADSCOPE_TRY(view_from_json(o, p.view));
+  HEADSCOPE_TRY(overlay_from_json(o, p.view.overlay));
+  HEADSCOPE_ASSIGN(p.view.lens.ranks, o.boolean_or("lens_ranks", p.view.lens.ranks));
   return p;
 }
 

@@ -66,6 +66,11 @@ void AppState::take(std::shared_ptr<const Snapshot> next) {
     request.selected = {};
     head_chosen_ = false;
   }
+  if (layers > 0) {  // heads that another model does not have cannot be in sight
+    const auto gone = [&](HeadId id) { return id.layer >= layers || id.head >= heads; };
+    std::erase_if(view.heads.pinned, gone);
+    if (view.heads.like && gone(*view.heads.like)) view.heads.like.reset();
+  }
   if (!head_chosen_ && !ranking_.empty()) request.selected = ranking_.front();
 }
 
@@ -107,6 +112,40 @@ void AppState::show_candidates(std::optional<std::size_t> token) {
   candidates = {token.value_or(0), true};
 }
 
+void AppState::choose_token(bool of_baseline, std::size_t token) {
+  candidates.token = token;
+  OverlayOptions& overlay = view.overlay;
+  bool shows_baseline = overlay.source == MapSource::baseline;
+  const AlignedPair* pair = aligned().pair_of(of_baseline, token);
+  auto row = static_cast<std::int64_t>(token);
+  if (pair != nullptr && shows_baseline != of_baseline) {
+    const std::int64_t partner = shows_baseline ? pair->before : pair->after;
+    if (partner < 0) overlay.source = of_baseline ? MapSource::baseline : MapSource::intervened;
+    if (partner >= 0) row = partner;
+  }
+  overlay.rows = {row};
+}
+
+void AppState::step_token(int step) {
+  const auto size = [](const RunResult* run) { return run ? std::ssize(run->response) : 0; };
+  const std::int64_t most = std::max(size(baseline()), size(intervened()));
+  if (most == 0) return;
+  const std::int64_t wanted = static_cast<std::int64_t>(candidates.token) + step;
+  const auto token = static_cast<std::size_t>(std::clamp<std::int64_t>(wanted, 0, most - 1));
+  choose_token(intervened() == nullptr || token >= intervened()->response.size(), token);
+}
+
+std::optional<std::size_t> AppState::divergence() const {
+  if (!snapshot->baseline || !snapshot->intervened) return std::nullopt;
+  return first_difference(*snapshot->baseline, *snapshot->intervened);
+}
+
+const AlignedResponses& AppState::aligned() const {
+  if (!aligned_.is_of(snapshot->baseline, snapshot->intervened))
+    aligned_ = AlignedResponses(snapshot->baseline, snapshot->intervened);
+  return aligned_;
+}
+
 void AppState::ask_causal(bool wanted) {
   request.questions.causal = wanted;
   checked_ = request;
@@ -131,6 +170,8 @@ void AppState::take_auto_alpha() {
 void AppState::keep_questions() {
   if (request.questions.causal && !same_baseline(request, checked_))
     request.questions.causal = false;
+  if (request.questions.head_drops && !same_baseline(request, ablated_))
+    request.questions.head_drops = false;
 }
 
 const LikelyDocument& AppState::likely() const {
@@ -378,8 +419,7 @@ const std::vector<float>& score_values(const HeadScores& scores, MapScore score)
       return scores.irrelevant_sum;
     case MapScore::irrelevant_max:
       return scores.irrelevant_max;
-    case MapScore::head_set:
-    case MapScore::overlap:
+    default:
       break;
   }
   static const std::vector<float> none;

@@ -64,6 +64,12 @@ std::string activity_of(Step step) {
       return "auto alpha";
     case Step::causal:
       return "causal check";
+    case Step::head_drops:
+      return "ablating every head";
+    case Step::lens:
+      return "logit lens";
+    case Step::scores:
+      return "scores of a row";
   }
   return "";
 }
@@ -90,7 +96,8 @@ void Compute::loop() {
 void Compute::answer(const Work& work) {
   for (const auto step :
        {Step::model, Step::prompt, Step::baseline, Step::preview_inputs, Step::auto_alpha,
-        Step::intervened, Step::full_map, Step::full_map_baseline, Step::causal}) {
+        Step::intervened, Step::full_map, Step::full_map_baseline, Step::lens, Step::scores,
+        Step::causal, Step::head_drops}) {
     if (board_.cancelled()) return board_.finish_cancelled();
     if (board_.overtaken(work)) return;
     if (step == Step::prompt && work.request->prompt.text.empty()) break;
@@ -151,6 +158,12 @@ bool Compute::same_work(Step step, const Request& a, const Request& b) const {
       return b.questions.auto_alpha && same_heads();
     case Step::causal:
       return b.questions.causal && same_heads();
+    case Step::head_drops:
+      return b.questions.head_drops && same_baseline(a, b);
+    case Step::lens:
+      return a.questions.lens == b.questions.lens && same_run();
+    case Step::scores:
+      return a.questions.scores == b.questions.scores && a.selected == b.selected && same_run();
   }
   return false;
 }
@@ -177,6 +190,12 @@ Result<> Compute::ensure(Step step, const Work& work) {
       return ensure_auto_alpha(work);
     case Step::causal:
       return ensure_causal(work);
+    case Step::head_drops:
+      return ensure_head_drops(work);
+    case Step::lens:
+      return ensure_lens(work);
+    case Step::scores:
+      return ensure_scores(work);
   }
   return {};
 }

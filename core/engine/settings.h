@@ -83,10 +83,27 @@ struct MapRegion {
   friend bool operator==(const MapRegion&, const MapRegion&) = default;
 };
 
+/// The logit lens at one response token (core/engine/explain.h).
+struct LensQuestion {
+  bool wanted = false;
+  std::int64_t token = 0;  ///< index into the response
+  friend bool operator==(const LensQuestion&, const LensQuestion&) = default;
+};
+
+/// The scores of one row of the selected head in their parts (core/engine/explain.h).
+struct ScoreQuestion {
+  bool wanted = false;
+  std::int64_t row = 0;  ///< position of the query
+  friend bool operator==(const ScoreQuestion&, const ScoreQuestion&) = default;
+};
+
 /// What is asked for once, beside the runs: it takes a while, or changes nothing that is shown.
 struct Questions {
   bool causal = false;      ///< the causal check of the baseline's answer (core/analysis/causal.h)
   bool auto_alpha = false;  ///< a strength for the chosen heads (core/analysis/auto_alpha.h)
+  bool head_drops = false;  ///< what the answer loses without each head of the model: a pass a head
+  LensQuestion lens;
+  ScoreQuestion scores;
   friend bool operator==(const Questions&, const Questions&) = default;
 };
 

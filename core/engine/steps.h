@@ -19,7 +19,10 @@ enum class Step {
   intervened,
   full_map,
   full_map_baseline,
-  causal
+  lens,
+  scores,
+  causal,
+  head_drops
 };
 
 /// What determines the unedited run: model, text, length and rows. Gold mark and expected answers

@@ -76,6 +76,24 @@ Result<> check(const PromptRequest& prompt, const BuiltPrompt& built, std::int64
   return {};
 }
 
+/// First tokens of the answers, as they are written and after a blank.
+Result<std::vector<TokenView>> answer_starts(const std::vector<std::string>& answers,
+                                             const Tokenizer& tokenizer) {
+  std::vector<TokenView> starts;
+  for (const std::string& answer : answers) {
+    for (const std::string& text : {" " + answer, answer}) {
+      HEADSCOPE_ASSIGN(const Encoding encoding, tokenizer.encode(text, false));
+      if (encoding.ids.empty()) continue;
+      const std::int32_t id = encoding.ids.front();
+      const bool known = std::any_of(starts.begin(), starts.end(),
+                                     [&](const TokenView& start) { return start.id == id; });
+      if (!known && encoding.unknown[0] == 0)
+        starts.push_back({id, tokenizer.token_label(id), {}, false, false});
+    }
+  }
+  return starts;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const PromptView>> make_prompt_view(const PromptRequest& prompt,
@@ -94,6 +112,7 @@ Result<std::shared_ptr<const PromptView>> make_prompt_view(const PromptRequest& 
   view->split_method = split.method;
   view->split_reason = split.reason;
   view->answers = prompt.answers;
+  HEADSCOPE_ASSIGN(view->answer_starts, answer_starts(prompt.answers, encoder.tokenizer()));
   view->unknown_words = unknown_words(encoding);
   return view;
 }
