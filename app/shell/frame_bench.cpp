@@ -118,7 +118,7 @@ class StandIn : public FakeRunner {
     const auto rows = static_cast<std::size_t>(result.layers * result.heads * kResponse);
     for (std::size_t i = 0; i < rows * static_cast<std::size_t>(result.sets); ++i)
       result.span_sums.push_back(static_cast<float>(i % 97) / 97.0f / 50.0f);
-    const SpanLayout layout{result.sets - 1, prompt.gold_document()};
+    const SpanLayout layout{result.sets - 1, prompt.gold_documents()};
     result.scores = scores_from_span_sums(result.span_sums, result.layers, result.heads, kResponse,
                                           {0, kResponse}, layout);
   }
