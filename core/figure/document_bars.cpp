@@ -122,7 +122,9 @@ void draw_sink(Page& page, const DocumentBarsFigure& f, const Box& outer) {
 
 Result<Scene> draw_document_bars(const DocumentBarsFigure& f, const Options& options) {
   if (f.documents.empty()) return bad_input("documents: the prompt has no document to draw");
-  Page page = make_page(options, {468, 290}, caption_of(f));
+  const Caption caption = caption_of(f);
+  const Style style = make_style(options.theme, options.palette);
+  Page page = make_page(options, with_room_for(caption, {468, 290}, style), caption);
   Box body = page.body;
   if (f.compares) {
     body = draw_legend(page, body,

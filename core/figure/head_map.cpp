@@ -89,8 +89,10 @@ Caption caption_of(const HeadMapFigure& f, int outlined) {
         "and samples.";
   }
   if (outlined > 0)
-    caption.text += " Outlined: the top " + std::to_string(outlined) +
-                    " heads, numbered by rank where there is room.";
+    caption.text += " Outlined: " +
+                    (f.outlined_what.empty() ? "the top " + std::to_string(outlined) + " heads"
+                                             : f.outlined_what) +
+                    ", numbered by rank where there is room.";
   caption.provenance = f.provenance;
   return caption;
 }
@@ -174,8 +176,9 @@ HeadId shape_of_ranking(const std::vector<HeadId>& ranking) {
 Result<Scene> draw_head_map(const HeadMapFigure& f, const Options& options) {
   HEADSCOPE_TRY(check(f));
   const int outlined = std::clamp(f.outlined, 0, static_cast<int>(f.ranking.size()));
-  Page page = make_page(options, natural_size(f), caption_of(f, outlined));
-  const Style& style = page.style;
+  const Caption caption = caption_of(f, outlined);
+  const Style style = make_style(options.theme, options.palette);
+  Page page = make_page(options, with_room_for(caption, natural_size(f), style), caption);
   const ColorScale scale = scale_of(f, style);
   const auto bar_ticks = scale_ticks(scale, 5);
   Box outer = page.body;

@@ -10,8 +10,9 @@ namespace {
 
 constexpr std::size_t kHashDigits = 12;
 constexpr double kLineSpacing = 1.35;
-constexpr double kMostCaption = 0.34;  // share of the page's height
-constexpr double kSmallPage = 260;     // below this height the drawing needs the room more
+constexpr std::size_t kUsualLines = 5;  // of a caption, in figures of a fixed height
+constexpr double kMostCaption = 0.34;   // share of the page's height
+constexpr double kSmallPage = 260;      // below this height the drawing needs the room more
 constexpr double kMostSmallCaption = 0.17;
 
 std::string named_with_hash(const std::string& what, const std::string& name,
@@ -101,7 +102,8 @@ std::string provenance_text(const Provenance& p) {
     text += (i == 0 ? "Settings: " : "; ") + p.settings[i];
   }
   if (!p.settings.empty()) text += ". ";
-  if (!p.version.empty()) text += "Headscope " + p.version + ".";
+  if (!p.version.empty()) text += "Headscope " + p.version + ". ";
+  if (!p.command.empty()) text += "Drawn again by: " + p.command;
   while (!text.empty() && text.back() == ' ') text.pop_back();
   return text;
 }
@@ -122,6 +124,15 @@ double height_of_words(const Caption& caption, double width, const Style& style)
   const double subtitle = caption.subtitle.empty() ? 0 : style.subtitle_size * 1.15 + 3;
   return 2 * style.margin + title + subtitle + 14 +
          static_cast<double>(lines.size()) * style.caption_size * kLineSpacing;
+}
+
+Size with_room_for(const Caption& caption, Size natural, const Style& style) {
+  const auto lines =
+      wrap_text(whole_text(caption), style.caption_size, natural.width - 2 * style.margin).size();
+  if (lines > kUsualLines) {
+    natural.height += static_cast<double>(lines - kUsualLines) * style.caption_size * kLineSpacing;
+  }
+  return natural;
 }
 
 Page make_page(const Options& options, Size natural, const Caption& caption) {

@@ -13,29 +13,21 @@ constexpr std::int64_t kSinkTokens = 2;  // S0 = {0,1} of method.md
 
 std::vector<TokenView> prompt_tokens(const Encoding& encoding, const Tokenizer& tokenizer) {
   std::vector<TokenView> tokens(encoding.size());
+  const bool placed = encoding.offsets.size() == tokens.size();  // not of ids alone
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    tokens[i] = {encoding.ids[i], tokenizer.token_label(encoding.ids[i]), encoding.offsets[i],
-                 encoding.special[i] != 0, encoding.unknown[i] != 0};
+    tokens[i] = {encoding.ids[i], tokenizer.token_label(encoding.ids[i]), {}};
+    if (!placed) continue;
+    tokens[i].bytes = encoding.offsets[i];
+    tokens[i].special = encoding.special[i] != 0;
+    tokens[i].unknown = encoding.unknown[i] != 0;
   }
   return tokens;
-}
-
-std::vector<DocumentView> documents_of(const BuiltPrompt& built, const Encoding& encoding,
-                                       int gold) {
-  std::vector<DocumentView> documents;
-  for (const DocumentSpan& span : built.documents) {
-    DocumentView view{span.number, span.title, span.line, span.relevant, {}, false};
-    view.tokens = token_range(encoding.offsets, span.relevant);
-    view.gold = static_cast<int>(documents.size()) == gold;
-    documents.push_back(std::move(view));
-  }
-  return documents;
 }
 
 // Words of several unknown tokens are one word to the reader.
 std::vector<ByteSpan> unknown_words(const Encoding& encoding) {
   std::vector<ByteSpan> words;
-  for (std::size_t i = 0; i < encoding.size(); ++i) {
+  for (std::size_t i = 0; i < encoding.unknown.size(); ++i) {
     if (encoding.unknown[i] == 0 || encoding.offsets[i].empty()) continue;
     const ByteSpan span = encoding.offsets[i];
     if (!words.empty() && words.back().end == span.begin) {
@@ -70,11 +62,24 @@ Result<std::shared_ptr<const PromptView>> make_prompt_view(const PromptRequest& 
   if (prompt.text.empty()) return bad_input("the prompt is empty");
   HEADSCOPE_ASSIGN(const auto encoding, encoder.encode(prompt.text));
   HEADSCOPE_TRY(check(prompt, static_cast<std::int64_t>(encoding.size()), context_length));
-  auto view = std::make_shared<PromptView>();
-  view->text = prompt.text;
-  view->tokens = prompt_tokens(encoding, encoder.tokenizer());
-  view->documents = documents_of(find_documents(prompt.text), encoding, prompt.gold_document);
+  auto documents = find_documents(prompt.text).documents;
+  for (std::size_t i = 0; i < documents.size(); ++i)
+    documents[i].gold = static_cast<int>(i) == prompt.gold_document;
+  auto view = prompt_view_of(prompt.text, encoding, documents, encoder.tokenizer());
   view->answers = prompt.answers;
+  return view;
+}
+
+std::shared_ptr<PromptView> prompt_view_of(std::string text, const Encoding& encoding,
+                                           const std::vector<DocumentSpan>& documents,
+                                           const Tokenizer& tokenizer) {
+  auto view = std::make_shared<PromptView>();
+  view->text = std::move(text);
+  view->tokens = prompt_tokens(encoding, tokenizer);
+  for (const DocumentSpan& span : documents) {
+    view->documents.push_back({span.number, span.title, span.line, span.relevant,
+                               token_range(encoding.offsets, span.relevant), span.gold});
+  }
   view->unknown_words = unknown_words(encoding);
   return view;
 }
