@@ -5,12 +5,18 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/file.h"
 #include "core/model/checkpoint.h"
 #include "core/model/decoder.h"
+#include "core/model/model.h"
+#include "core/text/tokenizer.h"
 #include "core/training/demo_world.h"
+#include "tests/temporary_folder.h"
 
 namespace headscope::test {
 
@@ -46,5 +52,32 @@ inline QaSample demo_test_sample(std::uint64_t seed, int documents = 4) {
   REQUIRE(sample);
   return *sample;
 }
+
+/// Several of them, of the seeds from `seed` on, with indices from 0.
+inline std::vector<QaSample> demo_test_samples(std::uint64_t seed, int count) {
+  std::vector<QaSample> samples;
+  for (int i = 0; i < count; ++i) {
+    samples.push_back(demo_test_sample(seed + static_cast<std::uint64_t>(i)));
+    samples.back().index = i;
+  }
+  return samples;
+}
+
+/// The model of write_random_demo_model, loaded from a folder of its own.
+struct RandomDemoModel {
+  TemporaryFolder folder;
+  std::unique_ptr<Model> model;
+  std::optional<Tokenizer> tokenizer;
+
+  RandomDemoModel() {
+    write_random_demo_model(folder.path());
+    auto loaded = Model::load(folder.path().string(), {"cpu", "float32", 1}, {});
+    REQUIRE(loaded);
+    model = std::move(*loaded);
+    auto read = Tokenizer::load(folder.path());
+    REQUIRE(read);
+    tokenizer = *read;
+  }
+};
 
 }  // namespace headscope::test

@@ -11,10 +11,11 @@ import subprocess
 import tempfile
 import time
 
-from cli_support import PROGRAM, CliTest, cli, main
+from cli_support import PROGRAM, CliTest, cli, main, write_data, write_model
 
-SMALL = ("--samples", 4, "--tau", "0.1", "--alpha=0.3", "--top-ks", "1,5", "--random-heads", 2, "--random-directions", 1,
+BASIC = ("--samples", 4, "--tau", "0.1", "--alpha=0.3", "--top-ks", "1,5", "--random-heads", 2, "--random-directions", 1,
          "--gold-positions", "0,9,19", "--epochs", 2, "--max-new-tokens", 8, "--threads", 1, "--quiet")
+SMALL = (*BASIC, "--suite-lengths", "192,256", "--suite-samples", 2)
 
 
 class Page(html.parser.HTMLParser):
@@ -80,15 +81,67 @@ class Reproduce(CliTest):
         self.assertEqual(result["confirmed"] + result["not_confirmed"] + result["not_testable"], len(result["claims"]))
         cells = lambda: len(list((cut / "sweep" / "cells").glob("[!.]*.json")))
         moments = [lambda: (cut / "study.json").exists(), lambda: (cut / "heads.json").exists(),
+                   lambda: (cut / "directions.unfinished" / "settings.json").exists(),
                    lambda: (cut / "directions.safetensors").exists(), lambda: (cut / "key.json").exists(),
                    lambda: cells() >= 3, lambda: (cut / "positions" / "cells").exists(),
-                   lambda: (cut / "control.json").exists()]
+                   lambda: (cut / "control.json").exists(), lambda: (cut / "suites.jsonl").exists()]
         kills = sum(self.killed_when(cut, moment) for moment in moments)
         self.assertGreaterEqual(kills, 4)
         self.ok(*self.study(cut))
-        for name in ("study.json", "heads.json", "directions.json", "key.json", "control.json", "verdicts.json",
-                     "report.html", "sweep/results.csv", "positions/results.csv", "figures/em-against-tau.svg"):
+        for name in ("study.json", "heads.json", "directions.json", "key.json", "control.json", "suite.json",
+                     "suites.jsonl", "verdicts.json", "report.html", "sweep/results.csv", "positions/results.csv", "figures/em-against-tau.svg"):
             self.assertEqual((self.whole / name).read_bytes(), (cut / name).read_bytes(), name)
+        self.assertFalse((cut / "directions.unfinished").exists())
+
+    def test_long_contexts_go_on_from_the_answers_that_are_there(self):
+        out = self.copied()
+        suite, answers = json.loads((out / "suite.json").read_text()), (out / "suites.jsonl").read_text().splitlines()
+        self.assertEqual([(row["task"], row["length"], row["method"], row["n"]) for row in suite["rows"]],
+                         [("demo_qa", length, method, 2) for length in (192, 256) for method in ("none", "focus alpha 0.3")])
+        # What is on record is believed, what is not is asked again.
+        marked = json.dumps(dict(json.loads(answers[0]), response="as before"))
+        (out / "suites.jsonl").write_text("\n".join([marked, *answers[1:3]]) + "\n")
+        (out / "suite.json").write_text(json.dumps(dict(suite, complete=False, rows=[])))
+        self.ok(*self.study(out))
+        again = (out / "suites.jsonl").read_text().splitlines()
+        self.assertEqual(json.loads(again[0])["response"], "as before")
+        self.assertEqual(again[1:], answers[1:])
+        self.assertTrue(json.loads((out / "suite.json").read_text())["complete"])
+        # Answers of other heads or directions are not.
+        passport = dict(suite["passport"], options=dict(suite["passport"]["options"], heads_sha256="other"))
+        (out / "suite.json").write_text(json.dumps(dict(suite, complete=False, rows=[], passport=passport)))
+        self.ok(*self.study(out))
+        self.assertEqual((out / "suites.jsonl").read_text().splitlines(), answers)
+        self.assertEqual(json.loads((out / "suite.json").read_text()), suite)
+
+    def test_another_model_does_the_tasks_that_fit_and_names_the_others(self):
+        model = write_model(self.folder / "model", max_position_embeddings=2300)
+        data = write_data(self.folder / "data.jsonl", samples=16)
+        out = self.folder / "out"
+        self.ok("reproduce", "--model", model, "--data", data, "--out", out, *BASIC, "--suite-samples", 1)
+        suite = json.loads((out / "suite.json").read_text())
+        done = {row["task"] for row in suite["rows"]} - {"average"}
+        left = {task["task"]: task["reason"] for task in suite["left_out"]}
+        self.assertEqual(len(done) + len(left), 13)
+        self.assertIn("niah_single_2", done)
+        self.assertTrue(left)
+        for reason in left.values():
+            self.assertIn("needs at least", reason)
+        self.assertEqual({row["length"] for row in suite["rows"]}, {2300})
+        text = (out / "report.html").read_text(encoding="utf-8")
+        self.assertIn("32768 tokens do not fit: the model's context ends at 2300", text)
+        for task in done | set(left):
+            self.assertIn(f"<td>{task}</td>", text)
+        claims = {claim["id"]: claim for claim in json.loads((out / "verdicts.json").read_text())["claims"]}
+        self.assertEqual(claims["C24"]["judgement"]["verdict"], "not testable here")
+        self.assertIn("mean of tasks at 2300 tokens", claims["C24"]["measured"])
+
+    def test_suites_can_be_left_out(self):
+        out = self.folder / "out"
+        self.ok("reproduce", *BASIC, "--suite-samples", 0, "--out", out)
+        self.assertFalse((out / "suite.json").exists())
+        claims = json.loads((out / "verdicts.json").read_text())["claims"]
+        self.assertEqual(claims[-1]["judgement"]["reason"], "suites were left out")
 
     def test_what_is_finished_is_not_run_again_and_other_rules_are_refused(self):
         out = self.copied()

@@ -15,34 +15,20 @@
 #include "core/experiment/control.h"
 #include "core/experiment/control_file.h"
 #include "tests/random_demo_model.h"
-#include "tests/temporary_folder.h"
 
 using namespace headscope;
-using headscope::test::TemporaryFolder;
 
 namespace {
 
 constexpr int kTokens = 6;
 
-struct Fixture {
-  TemporaryFolder folder;
-  std::unique_ptr<Model> model;
+struct Fixture : test::RandomDemoModel {
   std::optional<PromptEncoder> encoder;
-  std::vector<QaSample> samples;
+  std::vector<QaSample> samples = test::demo_test_samples(50, 3);
   ControlOptions options;
 
   Fixture() {
-    test::write_random_demo_model(folder.path());
-    auto loaded = Model::load(folder.path().string(), {"cpu", "float32", 1}, {});
-    REQUIRE(loaded);
-    model = std::move(*loaded);
-    auto tokenizer = Tokenizer::load(folder.path());
-    REQUIRE(tokenizer);
     encoder.emplace(*tokenizer);
-    for (int i = 0; i < 3; ++i) {
-      samples.push_back(test::demo_test_sample(static_cast<std::uint64_t>(i) + 50));
-      samples.back().index = i;
-    }
     // Contextual heads in the lower layers, so that others can move.
     const ModelConfig& config = model->config();
     for (int i = 0; i < config.layers * config.heads; ++i)

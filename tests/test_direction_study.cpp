@@ -60,25 +60,11 @@ std::vector<float> trained_on(DirectionStore& store) {
   return training->directions.query;
 }
 
-struct Fixture {
-  TemporaryFolder folder;
-  std::unique_ptr<Model> model;
-  std::optional<Tokenizer> tokenizer;
+struct Fixture : test::RandomDemoModel {
   std::vector<QaSample> train, held_out;
 
-  explicit Fixture(int count = 6) {
-    test::write_random_demo_model(folder.path());
-    auto loaded = Model::load(folder.path().string(), {"cpu", "float32", 1}, {});
-    REQUIRE(loaded);
-    model = std::move(*loaded);
-    auto read = Tokenizer::load(folder.path());
-    REQUIRE(read);
-    tokenizer = *read;
-    for (int i = 0; i < count; ++i) {
-      train.push_back(test::demo_test_sample(static_cast<std::uint64_t>(i) + 50));
-      held_out.push_back(test::demo_test_sample(static_cast<std::uint64_t>(i) + 90));
-    }
-  }
+  explicit Fixture(int count = 6)
+      : train(test::demo_test_samples(50, count)), held_out(test::demo_test_samples(90, count)) {}
 
   DirectionStudyOptions options(const std::string& work) const {
     DirectionStudyOptions options;

@@ -9,10 +9,8 @@
 #include "core/experiment/evaluate.h"
 #include "core/experiment/in_order.h"
 #include "tests/random_demo_model.h"
-#include "tests/temporary_folder.h"
 
 using namespace headscope;
-using headscope::test::TemporaryFolder;
 
 namespace {
 
@@ -22,23 +20,11 @@ InterventionsFor split(HeadId head, double tau) {
   };
 }
 
-struct Fixture {
-  TemporaryFolder folder;
-  std::unique_ptr<Model> model;
-  std::optional<Tokenizer> tokenizer;
-  std::vector<QaSample> samples;
+struct Fixture : test::RandomDemoModel {
+  std::vector<QaSample> samples = test::demo_test_samples(80, 5);
   std::vector<EvaluateOptions> settings;
 
   Fixture() {
-    test::write_random_demo_model(folder.path());
-    auto loaded = Model::load(folder.path().string(), {"cpu", "float32", 1}, {});
-    REQUIRE(loaded);
-    model = std::move(*loaded);
-    tokenizer = *Tokenizer::load(folder.path());
-    for (std::uint64_t i = 0; i < 5; ++i) {
-      samples.push_back(test::demo_test_sample(i + 80));
-      samples.back().index = static_cast<std::int64_t>(i);
-    }
     auto& text = samples[2].documents.back().text;  // longer than the context
     for (int i = 0; i < 8; ++i) text += " " + text;
     const auto add = [this](std::vector<HeadId> masses, bool splits, InterventionsFor change) {

@@ -25,25 +25,11 @@ using headscope::test::TemporaryFolder;
 
 namespace {
 
-struct Fixture {
-  TemporaryFolder folder;
-  std::unique_ptr<Model> model;
-  std::optional<Tokenizer> tokenizer;
+struct Fixture : test::RandomDemoModel {
   std::vector<QaSample> samples;
 
-  explicit Fixture(int count = 3) {
-    test::write_random_demo_model(folder.path());
-    auto loaded = Model::load(folder.path().string(), {"cpu", "float32", 1}, {});
-    REQUIRE(loaded);
-    model = std::move(*loaded);
-    auto read = Tokenizer::load(folder.path());
-    REQUIRE(read);
-    tokenizer = *read;
-    for (int i = 0; i < count; ++i) {
-      samples.push_back(test::demo_test_sample(static_cast<std::uint64_t>(i) + 50));
-      samples.back().index = i;
-    }
-  }
+  explicit Fixture(int count = 3) : samples(test::demo_test_samples(50, count)) {}
+
   SamplePrompt prompt(std::size_t i = 0, PromptKind kind = PromptKind::all) const {
     auto made = make_sample_prompt(samples[i], kind, *tokenizer);
     REQUIRE(made);

@@ -1,6 +1,5 @@
-// links: headscope_study headscope_sweep headscope_demo_world headscope_figure headscope_session
-// headscope_analysis headscope_text headscope_base The rules of a study: verdicts, their
-// statistics, grids and data, and what the report escapes.
+// The rules of a study: verdicts, their statistics, grids and data, and what the report escapes.
+// links: headscope_study headscope_demo_world headscope_analysis headscope_text
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -224,10 +223,14 @@ TEST_CASE("the grid has every cell a claim asks for, and focus controls at the d
   CHECK(has(split_cell(0.1, 5)));
   CHECK(has(focus_cell(0.3, 5)));
   CHECK(has(focus_cell(-0.5, 5)));
-  for (const SweepCell& cell : grid->cells) {
-    if (!cell.is_control() || !cell.alpha) continue;
-    CHECK((*cell.alpha == 0.3 || *cell.top_k == 5));
-  }
+  const auto controls_off_the_cross = [](const SweepGrid& all) {
+    return std::ranges::count_if(all.cells, [](const SweepCell& cell) {
+      return cell.is_control() && cell.alpha && cell.alpha != 0.3 && cell.top_k != 5;
+    });
+  };
+  CHECK(controls_off_the_cross(*grid) == 0);
+  settings.every_control = true;
+  CHECK(controls_off_the_cross(*main_grid(settings, ranking, 4, 8)) > 200);
   const auto positions = position_grid(settings, ranking, 4, 8);
   REQUIRE(positions);
   CHECK(positions->cells.size() == 3 * settings.gold_positions.size());
@@ -251,26 +254,102 @@ TEST_CASE("the embedded world gives both parts, the same from a seed") {
   CHECK(embedded_data(folder, settings)->source.sha256 == data->source.sha256);
 }
 
-TEST_CASE("gold documents move to positions of one parity") {
-  for (const std::size_t documents : {std::size_t{2}, std::size_t{5}, std::size_t{20}}) {
-    for (const std::size_t parity : {std::size_t{0}, std::size_t{1}}) {
-      std::vector<QaSample> samples(40);
-      for (QaSample& sample : samples) {
-        sample.documents.resize(documents);
-        sample.documents.back().gold = true;
-      }
-      move_to_parity(samples, parity, 3);
-      std::set<std::size_t> expected;
-      for (std::size_t p = parity; p < documents; p += 2) expected.insert(p);
-      const auto found = gold_positions_of(samples);
-      CHECK(std::set<std::size_t>(found.begin(), found.end()) == expected);
-    }
+namespace {
+
+SuiteTableRow suite_row(const char* task, std::int64_t length, const char* method, double value) {
+  SuiteTableRow row;
+  row.model = "m";
+  row.task = task;
+  row.method = method;
+  row.length = length;
+  row.n = 130;
+  row.value = value;
+  return row;
+}
+
+// Two tasks and their average at `length`, without and with directions that gain this.
+void add_suites(SuiteCheck& check, std::int64_t length, Interval gain) {
+  for (const char* task : {"rag_qa", "json_kv", suite_average}) {
+    check.rows.push_back(suite_row(task, length, suite_baseline, 0.5));
+    check.rows.push_back(suite_row(task, length, "focus alpha 0.3", 0.6));
+    const bool average = std::string(task) == suite_average;
+    check.rows.back().difference = average ? (gain.low + gain.high) / 2 : -1;
+    check.rows.back().difference_interval = average ? gain : Interval{-1, -1};
   }
-  std::vector<QaSample> single(1);
-  single[0].documents.resize(1);
-  single[0].documents[0].gold = true;
-  move_to_parity(single, 1, 3);
-  CHECK(single[0].gold_position() == 0);
+}
+
+Judgement long_contexts(const Results& results) {
+  std::vector<Rule> rules = claims(results.study.settings);
+  std::erase_if(rules, [](const Rule& rule) { return rule.id != "C24"; });
+  return judge(rules, collect_evidence(rules, results)).front();
+}
+
+}  // namespace
+
+TEST_CASE("long contexts: the average over tasks, at every length that is long, decides") {
+  Results results;
+  results.study.settings.suite_lengths = {1024, 32768, 65536};
+  results.study.model.context_length = 131072;
+  results.suites.emplace();
+  SuiteCheck& suites = *results.suites;
+  add_suites(suites, 1024, {-0.5, -0.3});  // too short to count
+  add_suites(suites, 32768, {0.02, 0.1});
+  add_suites(suites, 65536, {0.01, 0.2});
+  Judgement found = long_contexts(results);
+  CHECK(found.verdict == Verdict::confirmed);
+  CHECK(found.n == 130);
+  CHECK(*found.low == 0.01);
+  suites.rows.erase(suites.rows.end() - 6, suites.rows.end());
+  add_suites(suites, 65536, {-0.01, 0.2});
+  CHECK(long_contexts(results).verdict == Verdict::not_confirmed);
+  // A length without scores decides nothing in silence.
+  suites.rows.erase(suites.rows.end() - 6, suites.rows.end());
+  found = long_contexts(results);
+  CHECK(found.verdict == Verdict::not_testable);
+  CHECK(found.reason.find("no task gave scores") != std::string::npos);
+  // One task stands for itself.
+  results.study.settings.suite_lengths = {32768};
+  std::erase_if(suites.rows, [](const SuiteTableRow& row) { return row.task != "rag_qa"; });
+  found = long_contexts(results);
+  CHECK(found.verdict == Verdict::not_confirmed);
+  CHECK(*found.effect == -1);
+}
+
+TEST_CASE("long contexts that a model or a study does not reach are not testable, by name") {
+  Results results;
+  results.study.model.context_length = 1024;
+  CHECK(long_contexts(results).reason.find("left out") != std::string::npos);
+  results.suites.emplace();
+  add_suites(*results.suites, 1024, {0.1, 0.2});
+  CHECK(suite_lengths_for(results.study.settings, 1024) == std::vector<std::int64_t>{1024});
+  Judgement found = long_contexts(results);
+  CHECK(found.verdict == Verdict::not_testable);
+  CHECK(found.reason.find("context ends at 1024") != std::string::npos);
+  results.study.model.context_length = 131072;
+  results.study.settings.suite_lengths = {512, 1024};
+  CHECK(suite_lengths_for(results.study.settings, 600) == std::vector<std::int64_t>{512});
+  found = long_contexts(results);
+  CHECK(found.verdict == Verdict::not_testable);
+  CHECK(found.reason.find("longest of the suites has 1024") != std::string::npos);
+  Settings without;
+  without.suite_samples = 0;
+  CHECK(completed(without, 8, 20).suite_lengths.empty());
+  CHECK(suite_lengths_for(completed(without, 8, 20), 600).empty());
+}
+
+TEST_CASE("what suites left is read back as it was") {
+  SuiteCheck check;
+  check.study = "s";
+  check.complete = true;
+  add_suites(check, 1024, {0.1, 0.2});
+  check.left_out = {{"rerank", 1024, "too short"}};
+  const auto back = suite_check_from(to_json(check), "suite.json");
+  REQUIRE(back);
+  CHECK(to_json(*back) == to_json(check));
+  Json damaged = to_json(check);
+  damaged["left_out"][0].erase("reason");
+  CHECK(suite_check_from(damaged, "suite.json").error().message.find("reason") !=
+        std::string::npos);
 }
 
 TEST_CASE("gold documents at one place are spread, in both parts") {

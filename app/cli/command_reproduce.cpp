@@ -9,6 +9,7 @@
 #include "core/base/file.h"
 #include "core/base/file_lock.h"
 #include "core/experiment/reproduce.h"
+#include "core/suite/generate.h"
 
 namespace headscope::cli {
 namespace {
@@ -107,6 +108,21 @@ void add_grid(CLI::App& command, Options& options) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command.add_option("--random-directions", settings.random_directions, "draws of this control")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_flag("--every-control", settings.every_control,
+                   "controls of focus directions in the whole grid, not at the default number of "
+                   "heads and strength alone (about twice the settings)");
+  command
+      .add_option("--suite-lengths", settings.suite_lengths,
+                  "tokens of the long-context suites; where none fits the model, all of its "
+                  "context is filled")
+      ->delimiter(',')
+      ->check(CLI::Range(std::int64_t{64}, longest_suite_prompt))
+      ->capture_default_str();
+  command
+      .add_option("--suite-samples", settings.suite_samples,
+                  "samples of each task and length of the suites, 0 = leave them out")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command.add_option("--epochs", settings.epochs, "of training directions")

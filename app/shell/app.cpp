@@ -6,23 +6,11 @@
 #include <vector>
 
 #include "app/shell/layout.h"
-#include "app/views/answer_view.h"
-#include "app/views/controls_view.h"
-#include "app/views/documents_view.h"
-#include "app/views/head_map_view.h"
-#include "app/views/ranking_view.h"
 #include "app/views/status_bar.h"
 #include "core/base/file.h"
 
 namespace headscope {
 namespace {
-
-// A docked view: the title is drawn by its tab.
-template <class Draw>
-void panel(const char* title, Draw draw) {
-  if (ImGui::Begin(title, nullptr, ImGuiWindowFlags_NoCollapse)) draw();
-  ImGui::End();
-}
 
 void status_window(ViewContext& context) {
   const ImGuiViewport* viewport = ImGui::GetMainViewport();
@@ -55,6 +43,7 @@ bool is_data_file(const std::string& path) {
 }  // namespace
 
 App::App(Engine* engine) : engine_(engine) {
+  register_views();
   register_commands();
 }
 App::~App() = default;
@@ -131,11 +120,13 @@ void App::frame() {
   if (std::exchange(reload_lessons_, false)) reload_lessons();
   commands_.handle_shortcuts();
   menu_bar(context);
-  dock_space(status_bar_height(), std::exchange(rebuild_layout_, false), presenting_);
+  if (!state_.view_to_show.empty()) views_.show(std::exchange(state_.view_to_show, {}));
+  dock_space(status_bar_height(), std::exchange(arrange_, -1), views_, presenting_);
   if (presenting_) {
     presentation(context);
   } else {
-    views(context);
+    views_.draw(context);
+    outline_views(context);
   }
   status_window(context);
   path_dialog_.draw(context);
@@ -145,58 +136,44 @@ void App::frame() {
   submit_if_changed();
 }
 
-void App::views(ViewContext& context) {
-  const auto docked = [&](const char* title) { panel(title, [&] { draw_view(title, context); }); };
-  docked(titles::prompt);
-  dock_beside(titles::prompt);
-  if (lesson_to_front_ > 0) {  // a new layout chooses its tabs in its first frames
-    --lesson_to_front_;
-    ImGui::SetNextWindowFocus();
+void App::menu_item(const Command& command) const {
+  if (command.separator_before) ImGui::Separator();
+  const std::string shortcut = Commands::shortcut_text(command);
+  if (ImGui::MenuItem(command.name.c_str(), shortcut.c_str(), command.checked && command.checked(),
+                      Commands::is_enabled(command))) {
+    command.run();
   }
-  docked(titles::lesson);
-  docked(titles::overlay);
-  docked(titles::answer);
-  docked(titles::heads);
-  docked(titles::attention);
-  dock_beside(titles::attention);
-  docked(titles::experiments);
-  docked(titles::controls);
-  docked(titles::ranking);
-  docked(titles::documents);
-  outline_views(context);
 }
 
-void App::draw_view(std::string_view title, ViewContext& context) {
-  if (title == titles::prompt) prompt_.draw(context);
-  if (title == titles::lesson) lessons_.draw(context, presenting_);
-  if (title == titles::overlay) overlay_.draw(context);
-  if (title == titles::answer) answer_view(context);
-  if (title == titles::heads) head_map_view(context);
-  if (title == titles::attention) attention_.draw(context);
-  if (title == titles::experiments) experiments_.draw(context);
-  if (title == titles::controls) controls_view(context);
-  if (title == titles::ranking) ranking_view(context);
-  if (title == titles::documents) documents_view(context);
+// Items in the order of registration; a menu "View/Panels" stands in "View" where its first item
+// would.
+void App::menu_items(const std::string& menu) const {
+  std::vector<std::string> submenus;
+  for (std::size_t i = 0; i < commands_.all().size(); ++i) {
+    const Command& command = commands_.all()[i];
+    if (command.menu == menu) {
+      menu_item(command);
+    } else if (command.menu.starts_with(menu + "/")) {
+      if (std::find(submenus.begin(), submenus.end(), command.menu) != submenus.end()) continue;
+      submenus.push_back(command.menu);
+      if (!ImGui::BeginMenu(command.menu.substr(menu.size() + 1).c_str())) continue;
+      menu_items(command.menu);
+      ImGui::EndMenu();
+    }
+  }
 }
 
 void App::menu_bar(ViewContext& context) {
   if (!ImGui::BeginMainMenuBar()) return;
   std::vector<std::string> menus;
   for (const Command& command : commands_.all()) {
-    if (!command.menu.empty() && std::find(menus.begin(), menus.end(), command.menu) == menus.end())
-      menus.push_back(command.menu);
+    const std::string menu = command.menu.substr(0, command.menu.find('/'));
+    if (!menu.empty() && std::find(menus.begin(), menus.end(), menu) == menus.end())
+      menus.push_back(menu);
   }
   for (const std::string& menu : menus) {
     if (!ImGui::BeginMenu(menu.c_str())) continue;
-    for (const Command& command : commands_.all()) {
-      if (command.menu != menu) continue;
-      if (command.separator_before) ImGui::Separator();
-      const std::string shortcut = Commands::shortcut_text(command);
-      if (ImGui::MenuItem(command.name.c_str(), shortcut.c_str(),
-                          command.checked && command.checked(), Commands::is_enabled(command))) {
-        command.run();
-      }
-    }
+    menu_items(menu);
     ImGui::EndMenu();
   }
   const char* hint = "Ctrl+Shift+P: all commands";

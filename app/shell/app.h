@@ -13,6 +13,7 @@
 #include "app/shell/commands.h"
 #include "app/shell/fonts.h"
 #include "app/shell/theme.h"
+#include "app/shell/view_table.h"
 #include "app/views/app_state.h"
 #include "app/views/attention_panel.h"
 #include "app/views/command_palette.h"
@@ -40,6 +41,7 @@ class App {
   HeatmapRenderer& heatmaps() { return heatmaps_; }
   ExperimentsPanel& experiments() { return experiments_; }
   LessonPanel& lessons() { return lessons_; }
+  ViewTable& view_table() { return views_; }
   /// Lessons of these folders: in the view, as commands and in the menu.
   void configure_lessons(std::vector<std::filesystem::path> folders);
   /// Opens a lesson by name or path and shows its view. bad_input: see LessonPanel::open.
@@ -71,7 +73,9 @@ class App {
 
  private:
   void register_commands();
+  void register_views();
   void register_view_commands();
+  void register_panel_commands();
   void register_model_commands();
   void register_head_commands();
   void register_experiment_commands();
@@ -79,8 +83,8 @@ class App {
   void list_lesson_commands();
   void reload_lessons();
   void menu_bar(ViewContext& context);
-  void views(ViewContext& context);
-  void draw_view(std::string_view title, ViewContext& context);
+  void menu_items(const std::string& menu) const;
+  void menu_item(const Command& command) const;
   void presentation(ViewContext& context);
   void outline_views(const ViewContext& context) const;
   void submit_if_changed();
@@ -93,13 +97,14 @@ class App {
   Engine* engine_;
   AppState state_;
   Commands commands_;
+  ViewTable views_;
   HeatmapRenderer heatmaps_;
   Fonts fonts_;
   Theme theme_;
   ThemeKind theme_kind_ = ThemeKind::dark;
   float display_scale_ = 1, zoom_ = 1;
   bool restyle_ = true;
-  bool rebuild_layout_ = false;
+  int arrange_ = -1;  ///< arrangement to build in the next frame; < 0 = none
   bool quit_ = false;
   bool picture_ = false;
   Request submitted_;
@@ -109,7 +114,6 @@ class App {
   AttentionPanel attention_;
   ExperimentsPanel experiments_;
   LessonPanel lessons_;
-  int lesson_to_front_ = 0;  ///< frames in which the lesson's tab is still brought to the front
   bool reload_lessons_ = false;
   bool presenting_ = false;
   ThemeKind theme_before_ = ThemeKind::dark;  ///< presenting

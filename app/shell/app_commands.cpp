@@ -306,7 +306,7 @@ void App::register_experiment_commands() {
                    0,
                    [this, kind] {
                      experiments_.show(kind);
-                     ImGui::SetWindowFocus(titles::experiments);
+                     views_.show(titles::experiments);
                    },
                    {},
                    {}});
@@ -315,6 +315,7 @@ void App::register_experiment_commands() {
 
 void App::register_view_commands() {
   AppState& s = state_;
+  register_panel_commands();
   commands_.add({"view.full_map",
                  "Full attention map",
                  "View",
@@ -333,7 +334,7 @@ void App::register_view_commands() {
                  "Token overlay",
                  "View",
                  ImGuiKey_O,
-                 [] { ImGui::SetWindowFocus(titles::overlay); },
+                 [this] { views_.show(titles::overlay); },
                  {},
                  {}});
   commands_.add({"view.candidates",
@@ -435,7 +436,7 @@ void App::register_view_commands() {
                  "Restore the default layout",
                  "View",
                  0,
-                 [this] { rebuild_layout_ = true; },
+                 [this] { arrange_ = 0; },
                  {},
                  {},
                  true});

@@ -13,7 +13,6 @@
 namespace headscope {
 namespace {
 
-constexpr int kFramesToFront = 4;
 constexpr float kPresenterZoom = 1.5f;
 constexpr const char* kLessonCommand = "lesson.open.";
 
@@ -44,7 +43,7 @@ void App::reload_lessons() {
 
 Result<> App::open_lesson(const std::string& name) {
   HEADSCOPE_TRY(lessons_.open(state_, name));
-  lesson_to_front_ = kFramesToFront;
+  views_.show(titles::lesson);
   return {};
 }
 
@@ -59,7 +58,7 @@ void App::present(bool on) {
   } else {
     set_theme(theme_before_);
     set_scale(display_scale_, zoom_before_);
-    lesson_to_front_ = kFramesToFront;
+    views_.show(titles::lesson);
   }
 }
 
@@ -181,7 +180,7 @@ void App::presentation(ViewContext& context) {
   shown.resize(std::min(shown.size(), kMostViews));
   const float left = room.x * 0.42f;
   fixed_pane(std::string(titles::lesson) + "##presenting", at, ImVec2(left, room.y),
-             [&] { draw_view(titles::lesson, context); });
+             [&] { views_.draw_content(titles::lesson, context); });
   // The answer is short: the room belongs to pictures.
   const auto share = [](const std::string& title) { return title == titles::answer ? 0.6f : 1.0f; };
   float total = 0, top = at.y;
@@ -189,7 +188,7 @@ void App::presentation(ViewContext& context) {
   for (const std::string& title : shown) {
     const float height = room.y * share(title) / total;
     fixed_pane(title + "##presenting", ImVec2(at.x + left, top), ImVec2(room.x - left, height),
-               [&] { draw_view(title, context); });
+               [&] { views_.draw_content(title, context); });
     top += height;
   }
 }

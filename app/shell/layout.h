@@ -1,9 +1,12 @@
-// Where the views stand: one dock space, a default that teaches, and the user's own.
+// Where the views stand: one dock space, arrangements that teach, and the user's own.
 #pragma once
 
 #include <imgui.h>
 
+#include <span>
 #include <string>
+
+#include "app/shell/view_table.h"
 
 namespace headscope {
 
@@ -21,19 +24,27 @@ inline constexpr const char* experiments = "Experiments";
 inline constexpr const char* controls = "Intervention";
 }  // namespace titles
 
-/// Fills the main viewport with the dock space, leaving `bottom` pixels for the status bar. Builds
-/// the default layout when there is none or `rebuild` says so. While something else fills the
-/// window
-/// (`hidden`), it only keeps the layout.
-void dock_space(float bottom, bool rebuild, bool hidden = false);
+/// A screen for one use of the window.
+struct Arrangement {
+  const char* id;
+  const char* name;
+  const char* summary;
+};
+/// Explore (the default), Debug, Teach.
+std::span<const Arrangement> arrangements();
 
-/// The next window becomes a tab beside `neighbour` unless the layout says where it is: for views
-/// that are newer than the user's layout.
+/// Fills the main viewport with the dock space, leaving `bottom` pixels for the status bar. Builds
+/// `arrangement` (an index into arrangements(); < 0 = keep what is there), which opens and closes
+/// views, and the first one when there is no layout yet. While something else fills the window
+/// (`hidden`), it only keeps the layout.
+void dock_space(float bottom, int arrangement, ViewTable& views, bool hidden = false);
+
+/// The next window becomes a tab beside `neighbour` unless the layout says where it is.
 void dock_beside(const char* neighbour);
 
-/// Content of the layout file for the current context, and taking one over (before the first
-/// frame).
-std::string save_layout();
-void load_layout(const std::string& text);
+/// Content of the layout file: ImGui's settings and which views are open. `load_layout` takes one
+/// over: before the first frame, or between two frames.
+std::string save_layout(const ViewTable& views);
+void load_layout(const std::string& text, ViewTable& views);
 
 }  // namespace headscope

@@ -222,9 +222,9 @@ void Session::save_user_files(App& app) {
   preferences_.zoom = app.zoom();
   preferences_.view = app.state().view;
   window_->size_in_units(preferences_.width, preferences_.height);
-  for (const Result<>& saved :
-       {save_preferences(preferences_), write_file_atomically(layout_path(), save_layout()),
-        save_session(session_path(), app.state().request)}) {
+  for (const Result<>& saved : {save_preferences(preferences_),
+                                write_file_atomically(layout_path(), save_layout(app.view_table())),
+                                save_session(session_path(), app.state().request)}) {
     if (!saved) complain(saved.error());
   }
 }
@@ -245,15 +245,15 @@ int Session::run() {
     return exit_code(opened.error().kind);
   }
   window_ = std::move(*opened);
-  if (!picture_only()) {
-    if (const Result<std::string> layout = read_text_file(layout_path(), 1 << 20))
-      load_layout(*layout);
-  }
   int code = 0;
   {
     Engine engine(parts_.make_runner, Window::wake);
     App app(&engine);
     apply_options(app);
+    if (!picture_only()) {
+      if (const Result<std::string> layout = read_text_file(layout_path(), 1 << 20))
+        load_layout(*layout, app.view_table());
+    }
     find_lessons(app);
     fill_request(app);
     const Result<> lesson = options_.lesson.empty() ? Result<>() : app.open_lesson(options_.lesson);

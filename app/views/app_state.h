@@ -110,6 +110,7 @@ class AppState {
   CandidatesPopup candidates;
   std::optional<OtherHeads> other_heads;
   std::string heads_to_compare;  ///< path to read once a model is open; empty = none
+  std::string view_to_show;      ///< title of a view to open and bring to the front; empty = none
   double quiet_until = 0;  ///< ImGui time before which nothing is submitted: somebody is typing
   std::function<void()>
       wake;  ///< called from a worker when the window should look again; may be empty

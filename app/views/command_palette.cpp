@@ -8,6 +8,17 @@
 
 namespace headscope {
 
+namespace {
+
+// In a menu of a menu, names are short: "Panels: Prompt".
+std::string label_of(const Command& command) {
+  const auto slash = command.menu.find('/');
+  return slash == std::string::npos ? command.name
+                                    : command.menu.substr(slash + 1) + ": " + command.name;
+}
+
+}  // namespace
+
 bool fuzzy_match(std::string_view pattern, std::string_view text) {
   std::size_t at = 0;
   for (const char wanted : pattern) {
@@ -59,7 +70,7 @@ void CommandPalette::draw(ViewContext& context) {
       const Command& command = *found[static_cast<std::size_t>(i)];
       ImGui::BeginDisabled(!Commands::is_enabled(command));
       ImGui::PushID(command.id.c_str());
-      if (ImGui::Selectable(command.name.c_str(), i == current_)) chosen = command.id;
+      if (ImGui::Selectable(label_of(command).c_str(), i == current_)) chosen = command.id;
       if (i == current_ && ImGui::IsKeyPressed(ImGuiKey_DownArrow)) ImGui::SetScrollHereY(1.0f);
       const std::string shortcut = Commands::shortcut_text(command);
       same_line_right(ImGui::CalcTextSize(shortcut.c_str()).x + em() * 0.5f);

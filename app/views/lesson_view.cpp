@@ -321,7 +321,7 @@ void LessonPanel::views_line(ViewContext& context) {
     const float width = ImGui::CalcTextSize(title.c_str()).x + em() * 1.2f;
     ImGui::SameLine(0, em() * 0.4f);
     if (ImGui::GetContentRegionAvail().x < width) ImGui::NewLine();
-    if (ImGui::SmallButton(title.c_str())) ImGui::SetWindowFocus(title.c_str());
+    if (ImGui::SmallButton(title.c_str())) context.state.view_to_show = title;
   }
 }
 

@@ -4,14 +4,17 @@
 #include <cmath>
 #include <limits>
 
+#include "core/intervention/mass.h"
+#include "core/intervention/method.h"
+
 namespace headscope {
 
 SplitFactors split_factors(double marked, double rest, double tau) {
   if (!(marked > 0) || !(rest > 0)) return {};
   // log p from the ratio keeps its digits when p is almost 1.
   const double log_p = -std::log1p(rest / marked);
-  if (log_p < split_softmax_log_floor || log_p == 0) return {};
-  return {std::exp((tau - 1) * log_p), std::expm1(tau * log_p) / std::expm1(log_p)};
+  const MassFactors factors = MassMap{&split_softmax_method, {tau}}.factors(log_p);
+  return {factors.inside, factors.outside};
 }
 
 void apply_split_softmax(std::span<float> weights, TokenRange marked, double tau) {

@@ -1,5 +1,5 @@
 // Split-softmax and focus bias on one row of attention weights (method.md 2 and 3): plain numbers,
-// for the live preview and as oracle of the kernels.
+// for the live preview.
 #pragma once
 
 #include <span>
@@ -8,9 +8,6 @@
 
 namespace headscope {
 
-/// Rows whose log p lies below this stay as they are (method.md 2, one floor for all forms).
-inline constexpr double split_softmax_log_floor = -80.0;
-
 /// What the weights inside and outside S are multiplied by.
 struct SplitFactors {
   double marked = 1.0;
@@ -18,8 +15,8 @@ struct SplitFactors {
 };
 
 /// Factors for a row with mass `marked` on S and `rest` elsewhere (their sum is the row's mass,
-/// about 1). Identity where S is not visible or holds everything (rest = 0), where
-/// log p < split_softmax_log_floor, and for tau = 1.
+/// about 1), by the map of core/intervention/split_softmax.cpp. Identity where S is not visible or
+/// holds everything (rest = 0), where log p < log_mass_floor, and for tau = 1.
 SplitFactors split_factors(double marked, double rest, double tau);
 
 /// Split-softmax in place; S = the keys in `marked`.

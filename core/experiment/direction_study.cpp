@@ -109,8 +109,10 @@ Result<DirectionStudy> run_direction_study(Model& model, const PromptEncoder& en
     study.training.cancelled = true;
     return study;
   }
+  study.held_out_skipped = work.held_out().skipped();
   if (work.held_out().size() == 0) return study;
-  DirectionCheckOptions check{.heads = study.heads};
+  DirectionCheckOptions check = options.check;
+  check.heads = study.heads;
   check.seed = options.training.seed;
   HEADSCOPE_ASSIGN(study.check, check_directions(work.held_out(), shape, study.training.directions,
                                                  check, quiet));

@@ -19,6 +19,8 @@ struct DirectionStudyOptions {
   /// Heads to report on; empty = the `top_heads` with most relevant mass on the training samples.
   std::vector<HeadId> heads;
   std::size_t top_heads = 20;
+  /// Strengths and draws of the held-out check; its heads and seed are those above.
+  DirectionCheckOptions check;
   /// Where unfinished work is kept and goes on; empty = nowhere. See DirectionWork.
   std::filesystem::path work;
   Json settings = Json::object();  ///< what else decides the result: a passport
@@ -36,7 +38,7 @@ struct SeedAgreement {
 struct DirectionStudy {
   DirectionTraining training;  ///< cancelled: as far as it went
   std::size_t samples = 0, spilled = 0;
-  SkipCounts skipped;
+  SkipCounts skipped, held_out_skipped;
   std::vector<HeadId> heads;
   std::vector<SeedAgreement> agreement;
   std::optional<DirectionCheck> check;  ///< none without held-out samples, or when cancelled

@@ -10,6 +10,7 @@
 #include "core/experiment/causal_report.h"
 #include "core/experiment/control.h"
 #include "core/experiment/control_file.h"
+#include "core/experiment/direction_study.h"
 #include "core/experiment/score.h"
 #include "core/experiment/sweep.h"
 #include "core/session/directions_file.h"
@@ -57,6 +58,7 @@ class Reproduction {
       return train_study_directions(inputs_, folder_, heads.ranking, context_);
     }));
     HEADSCOPE_TRY(check_fingerprint(folder_.direction_check()));
+    HEADSCOPE_TRY(remove_direction_work());
     HEADSCOPE_TRY(step("key half", folder_.key_check(),
                        [&] { return check_key_half(inputs_, folder_, context_); }));
     HEADSCOPE_TRY(check_fingerprint(folder_.key_check()));
@@ -66,6 +68,7 @@ class Reproduction {
     HEADSCOPE_TRY(control(heads.ranking, shared));
     HEADSCOPE_TRY(step("causal check", folder_.causal(), [&] { return causal(heads.ranking); }));
     HEADSCOPE_TRY(check_fingerprint(folder_.causal()));
+    HEADSCOPE_TRY(suites(heads.ranking, shared));
     return report();
   }
 
@@ -210,6 +213,33 @@ class Reproduction {
     HEADSCOPE_ASSIGN(const auto passport, passport_with_files());
     result["passport"] = to_json(passport);
     return write_file_atomically(folder_.causal(), dump_json(result, 1) + "\n");
+  }
+
+  // Not within the step: a run that was killed between its result and this goes on here.
+  Result<> remove_direction_work() const {
+    DirectionStudyOptions how;
+    how.work = folder_.direction_work();
+    return finish_direction_study(how);
+  }
+
+  Result<> suites(const std::vector<HeadId>& ranking,
+                  std::shared_ptr<const Directions> directions) {
+    if (settings_.suite_lengths.empty()) return {};
+    HEADSCOPE_ASSIGN(const bool finished, suites_finished());
+    if (finished) return {};
+    note_("long contexts");
+    const auto start = Clock::now();
+    HEADSCOPE_ASSIGN(auto passport, passport_with_files());
+    HEADSCOPE_TRY(run_study_suites(inputs_, folder_, ranking, std::move(directions),
+                                   std::move(passport), context_));
+    return add_time("long contexts", start);
+  }
+
+  Result<bool> suites_finished() const {
+    if (!is_there(folder_.suite())) return false;
+    HEADSCOPE_TRY(check_fingerprint(folder_.suite()));
+    HEADSCOPE_ASSIGN(const auto json, read_json_file(folder_.suite()));
+    return json.value("complete", Json()) == Json(true);
   }
 
   Result<study::JudgedClaims> report() {

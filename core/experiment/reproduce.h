@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "core/base/run_context.h"
@@ -31,10 +32,21 @@ Result<study::JudgedClaims> reproduce(const ReproduceInputs& inputs, const study
 /// What the rules want to know of a model.
 study::ModelFacts model_facts(const Model& model, bool embedded);
 
-/// Directions for `study` (two seeds) and their check on held-out samples: directions.safetensors,
-/// directions-2.safetensors and, at the end, directions.json.
+/// Directions for `study` (two seeds, gold documents at even positions) and their check on held-out
+/// samples with gold documents at odd ones: directions.safetensors and, at the end,
+/// directions.json. Keys and queries lie in Folder::direction_work, from which an interrupted
+/// training goes on.
 Result<> train_study_directions(const ReproduceInputs& inputs, const study::Folder& folder,
                                 const std::vector<HeadId>& ranking, const RunContext& context);
+
+/// Long-context suites without and with focus directions on the first heads (claim C24):
+/// suite.json, and every answer in suites.jsonl, which is kept every 30 s and from which an
+/// interrupted run goes on. A task that the model cannot do is left out with the reason.
+/// `passport`: of a result of these heads and directions.
+Result<> run_study_suites(const ReproduceInputs& inputs, const study::Folder& folder,
+                          const std::vector<HeadId>& ranking,
+                          std::shared_ptr<const Directions> directions, Passport passport,
+                          const RunContext& context);
 
 /// What key directions do to the logits (claim C20): key.json.
 Result<> check_key_half(const ReproduceInputs& inputs, const study::Folder& folder,

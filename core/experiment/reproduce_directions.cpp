@@ -2,197 +2,82 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
-#include <numeric>
 
 #include "core/analysis/head_choice.h"
+#include "core/analysis/statistics.h"
 #include "core/base/file.h"
 #include "core/base/rng.h"
-#include "core/experiment/direction_data.h"
+#include "core/experiment/direction_study.h"
+#include "core/experiment/gold_positions.h"
 #include "core/experiment/reproduce.h"
-#include "core/model/memory.h"
 #include "core/session/directions_file.h"
 
 namespace headscope {
 namespace {
 
-constexpr std::size_t kEven = 0, kOdd = 1;
+constexpr int kSeeds = 2;
+constexpr double kTrainedAlpha = 1;       // the strength that directions are trained at
 constexpr double kReleasedKeyNorm = 2.5;  // the largest of the released key directions
 constexpr std::size_t kKeyPrompts = 8;
 constexpr std::uint64_t kKeyStream = 13;
 
-double mean_at(const std::vector<float>& values, const std::vector<HeadId>& heads, int per_layer) {
-  double sum = 0;
-  for (const HeadId head : heads) {
-    sum += values[static_cast<std::size_t>(head.layer) * static_cast<std::size_t>(per_layer) +
-                  static_cast<std::size_t>(head.head)];
-  }
-  return sum / static_cast<double>(heads.size());
+DirectionStudyOptions study_options(const ReproduceInputs& inputs, const study::Folder& folder,
+                                    const std::vector<HeadId>& ranking) {
+  const study::Settings& settings = inputs.study.settings;
+  const study::ModelFacts& model = inputs.study.model;
+  DirectionStudyOptions how;
+  how.data = {settings.max_new_tokens, settings.rows};
+  how.training.epochs = settings.epochs;
+  how.training.learning_rate = settings.learning_rate;
+  how.training.seed = settings.seed;
+  how.seeds = kSeeds;
+  how.heads = first_heads(ranking, settings.top_k, model.layers, model.heads);
+  how.check.alpha = kTrainedAlpha;
+  how.check.alphas = settings.alphas;
+  how.check.random_seeds = settings.random_directions;
+  how.work = folder.direction_work();
+  how.settings = {{"study", study::fingerprint(inputs.study)}};
+  return how;
 }
 
-double mean_of(const std::vector<double>& values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+Passport passport_of(const ReproduceInputs& inputs, const DirectionStudyOptions& how,
+                     const DirectionStudy& done, const PlacedGold& placed,
+                     const std::vector<QaSample>& train) {
+  Passport passport = inputs.study.passport;
+  passport.n = static_cast<std::int64_t>(done.samples);
+  passport.seed = how.training.seed;
+  Json& options = passport.options;
+  options["part"] = part_name(DataPart::train);
+  options["study"] = study::fingerprint(inputs.study);
+  options["epochs"] = how.training.epochs;
+  options["learning_rate"] = how.training.learning_rate;
+  options["weight_decay"] = how.training.weight_decay;
+  options["init_deviation"] = how.training.init_deviation;
+  options["gold_positions"] = placed.train;
+  std::vector<std::string> questions;
+  for (const QaSample& sample : train) questions.push_back(sample.question);
+  record_questions(passport, questions);
+  return passport;
 }
 
-// Cosine of the query directions of every head [layers * heads].
-std::vector<double> cosines(const Directions& a, const Directions& b) {
-  std::vector<double> result;
-  const auto width = static_cast<std::size_t>(a.head_dim);
-  for (std::size_t begin = 0; begin + width <= a.query.size(); begin += width) {
-    double ab = 0, aa = 0, bb = 0;
-    for (std::size_t i = begin; i < begin + width; ++i) {
-      ab += double{a.query[i]} * b.query[i];
-      aa += double{a.query[i]} * a.query[i];
-      bb += double{b.query[i]} * b.query[i];
-    }
-    result.push_back(aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : 0);
-  }
-  return result;
+// Of each epoch, over all layers.
+std::vector<double> relevant_masses(const DirectionTraining& training) {
+  std::vector<double> means;
+  for (const DirectionEpoch& epoch : training.epochs) means.push_back(mean(epoch.relevant_mass));
+  return means;
 }
 
-class DirectionStep {
- public:
-  DirectionStep(const ReproduceInputs& inputs, const study::Folder& folder,
-                const std::vector<HeadId>& ranking, const RunContext& context)
-      : inputs_(inputs),
-        settings_(inputs.study.settings),
-        folder_(folder),
-        context_(context),
-        shape_(direction_shape(inputs.model.config())),
-        heads_(first_heads(ranking, settings_.top_k, shape_.layers, shape_.heads)) {}
-
-  Result<> run() {
-    check_.study = study::fingerprint(inputs_.study);
-    HEADSCOPE_ASSIGN(const auto trained, train_both());
-    HEADSCOPE_TRY(check_held_out(trained));
-    return write_file_atomically(folder_.direction_check(),
-                                 dump_json(study::to_json(check_), 1) + "\n");
+// What study::direction_check_from reads.
+Json held_out_json(const DirectionCheck& check) {
+  Json json = to_json(check);
+  std::vector<double> gains;
+  for (std::size_t i = 0; i < check.trained.chosen.shares.size(); ++i) {
+    const double gain = check.trained.chosen.shares[i] - check.unedited.chosen.shares[i];
+    if (std::isfinite(gain)) gains.push_back(gain);
   }
-
- private:
-  Result<DirectionData> collect(std::span<const QaSample> samples,
-                                const RunContext& context) const {
-    HEADSCOPE_ASSIGN(auto data,
-                     collect_direction_data(inputs_.model, inputs_.encoder, samples,
-                                            {settings_.max_new_tokens, settings_.rows}, context));
-    if (data.cancelled) return fail(ErrorKind::cancelled, "interrupted before training");
-    return data;
-  }
-
-  // Keys of every position of every sample are kept.
-  Result<> check_memory(const std::vector<QaSample>& samples) const {
-    double bytes = 0;
-    for (const QaSample& sample : samples) {
-      HEADSCOPE_ASSIGN(const auto prompt,
-                       make_sample_prompt(sample, PromptKind::all, inputs_.encoder));
-      const std::int64_t rows = settings_.max_new_tokens;
-      bytes += direction_sample_bytes(inputs_.model.config(), prompt.tokens() + rows, rows);
-    }
-    refresh_memory_limit();
-    return require_memory("keys and queries of " + std::to_string(samples.size()) + " samples",
-                          bytes, "use fewer --samples");
-  }
-
-  Result<Directions> train_both() {
-    std::vector<QaSample> samples = inputs_.data.train;
-    study::move_to_parity(samples, kEven, settings_.seed);
-    check_.train_positions = study::gold_positions_of(samples);
-    HEADSCOPE_TRY(check_memory(samples));
-    HEADSCOPE_ASSIGN(const auto data, collect(samples, context_));
-    check_.train_n = static_cast<std::int64_t>(data.samples.size());
-    add_skipped(data);
-    if (data.samples.empty()) {
-      return bad_input(inputs_.data.source.name + ": no sample could be used to train directions");
-    }
-    HEADSCOPE_ASSIGN(const auto first, train(data, samples, settings_.seed, folder_.directions()));
-    for (const DirectionEpoch& epoch : first.epochs) {
-      check_.relevant_mass.push_back(mean_of(epoch.relevant_mass));
-    }
-    HEADSCOPE_ASSIGN(const auto second,
-                     train(data, samples, settings_.seed + 1, folder_.second_directions()));
-    check_.cosine = cosines(first.directions, second.directions);
-    return first.directions;
-  }
-
-  Result<DirectionTraining> train(const DirectionData& data, const std::vector<QaSample>& samples,
-                                  std::uint64_t seed, const std::filesystem::path& file) const {
-    const DirectionTrainingOptions how{
-        .epochs = settings_.epochs, .learning_rate = settings_.learning_rate, .seed = seed};
-    HEADSCOPE_ASSIGN(auto training, train_directions(data.samples, shape_, how, context_));
-    if (training.cancelled) return fail(ErrorKind::cancelled, "interrupted while training");
-    Passport passport = inputs_.study.passport;
-    passport.n = static_cast<std::int64_t>(data.samples.size());
-    passport.seed = seed;
-    Json& options = passport.options;
-    options["part"] = part_name(DataPart::train);
-    options["study"] = check_.study;
-    options["epochs"] = how.epochs;
-    options["learning_rate"] = how.learning_rate;
-    options["weight_decay"] = how.weight_decay;
-    options["init_deviation"] = how.init_deviation;
-    options["gold_positions"] = "even, drawn from the seed";
-    std::vector<std::string> questions;
-    for (const QaSample& sample : samples) questions.push_back(sample.question);
-    record_questions(passport, questions);
-    HEADSCOPE_TRY(write_directions(file, training.directions, passport));
-    return training;
-  }
-
-  // One sample at a time: what is kept of a sample is large.
-  Result<> check_held_out(const Directions& trained) {
-    std::vector<QaSample> samples = inputs_.data.test;
-    if (inputs_.data.documents < 2) return {};
-    study::move_to_parity(samples, kOdd, settings_.seed);
-    check_.held_out_positions = study::gold_positions_of(samples);
-    const Directions random = random_directions(trained, settings_.seed);
-    const RunContext quiet{context_.is_cancelled, {}, {}};
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-      context_.progress("held-out sample", static_cast<double>(i),
-                        static_cast<double>(samples.size()));
-      HEADSCOPE_ASSIGN(auto data, collect({&samples[i], 1}, quiet));
-      add_skipped(data);
-      if (data.samples.empty()) continue;
-      HEADSCOPE_ASSIGN(const auto prompt,
-                       make_sample_prompt(samples[i], PromptKind::all, inputs_.encoder));
-      study::DirectionSampleCheck line;
-      line.index = samples[i].index;
-      HEADSCOPE_TRY(measure(data.samples, trained, random, line.relevant));
-      TokenSet others;
-      for (const TokenSet& document : prompt.others)
-        others.insert(others.end(), document.begin(), document.end());
-      std::sort(others.begin(), others.end());
-      data.samples.front().gold = std::move(others);
-      HEADSCOPE_TRY(measure(data.samples, trained, random, line.irrelevant));
-      check_.samples.push_back(line);
-    }
-    return {};
-  }
-
-  // Mass of the marked tokens: unedited, with trained and with random directions.
-  Result<> measure(std::span<const DirectionSample> sample, const Directions& trained,
-                   const Directions& random, double (&masses)[3]) const {
-    const std::pair<const Directions*, double> runs[] = {
-        {&trained, 0}, {&trained, 1}, {&random, 1}};
-    const RunContext quiet{context_.is_cancelled, {}, {}};
-    for (int i = 0; i < 3; ++i) {
-      HEADSCOPE_ASSIGN(const auto mass,
-                       relevant_mass(sample, shape_, *runs[i].first, runs[i].second, quiet));
-      masses[i] = mean_at(mass, heads_, shape_.heads);
-    }
-    return {};
-  }
-
-  void add_skipped(const DirectionData& data) {
-    for (const auto& [reason, count] : data.skipped) check_.skipped[reason] += count;
-  }
-
-  const ReproduceInputs& inputs_;
-  const study::Settings& settings_;
-  const study::Folder& folder_;
-  const RunContext& context_;
-  DirectionShape shape_;
-  std::vector<HeadId> heads_;
-  study::DirectionCheck check_;
-};
+  json["gains"] = gains;
+  return json;
+}
 
 // The trained query directions with random key directions of one norm.
 Directions with_random_keys(const Directions& trained, double norm, std::uint64_t seed) {
@@ -226,7 +111,29 @@ std::vector<HeadId> every_head(const ModelConfig& config) {
 
 Result<> train_study_directions(const ReproduceInputs& inputs, const study::Folder& folder,
                                 const std::vector<HeadId>& ranking, const RunContext& context) {
-  return DirectionStep(inputs, folder, ranking, context).run();
+  std::vector<QaSample> train = inputs.data.train, held_out = inputs.data.test;
+  const PlacedGold placed = place_gold(train, held_out, {}, inputs.study.settings.seed);
+  const DirectionStudyOptions how = study_options(inputs, folder, ranking);
+  HEADSCOPE_TRY(check_room(inputs.model, inputs.encoder, train, held_out, how));
+  HEADSCOPE_ASSIGN(const auto done, run_direction_study(inputs.model, inputs.encoder, train,
+                                                        held_out, how, context));
+  if (done.training.cancelled) return fail(ErrorKind::cancelled, "interrupted while training");
+  HEADSCOPE_TRY(write_directions(folder.directions(), done.training.directions,
+                                 passport_of(inputs, how, done, placed, train)));
+  SkipCounts skipped = done.skipped;
+  for (const auto& [reason, count] : done.held_out_skipped) skipped[reason] += count;
+  Json result = {{"study", study::fingerprint(inputs.study)},
+                 {"train_n", done.samples},
+                 {"train_positions", placed.train},
+                 {"held_out_positions", placed.held_out},
+                 {"disjoint", placed.disjoint},
+                 {"notes", placed.notes},
+                 {"relevant_mass", relevant_masses(done.training)},
+                 {"cosine", done.agreement.front().cosines},
+                 {"held_out", nullptr},
+                 {"skipped", skipped}};
+  if (done.check) result["held_out"] = held_out_json(*done.check);
+  return write_file_atomically(folder.direction_check(), dump_json(result, 1) + "\n");
 }
 
 Result<> check_key_half(const ReproduceInputs& inputs, const study::Folder& folder,

@@ -47,7 +47,7 @@ struct Capture {
   /// Key sets whose attention mass is kept per head and captured row; empty = none.
   std::vector<TokenSet> span_sets;
   bool weights = true;       ///< keep the weights themselves [L,H,R,T]
-  bool edited_also = false;  ///< with split-softmax: span sums before the split too
+  bool edited_also = false;  ///< where mass is moved: span sums before that too
 };
 
 /// Attention of captured rows as plain fp32 arrays. `keys` = number of key positions T; entries
@@ -58,7 +58,7 @@ struct CapturedAttention {
   std::int64_t keys = 0;
   std::vector<float> weights;           ///< [layers, heads, rows, keys], after every intervention
   std::vector<float> span_sums;         ///< [layers, heads, rows, sets], after every intervention
-  std::vector<float> span_sums_before;  ///< same, before split-softmax (Capture::edited_also)
+  std::vector<float> span_sums_before;  ///< same, before mass is moved (Capture::edited_also)
 };
 
 /// Sampling of the next token. temperature 0 = greedy (ties: lowest id).

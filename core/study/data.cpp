@@ -10,8 +10,8 @@
 namespace headscope::study {
 namespace {
 
-// Streams of random numbers of one seed.
-constexpr std::uint64_t kSpread = 11, kParity = 12;
+// A stream of random numbers of the seed.
+constexpr std::uint64_t kSpread = 11;
 constexpr int kMostDrawn = 1'000'000;
 
 const char* kEmbeddedNote =
@@ -103,15 +103,6 @@ Result<StudyData> data_from(const std::filesystem::path& file, const Settings& s
   HEADSCOPE_ASSIGN(auto data, divided(std::move(source), settings));
   spread_gold(data, settings.seed);
   return data;
-}
-
-void move_to_parity(std::vector<QaSample>& samples, std::size_t parity, std::uint64_t seed) {
-  Rng rng(seed, kParity + parity);
-  for (QaSample& sample : samples) {
-    const std::size_t places = (sample.documents.size() + 1 - parity) / 2;
-    if (sample.documents.size() < 2 || !sample.gold_position()) continue;
-    (void)move_gold(sample, 2 * rng.below(places) + parity);
-  }
 }
 
 std::vector<std::size_t> gold_positions_of(const std::vector<QaSample>& samples) {

@@ -26,10 +26,6 @@ Result<StudyData> embedded_data(const Folder& folder, const Settings& settings);
 /// part is empty.
 Result<StudyData> data_from(const std::filesystem::path& file, const Settings& settings);
 
-/// Moves every gold document to a position of this parity (0 = even, 1 = odd), drawn from the seed.
-/// A sample with a single document stays as it is.
-void move_to_parity(std::vector<QaSample>& samples, std::size_t parity, std::uint64_t seed);
-
 /// Where the gold documents stand: each position once, in order.
 std::vector<std::size_t> gold_positions_of(const std::vector<QaSample>& samples);
 

@@ -4,6 +4,7 @@
 
 #include "core/experiment/control_figures.h"
 #include "core/experiment/study_figures.h"
+#include "core/experiment/study_suite.h"
 #include "core/experiment/sweep_figures.h"
 #include "core/figure/any_figure.h"
 #include "core/figure/write.h"
@@ -11,13 +12,12 @@
 namespace headscope::study {
 namespace {
 
-template <class Draw>
-Result<Drawing> in_both_themes(const std::string& name, const Draw& draw) {
-  Drawing drawing{name, {}, {}};
+Result<Drawing> in_both_themes(const NamedFigure& named) {
+  Drawing drawing{named.name, {}, {}};
   figure::Options look;
   for (const auto theme : {figure::Theme::light, figure::Theme::dark}) {
     look.theme = theme;
-    HEADSCOPE_ASSIGN(const figure::Scene scene, draw(look));
+    HEADSCOPE_ASSIGN(const figure::Scene scene, figure::draw_figure(named.figure, look));
     HEADSCOPE_ASSIGN(auto svg, figure::encode(scene, figure::Format::svg));
     (theme == figure::Theme::light ? drawing.light : drawing.dark) = std::move(svg);
   }
@@ -45,6 +45,15 @@ std::vector<CellSamples> cell_samples(const Cells& cells) {
   return list;
 }
 
+SuiteTable table_of(const std::vector<SuiteTableRow>& rows) {
+  SuiteTable table;
+  for (const SuiteTableRow& row : rows) {
+    table.rows.push_back({row.model, row.task, row.method, row.metric, row.length, row.n, row.value,
+                          row.interval.low, row.interval.high});
+  }
+  return table;
+}
+
 std::vector<NamedFigure> all_figures(const Results& results) {
   auto figures = head_set_figures(results.heads, provenance_of(results, results.heads.samples));
   const auto add = [&figures](std::vector<NamedFigure> more) {
@@ -58,6 +67,13 @@ std::vector<NamedFigure> all_figures(const Results& results) {
     if (named.name == "em-against-position") figures.push_back(std::move(named));
   }
   if (results.control) add(control_figures(*results.control, provenance));
+  if (results.suites && !results.suites->rows.empty()) {
+    const std::int64_t samples = results.study.settings.suite_samples;
+    figure::Provenance of_suites = provenance_of(results, samples);
+    of_suites.data = "Headscope's suites";
+    of_suites.data_hash.clear();
+    figures.push_back(suite_figure(table_of(results.suites->rows), of_suites));
+  }
   return figures;
 }
 
@@ -66,9 +82,7 @@ std::vector<NamedFigure> all_figures(const Results& results) {
 Result<std::vector<Drawing>> draw_study(const Results& results) {
   std::vector<Drawing> drawings;
   for (const NamedFigure& named : all_figures(results)) {
-    HEADSCOPE_ASSIGN(auto drawing, in_both_themes(named.name, [&](const figure::Options& look) {
-                       return figure::draw_figure(named.figure, look);
-                     }));
+    HEADSCOPE_ASSIGN(auto drawing, in_both_themes(named));
     drawings.push_back(std::move(drawing));
   }
   return drawings;

@@ -16,7 +16,7 @@ struct Drawing {
 
 /// Head map, ranking and layers (Fig. 2 and 5), EM against tau and alpha as curves and as grids
 /// (Fig. 3 and 4), mass on right and wrong answers, EM against the gold document's position, the
-/// control on untouched heads.
+/// control on untouched heads, the table of long contexts.
 Result<std::vector<Drawing>> draw_study(const Results& results);
 
 }  // namespace headscope::study

@@ -13,7 +13,6 @@ namespace headscope::study {
 namespace {
 
 constexpr std::size_t kLeastPositions = 3;
-constexpr std::int64_t kLongContext = 32768;
 constexpr double kLeastQueryEffect = 100;  // times the key half's
 
 Evidence untestable(std::string reason) {
@@ -58,7 +57,7 @@ class Collector {
         {"C21", &Collector::control},
         {"C22", &Collector::documents_needed},
         {"C23", &Collector::heads_needed},
-        {"C24", &Collector::long_context}};
+        {"C24", &Collector::long_contexts}};
     const auto maker = makers.find(id);
     return maker == makers.end() ? untestable("nothing measures this claim")
                                  : (this->*maker->second)();
@@ -312,24 +311,17 @@ class Collector {
 
   Evidence held_out_share() const {
     const DirectionCheck& check = results_.directions;
-    if (check.held_out_positions.empty()) {
+    if (!check.disjoint || check.held_out_n == 0) {
       return untestable("the samples have too few documents to keep positions apart");
     }
     Evidence evidence;
-    Comparison comparison;
-    std::vector<double> shares[3];
-    for (const DirectionSampleCheck& sample : check.samples) {
-      double share[3];
-      for (int i = 0; i < 3; ++i) {
-        share[i] = sample.relevant[i] / (sample.relevant[i] + sample.irrelevant[i]);
-        shares[i].push_back(share[i]);
-      }
-      comparison.differences.push_back(share[1] - share[0]);
+    evidence.paired.push_back({"", check.gains});
+    evidence.measured = "share " + fixed_number(check.unedited.share) + " without, " +
+                        fixed_number(check.trained.share) + " with trained";
+    if (!check.random.empty()) {
+      evidence.measured +=
+          ", " + fixed_number(mean_of(check.random).share) + " with random directions";
     }
-    evidence.paired.push_back(std::move(comparison));
-    evidence.measured = "share " + fixed_number(mean(shares[0])) + " without, " +
-                        fixed_number(mean(shares[1])) + " with trained, " +
-                        fixed_number(mean(shares[2])) + " with random directions";
     return evidence;
   }
 
@@ -412,12 +404,54 @@ class Collector {
 
   Evidence heads_needed() const { return correlation(results_.causal.heads, ""); }
 
-  Evidence long_context() const {
-    if (model_.context_length < kLongContext) {
-      return untestable("the model's context ends at " + std::to_string(model_.context_length) +
-                        " tokens");
+  // The length at which focus directions do least decides; shorter ones are shown alone.
+  Evidence long_contexts() const {
+    if (!results_.suites) return untestable("suites were left out");
+    Evidence evidence;
+    const SuiteTableRow* least = nullptr;
+    bool missing = false;
+    for (const std::int64_t length : suite_lengths_for(settings_, model_.context_length)) {
+      const SuiteTableRow* row = effect_at(results_.suites->rows, length);
+      evidence.measured += (evidence.measured.empty() ? "" : "; ") + suite_text(length, row);
+      if (length < long_context) continue;
+      missing = missing || row == nullptr;
+      const bool lower = least == nullptr || (row != nullptr && row->difference_interval.low <
+                                                                    least->difference_interval.low);
+      if (lower) least = row;
     }
-    return untestable("this study does not run long-context suites (evaluate --suite does)");
+    evidence.untestable = too_short();
+    if (evidence.untestable.empty() && (missing || least == nullptr)) {
+      evidence.untestable = "no task gave scores at a length that counts";
+    }
+    if (!evidence.untestable.empty()) return evidence;
+    evidence.n = least->n;
+    evidence.value = *least->difference;
+    evidence.low = least->difference_interval.low;
+    evidence.high = least->difference_interval.high;
+    return evidence;
+  }
+
+  // Why no length that was run is a long context; empty when one is.
+  std::string too_short() const {
+    if (model_.context_length < long_context) {
+      return "the model's context ends at " + std::to_string(model_.context_length) + " tokens";
+    }
+    const auto lengths = suite_lengths_for(settings_, model_.context_length);
+    if (lengths.back() >= long_context) return "";
+    return "the longest of the suites has " + std::to_string(lengths.back()) + " tokens";
+  }
+
+  // "demo_qa at 1024 tokens: 0.200 without, 0.300 with".
+  std::string suite_text(std::int64_t length, const SuiteTableRow* row) const {
+    const std::string at = " at " + std::to_string(length) + " tokens: ";
+    if (row == nullptr) return "every task" + at + "left out";
+    const SuiteTableRow* without = baseline_of(results_.suites->rows, *row);
+    const std::string before = without == nullptr ? "–" : fixed_number(without->value);
+    const std::string name = row->task == suite_average ? "mean of tasks" : row->task;
+    return name + at + before + " without, " + fixed_number(row->value) + " with (difference " +
+           signed_number(*row->difference) + " [" + signed_number(row->difference_interval.low) +
+           ", " + signed_number(row->difference_interval.high) +
+           "], n = " + std::to_string(row->n) + ")";
   }
 
   const Results& results_;

@@ -74,10 +74,38 @@ Result<std::vector<std::size_t>> positions_field(const JsonObject& object, const
   return std::vector<std::size_t>(numbers.begin(), numbers.end());
 }
 
-Result<> read_masses(const JsonObject& line, const char* field, double (&masses)[3]) {
-  HEADSCOPE_ASSIGN(const auto numbers, line.numbers(field));
-  if (numbers.size() != 3) return tl::unexpected<Error>(line.wrong(field, "three numbers"));
-  std::copy(numbers.begin(), numbers.end(), masses);
+// As core/experiment/direction_check.h writes an effect: the masses of the chosen heads.
+Result<HeldOutMasses> masses_of(const JsonObject& effect) {
+  HeldOutMasses masses;
+  HEADSCOPE_ASSIGN(masses.alpha, effect.number("alpha"));
+  HEADSCOPE_ASSIGN(const auto heads, effect.object("heads"));
+  HEADSCOPE_ASSIGN(masses.relevant, heads.number("relevant"));
+  HEADSCOPE_ASSIGN(masses.irrelevant, heads.number("irrelevant"));
+  const double undefined = std::numeric_limits<double>::quiet_NaN();
+  HEADSCOPE_ASSIGN(masses.share, heads.number_or("share", undefined));
+  return masses;
+}
+
+Result<std::vector<HeldOutMasses>> masses_list(const JsonObject& object, const char* field) {
+  HEADSCOPE_ASSIGN(const Json* list, object.array(field));
+  std::vector<HeldOutMasses> all;
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    HEADSCOPE_ASSIGN(const auto effect, object.element(field, i));
+    HEADSCOPE_ASSIGN(const auto masses, masses_of(effect));
+    all.push_back(masses);
+  }
+  return all;
+}
+
+Result<> read_held_out(const JsonObject& held_out, DirectionCheck& check) {
+  HEADSCOPE_ASSIGN(check.held_out_n, held_out.integer("n", 0));
+  HEADSCOPE_ASSIGN(const auto unedited, held_out.object("unedited"));
+  HEADSCOPE_ASSIGN(check.unedited, masses_of(unedited));
+  HEADSCOPE_ASSIGN(const auto trained, held_out.object("trained"));
+  HEADSCOPE_ASSIGN(check.trained, masses_of(trained));
+  HEADSCOPE_ASSIGN(check.random, masses_list(held_out, "random_directions"));
+  HEADSCOPE_ASSIGN(check.scan, masses_list(held_out, "alpha_scan"));
+  HEADSCOPE_ASSIGN(check.gains, held_out.numbers("gains"));
   return {};
 }
 
@@ -124,22 +152,16 @@ Result<> Folder::adopt(const Study& study) const {
                    "; give another folder");
 }
 
-Json to_json(const DirectionCheck& check) {
-  Json samples = Json::array();
-  for (const DirectionSampleCheck& sample : check.samples) {
-    samples.push_back({{"index", sample.index},
-                       {"relevant", sample.relevant},
-                       {"irrelevant", sample.irrelevant}});
+HeldOutMasses mean_of(const std::vector<HeldOutMasses>& draws) {
+  HeldOutMasses sum;
+  for (const HeldOutMasses& draw : draws) {
+    const auto n = static_cast<double>(draws.size());
+    sum.alpha = draw.alpha;
+    sum.relevant += draw.relevant / n;
+    sum.irrelevant += draw.irrelevant / n;
+    sum.share += draw.share / n;
   }
-  return {{"study", check.study},
-          {"train_n", check.train_n},
-          {"train_positions", check.train_positions},
-          {"held_out_positions", check.held_out_positions},
-          {"relevant_mass", check.relevant_mass},
-          {"cosine", check.cosine},
-          {"masses", {"alpha 0", "trained directions", "random directions of equal norm"}},
-          {"samples", std::move(samples)},
-          {"skipped", check.skipped}};
+  return sum;
 }
 
 Result<DirectionCheck> direction_check_from(const Json& value, const std::string& name) {
@@ -149,21 +171,17 @@ Result<DirectionCheck> direction_check_from(const Json& value, const std::string
   HEADSCOPE_ASSIGN(check.train_n, object.integer("train_n", 0));
   HEADSCOPE_ASSIGN(check.train_positions, positions_field(object, "train_positions"));
   HEADSCOPE_ASSIGN(check.held_out_positions, positions_field(object, "held_out_positions"));
+  HEADSCOPE_ASSIGN(check.disjoint, object.boolean("disjoint"));
+  HEADSCOPE_ASSIGN(check.notes, object.strings("notes"));
   HEADSCOPE_ASSIGN(check.relevant_mass, object.numbers("relevant_mass"));
   HEADSCOPE_ASSIGN(check.cosine, object.numbers("cosine"));
-  HEADSCOPE_ASSIGN(const Json* samples, object.array("samples"));
-  for (std::size_t i = 0; i < samples->size(); ++i) {
-    HEADSCOPE_ASSIGN(const auto line, object.element("samples", i));
-    DirectionSampleCheck sample;
-    HEADSCOPE_ASSIGN(sample.index, line.integer("index"));
-    HEADSCOPE_TRY(read_masses(line, "relevant", sample.relevant));
-    HEADSCOPE_TRY(read_masses(line, "irrelevant", sample.irrelevant));
-    check.samples.push_back(sample);
-  }
   HEADSCOPE_ASSIGN(const auto skipped, object.object("skipped"));
   for (const auto& [reason, count] : skipped.value().items()) {
     HEADSCOPE_ASSIGN(check.skipped[reason], skipped.integer(reason, 0));
   }
+  if (!object.has("held_out")) return check;
+  HEADSCOPE_ASSIGN(const auto held_out, object.object("held_out"));
+  HEADSCOPE_TRY(read_held_out(held_out, check));
   return check;
 }
 

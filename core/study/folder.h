@@ -4,11 +4,12 @@
 //                             written before anything runs, and another study is refused by name
 //   data.jsonl.gz             samples of the embedded model's world, where no data were given
 //   heads.json                contextual scores (training part)
-//   directions.safetensors    focus directions, and directions-2.safetensors of another seed
-//   directions.json           their held-out check
+//   directions.safetensors    focus directions (directions.unfinished/ until they are there)
+//   directions.json           their held-out check, and how far another seed agrees
 //   key.json                  what the key half does
 //   causal.json               do answers rest on what is attended to
 //   control.json              how far heads that nobody touched move
+//   suite.json, suites.jsonl  long contexts: scores of every task, and every answer
 //   sweep/, positions/        folders of sweeps
 //   verdicts.json             every claim's judgement
 //   figures/, report.html     made of the files above alone
@@ -60,11 +61,13 @@ class Folder {
   std::filesystem::path data() const { return path_ / "data.jsonl.gz"; }
   std::filesystem::path heads() const { return path_ / "heads.json"; }
   std::filesystem::path directions() const { return path_ / "directions.safetensors"; }
-  std::filesystem::path second_directions() const { return path_ / "directions-2.safetensors"; }
+  std::filesystem::path direction_work() const { return path_ / "directions.unfinished"; }
   std::filesystem::path direction_check() const { return path_ / "directions.json"; }
   std::filesystem::path key_check() const { return path_ / "key.json"; }
   std::filesystem::path causal() const { return path_ / "causal.json"; }
   std::filesystem::path control() const { return path_ / "control.json"; }
+  std::filesystem::path suite() const { return path_ / "suite.json"; }
+  std::filesystem::path suite_answers() const { return path_ / "suites.jsonl"; }
   std::filesystem::path sweep() const { return path_ / "sweep"; }
   std::filesystem::path positions() const { return path_ / "positions"; }
   std::filesystem::path verdicts() const { return path_ / "verdicts.json"; }
@@ -78,21 +81,29 @@ class Folder {
 
 // ---- results of single steps ----
 
-/// One held-out sample under trained and random directions, with fixed tokens; masses are means
-/// over the top-k heads and the response rows.
-struct DirectionSampleCheck {
-  std::int64_t index = 0;
-  double relevant[3] = {};  ///< alpha = 0, trained directions, random ones of equal norm
-  double irrelevant[3] = {};
+/// Masses of held-out samples with fixed tokens: means over samples, the top-k heads and the
+/// response rows; share = relevant / (relevant + irrelevant).
+struct HeldOutMasses {
+  double alpha = 0;
+  double relevant = 0, irrelevant = 0, share = 0;
 };
+
+/// Their means; all zero where there is none.
+HeldOutMasses mean_of(const std::vector<HeldOutMasses>& draws);
 
 struct DirectionCheck {
   std::string study;  ///< fingerprint
   std::int64_t train_n = 0;
   std::vector<std::size_t> train_positions, held_out_positions;  ///< each once, in order
+  bool disjoint = false;                                         ///< no position is in both
+  std::vector<std::string> notes;     ///< on how gold documents were moved
   std::vector<double> relevant_mass;  ///< of each epoch, mean over layers and heads
   std::vector<double> cosine;         ///< of the two seeds, per head [layers * heads]
-  std::vector<DirectionSampleCheck> samples;
+  std::int64_t held_out_n = 0;        ///< 0 = nothing below was measured
+  HeldOutMasses unedited, trained;
+  std::vector<HeldOutMasses> random;  ///< of equal norm, one a draw
+  std::vector<HeldOutMasses> scan;    ///< trained directions at other strengths
+  std::vector<double> gains;          ///< of each sample: share with trained ones minus without
   std::map<std::string, std::int64_t> skipped;
 };
 
@@ -119,7 +130,7 @@ struct CausalFacts {
 /// Reads what the step wrote; a correlation that is not defined is NaN.
 Result<CausalFacts> causal_facts_from(const Json& value, const std::string& name);
 
-Json to_json(const DirectionCheck& check);
+/// Reads what the step wrote (core/experiment/reproduce_directions.cpp).
 Result<DirectionCheck> direction_check_from(const Json& value, const std::string& name);
 Json to_json(const KeyCheck& check);
 Result<KeyCheck> key_check_from(const Json& value, const std::string& name);

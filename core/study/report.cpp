@@ -166,11 +166,15 @@ class Report {
           "are new to them; the grids are run with the gold document where the data have it.",
           "The key half is not trained where softmax makes its gradient zero; random key "
           "directions stand in for it in C20.",
-          "Random heads are drawn outside the contextual ones; random directions and random heads "
-          "under focus directions are run at the default k and the default α, not in the whole "
-          "grid.",
-          "The number of heads is clipped to those that the model has."})
+          "Random heads are drawn outside the contextual ones.",
+          "The number of heads is clipped to those that the model has.",
+          "Long contexts are Headscope's own suites in HELMET's shape, made from the seed, instead "
+          "of HELMET's data."})
       list.add("li", text);
+    if (study_.settings.every_control) return;
+    list.add("li",
+             "Random directions and random heads under focus directions are run at the default k "
+             "and the default α, not in the whole grid (--every-control).");
   }
 
   void skipped() {

@@ -58,7 +58,7 @@ Result<> ExperimentSections::write() {
   key_half();
   HEADSCOPE_TRY(control());
   causal();
-  return {};
+  return long_contexts();
 }
 
 Result<> ExperimentSections::scores() {
@@ -152,6 +152,22 @@ Result<> ExperimentSections::split_softmax() {
   return {};
 }
 
+void ExperimentSections::held_out_rows(const DirectionCheck& check) {
+  Html list = table("Held-out samples: means over the top heads.",
+                    {"", "α", "relevant", "irrelevant", "relevant / (relevant + irrelevant)"});
+  const auto row = [&list](const std::string& name, const HeldOutMasses& masses) {
+    list.row({name, shortest_number(masses.alpha), fixed_number(masses.relevant),
+              fixed_number(masses.irrelevant), fixed_number(masses.share)});
+  };
+  row("without directions", check.unedited);
+  row("trained directions", check.trained);
+  if (!check.random.empty()) {
+    row("random, of equal norm, mean of " + std::to_string(check.random.size()),
+        mean_of(check.random));
+  }
+  for (const HeldOutMasses& masses : check.scan) row("trained directions, scan", masses);
+}
+
 void ExperimentSections::direction_table() {
   const DirectionCheck& check = results_.directions;
   body_.add("h3", "Training focus directions (C18, C19)");
@@ -163,24 +179,13 @@ void ExperimentSections::direction_table() {
   body_.add("p", std::to_string(check.train_n) +
                      " samples of the training part, gold document at positions " +
                      listed(check.train_positions) + "; checked on " +
-                     std::to_string(check.samples.size()) +
+                     std::to_string(check.held_out_n) +
                      " samples of the evaluation part, gold document at positions " +
                      listed(check.held_out_positions) +
                      ". The response is the model's answer to the gold-only prompt; tokens are "
                      "fixed, and each head is looked at alone.");
-  Html list = table("Held-out samples: means over the top heads, α = 1.",
-                    {"", "relevant", "irrelevant", "relevant / (relevant + irrelevant)"});
-  const char* names[] = {"without directions", "trained directions", "random, of equal norm"};
-  for (int i = 0; i < 3; ++i) {
-    std::vector<double> relevant, irrelevant, share;
-    for (const DirectionSampleCheck& sample : check.samples) {
-      relevant.push_back(sample.relevant[i]);
-      irrelevant.push_back(sample.irrelevant[i]);
-      share.push_back(sample.relevant[i] / (sample.relevant[i] + sample.irrelevant[i]));
-    }
-    list.row({names[i], fixed_number(mean(relevant)), fixed_number(mean(irrelevant)),
-              fixed_number(mean(share))});
-  }
+  for (const std::string& note : check.notes) body_.add("p", note + ".");
+  if (check.held_out_n > 0) held_out_rows(check);
   if (check.relevant_mass.empty()) return;
   body_.add("p", "Relevant mass with α = 1, mean over all heads: " +
                      fixed_number(check.relevant_mass.front(), 4) + " in the first epoch, " +
@@ -199,8 +204,10 @@ Result<> ExperimentSections::focus() {
                        "Panels beside: the controls, mean over draws."));
   HEADSCOPE_TRY(figure("em-grid-alpha", "The same as a grid of values."));
   em_table(settings.alphas, focus_cell, "α",
-           "Exact match; controls (mean over draws) stand at k = " +
-               std::to_string(settings.top_k) + " and at α = " + shortest_number(settings.alpha) +
+           "Exact match; controls (mean over draws) " +
+               (settings.every_control ? std::string("everywhere where heads are left for them")
+                                       : "stand at k = " + std::to_string(settings.top_k) +
+                                             " and at α = " + shortest_number(settings.alpha)) +
                ". Intervals and masses: sweep/results.csv.");
   return {};
 }
@@ -281,6 +288,58 @@ void ExperimentSections::causal() {
     list.row({name, std::to_string(found->n), fixed_number(found->spearman),
               "[" + fixed_number(found->low) + ", " + fixed_number(found->high) + "]"});
   }
+}
+
+void ExperimentSections::suite_rows(const SuiteCheck& suites) {
+  Html list = table(
+      "Score without and with focus directions on the same samples; the difference "
+      "with its paired 95 % bootstrap interval. " +
+          std::string(suite_average) + ": the mean over tasks.",
+      {"task", "metric", "tokens", "n", "without", "with", "difference"});
+  for (const SuiteTableRow& row : suites.rows) {
+    if (row.method == suite_baseline) continue;
+    const SuiteTableRow* without = baseline_of(suites.rows, row);
+    const Interval ends = row.difference_interval;
+    list.row({row.task, row.metric, std::to_string(row.length), std::to_string(row.n),
+              without == nullptr ? "–" : fixed_number(without->value), fixed_number(row.value),
+              row.difference ? signed_number(*row.difference) + " [" + signed_number(ends.low) +
+                                   ", " + signed_number(ends.high) + "]"
+                             : "–"});
+  }
+}
+
+Result<> ExperimentSections::long_contexts() {
+  const Settings& settings = results_.study.settings;
+  const std::int64_t context = results_.study.model.context_length;
+  body_.add("h3", "Long contexts (C24)");
+  if (!results_.suites) {
+    body_.add("p", "Not run: suites were left out.");
+    return {};
+  }
+  body_.add(
+      "p",
+      "Tasks in HELMET's shape, made from the seed: " + std::to_string(settings.suite_samples) +
+          " samples of each task and length, answered without and with focus directions, "
+          "α = " +
+          shortest_number(settings.alpha) + ", on the top " + std::to_string(settings.top_k) +
+          " heads. Every answer is in suites.jsonl.");
+  for (const std::int64_t length : settings.suite_lengths) {
+    if (length <= context) continue;
+    body_.add("p",
+              std::to_string(length) + " tokens do not fit: the model's context ends at " +
+                  std::to_string(context) +
+                  (settings.suite_lengths.front() > context
+                       ? ". What it can read was filled instead, and decides nothing about C24."
+                       : "."));
+  }
+  HEADSCOPE_TRY(figure("long-context", "Score of every task and length, with 95 % intervals."));
+  if (!results_.suites->rows.empty()) suite_rows(*results_.suites);
+  if (results_.suites->left_out.empty()) return {};
+  Html list = table("Tasks that were left out.", {"task", "tokens", "reason"});
+  for (const LeftOutTask& task : results_.suites->left_out) {
+    list.row({task.task, std::to_string(task.length), task.reason});
+  }
+  return {};
 }
 
 }  // namespace headscope::study

@@ -21,12 +21,15 @@ class ExperimentSections {
  private:
   Result<> scores();
   void direction_table();
+  void held_out_rows(const DirectionCheck& check);
   Result<> split_softmax();
   Result<> focus();
   Result<> positions();
   void key_half();
   Result<> control();
   void causal();
+  Result<> long_contexts();
+  void suite_rows(const SuiteCheck& suites);
 
   /// Numbered figures with this caption: all whose names begin so, which may be none.
   Result<> figure(const std::string& name, const std::string& caption);

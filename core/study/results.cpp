@@ -89,6 +89,10 @@ Result<Results> read_results(const Study& study, const Folder& folder) {
     HEADSCOPE_ASSIGN(const auto control, read_json_file(folder.control()));
     HEADSCOPE_ASSIGN(results.control, control_result_from_json(control, folder.control().string()));
   }
+  if (!study.settings.suite_lengths.empty()) {
+    HEADSCOPE_ASSIGN(const auto suites, read_json_file(folder.suite()));
+    HEADSCOPE_ASSIGN(results.suites, suite_check_from(suites, folder.suite().string()));
+  }
   HEADSCOPE_ASSIGN(const auto main,
                    main_grid(study.settings, results.heads.ranking, layers, heads));
   HEADSCOPE_ASSIGN(results.main, Cells::read(folder.sweep(), main.cells));

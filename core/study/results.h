@@ -12,6 +12,7 @@
 #include "core/experiment/sweep_folder.h"
 #include "core/session/head_set.h"
 #include "core/study/folder.h"
+#include "core/study/suites.h"
 
 namespace headscope::study {
 
@@ -43,6 +44,7 @@ struct Results {
   KeyCheck key;
   CausalFacts causal;
   std::optional<ControlResult> control;  ///< nothing where a model leaves no room for the control
+  std::optional<SuiteCheck> suites;      ///< nothing where they were left out
   Cells main, positions;
 };
 

@@ -33,6 +33,8 @@ Settings completed(Settings settings, int heads, std::size_t documents) {
   for (int& k : settings.top_ks) k = std::min(k, heads);
   std::erase_if(settings.gold_positions,
                 [documents](std::size_t position) { return position >= documents; });
+  if (settings.suite_samples == 0) settings.suite_lengths.clear();
+  order(settings.suite_lengths);
   order(settings.taus);
   order(settings.alphas);
   order(settings.top_ks);
@@ -52,11 +54,21 @@ Json to_json(const Settings& settings) {
           {"gold_positions", settings.gold_positions},
           {"random_heads", settings.random_heads},
           {"random_directions", settings.random_directions},
+          {"every_control", settings.every_control},
+          {"suite_lengths", settings.suite_lengths},
+          {"suite_samples", settings.suite_samples},
           {"seed", settings.seed},
           {"max_new_tokens", settings.max_new_tokens},
           {"rows", settings.rows == RowConvention::predict ? "predict" : "input"},
           {"epochs", settings.epochs},
           {"learning_rate", settings.learning_rate}};
+}
+
+std::vector<std::int64_t> suite_lengths_for(const Settings& settings, std::int64_t context_length) {
+  std::vector<std::int64_t> lengths = settings.suite_lengths;
+  std::erase_if(lengths, [context_length](std::int64_t length) { return length > context_length; });
+  if (lengths.empty() && !settings.suite_lengths.empty()) lengths.push_back(context_length);
+  return lengths;
 }
 
 Result<SweepGrid> main_grid(const Settings& settings, const std::vector<HeadId>& ranking,
@@ -71,7 +83,8 @@ Result<SweepGrid> main_grid(const Settings& settings, const std::vector<HeadId>&
                        .seed = settings.seed};
   HEADSCOPE_ASSIGN(auto grid, make_sweep_grid(axes, ranking, layers, heads));
   std::erase_if(grid.cells, [&](const SweepCell& cell) {
-    return is_focus_control(cell) && cell.alpha != settings.alpha && cell.top_k != settings.top_k;
+    return !settings.every_control && is_focus_control(cell) && cell.alpha != settings.alpha &&
+           cell.top_k != settings.top_k;
   });
   return grid;
 }

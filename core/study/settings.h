@@ -22,6 +22,10 @@ struct Settings {
   std::vector<int> top_ks{1, 5, 10, 20, 30, 50, 100};
   std::vector<std::size_t> gold_positions{0, 4, 9, 14, 19};
   int random_heads = 5, random_directions = 5;  ///< draws of the controls
+  /// Controls of focus directions in the whole grid, not at the default k and alpha alone.
+  bool every_control = false;
+  std::vector<std::int64_t> suite_lengths{32768};  ///< tokens of the suites; empty = left out
+  std::int64_t suite_samples = 10;                 ///< of each task and length; 0 = left out
   std::uint64_t seed = 0;
   int max_new_tokens = 100;
   RowConvention rows = RowConvention::input;
@@ -49,11 +53,18 @@ inline constexpr double no_gain_margin = 0.05;
 /// With the gold document alone a model must be right at least so often; else exact match says
 /// nothing about attention.
 inline constexpr double able_em = 0.2;
+/// Tokens from which a context is long: the shorter of the paper's two lengths.
+inline constexpr std::int64_t long_context = 32768;
 /// Layers below which "middle" has no meaning.
 inline constexpr int least_layers = 8;
 
-/// The cells of the two sweeps of a study (Fig. 3 and 4, with controls and baselines). The controls
-/// of focus directions stand at the default number of heads and at the default strength alone.
+/// The lengths at which suites are run on a model: those asked for that fit into its context; where
+/// none does, all of its context, which is shown and decides nothing. Empty: suites are left out.
+std::vector<std::int64_t> suite_lengths_for(const Settings& settings, std::int64_t context_length);
+
+/// The cells of the two sweeps of a study (Fig. 3 and 4, with controls and baselines). Unless
+/// Settings::every_control says so, the controls of focus directions stand at the default number of
+/// heads and at the default strength alone.
 Result<SweepGrid> main_grid(const Settings& settings, const std::vector<HeadId>& ranking,
                             int layers, int heads);
 /// ... and of "lost in the middle": without intervention, and both methods at their defaults.
