@@ -44,6 +44,7 @@ bool is_data_file(const std::string& path) {
 
 App::App(Engine* engine) : engine_(engine) {
   register_views();
+  register_exports();
   register_commands();
 }
 App::~App() = default;
@@ -91,7 +92,8 @@ void App::open_path(const std::string& path) {
 }
 
 bool App::settled() const {
-  if (state_.book.loading.valid() || overlay_.busy() || ImGui::GetTime() < state_.quiet_until)
+  if (state_.book.loading.valid() || overlay_.busy() || exports_.busy() ||
+      ImGui::GetTime() < state_.quiet_until)
     return false;
   if (engine_ == nullptr) return true;
   return state_.request == submitted_ && engine_->idle() && state_.snapshot == engine_->snapshot();
@@ -131,6 +133,8 @@ void App::frame() {
   status_window(context);
   path_dialog_.draw(context);
   palette_.draw(context);
+  if (export_request_) std::exchange(export_request_, nullptr)(context);
+  exports_.draw(context);
   if (!heatmaps_.error().empty()) state_.notify(Notice::Kind::error, heatmaps_.error());
   notices(context);
   submit_if_changed();

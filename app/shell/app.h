@@ -18,6 +18,7 @@
 #include "app/views/attention_panel.h"
 #include "app/views/command_palette.h"
 #include "app/views/experiments_panel.h"
+#include "app/views/export_menu.h"
 #include "app/views/lesson_view.h"
 #include "app/views/overlay_view.h"
 #include "app/views/path_dialog.h"
@@ -51,6 +52,7 @@ class App {
   void present(bool on);
   bool presenting() const { return presenting_; }
   OverlayView& overlay() { return overlay_; }
+  ExportMenu& exports() { return exports_; }
 
   void set_fonts(const Fonts& fonts) { fonts_ = fonts; }
   /// Theme and zoom take effect before the next frame (`prepare_frame`).
@@ -76,6 +78,8 @@ class App {
   void register_views();
   void register_view_commands();
   void register_panel_commands();
+  void register_exports();
+  void register_export_commands();
   void register_model_commands();
   void register_head_commands();
   void register_experiment_commands();
@@ -120,6 +124,8 @@ class App {
   float zoom_before_ = 1;
   CommandPalette palette_;
   PathDialog path_dialog_;
+  ExportMenu exports_;
+  std::function<void(ViewContext&)> export_request_;  ///< of a command; done after the views
 };
 
 }  // namespace headscope

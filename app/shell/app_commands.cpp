@@ -33,6 +33,7 @@ void App::register_commands() {
                  [&s] { s.choose_model("demo"); },
                  {},
                  [&s] { return s.request.model == "demo"; }});
+  register_export_commands();
   commands_.add({"file.picture",
                  "Save a picture of the window",
                  "File",

@@ -21,6 +21,8 @@ struct MapZoom {
 class AttentionPanel {
  public:
   void draw(ViewContext& context);
+  /// What is on screen of the map, in tokens, rows counted from the first; empty = all of it.
+  MapRegion visible() const;
 
  private:
   struct Map;

@@ -139,6 +139,8 @@ Origin origin_of(const Snapshot& snapshot) {
     const ModelInfo& model = *snapshot.model;
     origin.model = model.is_demo ? "demo" : model.name;
     origin.numbers = model.dtype + " on " + model.device;
+    if (request.prompt.chat && !model.chat_template.empty())
+      origin.chat_template = model.chat_template;
     origin.no_chat = model.has_chat_template && !request.prompt.chat;
   }
   origin.adapter = std::filesystem::path(request.adapter).filename().string();

@@ -53,7 +53,7 @@ std::string command_of(const Origin& origin, const std::vector<std::string>& arg
 Json intervention_json(const Origin& origin);
 
 /// What the window has shown: model, prompt, and the intervened run's settings where there is one.
-/// `model_hash` and `chat_template` are not known to a snapshot.
+/// `model_hash` is not known to a snapshot.
 Origin origin_of(const Snapshot& snapshot);
 
 /// The window's settings as a file says them, with the heads by name; parts that had nothing to

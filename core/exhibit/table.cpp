@@ -85,6 +85,45 @@ Table table_of(std::vector<std::string> columns, std::vector<std::vector<Cell>> 
   return table;
 }
 
+Table table_from_csv(const std::string& csv) {
+  std::vector<std::vector<Cell>> rows;
+  std::vector<std::string> fields;
+  std::vector<std::string> columns;
+  std::string field;
+  bool quoted = false;
+  const auto end_line = [&] {
+    fields.push_back(std::exchange(field, {}));
+    if (columns.empty()) {
+      columns = std::exchange(fields, {});
+    } else {
+      rows.emplace_back(fields.begin(), fields.end());
+      fields.clear();
+    }
+  };
+  for (std::size_t i = 0; i < csv.size(); ++i) {
+    const char c = csv[i];
+    if (quoted) {
+      if (c != '"') {
+        field += c;
+      } else if (i + 1 < csv.size() && csv[i + 1] == '"') {
+        field += csv[++i];
+      } else {
+        quoted = false;
+      }
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == ',') {
+      fields.push_back(std::exchange(field, {}));
+    } else if (c == '\n') {
+      end_line();
+    } else {
+      field += c;
+    }
+  }
+  if (!field.empty() || !fields.empty()) end_line();
+  return table_of(std::move(columns), std::move(rows));
+}
+
 Result<std::string> table_as_csv(const Table& table, const RunContext& context) {
   std::vector<std::string> fields;
   for (const std::string& column : table.columns) fields.push_back(figure::csv_field(column));

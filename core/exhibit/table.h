@@ -28,6 +28,9 @@ struct Table {
 /// A table whose rows are there already.
 Table table_of(std::vector<std::string> columns, std::vector<std::vector<Cell>> rows);
 
+/// The table in `csv` (RFC 4180, the first line names the columns), its fields as text.
+Table table_from_csv(const std::string& csv);
+
 /// Rows that are written at most: more of them no program opens.
 inline constexpr std::size_t kMostTableRows = 4'000'000;
 
