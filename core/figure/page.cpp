@@ -38,6 +38,16 @@ std::string whole_text(const Caption& caption) {
   return caption.text + (caption.text.empty() ? "" : " ") + provenance_text(caption.provenance);
 }
 
+// One line, or two where it is long; what does not fit into two is cut.
+std::vector<std::string> subtitle_lines(const Caption& caption, double width, const Style& style) {
+  const double room = width - 2 * style.margin;
+  auto lines = wrap_text(caption.subtitle, style.subtitle_size, room);
+  if (lines.size() <= 2) return lines;
+  const std::string rest =
+      caption.subtitle.substr(std::min(caption.subtitle.size(), lines.front().size() + 1));
+  return {lines.front(), shortened(rest, style.subtitle_size, room)};
+}
+
 // Sets the title's lines from the top and returns where the drawing may begin.
 double set_head(Page& page, const Caption& caption) {
   const Style& style = page.style;
@@ -53,10 +63,9 @@ double set_head(Page& page, const Caption& caption) {
     page.scene.add(title);
     y += 3;
   }
-  if (!caption.subtitle.empty()) {
+  for (const std::string& line : subtitle_lines(caption, page.scene.width, style)) {
     y += style.subtitle_size * 1.15;
-    page.text({style.margin, y}, shortened(caption.subtitle, style.subtitle_size, room),
-              style.subtitle_size, style.muted, Anchor::start, "subtitle");
+    page.text({style.margin, y}, line, style.subtitle_size, style.muted, Anchor::start, "subtitle");
     y += 3;
   }
   return y + 8;
@@ -121,7 +130,8 @@ void Page::text(Point at, const std::string& text, double size, Rgb color, Ancho
 double height_of_words(const Caption& caption, double width, const Style& style) {
   const auto lines = wrap_text(whole_text(caption), style.caption_size, width - 2 * style.margin);
   const double title = caption.title.empty() ? 0 : style.title_size + 3;
-  const double subtitle = caption.subtitle.empty() ? 0 : style.subtitle_size * 1.15 + 3;
+  const double subtitle = static_cast<double>(subtitle_lines(caption, width, style).size()) *
+                          (style.subtitle_size * 1.15 + 3);
   return 2 * style.margin + title + subtitle + 14 +
          static_cast<double>(lines.size()) * style.caption_size * kLineSpacing;
 }
@@ -132,6 +142,8 @@ Size with_room_for(const Caption& caption, Size natural, const Style& style) {
   if (lines > kUsualLines) {
     natural.height += static_cast<double>(lines - kUsualLines) * style.caption_size * kLineSpacing;
   }
+  if (subtitle_lines(caption, natural.width, style).size() > 1)
+    natural.height += style.subtitle_size * 1.15 + 3;
   return natural;
 }
 
