@@ -435,3 +435,24 @@ TEST_CASE("heads by name, and tables that were CSV") {
   CHECK(table_as_csv(table).value() == csv);
   CHECK(table_as_tabs(table).value() == "a\tb, or \"c\"\n1\ttwo lines\n\tx\n");
 }
+
+TEST_CASE("documents with a causal check: a panel of drops, and no command that leaves it out") {
+  auto check = std::make_shared<CausalCheck>();
+  for (int i = 0; i < 6; ++i)
+    check->documents.push_back({i + 1, i == 4, 0.1, i == 4 ? 2.5 : -0.25 * i});
+  const auto exhibit = documents_exhibit(runs(), head_group({{5, 0}}, 8, 8), check);
+  REQUIRE(exhibit);
+  CHECK(exhibit->arguments.empty());
+  const auto scene = exhibit->scene({});
+  REQUIRE(scene);
+  int drops = 0;
+  for (const auto& item : scene->items) {
+    const auto* rect = std::get_if<figure::Rect>(&item);
+    if (rect == nullptr || std::string(rect->role) != "drop") continue;
+    ++drops;
+    CHECK(rect->box.height >= 0);
+    CHECK(rect->box.bottom() <= scene->height);
+  }
+  CHECK(drops == 6);
+  CHECK(lines_of(csv_of(*exhibit))[5][6] == "2.5");
+}

@@ -266,7 +266,10 @@ Result<figure::DocumentBarsFigure> documents_figure(const ShownRuns& runs, const
 
 Result<Exhibit> documents_exhibit(const ShownRuns& runs, const HeadGroup& group,
                                   std::shared_ptr<const CausalCheck> check) {
-  HEADSCOPE_ASSIGN(const auto f, documents_figure(runs, group));
+  HEADSCOPE_ASSIGN(auto f, documents_figure(runs, group));
+  f.has_drops = check && !f.documents.empty() && check->documents.size() == f.documents.size();
+  for (std::size_t i = 0; f.has_drops && i < f.documents.size(); ++i)
+    f.documents[i].drop = check->documents[i].drop;
   Exhibit exhibit;
   exhibit.name = "documents";
   if (!f.documents.empty()) exhibit.draw = drawn_by(f, figure::draw_document_bars);
@@ -280,6 +283,7 @@ Result<Exhibit> documents_exhibit(const ShownRuns& runs, const HeadGroup& group,
   exhibit.arrays = {{"baseline", {count}, std::move(baseline)}};
   if (f.compares) exhibit.arrays.push_back({"intervened", {count}, std::move(intervened)});
   exhibit.origin = runs.origin;
+  if (f.has_drops) return exhibit;  // render makes no causal check
   exhibit.arguments = {"render", "--figure", "documents"};
   exhibit.arguments.insert(exhibit.arguments.end(), group.arguments.begin(), group.arguments.end());
   return exhibit;
