@@ -100,8 +100,11 @@ bool App::settled() const {
 }
 
 double App::redraw_in() const {
+  constexpr double kExportInterval = 0.2;  // its progress is shown without news from it too
   const double wait = state_.quiet_until - ImGui::GetTime();
-  return wait > 0 ? wait + 0.01 : -1;
+  const double typed = wait > 0 ? wait + 0.01 : -1;
+  if (!exports_.busy()) return typed;
+  return typed < 0 ? kExportInterval : std::min(typed, kExportInterval);
 }
 
 void App::submit_if_changed() {
