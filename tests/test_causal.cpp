@@ -43,7 +43,7 @@ struct Fixture {
   }
 
   CausalRun run() {
-    auto done = check_samples(*model, *encoder, samples, options, false, context);
+    auto done = check_samples(*model, *encoder, samples, options, {}, context);
     REQUIRE_MESSAGE(done, done.error().message);
     return std::move(*done);
   }
@@ -165,8 +165,8 @@ TEST_CASE("without a gold mark the likely document stands in, and reference answ
   fixture.samples.resize(1);
   for (auto& document : fixture.samples[0].documents) document.gold = false;
   fixture.samples[0].answers = {"abc"};
-  auto run = check_samples(*fixture.model, *fixture.encoder, fixture.samples, fixture.options, true,
-                           fixture.context);
+  auto run = check_samples(*fixture.model, *fixture.encoder, fixture.samples, fixture.options,
+                           {.reference = true}, fixture.context);
   REQUIRE(run);
   REQUIRE(run->samples.size() == 1);
   const CausalSample& sample = run->samples[0];
@@ -177,6 +177,31 @@ TEST_CASE("without a gold mark the likely document stands in, and reference answ
   CHECK(sample.check.heads.size() == 8);
   CHECK(to_json(sample)["auc"].is_null());
   CHECK(summary_of(*run).marked == 0);
+}
+
+TEST_CASE("a sample is read back as it was, and is not checked again") {
+  Fixture fixture;
+  fixture.samples.resize(2);
+  for (auto& document : fixture.samples[1].documents) document.gold = false;
+  const auto run = fixture.run();
+  CausalSamplesOptions again;
+  for (const CausalSample& sample : run.samples) {
+    auto back = causal_sample_from(to_json(sample), "causal.json");
+    REQUIRE_MESSAGE(back, (back ? "" : back.error().message));
+    CHECK(to_json(*back) == to_json(sample));
+    again.finished.push_back(std::move(*back));
+  }
+  again.finished[0].response = "as before";
+  again.finished[1].question = "another one";
+  const auto resumed = check_samples(*fixture.model, *fixture.encoder, fixture.samples,
+                                     fixture.options, again, fixture.context);
+  REQUIRE(resumed);
+  CHECK(resumed->samples[0].response == "as before");
+  CHECK(to_json(resumed->samples[1]) == to_json(run.samples[1]));
+  Json damaged = to_json(run.samples[0]);
+  damaged["mask"] = "shade";
+  CHECK(causal_sample_from(damaged, "causal.json").error().message.find("mask") !=
+        std::string::npos);
 }
 
 TEST_CASE("agreement of masses and drops") {

@@ -42,6 +42,20 @@ class Causal(CliTest):
     def test_remove(self):
         self.check("remove")
 
+    def test_goes_on_where_it_was_stopped(self):
+        whole = self.check("hide")
+        out = self.folder / "hide.json"
+        cut = dict(whole, complete=False, samples=[dict(whole["samples"][0], response="as before"), whole["samples"][2]])
+        out.write_text(json.dumps(cut))
+        again = self.check("hide")
+        self.assertEqual(again["samples"][0]["response"], "as before")
+        self.assertEqual(again["samples"][1:], whole["samples"][1:])
+        self.assertEqual(again["document_correlation"], whole["document_correlation"])
+        # What another setting made is not taken.
+        cut["passport"] = dict(whole["passport"], seed=7)
+        out.write_text(json.dumps(cut))
+        self.assertEqual(self.check("hide"), whole)
+
     def prompt(self, gold=None):
         data = self.folder / "demo.jsonl"
         self.ok("demo-data", "--documents", 6, "--samples", 1, "--split", "test", "--seed", 4, "--out", data)

@@ -57,6 +57,40 @@ class Repeat(CliTest):
         cell.write_text("".join(json.dumps(line) + "\n" for line in lines))
         self.assertIn("split-softmax-tau0.1-k3-all-g5: sample", self.refused(1, *self.repeat(sweep)).json["differences"][0])
 
+    def train(self, *more):
+        directions = self.folder / "directions.safetensors"
+        self.ok("train-directions", "--data", self.data, "--samples", 4, "--epochs", 2, "--held-out", 0, "--max-new-tokens", 8,
+                *more, "--out", directions)
+        return directions
+
+    def test_directions(self):
+        # (8 heads, 4 layers, 32 numbers) each of q and k
+        self.assertEqual(self.equal(*self.repeat(self.train("--seed", 2)))["compared"], 2 * 1024)
+        self.equal(*self.repeat(self.train("--train-positions", "1,5")))
+        directions = self.train("--keep-gold-positions")
+        self.equal(*self.repeat(directions))
+        data = bytearray(directions.read_bytes())
+        # The last float is one of k's or q's, whichever was written last.
+        data[-1] ^= 0x40
+        directions.write_bytes(data)
+        refused = self.refused(1, *self.repeat(directions), says="1 values came out otherwise")
+        self.assertIn("[1023]: ", refused.json["differences"][0])
+
+    def test_a_study(self):
+        study = self.folder / "study"
+        self.ok("reproduce", "--samples", 4, "--tau", "0.1", "--alpha=0.3", "--top-ks", 5, "--random-heads", 0,
+                "--random-directions", 0, "--gold-positions", "0,9", "--epochs", 1, "--max-new-tokens", 8,
+                "--suite-samples", 0, "--threads", 1, "--quiet", "--out", study)
+        parts = self.ok(*self.repeat(study)).json["parts"]
+        self.assertEqual(set(parts), {"heads.json", "directions.safetensors", "sweep", "positions"})
+        for name, part in parts.items():
+            self.assertTrue(part["equal"], name)
+            self.assertGreater(part["compared"], 0, name)
+        heads = json.loads((study / "heads.json").read_text())
+        heads["sink"][0][0] += 1
+        (study / "heads.json").write_text(json.dumps(heads))
+        self.refused(2, *self.repeat(study), says="heads.json")  # the sweep was made from another one
+
     def test_what_cannot_be_repeated_is_named(self):
         directions = self.folder / "directions.safetensors"
         directions.write_bytes(b"")

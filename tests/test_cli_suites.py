@@ -126,6 +126,17 @@ class Suites(CliTest):
         self.assertEqual((entry["id"], entry["answer"]), (7, ["a summary"]))
         self.assertNotIn("context", entry)
 
+    def check_positions_go_on(self, arguments, out, whole):
+        """Rows of an unfinished file are taken as they are, the others are run."""
+        cut = dict(whole, complete=False, rows=[dict(whole["rows"][1], response="as before")])
+        (out / "positions.json").write_text(json.dumps(cut))
+        rows = self.ok(*arguments).json["rows"]
+        self.assertEqual(rows[1]["response"], "as before")
+        self.assertEqual([r for r in rows if r["position"] != 1], [r for r in whole["rows"] if r["position"] != 1])
+        (out / "positions.json").write_text(json.dumps(cut))
+        other = self.ok(*arguments[:-2], "--seed", 7, "--out", out).json["rows"]
+        self.assertEqual(other, whole["rows"])
+
     def test_positions(self):
         data, out = self.folder / "data.jsonl", self.folder / "out"
         self.ok("suite-data", "--suite", "demo", "--length", 200, "--samples", 1, "--out", data)
@@ -134,8 +145,9 @@ class Suites(CliTest):
         documents = [int(n) for n in re.findall(r"^Document \[(\d+)\]", sample["prompt"], re.M)]
         gold = documents[sum(m.start() < sample["gold"][0][0] for m in re.finditer(r"^Document ", sample["prompt"], re.M)) - 1]
         answer = sample["answers"][0]
-        said = self.ok("positions", "--prompt-file", path, "--document", gold, "--answers", answer, "--reference", " " + answer,
-                       "--max-new-tokens", 20, "--top-k", 32, "--out", out).json
+        arguments = ("positions", "--prompt-file", path, "--document", gold, "--answers", answer, "--reference", " " + answer,
+                     "--max-new-tokens", 20, "--top-k", 32, "--out", out)
+        said = self.ok(*arguments).json
         rows = said["rows"]
         self.assertEqual([r["position"] for r in rows], list(range(len(documents))))
         (here,) = [r for r in rows if r["original"]]
@@ -155,6 +167,7 @@ class Suites(CliTest):
         self.assertAlmostEqual(here["log_probability"], expected, places=4)
         for name in ("positions.json", "positions.csv", "positions.svg", "positions.png", "positions.pdf"):
             self.assertGreater((out / name).stat().st_size, 100, name)
+        self.check_positions_go_on(arguments, out, said)
         every = self.ok("positions", "--prompt-file", path, "--positions", "0,1", "--max-new-tokens", 2, "--out", out).json
         self.assertEqual(len(every["rows"]), 2 * len(documents))
         self.refused(3, "positions", "--prompt-file", path, "--document", 99, "--out", out, says="no document 99")

@@ -51,7 +51,7 @@ TEST_CASE("a first request is answered completely") {
   CHECK(snapshot->intervened->quality == Quality::exact);
   CHECK(snapshot->intervened->touched.size() == 5);
   CHECK(snapshot->full_map->head == request.selected);
-  CHECK(snapshot->full_map->weights != snapshot->full_map_baseline->weights);
+  CHECK(*snapshot->full_map->weights != *snapshot->full_map_baseline->weights);
   CHECK(snapshot->streaming_text.empty());
   CHECK(snapshot->preview_error);
   CHECK(fixture.updates > 0);

@@ -156,12 +156,12 @@ TEST_CASE("the full map: exact, pooled, and exact within a pooled one") {
   const auto exact = made(*whole, {});
   REQUIRE(exact);
   CHECK(exact->square);
-  CHECK(exact->weights == whole->full_map->weights);
+  CHECK(exact->weights == *whole->full_map->weights);
   const auto rough = made(*pooled, {});
   REQUIRE(rough);
   CHECK(rough->cell == 4);
   CHECK(rough->row_tokens.empty());
-  CHECK(rough->weights.size() == pooled->full_map->weights.size());
+  CHECK(rough->weights.size() == pooled->full_map->weights->size());
   const auto near = made(*pooled, {{10, 30}, {6, 20}});
   REQUIRE(near);
   CHECK(near->cell == 1);
@@ -171,7 +171,7 @@ TEST_CASE("the full map: exact, pooled, and exact within a pooled one") {
   for (std::int64_t row = 10; row < 30; ++row) {
     for (std::int64_t key = 6; key < 20; ++key) {
       CHECK(near->weights[static_cast<std::size_t>((row - 10) * 14 + key - 6)] ==
-            whole->full_map->weights[static_cast<std::size_t>(row * tokens + key)]);
+            (*whole->full_map->weights)[static_cast<std::size_t>(row * tokens + key)]);
     }
   }
   for (const auto* f : {&*exact, &*rough, &*near}) CHECK(figure::draw_attention(*f, {}));

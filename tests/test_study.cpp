@@ -321,7 +321,8 @@ TEST_CASE("long contexts that a model or a study does not reach are not testable
   CHECK(long_contexts(results).reason.find("left out") != std::string::npos);
   results.suites.emplace();
   add_suites(*results.suites, 1024, {0.1, 0.2});
-  CHECK(suite_lengths_for(results.study.settings, 1024) == std::vector<std::int64_t>{1024});
+  CHECK(suite_lengths_for(results.study.settings, 1024) ==
+        std::vector<std::int64_t>{256, 512, 1024});
   Judgement found = long_contexts(results);
   CHECK(found.verdict == Verdict::not_testable);
   CHECK(found.reason.find("context ends at 1024") != std::string::npos);

@@ -272,6 +272,27 @@ TEST_CASE("sweep: mass on questions answered rightly and wrongly, every question
   CHECK_FALSE(figure::draw_groups({}, {}));
 }
 
+TEST_CASE("head set: how many samples its first heads need") {
+  HeadSet set = sample_head_set();
+  const Json points = {{{"n", 1}, {"jaccard", 0.25}, {"low", 0.0}, {"high", 0.5}},
+                       {{"n", 10}, {"jaccard", 0.5}, {"low", 0.25}, {"high", 1.0}},
+                       {{"n", 100}, {"jaccard", 1.0}, {"low", 1.0}, {"high", 1.0}}};
+  set.extra["stability"] = {{"k", 20}, {"jaccard", 0.9}, {"against_all", points}};
+  const auto figures = head_set_figures(set, test::sample_provenance());
+  const auto& curve = get<figure::CurvesFigure>(figures, "contextual-heads-stability");
+  REQUIRE(curve.panels.size() == 1);
+  CHECK(curve.panels[0].logarithmic);
+  REQUIRE(curve.panels[0].curves[0].points.size() == 3);
+  CHECK(curve.panels[0].curves[0].points[1].low == 0.25);
+  const auto svg = svg_of(curve, "stability");
+  CHECK(contains(texts(svg, "tick"), "1|10|100|"));
+  // What cannot be read as such a curve is no curve.
+  set.extra["stability"]["against_all"][1].erase("low");
+  CHECK(head_set_figures(set, {}).size() == 3);
+  set.extra["stability"] = 0.9;
+  CHECK(head_set_figures(set, {}).size() == 3);
+}
+
 TEST_CASE("head set: map, sorted curve, and where the heads sit") {
   const HeadSet set = sample_head_set();
   const auto figures = head_set_figures(set, test::sample_provenance());

@@ -9,6 +9,7 @@
 #include "app/cli/output.h"
 #include "core/base/units.h"
 #include "core/engine/outlook.h"
+#include "core/experiment/causal_file.h"
 #include "core/experiment/causal_report.h"
 #include "core/runner/run_outlook.h"
 
@@ -56,22 +57,26 @@ Result<> of_prompt(const Options& options, ExplainInput& input, const CausalOpti
 }
 
 Result<> of_data(const Options& options, ExplainInput& input, const CausalOptions& how,
-                 const RunContext& context) {
+                 ProgressPrinter& progress) {
+  const bool keeps = !options.out.empty();
+  const CausalFile file(options.out, {{"mask", options.mask}, {"notes", input.notes}},
+                        input.passport);
+  CausalSamplesOptions run_how{.reference = options.reference};
+  if (keeps) {
+    run_how.finished = file.finished_before();
+    run_how.on_sample = file.keeper();
+  }
+  if (!run_how.finished.empty()) {
+    progress.note("going on after " + std::to_string(run_how.finished.size()) + " samples");
+  }
   HEADSCOPE_ASSIGN(const auto run, check_samples(*input.opened.model, input.encoder, input.samples,
-                                                 how, options.reference, context));
-  Json summary = to_json(summary_of(run, options.seed));
-  summary["mask"] = options.mask;
-  summary["skipped"] = run.skipped;
-  summary["complete"] = !run.cancelled;
-  Json result = summary, samples = Json::array();
-  for (const CausalSample& sample : run.samples) samples.push_back(to_json(sample));
-  result["samples"] = std::move(samples);
-  result["notes"] = input.notes;
-  result["passport"] = to_json(input.passport);
-  HEADSCOPE_TRY(write_json(result, options.out));
-  if (!options.out.empty()) HEADSCOPE_TRY(write_json(summary, ""));
-  if (run.cancelled) return fail(ErrorKind::cancelled, "interrupted; what was finished is written");
-  return {};
+                                                 how, run_how, progress.context()));
+  const bool complete = !run.cancelled;
+  if (keeps) HEADSCOPE_TRY(file.save(run, complete));
+  HEADSCOPE_TRY(write_json(keeps ? file.summary(run, complete) : file.whole(run, complete), ""));
+  if (complete) return {};
+  return fail(ErrorKind::cancelled, keeps ? "interrupted; run again to go on"
+                                          : "interrupted; what was finished is written");
 }
 
 // A pass over the prompt for every document and every head.
@@ -110,9 +115,8 @@ Result<> causal(const Options& options) {
     input.notes.push_back(*note);
   }
   HEADSCOPE_TRY(announce_passes(input, how, progress));
-  const RunContext context = progress.context();
-  return input.one ? of_prompt(options, input, how, context)
-                   : of_data(options, input, how, context);
+  return input.one ? of_prompt(options, input, how, progress.context())
+                   : of_data(options, input, how, progress);
 }
 
 }  // namespace
@@ -134,7 +138,9 @@ void add_causal(CommandLine& line) {
   command->add_flag("--reference", options->reference,
                     "explain the first expected answer of each sample of --data");
   command->add_flag("--no-heads", options->no_heads, "documents only: ablate no head");
-  add_explain(*command, *options, "write the JSON to this file, and only a summary to stdout");
+  add_explain(*command, *options,
+              "write the JSON to this file, and only a summary to stdout; --data goes on where an "
+              "interrupted run left it");
 }
 
 }  // namespace headscope::cli

@@ -1,4 +1,5 @@
 // positions: a document of one's own prompt moved through every place.
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <memory>
@@ -23,6 +24,8 @@ namespace headscope::cli {
 namespace {
 
 namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+constexpr auto kSaveInterval = std::chrono::seconds(30);
 
 struct Options : CommonOptions, ModelChoice, PromptOptions {
   std::string prompt_file, heads, reference, folder, rows = "input", theme = "light";
@@ -69,6 +72,7 @@ Result<Passport> passport_of(const Options& options, const OpenedModel& opened,
   passport.options = {{"rows", options.rows},
                       {"max_new_tokens", options.max_new_tokens},
                       {"reference", test.reference},
+                      {"answers", test.answers},
                       {"mass_heads", std::move(heads)}};
   if (!options.intervene.empty()) passport.options["intervene"] = described_file(options.intervene);
   return passport;
@@ -112,8 +116,8 @@ figure::CurvesFigure figure_of(const std::vector<PositionRow>& rows, const Passp
   return drawn;
 }
 
-Result<Json> write_all(const Options& options, const std::vector<PositionRow>& rows,
-                       const Passport& passport, bool complete) {
+Result<Json> write_table(const Options& options, const std::vector<PositionRow>& rows,
+                         const Passport& passport, bool complete) {
   const fs::path to(options.folder);
   HEADSCOPE_TRY(create_folders(to));
   Json list = Json::array();
@@ -122,6 +126,13 @@ Result<Json> write_all(const Options& options, const std::vector<PositionRow>& r
       {"rows", std::move(list)}, {"complete", complete}, {"passport", to_json(passport)}};
   HEADSCOPE_TRY(write_json(whole, (to / "positions.json").string(), 2));
   HEADSCOPE_TRY(write_file_atomically(to / "positions.csv", positions_csv(rows)));
+  return whole;
+}
+
+Result<Json> write_all(const Options& options, const std::vector<PositionRow>& rows,
+                       const Passport& passport, bool complete) {
+  const fs::path to(options.folder);
+  HEADSCOPE_ASSIGN(const Json whole, write_table(options, rows, passport, complete));
   if (rows.empty()) return whole;
   figure::Options look;
   look.theme = figure::theme_from_name(options.theme).value_or(figure::Theme::light);
@@ -132,6 +143,24 @@ Result<Json> write_all(const Options& options, const std::vector<PositionRow>& r
     HEADSCOPE_TRY(figure::write_figure(to / (std::string("positions") + ending), scene));
   }
   return whole;
+}
+
+// Rows of an interrupted run with the same passport; what cannot be read is run again.
+std::vector<PositionRow> finished_before(const Options& options, const Passport& passport) {
+  const fs::path file = fs::path(options.folder) / "positions.json";
+  std::error_code ignored;
+  if (!fs::exists(file, ignored)) return {};
+  const auto before = read_json_file(file);
+  const bool ours = before && before->is_object() &&
+                    before->value("complete", Json()) == Json(false) &&
+                    before->value("passport", Json()) == to_json(passport) &&
+                    before->value("rows", Json()).is_array();
+  if (!ours) return {};
+  std::vector<PositionRow> rows;
+  for (const Json& entry : (*before)["rows"]) {
+    if (auto row = position_row_from(entry, file.string())) rows.push_back(std::move(*row));
+  }
+  return rows;
 }
 
 void announce_runs(ProgressPrinter& progress, const OpenedModel& opened, const Encoding& encoding,
@@ -167,12 +196,19 @@ Result<> positions(const Options& options) {
       .set = set.empty() ? nullptr : &set};
   HEADSCOPE_ASSIGN(test.mass_heads, shown_heads(options, opened, set));
   HEADSCOPE_ASSIGN(const auto passport, passport_of(options, opened, encoder, test, context));
+  test.finished = finished_before(options, passport);
+  if (!test.finished.empty()) {
+    progress.note("going on after " + std::to_string(test.finished.size()) + " places");
+  }
   std::vector<PositionRow> kept;
-  const auto run = run_position_test(*opened.model, encoder, text, test, context,
-                                     [&kept](const PositionRow& row) -> Result<> {
-                                       kept.push_back(row);
-                                       return {};
-                                     });
+  auto saved = Clock::now();
+  const auto keep = [&](const PositionRow& row) -> Result<> {
+    kept.push_back(row);
+    if (Clock::now() - saved < kSaveInterval) return {};
+    saved = Clock::now();
+    return write_table(options, kept, passport, false).map([](const Json&) {});
+  };
+  const auto run = run_position_test(*opened.model, encoder, text, test, context, keep);
   if (!run && kept.empty()) return tl::unexpected(run.error());
   HEADSCOPE_ASSIGN(const auto whole, write_all(options, kept, passport, run.has_value()));
   if (!run) return tl::unexpected(run.error());
@@ -184,7 +220,9 @@ Result<> positions(const Options& options) {
 void add_positions(CommandLine& line) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      line.add("positions", "a document of your own prompt at every place: what changes?",
+      line.add("positions",
+               "a document of your own prompt at every place: what changes? Run again to go "
+               "on after a stop",
                [options] { return positions(*options); });
   add_loaded_model(*command, *options);
   command->add_option("--prompt-file", options->prompt_file, "prompt with its documents")

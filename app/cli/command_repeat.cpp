@@ -12,7 +12,9 @@
 #include "app/cli/prompt_input.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
+#include "core/experiment/direction_study.h"
 #include "core/experiment/evaluate.h"
+#include "core/experiment/gold_positions.h"
 #include "core/experiment/repeat.h"
 #include "core/experiment/score.h"
 #include "core/experiment/sweep.h"
@@ -25,12 +27,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::int64_t kMostEpochs = 100000;
+
 struct Options : CommonOptions {
   std::string result, model, adapter, data, heads, directions;
   double tolerance = 1e-4;
 };
 
-enum class Kind { head_set, run, sweep };
+enum class Kind { head_set, directions, run, sweep, study };
 
 bool is_there(const fs::path& path) {
   std::error_code ignored;
@@ -45,23 +49,15 @@ tl::unexpected<Error> cannot(const std::string& result, const std::string& why) 
 Result<Kind> kind_of(const fs::path& result) {
   const std::string name = result.string();
   if (is_there(result / "sweep.json")) return Kind::sweep;
-  if (is_there(result / "study.json")) {
-    return cannot(name,
-                  "it is a study; run reproduce with its settings and another --out, or repeat "
-                  "its heads.json, sweep or positions");
-  }
+  if (is_there(result / "study.json")) return Kind::study;
   if (is_there(name + ".summary.json")) return Kind::run;
-  if (result.extension() == ".safetensors") {
-    return cannot(name,
-                  "it holds directions, whose training data moved gold documents; run "
-                  "train-directions with the options of its passport");
-  }
+  if (result.extension() == ".safetensors") return Kind::directions;
   HEADSCOPE_ASSIGN(const auto json, read_json_file(result));
   if (json.is_object() && json.contains("ranking") && json.contains("passport"))
     return Kind::head_set;
   return cannot(name,
-                "expected a head set with a passport, the lines of evaluate beside their "
-                ".summary.json, or the folder of a sweep");
+                "expected a head set with a passport, focus directions, the lines of evaluate "
+                "beside their .summary.json, or the folder of a sweep or a study");
 }
 
 Result<Passport> passport_in(const fs::path& file) {
@@ -249,7 +245,7 @@ Result<> repeat_run(Workshop& shop, Repetition& repetition) {
   return {};
 }
 
-// ---- sweeps ----
+// ---- a place for what is made again ----
 
 class TemporaryFolder {
  public:
@@ -271,6 +267,49 @@ class TemporaryFolder {
   explicit TemporaryFolder(fs::path path) : path_(std::move(path)) {}
   fs::path path_;
 };
+
+// ---- directions ----
+
+Result<DirectionTrainingOptions> training_options(const Workshop& shop) {
+  const std::string& name = shop.options.result;
+  HEADSCOPE_ASSIGN(const auto object, JsonObject::open(shop.passport.options, name));
+  DirectionTrainingOptions training;
+  HEADSCOPE_ASSIGN(const auto epochs, object.integer("epochs", 1, kMostEpochs));
+  training.epochs = static_cast<int>(epochs);
+  HEADSCOPE_ASSIGN(training.learning_rate, object.number("learning_rate"));
+  HEADSCOPE_ASSIGN(training.weight_decay, object.number("weight_decay"));
+  HEADSCOPE_ASSIGN(training.init_deviation, object.number("init_deviation"));
+  training.seed = shop.passport.seed;
+  return training;
+}
+
+Result<> repeat_directions(Workshop& shop, Repetition& repetition) {
+  HEADSCOPE_ASSIGN(const auto before, read_directions(shop.options.result));
+  HEADSCOPE_TRY(shop.need("gold_places", !shop.setting("gold_places").is_null()));
+  HEADSCOPE_ASSIGN(const auto places,
+                   gold_places_from(shop.setting("gold_places"), shop.options.result));
+  auto samples = recorded_samples(shop.passport, shop.data);
+  const Json& questions = shop.setting("questions");
+  if (samples.empty() || samples.size() != questions.size()) {
+    return cannot(shop.options.result, "its samples are not all in " + shop.data.name);
+  }
+  std::vector<QaSample> none;
+  (void)place_gold(samples, none, places, shop.passport.seed);
+  HEADSCOPE_ASSIGN(const auto temporary, TemporaryFolder::make());
+  DirectionStudyOptions how;
+  how.data = {shop.max_new_tokens(), shop.rows()};
+  HEADSCOPE_ASSIGN(how.training, training_options(shop));
+  how.work = temporary.path() / "unfinished";
+  HEADSCOPE_ASSIGN(const auto now, run_direction_study(*shop.opened.model, *shop.encoder, samples,
+                                                       {}, how, shop.context));
+  if (now.training.cancelled) return fail(ErrorKind::cancelled, "interrupted");
+  Directions again = now.training.directions;
+  again.key.resize(again.query.size());  // as files hold it
+  repetition.directions(before.directions, again);
+  return {};
+}
+
+// ---- sweeps ----
 
 std::string text_setting(const Workshop& shop, const char* name) {
   const Json& value = shop.setting(name);
@@ -320,26 +359,64 @@ Result<> repeat_sweep(Workshop& shop, Repetition& repetition) {
   return {};
 }
 
+Result<Repetition> repeat_one(const Options& options, Kind kind, const RunContext& context) {
+  const fs::path result(options.result);
+  Workshop shop{.options = options, .context = context, .passport = {}};
+  if (kind == Kind::directions) {
+    HEADSCOPE_ASSIGN(auto file, read_directions(result));
+    shop.passport = std::move(file.passport);
+  } else {
+    const fs::path holder = kind == Kind::sweep ? result / "sweep.json"
+                            : kind == Kind::run ? fs::path(options.result + ".summary.json")
+                                                : result;
+    HEADSCOPE_ASSIGN(shop.passport, passport_in(holder));
+  }
+  HEADSCOPE_TRY(shop.open());
+  Repetition repetition(options.tolerance);
+  HEADSCOPE_TRY(kind == Kind::sweep        ? repeat_sweep(shop, repetition)
+                : kind == Kind::run        ? repeat_run(shop, repetition)
+                : kind == Kind::directions ? repeat_directions(shop, repetition)
+                                           : repeat_heads(shop, repetition));
+  return repetition;
+}
+
+// The steps of a study whose results later ones rest on, each for itself.
+Result<Json> repeat_study(const Options& options, ProgressPrinter& progress, std::int64_t& found) {
+  Json parts = Json::object();
+  for (const auto& [name, kind] :
+       {std::pair("heads.json", Kind::head_set),
+        std::pair("directions.safetensors", Kind::directions), std::pair("sweep", Kind::sweep),
+        std::pair("positions", Kind::sweep)}) {
+    const fs::path part = fs::path(options.result) / name;
+    if (!is_there(part)) continue;
+    progress.note(name);
+    Options one = options;
+    one.result = part.string();
+    HEADSCOPE_ASSIGN(const auto repetition, repeat_one(one, kind, progress.context()));
+    parts[name] = repetition.report();
+    found += repetition.found();
+  }
+  if (parts.empty()) return cannot(options.result, "no step of this study is finished");
+  return Json{{"equal", found == 0}, {"parts", std::move(parts)}};
+}
+
 Result<> repeat(const Options& options) {
   ProgressPrinter progress(options.quiet);
   HEADSCOPE_ASSIGN(const auto kind, kind_of(options.result));
-  const fs::path result(options.result);
-  const fs::path holder = kind == Kind::sweep ? result / "sweep.json"
-                          : kind == Kind::run ? fs::path(options.result + ".summary.json")
-                                              : result;
-  Workshop shop{.options = options, .context = progress.context(), .passport = {}};
-  HEADSCOPE_ASSIGN(shop.passport, passport_in(holder));
-  HEADSCOPE_TRY(shop.open());
-  Repetition repetition(options.tolerance);
-  HEADSCOPE_TRY(kind == Kind::sweep ? repeat_sweep(shop, repetition)
-                : kind == Kind::run ? repeat_run(shop, repetition)
-                                    : repeat_heads(shop, repetition));
-  Json report = repetition.report();
+  std::int64_t found = 0;
+  Json report;
+  if (kind == Kind::study) {
+    HEADSCOPE_ASSIGN(report, repeat_study(options, progress, found));
+  } else {
+    HEADSCOPE_ASSIGN(const auto repetition, repeat_one(options, kind, progress.context()));
+    report = repetition.report();
+    found = repetition.found();
+  }
   report["result"] = options.result;
   HEADSCOPE_TRY(write_json(report, options.out));
-  if (repetition.equal()) return {};
-  return fail(ErrorKind::internal, options.result + ": " + std::to_string(repetition.found()) +
-                                       " values came out otherwise");
+  if (found == 0) return {};
+  return fail(ErrorKind::internal,
+              options.result + ": " + std::to_string(found) + " values came out otherwise");
 }
 
 }  // namespace
@@ -348,10 +425,12 @@ void add_repeat(CommandLine& line) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       line.add("repeat",
-               "makes a head set, a run of evaluate or a sweep again from its passport and "
-               "compares; exit 0 when equal, 1 when not",
+               "makes a head set, focus directions, a run of evaluate, a sweep or these steps of a "
+               "study again from their passports and compares; exit 0 when equal, 1 when not",
                [options] { return repeat(*options); });
-  command->add_option("result", options->result, "heads.json, lines of evaluate, folder of a sweep")
+  command
+      ->add_option("result", options->result,
+                   "heads.json, directions, lines of evaluate, folder of a sweep or study")
       ->required();
   command->add_option("--model,-m", options->model, "the model (default: the embedded one, if so)");
   command->add_option("--adapter", options->adapter, "its adapter");

@@ -115,8 +115,8 @@ void add_grid(CLI::App& command, Options& options) {
                    "heads and strength alone (about twice the settings)");
   command
       .add_option("--suite-lengths", settings.suite_lengths,
-                  "tokens of the long-context suites; where none fits the model, all of its "
-                  "context is filled")
+                  "tokens of the long-context suites; where none fits the model, a quarter, a half "
+                  "and all of its context")
       ->delimiter(',')
       ->check(CLI::Range(std::int64_t{64}, longest_suite_prompt))
       ->capture_default_str();

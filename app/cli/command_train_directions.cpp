@@ -117,6 +117,7 @@ void describe_training(const Options& options, const Material& material,
   passport.options["weight_decay"] = options.training.weight_decay;
   passport.options["init_deviation"] = options.training.init_deviation;
   passport.options["gold_positions"] = material.gold.train;
+  passport.options["gold_places"] = to_json(options.places());
   passport.options["key_half"] = "left at its start: its gradient is zero";
 }
 

@@ -19,10 +19,13 @@
 #include "app/views/command_palette.h"
 #include "app/views/experiments_panel.h"
 #include "app/views/export_menu.h"
+#include "app/views/head_sets_view.h"
+#include "app/views/layer_view.h"
 #include "app/views/lesson_view.h"
 #include "app/views/overlay_view.h"
 #include "app/views/path_dialog.h"
 #include "app/views/prompt_panel.h"
+#include "app/views/ranking_view.h"
 
 namespace headscope {
 
@@ -53,6 +56,9 @@ class App {
   bool presenting() const { return presenting_; }
   OverlayView& overlay() { return overlay_; }
   ExportMenu& exports() { return exports_; }
+  AttentionPanel& attention() { return attention_; }
+  RankingView& ranking() { return ranking_; }
+  LayerView& layer() { return layer_; }
 
   void set_fonts(const Fonts& fonts) { fonts_ = fonts; }
   /// Theme and zoom take effect before the next frame (`prepare_frame`).
@@ -82,8 +88,10 @@ class App {
   void register_export_commands();
   void register_model_commands();
   void register_head_commands();
+  void register_exploration_commands();
   void register_experiment_commands();
   void register_lesson_commands();
+  void register_map_commands();
   void list_lesson_commands();
   void reload_lessons();
   void menu_bar(ViewContext& context);
@@ -97,6 +105,7 @@ class App {
   void ask_for_data();
   void open_example_study();
   void ask_for_heads();
+  void ask_for_head_set();
 
   Engine* engine_;
   AppState state_;
@@ -116,6 +125,9 @@ class App {
   PromptPanel prompt_;
   OverlayView overlay_;
   AttentionPanel attention_;
+  RankingView ranking_;
+  HeadSetsView head_sets_{[this] { ask_for_head_set(); }};
+  LayerView layer_;
   ExperimentsPanel experiments_;
   LessonPanel lessons_;
   bool reload_lessons_ = false;

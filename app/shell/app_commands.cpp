@@ -166,9 +166,11 @@ void App::register_commands() {
                  true});
   register_model_commands();
   register_head_commands();
+  register_exploration_commands();
   register_experiment_commands();
   register_lesson_commands();
   register_view_commands();
+  register_map_commands();
 }
 
 void App::register_model_commands() {
@@ -361,24 +363,21 @@ void App::register_view_commands() {
   source("view.intervened", "Maps: intervened", ImGuiKey_I, MapSource::intervened, false);
   source("view.difference", "Maps: difference to the baseline", ImGuiKey_D, MapSource::difference,
          false);
-  const auto score = [&](const char* id, const char* name, MapScore which, bool separator) {
-    commands_.add({id,
-                   name,
+  for (int i = 0; i < map_scores; ++i) {
+    const auto which = static_cast<MapScore>(i);
+    commands_.add({std::string("view.score.") + name_of(which).key,
+                   std::string("Head map: ") + name_of(which).label,
                    "View",
                    0,
-                   [&s, which] { s.view.score = which; },
+                   [&s, which] {
+                     if (which == MapScore::similar && !s.view.heads.like)
+                       s.view.heads.like = s.request.selected;
+                     s.view.score = which;
+                   },
                    {},
                    [&s, which] { return s.view.score == which; },
-                   separator});
-  };
-  score("view.score.relevant", "Head map: relevant mass", MapScore::relevant, true);
-  score("view.score.sink", "Head map: sink mass", MapScore::sink, false);
-  score("view.score.irrelevant_sum", "Head map: irrelevant mass, sum", MapScore::irrelevant_sum,
-        false);
-  score("view.score.irrelevant_max", "Head map: irrelevant mass, largest", MapScore::irrelevant_max,
-        false);
-  score("view.score.head_set", "Head map: score of the head set", MapScore::head_set, false);
-  score("view.score.overlap", "Head map: overlap with another head set", MapScore::overlap, false);
+                   i == 0});
+  }
   commands_.add({"view.bars_of_selected",
                  "Documents: selected head only",
                  "View",

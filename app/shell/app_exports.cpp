@@ -10,6 +10,9 @@
 
 #include "app/shell/app.h"
 #include "app/shell/layout.h"
+#include "app/views/head_numbers.h"
+#include "app/views/head_table.h"
+#include "app/views/map_picture.h"
 #include "core/analysis/head_choice.h"
 #include "core/base/file.h"
 #include "core/base/version.h"
@@ -80,18 +83,24 @@ std::pair<std::string, std::string> score_words(MapScore score) {
     case MapScore::irrelevant_max:
       return {"irrelevant-max", "irrelevant mass, largest document"};
     default:
-      return {"", "score"};
+      return {"", name_of(score).label};
   }
 }
 
-HeadScoreChoice score_choice(const AppState& state) {
+std::vector<float> numbers_of(const ScoreValues& score) {
+  return score.any() ? *score.values : std::vector<float>{};
+}
+
+HeadScoreChoice score_choice(AppState& state, MapScore score) {
   HeadScoreChoice choice;
-  std::tie(choice.option, choice.name) = score_words(state.view.score);
+  std::tie(choice.option, choice.name) = score_words(score);
   const RunResult& base = *state.baseline();
-  const RunResult& edited = state.intervened() != nullptr ? *state.intervened() : base;
-  choice.baseline = score_values(base.scores, state.view.score);
-  choice.intervened = score_values(edited.scores, state.view.score);
-  choice.shown = shown_run(state.view.score_source);
+  choice.baseline = numbers_of(score_of(state, score, false));
+  choice.shown = ShownRun::baseline;
+  if (has_two_sources(score)) {
+    choice.intervened = numbers_of(score_of(state, score, true));
+    choice.shown = shown_run(state.view.score_source);
+  }
   choice.outlined = state.chosen();
   const auto& drawn = choice.shown == ShownRun::baseline ? choice.baseline : choice.intervened;
   if (drawn.empty()) return choice;
@@ -135,43 +144,127 @@ Result<Exhibit> overlap_of(const AppState& state) {
   return overlap_exhibit(f);
 }
 
-ExhibitMaker heads_export(const AppState& state) {
+ExhibitMaker heads_export(AppState& state) {
   if (!look(state)) return nullptr;
   const MapScore score = state.view.score;
   if (score == MapScore::overlap)
     return [made = overlap_of(state)](const RunContext&) { return made; };
-  const std::vector<float>& values = score_values(state.baseline()->scores, score);
-  const bool measured = !values.empty() && !std::isnan(values.front());
-  if (!measured && !state.snapshot->model->known_scores.empty()) {
+  HeadScoreChoice choice = score_choice(state, score);
+  const bool measured = !choice.baseline.empty() || !choice.intervened.empty();
+  if (score == MapScore::head_set || (!measured && !state.snapshot->model->known_scores.empty())) {
     return from_runs(
         state, [model = state.snapshot->model, outlined = state.chosen()](const ShownRuns& runs) {
           return head_set_exhibit(runs, *model, outlined);
         });
   }
-  return from_runs(state, [choice = score_choice(state)](const ShownRuns& runs) {
+  return from_runs(state, [choice = std::move(choice)](const ShownRuns& runs) {
     return head_map_exhibit(runs, choice);
   });
 }
 
-ExhibitMaker ranking_export(const AppState& state) {
-  if (!look(state)) return nullptr;
-  return from_runs(state, [ranking = state.ranking(), known = state.snapshot->model->known_scores,
-                           check = state.snapshot->causal](const ShownRuns& runs) {
-    return ranking_exhibit(runs, ranking, known, check);
-  });
+// The columns that have numbers, in the order of the rows on screen.
+Table ranking_table(const HeadTable& table, const AppState& state) {
+  std::vector<std::string> names = {"rank", "layer", "head"};
+  std::vector<HeadColumn> columns;
+  for (int i = 0; i < head_columns; ++i) {
+    const auto column = static_cast<HeadColumn>(i);
+    if (column == HeadColumn::rank || column == HeadColumn::head || !table.has(column)) continue;
+    columns.push_back(column);
+    const auto score = score_of_column(column);
+    names.push_back(score ? name_of(*score).key : "change");
+  }
+  std::vector<std::vector<Cell>> rows;
+  for (const HeadId head : table.order()) {
+    const int rank = state.rank_of(head);
+    std::vector<Cell> row = {rank < 0 ? Cell{} : Cell(std::int64_t{rank + 1}),
+                             std::int64_t{head.layer}, std::int64_t{head.head}};
+    for (const HeadColumn column : columns) {
+      const double value = table.value(column, head);
+      row.push_back(std::isnan(value) ? Cell{} : Cell(static_cast<float>(value)));
+    }
+    rows.push_back(std::move(row));
+  }
+  return table_of(std::move(names), std::move(rows));
 }
 
-ExhibitMaker attention_export(const AppState& state, const MapRegion& visible) {
+ExhibitMaker ranking_export(const AppState& state, const HeadTable& table) {
+  if (!look(state)) return nullptr;
+  return from_runs(state,
+                   [ranking = state.ranking(), known = state.snapshot->model->known_scores,
+                    check = state.snapshot->causal,
+                    rows = ranking_table(table, state)](const ShownRuns& runs) -> Result<Exhibit> {
+                     HEADSCOPE_ASSIGN(auto exhibit, ranking_exhibit(runs, ranking, known, check));
+                     if (!rows.empty()) exhibit.table = rows;
+                     return exhibit;
+                   });
+}
+
+// Tokens on screen; empty = all.
+MapRegion visible_part(const MapZoom& zoom) {
+  if (zoom.whole()) return {};
+  const auto part = [](double low, double high, std::int64_t limit) {
+    return TokenRange{std::max<std::int64_t>(0, static_cast<std::int64_t>(std::floor(low))),
+                      std::min(limit, static_cast<std::int64_t>(std::ceil(high)))};
+  };
+  return {part(zoom.window.top, zoom.window.bottom, zoom.rows),
+          part(zoom.window.left, zoom.window.right, zoom.columns)};
+}
+
+// A map of groups, as it is on screen.
+Result<Exhibit> grouped_exhibit(const ShownRuns& runs, const MapPicture& picture, HeadId head,
+                                const MapOptions& options, bool logarithmic) {
+  figure::AttentionFigure f;
+  f.head = head;
+  f.logarithmic = logarithmic;
+  f.difference = picture.difference;
+  f.per_row = options.per_row;
+  f.causal = false;
+  f.key_unit = "group";
+  f.keys = picture.axis_columns();
+  for (std::int64_t row = 0; row < picture.axis_rows(); ++row) {
+    f.row_tokens.push_back(picture.row_label(row));
+    for (std::int64_t key = 0; key < f.keys; ++key) {
+      const float before = f.difference ? picture.axis_value(true, row, key) : 0;
+      f.weights.push_back(picture.axis_value(false, row, key) - before);
+    }
+  }
+  for (std::int64_t key = 0; key < f.keys; ++key) f.key_tokens.push_back(picture.column_label(key));
+  f.note = std::string("Keys are grouped by ") +
+           (options.grouping == TokenGrouping::documents ? "document" : "sentence") + ": " +
+           std::string(pooling_name(options.pooling)) + " of each group's weights.";
+  const std::string words = runs.compares() ? in_words(runs.origin) : "";
+  f.run = words.empty() ? "no intervention" : words;
+  return attention_exhibit_of(runs, f, "groups");
+}
+
+ExhibitMaker attention_export(const ViewContext& context, const AttentionPanel& panel) {
+  const AppState& state = context.state;
   AttentionChoice choice;
   choice.head = state.request.selected;
   choice.shown = shown_run(state.view.map_source);
   choice.logarithmic = state.view.map_logarithmic;
-  choice.region = visible;
+  choice.per_row = state.view.map.per_row;
+  choice.without_sink = state.view.map.mask_sink;
+  MapPicture picture;
+  if (!find_picture(context, picture)) return nullptr;
+  if (state.view.map.grouping != TokenGrouping::none) {
+    const DigestJob job = digest_job(state.view, picture);
+    return from_runs(
+        state,
+        [picture, job, choice, options = state.view.map](const ShownRuns& runs) -> Result<Exhibit> {
+          const auto made = digest(job, [] { return false; });
+          if (!made) return bad_input("Attention map: the groups could not be worked out");
+          MapPicture with = picture;
+          with.digest = &*made;
+          with.grouped = true;
+          return grouped_exhibit(runs, with, choice.head, options, choice.logarithmic);
+        });
+  }
+  choice.region = visible_part(panel.zoom());
   if (state.request.want_full_map) {
     choice.full = state.snapshot->full_map;
     choice.full_baseline = state.snapshot->full_map_baseline;
     if (!choice.full) choice.full = choice.full_baseline;
-    if (!choice.full || choice.full->head != choice.head) return nullptr;
   }
   return from_runs(state,
                    [choice](const ShownRuns& runs) { return attention_exhibit(runs, choice); });
@@ -196,6 +289,13 @@ ExhibitMaker overlay_export(const AppState& state) {
   return from_runs(state, [choice = std::move(choice)](const ShownRuns& runs) {
     return overlay_exhibit(runs, choice);
   });
+}
+
+// Small pictures of every head of a layer.
+ExhibitMaker layer_export(const AppState& state, const LayerView& view) {
+  const LayerChoice choice{view.question(), shown_run(state.view.map_source), view.logarithmic(),
+                           state.chosen()};
+  return from_runs(state, [choice](const ShownRuns& runs) { return layer_exhibit(runs, choice); });
 }
 
 // The first figure of the folder's results: curves of exact match, as `figures` draws them.
@@ -236,13 +336,19 @@ void App::register_exports() {
   exports_.add(titles::heads, named("heads"), [&s] { return heads_export(s); });
   exports_.add(
       titles::attention, [&s] { return "attention-" + head_words(s.request.selected); },
-      [this] { return attention_export(state_, attention_.visible()); });
+      [this] {
+        return attention_export({state_, theme_, fonts_, commands_, heatmaps_}, attention_);
+      });
   exports_.add(titles::documents, named("documents"), [&s] { return documents_export(s); });
-  exports_.add(titles::ranking, named("ranking"), [&s] { return ranking_export(s); });
+  exports_.add(titles::ranking, named("ranking"),
+               [this] { return ranking_export(state_, ranking_.table()); });
   exports_.add(titles::overlay, named("overlay"), [&s] { return overlay_export(s); });
   exports_.add(titles::answer, named("answers"), [&s] {
     return from_runs(s, [](const ShownRuns& r) { return answers_exhibit(r); });
   });
+  exports_.add(
+      titles::layer, [this] { return "layer-" + std::to_string(layer_.layer()); },
+      [this] { return layer_export(state_, layer_); });
   exports_.add(titles::experiments, named("sweep"),
                [this] { return experiments_export(experiments_); });
 }

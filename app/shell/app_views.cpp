@@ -7,7 +7,6 @@
 #include "app/views/controls_view.h"
 #include "app/views/documents_view.h"
 #include "app/views/head_map_view.h"
-#include "app/views/ranking_view.h"
 
 namespace headscope {
 
@@ -22,9 +21,11 @@ void App::register_views() {
   views_.add(titles::answer, Place::answer, true, answer_view);
   views_.add(titles::heads, Place::heads, true, head_map_view);
   views_.add(titles::attention, Place::attention, true, [this](C& c) { attention_.draw(c); });
+  views_.add(titles::layer, Place::attention, true, [this](C& c) { layer_.draw(c); });
   views_.add(titles::experiments, Place::attention, true, [this](C& c) { experiments_.draw(c); });
   views_.add(titles::controls, Place::controls, true, controls_view);
-  views_.add(titles::ranking, Place::ranking, true, ranking_view);
+  views_.add(titles::ranking, Place::ranking, true, [this](C& c) { ranking_.draw(c); });
+  views_.add(titles::head_sets, Place::ranking, true, [this](C& c) { head_sets_.draw(c); });
   views_.add(titles::documents, Place::documents, true, documents_view);
 }
 

@@ -23,8 +23,9 @@ constexpr std::array kChoices = {"contextual", "random", "picked"};
 constexpr std::array kRows = {"all", "response", "from"};
 constexpr std::array kSpans = {"gold", "document"};
 constexpr std::array kKept = {"automatic", "spans", "rows"};
-constexpr std::array kScores = {"relevant",       "sink",     "irrelevant_sum",
-                                "irrelevant_max", "head_set", "overlap"};
+constexpr std::array kScores = {"relevant", "sink",    "irrelevant_sum", "irrelevant_max",
+                                "head_set", "overlap", "entropy",        "distance",
+                                "drop",     "similar"};
 constexpr std::array kSources = {"baseline", "intervened", "difference"};
 
 // The value whose name stands in a field; an unknown name is an error, an absent field the

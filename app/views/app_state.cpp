@@ -65,6 +65,11 @@ void AppState::take(std::shared_ptr<const Snapshot> next) {
     request.selected = {};
     head_chosen_ = false;
   }
+  if (layers > 0) {  // heads that another model does not have cannot be in sight
+    const auto gone = [&](HeadId id) { return id.layer >= layers || id.head >= heads; };
+    std::erase_if(view.heads.pinned, gone);
+    if (view.heads.like && gone(*view.heads.like)) view.heads.like.reset();
+  }
   if (!head_chosen_ && !ranking_.empty()) request.selected = ranking_.front();
 }
 
@@ -129,6 +134,8 @@ void AppState::take_auto_alpha() {
 void AppState::keep_questions() {
   if (request.questions.causal && !same_baseline(request, checked_))
     request.questions.causal = false;
+  if (request.questions.head_drops && !same_baseline(request, ablated_))
+    request.questions.head_drops = false;
 }
 
 const LikelyDocument& AppState::likely() const {
@@ -305,8 +312,7 @@ const std::vector<float>& score_values(const HeadScores& scores, MapScore score)
       return scores.irrelevant_sum;
     case MapScore::irrelevant_max:
       return scores.irrelevant_max;
-    case MapScore::head_set:
-    case MapScore::overlap:
+    default:
       break;
   }
   static const std::vector<float> none;

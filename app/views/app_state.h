@@ -11,18 +11,20 @@
 #include <vector>
 
 #include "app/render/palettes.h"
+#include "app/views/head_numbers.h"
+#include "app/views/head_options.h"
 #include "app/views/history.h"
+#include "app/views/map_options.h"
+#include "core/analysis/head_choice.h"
 #include "core/analysis/likely_document.h"
 #include "core/analysis/pooling.h"
 #include "core/engine/engine.h"
+#include "core/session/head_set_folder.h"
 #include "core/text/dataset.h"
 #include "core/text/prompt.h"
 
 namespace headscope {
 
-/// What the head map shows: masses of a run, the contextual score of the loaded head set, or which
-/// heads it has in common with another one.
-enum class MapScore { relevant, sink, irrelevant_sum, irrelevant_max, head_set, overlap };
 enum class MapSource { baseline, intervened, difference };
 
 /// Whose attention the token overlay paints.
@@ -45,10 +47,12 @@ struct ViewOptions {
   MapSource score_source = MapSource::baseline;
   MapSource map_source = MapSource::intervened;  ///< attention map
   bool map_logarithmic = true;
+  MapOptions map;
   bool bars_of_selected =
       false;               ///< documents: the selected head instead of the mean of the chosen heads
   bool edit_text = false;  ///< prompt: one text field instead of documents
   OverlayOptions overlay;
+  HeadListOptions heads;
   Palette palette = Palette::viridis;
   friend bool operator==(const ViewOptions&, const ViewOptions&) = default;
 };
@@ -109,6 +113,8 @@ class AppState {
   SampleBook book;
   CandidatesPopup candidates;
   std::optional<OtherHeads> other_heads;
+  HeadNumbers numbers;           ///< of every head, worked out when a view asks
+  HeadSetFolder head_sets;       ///< the user's own
   std::string heads_to_compare;  ///< path to read once a model is open; empty = none
   std::string view_to_show;      ///< title of a view to open and bring to the front; empty = none
   double quiet_until = 0;  ///< ImGui time before which nothing is submitted: somebody is typing
@@ -142,6 +148,21 @@ class AppState {
   void select(HeadId head);
   void toggle_pick(HeadId head);  ///< picks by hand; the choice becomes "picked"
   void select_rank(int step);     ///< next or previous head of the ranking
+  /// Picks every head of a layer, or none of them where all are acted on (app/views/head_actions).
+  void toggle_layer(int layer);
+  bool layer_is_on(int layer) const;  ///< all heads of it are acted on
+  /// Acts on these heads, as if picked by hand. Those that the model lacks are left out.
+  void use_heads(const std::vector<HeadId>& heads);
+  void combine_heads(HeadSetOperation operation, const std::vector<HeadId>& heads);
+  /// Saves the heads acted on under a name; a notice says what came of it.
+  bool save_heads(const std::string& name);
+  /// A head set file opened or dropped: it is copied to the user's own and acted on, with a notice
+  /// where it is no head set or of another model.
+  void open_head_set(const std::string& path);
+  /// Ranks the heads by likeness with this one, on the map and in the table.
+  void show_like(HeadId head);
+  /// Asks for what the answer loses without each head, or stops asking.
+  void ask_head_drops(bool wanted);
   void reset_settings();
 
   /// Opens the candidates at a response token; without one, where the two responses part, else at
@@ -181,6 +202,7 @@ class AppState {
   std::vector<int> rank_of_;
   std::string last_error_;
   Request checked_;  ///< what the causal check was asked for
+  Request ablated_;  ///< what the drops of every head were asked for
   std::shared_ptr<const AutoAlpha> last_auto_;
   std::string auto_notice_;
   mutable std::shared_ptr<const RunResult> likely_of_;

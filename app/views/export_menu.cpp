@@ -33,7 +33,7 @@ void export_icon(ImU32 color) {
   list.AddLine(ImVec2(c.x, c.y - r), ImVec2(c.x + r * 0.5f, c.y - r * 0.45f), color, thick);
   const ImVec2 tray[] = {ImVec2(c.x - r, c.y + r * 0.2f), ImVec2(c.x - r, c.y + r),
                          ImVec2(c.x + r, c.y + r), ImVec2(c.x + r, c.y + r * 0.2f)};
-  list.AddPolyline(tray, 4, color, ImDrawFlags_None, thick);
+  for (int i = 0; i < 3; ++i) list.AddLine(tray[i], tray[i + 1], color, thick);
 }
 
 std::optional<ExportFormat> format_of_ending(const std::string& path) {

@@ -1,20 +1,8 @@
-#include <algorithm>
-#include <cmath>
+#include "app/views/map_zoom.h"
 
-#include "app/views/attention_panel.h"
+#include <algorithm>
 
 namespace headscope {
-
-MapRegion AttentionPanel::visible() const {
-  if (zoom_.whole()) return {};
-  const auto part = [](double low, double high, std::int64_t limit) {
-    return TokenRange{std::max<std::int64_t>(0, static_cast<std::int64_t>(std::floor(low))),
-                      std::min(limit, static_cast<std::int64_t>(std::ceil(high)))};
-  };
-  return {part(zoom_.window.top, zoom_.window.bottom, zoom_.rows),
-          part(zoom_.window.left, zoom_.window.right, zoom_.columns)};
-}
-
 namespace {
 
 constexpr double kFewestCells = 4;  // closest look

@@ -65,6 +65,14 @@ struct CausalDrops {
   std::vector<double> heads;      ///< drop without each head, as they were given
 };
 
+/// What the answer loses without each head, as far as it was measured.
+struct HeadDrops {
+  int layers = 0, heads = 0;
+  std::vector<float> drop;     ///< [layers * heads], nats; NaN = not measured
+  std::int64_t measured = 0;   ///< heads
+  double log_probability = 0;  ///< of the answer with everything in place, nats
+};
+
 /// Correlations of several checks: mean over those where they are defined.
 struct MeanAgreement {
   std::int64_t n = 0;  ///< checks in which it is defined

@@ -64,6 +64,8 @@ std::string activity_of(Step step) {
       return "auto alpha";
     case Step::causal:
       return "causal check";
+    case Step::head_drops:
+      return "ablating every head";
   }
   return "";
 }
@@ -88,9 +90,9 @@ void Compute::loop() {
 }
 
 void Compute::answer(const Work& work) {
-  for (const auto step :
-       {Step::model, Step::prompt, Step::baseline, Step::preview_inputs, Step::auto_alpha,
-        Step::intervened, Step::full_map, Step::full_map_baseline, Step::causal}) {
+  for (const auto step : {Step::model, Step::prompt, Step::baseline, Step::preview_inputs,
+                          Step::auto_alpha, Step::intervened, Step::full_map,
+                          Step::full_map_baseline, Step::causal, Step::head_drops}) {
     if (board_.cancelled()) return board_.finish_cancelled();
     if (board_.overtaken(work)) return;
     if (step == Step::prompt && work.request->prompt.text.empty()) break;
@@ -151,6 +153,8 @@ bool Compute::same_work(Step step, const Request& a, const Request& b) const {
       return b.questions.auto_alpha && same_heads();
     case Step::causal:
       return b.questions.causal && same_heads();
+    case Step::head_drops:
+      return b.questions.head_drops && same_baseline(a, b);
   }
   return false;
 }
@@ -177,6 +181,8 @@ Result<> Compute::ensure(Step step, const Work& work) {
       return ensure_auto_alpha(work);
     case Step::causal:
       return ensure_causal(work);
+    case Step::head_drops:
+      return ensure_head_drops(work);
   }
   return {};
 }

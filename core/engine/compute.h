@@ -54,6 +54,13 @@ class Compute {
   Result<> ensure_intervened(const Work& work);
   Result<> ensure_auto_alpha(const Work& work);
   Result<> ensure_causal(const Work& work);
+  Result<> ensure_head_drops(const Work& work);
+  /// Drops of `heads` that are not known yet, and of the documents.
+  Result<> measure_drops(const std::vector<HeadId>& heads, bool documents,
+                         const RunContext& running);
+  /// Forgets what belongs to another answer.
+  void drops_belong_to_baseline();
+  void publish_head_drops();
   Result<> ensure_full_map(const Work& work, bool of_baseline);
 
   bool same_work(Step step, const Request& a, const Request& b) const;

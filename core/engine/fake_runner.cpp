@@ -354,25 +354,25 @@ Result<std::shared_ptr<const RunResult>> FakeRunner::run(const PromptView& promp
 
 namespace {
 
-/// Makes a long prompt's map of a whole one.
-void pool(FullMap& map, int level, const MapRegion& region) {
-  if (level == 0) return;
-  const std::vector<float> whole = std::move(map.weights);
+/// Makes a long prompt's map of a whole one: returns its overview.
+std::vector<float> pool(FullMap& map, std::vector<float> whole, int level,
+                        const MapRegion& region) {
+  if (level == 0) return whole;
   map.level = level;
-  map.weights.assign(static_cast<std::size_t>(map.side() * map.side()), 0.0f);
+  std::vector<float> overview(static_cast<std::size_t>(map.side() * map.side()), 0.0f);
   const auto end = [&](TokenRange range) { return std::min(range.end, map.tokens); };
   map.region = {{region.rows.begin, end(region.rows)}, {region.columns.begin, end(region.columns)}};
   for (std::int64_t row = 0; row < map.tokens; ++row) {
     for (std::int64_t key = 0; key < map.tokens; ++key) {
       const float weight = whole[static_cast<std::size_t>(row * map.tokens + key)];
-      auto& cell =
-          map.weights[static_cast<std::size_t>((row >> level) * map.side() + (key >> level))];
+      auto& cell = overview[static_cast<std::size_t>((row >> level) * map.side() + (key >> level))];
       cell = std::max(cell, weight);
       if (map.region.rows.contains(row) && map.region.columns.contains(key)) {
         map.exact.push_back(weight);
       }
     }
   }
+  return overview;
 }
 
 }  // namespace
@@ -390,13 +390,15 @@ Result<std::shared_ptr<const FullMap>> FakeRunner::full_map(const PromptView& pr
   map->head = head;
   map->settings = run.settings;
   map->tokens = prompt.prompt_tokens() + static_cast<std::int64_t>(run.response.size());
+  std::vector<float> whole;
   for (int part = 0; part < parts; ++part) {
     HEADSCOPE_TRY(steps.next("map"));
     const TokenRange rows{map->tokens * part / parts, map->tokens * (part + 1) / parts};
     const auto block = world_.weights(scene, head, rows, map->tokens, edit);
-    map->weights.insert(map->weights.end(), block.begin(), block.end());
+    whole.insert(whole.end(), block.begin(), block.end());
   }
-  pool(*map, world_.options().map_level, region);
+  map->weights = std::make_shared<const std::vector<float>>(
+      pool(*map, std::move(whole), world_.options().map_level, region));
   steps.finish();
   return map;
 }

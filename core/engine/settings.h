@@ -74,6 +74,7 @@ struct MapRegion {
 struct Questions {
   bool causal = false;      ///< the causal check of the baseline's answer (core/analysis/causal.h)
   bool auto_alpha = false;  ///< a strength for the chosen heads (core/analysis/auto_alpha.h)
+  bool head_drops = false;  ///< what the answer loses without each head of the model: a pass a head
   friend bool operator==(const Questions&, const Questions&) = default;
 };
 

@@ -158,14 +158,15 @@ struct FullMap {
   HeadId head;
   InterventionSettings settings;
   std::int64_t tokens = 0;
-  int level = 0;               ///< 0 = one cell for each pair of tokens
-  std::vector<float> weights;  ///< [side(), side()]
+  int level = 0;  ///< 0 = one cell for each pair of tokens
+  /// [side(), side()], never null; maps that differ in their region alone share it.
+  std::shared_ptr<const std::vector<float>> weights;
   MapRegion region;            ///< where `exact` lies; empty = nowhere
   std::vector<float> exact;    ///< [region.rows, region.columns]
 
   std::int64_t cell() const { return std::int64_t{1} << level; }
   std::int64_t side() const { return (tokens + cell() - 1) / cell(); }
-  std::uint64_t bytes() const { return (weights.size() + exact.size()) * sizeof(float); }
+  std::uint64_t bytes() const { return (weights->size() + exact.size()) * sizeof(float); }
 };
 
 /// What the preview worker needs beside the baseline's weights.
@@ -197,6 +198,7 @@ struct Snapshot {
   std::shared_ptr<const FullMap> full_map_baseline;
   std::shared_ptr<const PreviewInputs> preview_inputs;
   std::shared_ptr<const CausalCheck> causal;    ///< of the baseline's answer; null = not asked for
+  std::shared_ptr<const HeadDrops> head_drops;  ///< of the same, as far as measured; null = nothing
   std::shared_ptr<const AutoAlpha> auto_alpha;  ///< the last one asked for, of this baseline
   std::string streaming_text;                   ///< response while it is being generated
   bool streaming_is_baseline = false;

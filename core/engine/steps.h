@@ -19,7 +19,8 @@ enum class Step {
   intervened,
   full_map,
   full_map_baseline,
-  causal
+  causal,
+  head_drops
 };
 
 /// What determines the unedited run: model, text, length and rows. Gold mark and expected answers

@@ -51,7 +51,7 @@ bool within(TokenRange part, TokenRange whole) {
 MapPart part_of(const FullMap& map, const MapRegion& region) {
   const bool exact = !map.exact.empty() && within(region.rows, map.region.rows) &&
                      within(region.columns, map.region.columns);
-  if (!exact) return {{map.weights.data(), map.side(), map.side()}, map.cell(), 0, 0};
+  if (!exact) return {{map.weights->data(), map.side(), map.side()}, map.cell(), 0, 0};
   return {{map.exact.data(), map.region.rows.size(), map.region.columns.size()},
           1,
           map.region.rows.begin,
@@ -131,7 +131,8 @@ Result<> fill_rows(const ShownRuns& runs, const RunResult& run, const AttentionC
 }
 
 std::vector<std::string> arguments_of(const AttentionChoice& choice) {
-  if (choice.full || !choice.region.empty()) return {};  // render draws whole response rows
+  // render draws whole response rows
+  if (choice.full || !choice.region.empty() || choice.per_row || choice.without_sink) return {};
   std::vector<std::string> arguments = {"render",
                                         "--figure",
                                         "attention",
@@ -170,6 +171,8 @@ Result<figure::AttentionFigure> attention_figure(const ShownRuns& runs,
   f.head = choice.head;
   f.logarithmic = choice.logarithmic;
   f.difference = choice.shown == ShownRun::difference;
+  f.per_row = choice.per_row;
+  f.without_sink = choice.without_sink;
   f.prompt_tokens = runs.prompt->prompt_tokens();
   if (choice.full) {
     HEADSCOPE_TRY(fill_full(choice, f));
@@ -190,9 +193,17 @@ Result<figure::AttentionFigure> attention_figure(const ShownRuns& runs,
 
 Result<Exhibit> attention_exhibit(const ShownRuns& runs, const AttentionChoice& choice) {
   HEADSCOPE_ASSIGN(auto made, attention_figure(runs, choice));
-  const auto f = std::make_shared<const figure::AttentionFigure>(std::move(made));
+  Exhibit exhibit = attention_exhibit_of(runs, made, choice.full ? "map" : "attention");
+  exhibit.origin = choice.shown == ShownRun::baseline ? unedited(runs.origin) : runs.origin;
+  exhibit.arguments = arguments_of(choice);
+  return exhibit;
+}
+
+Exhibit attention_exhibit_of(const ShownRuns& runs, const figure::AttentionFigure& figure,
+                             const std::string& name) {
+  const auto f = std::make_shared<const figure::AttentionFigure>(figure);
   Exhibit exhibit;
-  exhibit.name = (choice.full ? "map-" : "attention-") + head_text(choice.head);
+  exhibit.name = name + "-" + head_text(f->head);
   exhibit.draw = drawn_by(*f, figure::draw_attention);
   exhibit.table = attention_table(f);
   std::vector<std::int64_t> rows, keys;
@@ -201,8 +212,7 @@ Result<Exhibit> attention_exhibit(const ShownRuns& runs, const AttentionChoice& 
   exhibit.arrays = {{"attention", {f->rows(), f->keys}, f->weights},
                     {"rows", {f->rows()}, std::move(rows)},
                     {"keys", {f->keys}, std::move(keys)}};
-  exhibit.origin = choice.shown == ShownRun::baseline ? unedited(runs.origin) : runs.origin;
-  exhibit.arguments = arguments_of(choice);
+  exhibit.origin = runs.origin;
   return exhibit;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/engine/layer_maps.h"
 #include "core/engine/overlay.h"
 #include "core/engine/snapshot.h"
 #include "core/exhibit/exhibit.h"
@@ -72,16 +73,30 @@ Result<Exhibit> ranking_exhibit(const ShownRuns& runs, const std::vector<HeadId>
 struct AttentionChoice {
   HeadId head;
   ShownRun shown = ShownRun::intervened;
+  bool per_row = false, without_sink = false;
   bool logarithmic = true;
   std::shared_ptr<const FullMap> full, full_baseline;  ///< null: the response rows
-  MapRegion
-      region;  ///< what is on screen, in tokens (rows counted from the first drawn); empty = all
+  /// What is on screen, in tokens (rows counted from the first drawn); empty = all.
+  MapRegion region;
 };
 
 /// bad_input where the run kept no weights of the head.
 Result<figure::AttentionFigure> attention_figure(const ShownRuns& runs,
                                                  const AttentionChoice& choice);
 Result<Exhibit> attention_exhibit(const ShownRuns& runs, const AttentionChoice& choice);
+/// Of a figure that is there already; `name` begins its files' names. No command draws it.
+Exhibit attention_exhibit_of(const ShownRuns& runs, const figure::AttentionFigure& figure,
+                             const std::string& name);
+
+/// Small maps of every head of one layer.
+struct LayerChoice {
+  LayerQuestion question;
+  ShownRun shown = ShownRun::intervened;
+  bool logarithmic = true;
+  std::vector<HeadId> marked;  ///< heads that are acted on
+};
+/// bad_input where the run kept nothing of this layer.
+Result<Exhibit> layer_exhibit(const ShownRuns& runs, const LayerChoice& choice);
 
 /// bad_input without documents, or without masses of the heads.
 Result<figure::DocumentBarsFigure> documents_figure(const ShownRuns& runs, const HeadGroup& heads);

@@ -1,5 +1,6 @@
 #include "core/experiment/causal.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -152,6 +153,13 @@ bool is_skip(const Error& error) {
   return false;
 }
 
+const CausalSample* find_sample(const std::vector<CausalSample>& among, const QaSample& wanted) {
+  const auto found = std::ranges::find_if(among, [&wanted](const CausalSample& sample) {
+    return sample.index == wanted.index && sample.question == wanted.question;
+  });
+  return found == among.end() ? nullptr : &*found;
+}
+
 double mean_drop(const CausalRun& run, bool gold) {
   std::vector<double> drops;
   for (const CausalSample& sample : run.samples) {
@@ -211,15 +219,18 @@ Result<CausalSample> check_prompt(Model& model, const PromptEncoder& encoder,
 
 Result<CausalRun> check_samples(Model& model, const PromptEncoder& encoder,
                                 std::span<const QaSample> samples, const CausalOptions& options,
-                                bool reference, const RunContext& context,
-                                const std::function<Result<>(const CausalRun&)>& on_sample) {
+                                const CausalSamplesOptions& how, const RunContext& context) {
   CausalRun run;
   const RunContext quiet{context.is_cancelled, {}, {}};
   for (std::size_t i = 0; i < samples.size(); ++i) {
     context.progress("sample", double(i), double(samples.size()));
     const QaSample& sample = samples[i];
+    if (const CausalSample* known = find_sample(how.finished, sample)) {
+      run.samples.push_back(*known);
+      continue;
+    }
     CausalPrompt prompt{build_prompt(sample), {}};
-    if (reference && !sample.answers.empty()) prompt.answer = " " + sample.answers.front();
+    if (how.reference && !sample.answers.empty()) prompt.answer = " " + sample.answers.front();
     auto outcome = check_prompt(model, encoder, prompt, options, quiet);
     run.cancelled = !outcome && outcome.error().kind == ErrorKind::cancelled;
     if (run.cancelled) break;
@@ -232,7 +243,7 @@ Result<CausalRun> check_samples(Model& model, const PromptEncoder& encoder,
     outcome->question = sample.question;
     outcome->correct = best_subspan_em(outcome->response, sample.answers);
     run.samples.push_back(std::move(*outcome));
-    if (on_sample) HEADSCOPE_TRY(on_sample(run));
+    if (how.on_sample) HEADSCOPE_TRY(how.on_sample(run));
   }
   return run;
 }

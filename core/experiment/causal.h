@@ -57,12 +57,18 @@ Result<CausalSample> check_prompt(Model& model, const PromptEncoder& encoder,
                                   const CausalPrompt& prompt, const CausalOptions& options,
                                   const RunContext& context);
 
-/// Every sample, with the model's own answer or (`reference`) the first expected one. What cannot
-/// be checked is skipped and counted. `on_sample` is called after each, with the run so far.
+/// How a data set is checked.
+struct CausalSamplesOptions {
+  bool reference = false;  ///< the first expected answer is explained, not the model's own
+  std::vector<CausalSample> finished = {};  ///< of an interrupted run: not run again
+  /// Called after each sample with the run so far; may be empty.
+  std::function<Result<>(const CausalRun&)> on_sample = {};
+};
+
+/// Every sample. What cannot be checked is skipped and counted.
 Result<CausalRun> check_samples(Model& model, const PromptEncoder& encoder,
                                 std::span<const QaSample> samples, const CausalOptions& options,
-                                bool reference, const RunContext& context,
-                                const std::function<Result<>(const CausalRun&)>& on_sample = {});
+                                const CausalSamplesOptions& run, const RunContext& context);
 
 /// What a run says as a whole. Shares are NaN where no sample counts.
 struct CausalSummary {

@@ -1,9 +1,12 @@
 #include "core/experiment/causal_report.h"
 
 #include <cmath>
+#include <limits>
 
 namespace headscope {
 namespace {
+
+constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 
 Json number(double value) {
   return std::isfinite(value) ? Json(value) : Json(nullptr);
@@ -30,6 +33,42 @@ Json effect(Json name, const Effect& of, std::int64_t tokens) {
   name["drop"] = number(of.drop);
   name["drop_mean"] = number(of.drop / static_cast<double>(tokens));
   return name;
+}
+
+Result<> read_documents(const JsonObject& object, CausalSample& sample) {
+  HEADSCOPE_ASSIGN(const Json* list, object.array("documents"));
+  std::vector<double> masses;
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    HEADSCOPE_ASSIGN(const auto entry, object.element("documents", i));
+    DocumentEffect document;
+    HEADSCOPE_ASSIGN(const auto number, entry.integer("number"));
+    document.number = static_cast<int>(number);
+    HEADSCOPE_ASSIGN(document.gold, entry.boolean("gold"));
+    HEADSCOPE_ASSIGN(document.mass, entry.number_or("mass", undefined));
+    HEADSCOPE_ASSIGN(document.drop, entry.number_or("drop", undefined));
+    if (document.gold && !sample.gold) sample.gold = i;
+    masses.push_back(document.mass);
+    sample.check.documents.push_back(document);
+  }
+  sample.likely = likely_document(masses);
+  sample.auc = sample.gold ? gold_auc(masses, *sample.gold) : undefined;
+  sample.check.mass_document = sample.gold ? static_cast<int>(*sample.gold) : sample.likely.index;
+  return {};
+}
+
+Result<> read_heads(const JsonObject& object, CausalSample& sample) {
+  HEADSCOPE_ASSIGN(const Json* list, object.array("heads"));
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    HEADSCOPE_ASSIGN(const auto entry, object.element("heads", i));
+    HEADSCOPE_ASSIGN(const auto id, entry.integers("head"));
+    if (id.size() != 2) return tl::unexpected<Error>(entry.wrong("head", "[layer, head]"));
+    HeadEffect head;
+    head.head = {static_cast<int>(id[0]), static_cast<int>(id[1])};
+    HEADSCOPE_ASSIGN(head.mass, entry.number_or("mass", undefined));
+    HEADSCOPE_ASSIGN(head.drop, entry.number_or("drop", undefined));
+    sample.check.heads.push_back(head);
+  }
+  return {};
 }
 
 Json likely(const CausalSample& sample) {
@@ -72,6 +111,30 @@ Json to_json(const CausalSample& sample) {
       {"head_correlation", correlation(check.head_agreement())},
       {"likely", likely(sample)},
       {"auc", number(sample.auc)}};
+}
+
+Result<CausalSample> causal_sample_from(const Json& value, const std::string& name) {
+  HEADSCOPE_ASSIGN(const auto object, JsonObject::open(value, name));
+  CausalSample sample;
+  HEADSCOPE_ASSIGN(sample.index, object.integer("index"));
+  HEADSCOPE_ASSIGN(sample.question, object.string("question"));
+  HEADSCOPE_ASSIGN(sample.response, object.string("response"));
+  if (object.has("em")) {
+    HEADSCOPE_ASSIGN(const auto em, object.integer("em", 0, 1));
+    sample.correct = em == 1;
+  }
+  HEADSCOPE_ASSIGN(const auto mask, object.string("mask"));
+  const bool removed = mask == mask_name(DocumentMask::remove);
+  if (!removed && mask != mask_name(DocumentMask::hide)) {
+    return tl::unexpected<Error>(object.wrong("mask", "\"hide\" or \"remove\""));
+  }
+  sample.check.mask = removed ? DocumentMask::remove : DocumentMask::hide;
+  HEADSCOPE_ASSIGN(const auto answer, object.object("answer"));
+  HEADSCOPE_ASSIGN(sample.check.tokens, answer.integer("tokens", 1));
+  HEADSCOPE_ASSIGN(sample.check.log_probability, answer.number("log_probability"));
+  HEADSCOPE_TRY(read_documents(object, sample));
+  HEADSCOPE_TRY(read_heads(object, sample));
+  return sample;
 }
 
 Json to_json(const CausalSummary& summary) {

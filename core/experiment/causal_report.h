@@ -12,6 +12,8 @@ namespace headscope {
 ///  "document_correlation":{"spearman","kendall","pearson"},"head_correlation":{...},
 ///  "likely":{"number","mass","share","margin","clear"},"auc"}; not defined = null.
 Json to_json(const CausalSample& sample);
+/// ... and back; what follows from the masses is computed again.
+Result<CausalSample> causal_sample_from(const Json& value, const std::string& name);
 
 /// {"n","mask","document_correlation":{"n","spearman","spearman_low","spearman_high","kendall","pearson"},
 ///  "head_correlation":{...},"top_mass_is_most_needed","gold_drop","other_drop",

@@ -104,6 +104,19 @@ void record_questions(Passport& passport, const std::vector<std::string>& questi
   passport.options[kQuestions] = std::move(hashes);
 }
 
+std::vector<QaSample> recorded_samples(const Passport& passport, const Dataset& data) {
+  std::vector<QaSample> samples;
+  const auto recorded = passport.options.find(kQuestions);
+  if (recorded == passport.options.end() || !recorded->is_array()) return samples;
+  for (const QaSample& sample : data.samples) {
+    if (samples.size() == recorded->size()) break;
+    if ((*recorded)[samples.size()] == Json(question_hash(sample.question))) {
+      samples.push_back(sample);
+    }
+  }
+  return samples;
+}
+
 void UsedData::add(const Passport& passport) {
   if (!passport.data_sha256.empty()) files.insert(passport.data_sha256);
   const auto recorded = passport.options.find(kQuestions);

@@ -47,5 +47,7 @@ Result<ChosenSamples> choose_for_evaluation(const Dataset& data, std::optional<D
 
 /// Questions are recorded in passports as short hashes, under options.questions.
 void record_questions(Passport& passport, const std::vector<std::string>& questions);
+/// The samples of `data` whose questions are recorded, in order and as many; empty when none are.
+std::vector<QaSample> recorded_samples(const Passport& passport, const Dataset& data);
 
 }  // namespace headscope

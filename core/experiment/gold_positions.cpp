@@ -9,6 +9,9 @@
 namespace headscope {
 namespace {
 
+constexpr const char* kEveryOther = "every other";
+constexpr const char* kAsTheyAre = "as they are";
+
 using Wanted = std::function<bool(std::size_t place)>;
 
 std::set<std::size_t> places_in(const std::vector<QaSample>& samples) {
@@ -69,6 +72,25 @@ PlacedGold describe(const std::vector<QaSample>& train, const std::vector<QaSamp
 }
 
 }  // namespace
+
+Json to_json(const GoldPlaces& places) {
+  if (places.kind == GoldPlaces::Kind::listed) return places.train;
+  return places.kind == GoldPlaces::Kind::every_other ? kEveryOther : kAsTheyAre;
+}
+
+Result<GoldPlaces> gold_places_from(const Json& value, const std::string& name) {
+  if (value == Json(kEveryOther)) return GoldPlaces{GoldPlaces::Kind::every_other, {}};
+  if (value == Json(kAsTheyAre)) return GoldPlaces{GoldPlaces::Kind::as_they_are, {}};
+  const Json holder = {{"gold_places", value}};
+  HEADSCOPE_ASSIGN(const auto object, JsonObject::open(holder, name));
+  HEADSCOPE_ASSIGN(const auto listed, object.integers("gold_places"));
+  GoldPlaces places{GoldPlaces::Kind::listed, {}};
+  for (const std::int64_t place : listed) {
+    if (place < 0) return tl::unexpected<Error>(object.wrong("gold_places", "places from 0"));
+    places.train.push_back(static_cast<std::size_t>(place));
+  }
+  return places;
+}
 
 PlacedGold place_gold(std::vector<QaSample>& train, std::vector<QaSample>& held_out,
                       const GoldPlaces& places, std::uint64_t seed) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/json.h"
 #include "core/text/dataset.h"
 
 namespace headscope {
@@ -18,6 +19,10 @@ struct GoldPlaces {
   } kind = Kind::every_other;
   std::vector<std::size_t> train = {};
 };
+
+/// For passports: "every other", "as they are", or the list; and back.
+Json to_json(const GoldPlaces& places);
+Result<GoldPlaces> gold_places_from(const Json& value, const std::string& name);
 
 /// Fewer documents than this leave too few places to divide them by default.
 inline constexpr std::size_t fewest_divided_places = 4;

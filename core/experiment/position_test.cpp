@@ -68,7 +68,23 @@ struct Tester {
   const PositionTest& test;
   const RunContext& context;
 
-  Result<PositionRow> run(const SamplePrompt& prompt) const {
+  Result<PositionRow> run(const std::string& text, const BuiltPrompt& found, std::size_t document,
+                          std::size_t position) const {
+    const int number = found.documents[document].number;
+    const auto known = std::ranges::find_if(test.finished, [&](const PositionRow& row) {
+      return row.document == number && row.position == position;
+    });
+    if (known != test.finished.end()) return *known;
+    HEADSCOPE_ASSIGN(auto built, with_document_at(text, found, document, position));
+    HEADSCOPE_ASSIGN(const auto prompt, tokenised(std::move(built), encoder));
+    HEADSCOPE_ASSIGN(auto row, measure(prompt));
+    row.document = number;
+    row.position = position;
+    row.original = position == document;
+    return row;
+  }
+
+  Result<PositionRow> measure(const SamplePrompt& prompt) const {
     SampleRunOptions how;
     how.max_new_tokens = test.max_new_tokens;
     how.rows = test.rows;
@@ -165,12 +181,7 @@ Result<std::vector<PositionRow>> run_position_test(
     for (const std::size_t position : positions) {
       context.progress("position", static_cast<double>(rows.size()), total);
       if (context.cancelled()) return fail(ErrorKind::cancelled, "interrupted");
-      HEADSCOPE_ASSIGN(auto built, with_document_at(text, found, document, position));
-      HEADSCOPE_ASSIGN(const auto prompt, tokenised(std::move(built), encoder));
-      HEADSCOPE_ASSIGN(auto row, tester.run(prompt));
-      row.document = found.documents[document].number;
-      row.position = position;
-      row.original = position == document;
+      HEADSCOPE_ASSIGN(auto row, tester.run(text, found, document, position));
       if (on_row) HEADSCOPE_TRY(on_row(row));
       rows.push_back(std::move(row));
     }
@@ -194,6 +205,31 @@ Json to_json(const PositionRow& row) {
     json["log_probability_per_token"] = number(*row.log_probability_per_token);
   }
   return json;
+}
+
+Result<PositionRow> position_row_from(const Json& value, const std::string& name) {
+  constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
+  HEADSCOPE_ASSIGN(const auto object, JsonObject::open(value, name));
+  PositionRow row;
+  HEADSCOPE_ASSIGN(const auto document, object.integer("document"));
+  HEADSCOPE_ASSIGN(const auto position, object.integer("position", 0));
+  row.document = static_cast<int>(document);
+  row.position = static_cast<std::size_t>(position);
+  HEADSCOPE_ASSIGN(row.original, object.boolean("original"));
+  HEADSCOPE_ASSIGN(row.tokens, object.integer("tokens", 1));
+  HEADSCOPE_ASSIGN(row.response, object.string("response"));
+  if (object.has("match")) {
+    HEADSCOPE_ASSIGN(const auto match, object.integer("match", 0, 1));
+    row.match = match == 1;
+  }
+  HEADSCOPE_ASSIGN(row.relevant_mass, object.number_or("relevant_mass", undefined));
+  HEADSCOPE_ASSIGN(row.irrelevant_mass, object.number_or("irrelevant_mass", undefined));
+  HEADSCOPE_ASSIGN(row.sink_mass, object.number_or("sink_mass", undefined));
+  if (object.has("log_probability")) {
+    HEADSCOPE_ASSIGN(row.log_probability, object.number("log_probability"));
+    HEADSCOPE_ASSIGN(row.log_probability_per_token, object.number("log_probability_per_token"));
+  }
+  return row;
 }
 
 std::string positions_csv(const std::vector<PositionRow>& rows) {

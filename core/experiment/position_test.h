@@ -11,17 +11,6 @@
 
 namespace headscope {
 
-struct PositionTest {
-  std::vector<int> documents = {};          ///< numbers as printed; empty = every one in turn
-  std::vector<std::size_t> positions = {};  ///< from 0; empty = all
-  std::vector<std::string> answers = {};    ///< for `match`; empty = not judged
-  std::string reference = {};               ///< text whose log-probability is read; empty = none
-  int max_new_tokens = 100;
-  RowConvention rows = RowConvention::input;
-  std::vector<HeadId> mass_heads = {};   ///< masses are means over these; empty = all heads
-  const InterventionSet* set = nullptr;  ///< null = nothing is changed
-};
-
 /// One run: `document` stands at `position`, the others keep their order.
 struct PositionRow {
   int document = 0;          ///< number as printed in the prompt as it was given
@@ -36,6 +25,18 @@ struct PositionRow {
   std::optional<double> log_probability, log_probability_per_token;
 };
 
+struct PositionTest {
+  std::vector<int> documents = {};          ///< numbers as printed; empty = every one in turn
+  std::vector<std::size_t> positions = {};  ///< from 0; empty = all
+  std::vector<std::string> answers = {};    ///< for `match`; empty = not judged
+  std::string reference = {};               ///< text whose log-probability is read; empty = none
+  int max_new_tokens = 100;
+  RowConvention rows = RowConvention::input;
+  std::vector<HeadId> mass_heads = {};     ///< masses are means over these; empty = all heads
+  const InterventionSet* set = nullptr;    ///< null = nothing is changed
+  std::vector<PositionRow> finished = {};  ///< of an interrupted run: not run again
+};
+
 /// `text` with document `from` (index) at place `to`, order of the others kept. What stands before
 /// a document's text ("Document [3]") stays where it is, as does everything between and around
 /// documents, so that numbers count up as before. Spans in the result are those of the new text;
@@ -44,12 +45,14 @@ Result<BuiltPrompt> with_document_at(const std::string& text, const BuiltPrompt&
                                      std::size_t from, std::size_t to);
 
 /// Runs the prompt with each chosen document at each position. Errors: no documents, an unknown
-/// number, a position out of range, a prompt beyond the context. `on_row` after each.
+/// number, a position out of range, a prompt beyond the context. `on_row` after each, those of
+/// PositionTest::finished too.
 Result<std::vector<PositionRow>> run_position_test(
     Model& model, const PromptEncoder& encoder, const std::string& text, const PositionTest& test,
     const RunContext& context, const std::function<Result<>(const PositionRow&)>& on_row = {});
 
 Json to_json(const PositionRow& row);
+Result<PositionRow> position_row_from(const Json& value, const std::string& name);
 std::string positions_csv(const std::vector<PositionRow>& rows);
 
 }  // namespace headscope

@@ -69,6 +69,11 @@ void Repetition::head_sets(const HeadSet& before, const HeadSet& now) {
   text("ranking", ranking_text(before.ranking), ranking_text(now.ranking));
 }
 
+void Repetition::directions(const Directions& before, const Directions& now) {
+  numbers("q", before.query, now.query);
+  numbers("k", before.key, now.key);
+}
+
 void Repetition::runs(const std::string& where, const std::vector<EvaluatedSample>& before,
                       const std::vector<EvaluatedSample>& now) {
   std::map<std::int64_t, const EvaluatedSample*> again;

@@ -7,6 +7,7 @@
 
 #include "core/base/json.h"
 #include "core/experiment/result_lines.h"
+#include "core/intervention/spec.h"
 #include "core/session/head_set.h"
 
 namespace headscope {
@@ -24,6 +25,8 @@ class Repetition {
 
   /// Scores of every head, and the ranking.
   void head_sets(const HeadSet& before, const HeadSet& now);
+  /// Query and key directions.
+  void directions(const Directions& before, const Directions& now);
   /// Answers and masses of every sample of a run, which `where` names.
   void runs(const std::string& where, const std::vector<EvaluatedSample>& before,
             const std::vector<EvaluatedSample>& now);

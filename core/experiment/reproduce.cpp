@@ -7,7 +7,7 @@
 #include "core/analysis/head_choice.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
-#include "core/experiment/causal_report.h"
+#include "core/experiment/causal_file.h"
 #include "core/experiment/control.h"
 #include "core/experiment/control_file.h"
 #include "core/experiment/direction_study.h"
@@ -66,8 +66,7 @@ class Reproduction {
     const auto shared = std::make_shared<const Directions>(std::move(directions.directions));
     HEADSCOPE_TRY(sweeps(heads.ranking, shared));
     HEADSCOPE_TRY(control(heads.ranking, shared));
-    HEADSCOPE_TRY(step("causal check", folder_.causal(), [&] { return causal(heads.ranking); }));
-    HEADSCOPE_TRY(check_fingerprint(folder_.causal()));
+    HEADSCOPE_TRY(causal(heads.ranking));
     HEADSCOPE_TRY(suites(heads.ranking, shared));
     return report();
   }
@@ -97,6 +96,14 @@ class Reproduction {
     const bool ours = json.is_object() && json.value("study", Json()) == Json(fingerprint_);
     if (!ours) return of_another_study(file);
     return {};
+  }
+
+  // Of a result that is written while it grows.
+  Result<bool> finished(const std::filesystem::path& file) const {
+    if (!is_there(file)) return false;
+    HEADSCOPE_TRY(check_fingerprint(file));
+    HEADSCOPE_ASSIGN(const auto json, read_json_file(file));
+    return json.value("complete", Json()) == Json(true);
   }
 
   Result<> score() {
@@ -199,20 +206,24 @@ class Reproduction {
   }
 
   Result<> causal(const std::vector<HeadId>& ranking) {
+    HEADSCOPE_ASSIGN(const bool done, finished(folder_.causal()));
+    if (done) return {};
+    note_("causal check");
+    const auto start = Clock::now();
     const study::ModelFacts& model = inputs_.study.model;
     const CausalOptions how{
         .heads = first_heads(ranking, settings_.top_k, model.layers, model.heads),
         .max_new_tokens = settings_.max_new_tokens,
         .rows = settings_.rows};
+    HEADSCOPE_ASSIGN(auto passport, passport_with_files());
+    const CausalFile file(folder_.causal(), {{"study", fingerprint_}}, std::move(passport));
+    const CausalSamplesOptions run_how{.finished = file.finished_before(),
+                                       .on_sample = file.keeper()};
     HEADSCOPE_ASSIGN(const auto run, check_samples(inputs_.model, inputs_.encoder,
-                                                   inputs_.data.test, how, false, context_));
+                                                   inputs_.data.test, how, run_how, context_));
+    HEADSCOPE_TRY(file.save(run, !run.cancelled));
     if (run.cancelled) return fail(ErrorKind::cancelled, "interrupted");
-    Json result = to_json(summary_of(run, settings_.seed));
-    result["study"] = fingerprint_;
-    result["skipped"] = run.skipped;
-    HEADSCOPE_ASSIGN(const auto passport, passport_with_files());
-    result["passport"] = to_json(passport);
-    return write_file_atomically(folder_.causal(), dump_json(result, 1) + "\n");
+    return add_time("causal check", start);
   }
 
   // Not within the step: a run that was killed between its result and this goes on here.
@@ -225,21 +236,14 @@ class Reproduction {
   Result<> suites(const std::vector<HeadId>& ranking,
                   std::shared_ptr<const Directions> directions) {
     if (settings_.suite_lengths.empty()) return {};
-    HEADSCOPE_ASSIGN(const bool finished, suites_finished());
-    if (finished) return {};
+    HEADSCOPE_ASSIGN(const bool done, finished(folder_.suite()));
+    if (done) return {};
     note_("long contexts");
     const auto start = Clock::now();
     HEADSCOPE_ASSIGN(auto passport, passport_with_files());
     HEADSCOPE_TRY(run_study_suites(inputs_, folder_, ranking, std::move(directions),
                                    std::move(passport), context_));
     return add_time("long contexts", start);
-  }
-
-  Result<bool> suites_finished() const {
-    if (!is_there(folder_.suite())) return false;
-    HEADSCOPE_TRY(check_fingerprint(folder_.suite()));
-    HEADSCOPE_ASSIGN(const auto json, read_json_file(folder_.suite()));
-    return json.value("complete", Json()) == Json(true);
   }
 
   Result<study::JudgedClaims> report() {

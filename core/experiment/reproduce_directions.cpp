@@ -54,6 +54,7 @@ Passport passport_of(const ReproduceInputs& inputs, const DirectionStudyOptions&
   options["weight_decay"] = how.training.weight_decay;
   options["init_deviation"] = how.training.init_deviation;
   options["gold_positions"] = placed.train;
+  options["gold_places"] = to_json(GoldPlaces{});
   std::vector<std::string> questions;
   for (const QaSample& sample : train) questions.push_back(sample.question);
   record_questions(passport, questions);

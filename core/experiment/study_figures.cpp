@@ -158,6 +158,31 @@ Result<StudyFigures> figures_of_one_file(const fs::path& file) {
   return collection.take();
 }
 
+// How far the first heads of n samples are those of all; no panel where the set does not say.
+figure::CurvesFigure stability_figure(const HeadSet& set) {
+  const StabilityCurve found = stability_of(set);
+  figure::CurvesFigure f;
+  if (found.points.size() < 2) return f;
+  const std::string k = std::to_string(found.k);
+  f.title = "How many samples the ranking needs";
+  f.text = "Overlap (Jaccard) of the top " + k + " heads of n samples, drawn with replacement, " +
+           "with the top " + k + " of all samples: mean and 95 % of the draws.";
+  figure::Panel panel;
+  panel.x_label = "Samples";
+  panel.y_label = "Jaccard of the top " + k;
+  panel.logarithmic = true;
+  panel.y_low = 0;
+  panel.y_high = 1;
+  figure::Curve curve{"top " + k, {}, 0};
+  for (const StabilityPoint& point : found.points) {
+    panel.x_ticks.push_back(static_cast<double>(point.n));
+    curve.points.push_back({static_cast<double>(point.n), point.jaccard, point.low, point.high});
+  }
+  panel.curves.push_back(std::move(curve));
+  f.panels.push_back(std::move(panel));
+  return f;
+}
+
 }  // namespace
 
 std::vector<NamedFigure> head_set_figures(const HeadSet& set, figure::Provenance provenance) {
@@ -189,8 +214,12 @@ std::vector<NamedFigure> head_set_figures(const HeadSet& set, figure::Provenance
   layers.scores = set.relevant;
   layers.ranking = set.ranking;
   layers.top_k = top_k;
-  layers.provenance = std::move(provenance);
+  layers.provenance = provenance;
   figures.push_back({"contextual-heads-layers", std::move(layers)});
+  auto stability = stability_figure(set);
+  if (stability.panels.empty()) return figures;
+  stability.provenance = std::move(provenance);
+  figures.push_back({"contextual-heads-stability", std::move(stability)});
   return figures;
 }
 

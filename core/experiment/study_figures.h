@@ -10,8 +10,9 @@
 
 namespace headscope {
 
-/// Fig. 2 (map and sorted curve) and Fig. 5 (distribution over the layers) of a head set; of a
-/// ranking alone the map of ranks and the distribution of its first heads.
+/// Fig. 2 (map and sorted curve), Fig. 5 (distribution over the layers) and the stability of the
+/// first heads against the number of samples (where the set holds it) of a head set; of a ranking
+/// alone the map of ranks and the distribution of its first heads.
 std::vector<NamedFigure> head_set_figures(const HeadSet& set, figure::Provenance provenance);
 
 /// What one path gave.

@@ -14,6 +14,7 @@ constexpr double kColumnsPerPoint = 3;  // as fine as the PNG's pixels
 constexpr double kLowest = 1e-4;        // smallest weight that a logarithmic scale tells apart
 constexpr double kStrip = 13;           // height of the strip of documents
 constexpr double kWidestToken = 74;
+constexpr std::int64_t kSinkTokens = 2;  // S0 = {0,1} of method.md
 
 Result<> check(const AttentionFigure& f) {
   const std::int64_t rows =
@@ -32,9 +33,10 @@ Result<> check(const AttentionFigure& f) {
 float pooled(const AttentionFigure& f, std::int64_t row, std::int64_t begin, std::int64_t end) {
   float largest = std::numeric_limits<float>::quiet_NaN();
   const std::int64_t last = f.first_row + (row + 1) * f.cell - 1;  // position of its last token
-  const std::int64_t visible = std::min(end, (last - f.first_key) / f.cell + 1);
-  if (last < f.first_key) return largest;
+  const std::int64_t visible = f.causal ? std::min(end, (last - f.first_key) / f.cell + 1) : end;
+  if (f.causal && last < f.first_key) return largest;
   for (std::int64_t key = begin; key < visible; ++key) {
+    if (f.without_sink && f.first_key + key * f.cell < kSinkTokens) continue;
     const float v = f.weights[static_cast<std::size_t>(row * f.keys + key)];
     const bool larger = f.difference ? std::abs(largest) >= std::abs(v) : largest >= v;
     if (!larger) largest = v;
@@ -54,7 +56,13 @@ float pooled(const AttentionFigure& f, std::int64_t first_row, std::int64_t last
 }
 
 ColorScale scale_of(const AttentionFigure& f, const Style& style) {
-  ColorScale scale{style.sequential, 0, 1, f.logarithmic && !f.difference, style.page};
+  const bool logarithmic = f.logarithmic && !f.difference && !f.per_row;
+  ColorScale scale{style.sequential, 0, 1, logarithmic, style.page};
+  if (f.per_row) {
+    scale.low = f.difference ? -1 : 0;
+    if (f.difference) scale.palette = style.diverging;
+    return scale;
+  }
   if (scale.logarithmic) {
     scale.low = kLowest;
     return scale;
@@ -82,9 +90,11 @@ Cells make_cells(const AttentionFigure& f, const ColorScale& scale, const Box& a
   cells.columns = static_cast<int>(columns);
   cells.scale = scale;
   for (std::int64_t row = 0; row < rows; ++row) {
+    const std::int64_t first = row * f.rows() / rows, last = (row + 1) * f.rows() / rows;
+    const float most = f.per_row ? std::abs(pooled(f, first, last, 0, f.keys)) : 1.0f;
     for (std::int64_t c = 0; c < columns; ++c) {
-      cells.values.push_back(pooled(f, row * f.rows() / rows, (row + 1) * f.rows() / rows,
-                                    c * f.keys / columns, (c + 1) * f.keys / columns));
+      const float value = pooled(f, first, last, c * f.keys / columns, (c + 1) * f.keys / columns);
+      cells.values.push_back(f.per_row && most > 0 ? value / most : value);
     }
   }
   return cells;
@@ -109,7 +119,12 @@ Caption caption_of(const AttentionFigure& f) {
   caption.text = f.difference ? "Colour: attention weight after the softmax, intervened minus "
                                 "baseline; rows are compared by their number."
                               : "Colour: attention weight after the softmax";
-  if (!f.difference) caption.text += f.logarithmic ? ", logarithmic, below 10⁻⁴ as 10⁻⁴." : ".";
+  if (!f.difference)
+    caption.text += f.per_row       ? ", as a share of the row's largest weight."
+                    : f.logarithmic ? ", logarithmic, below 10⁻⁴ as 10⁻⁴."
+                                    : ".";
+  if (f.without_sink) caption.text += " Keys 0 and 1, the attention sink, are left out.";
+  if (!f.note.empty()) caption.text += " " + f.note;
   if (f.cell > 1) {
     const std::string cell = std::to_string(f.cell);
     caption.text += " A cell shows the largest of " + cell + " × " + cell + " weights.";
@@ -156,7 +171,7 @@ Axis row_axis(const AttentionFigure& f, const Style& style, double height) {
 
 Axis key_axis(const AttentionFigure& f) {
   Axis x;
-  x.label = "Key (token position)";
+  x.label = "Key (" + f.key_unit + ")";
   x.low = static_cast<double>(f.first_key);
   x.high = static_cast<double>(keys_end(f));
   x.ticks = whole_ticks(static_cast<long>(f.first_key), static_cast<long>(keys_end(f) - 1), 8);

@@ -32,7 +32,12 @@ struct AttentionFigure {
   std::vector<KeyDocument> documents;
   std::int64_t prompt_tokens = 0;  ///< keys from here on are the response
   bool logarithmic = true;
-  bool difference = false;       ///< weights are intervened minus baseline: diverging, linear
+  bool difference = false;    ///< weights are intervened minus baseline: diverging, linear
+  bool per_row = false;       ///< colours are shares of the row's largest weight; linear
+  bool without_sink = false;  ///< keys 0 and 1 are left out and do not set the scale
+  bool causal = true;         ///< keys after their row are hidden; not so where keys are groups
+  std::string key_unit = "token position";
+  std::string note = {};         ///< one more sentence of the caption
   bool square = false;           ///< rows are all queries, those of the prompt too
   std::string run = "baseline";  ///< "baseline", "split-softmax, tau 0.1"...
   Provenance provenance;

@@ -60,7 +60,8 @@ ColorScale scale_of(const HeadMapFigure& f, const Style& style) {
     if (std::isfinite(v)) largest = std::max(largest, static_cast<double>(std::abs(v)));
   }
   scale.high = largest > 0 ? largest : 1;
-  if (f.difference) {
+  const bool below = std::any_of(f.scores.begin(), f.scores.end(), [](float v) { return v < 0; });
+  if (f.difference || below) {
     scale.low = -scale.high;
     scale.palette = style.diverging;
   }
@@ -71,6 +72,9 @@ std::string subtitle_of(const HeadMapFigure& f) {
   const std::string all = std::to_string(f.layers * f.heads);
   if (f.scores.empty()) return "Rank of each of " + all + " query heads by " + f.score_name;
   if (f.difference) return "Intervened minus baseline, " + all + " query heads";
+  const bool share = f.score_name.find("score") != std::string::npos ||
+                     f.score_name.find("mass") != std::string::npos;
+  if (!share) return all + " query heads";
   return std::to_string(count_above(f.scores, 0.1)) + " of " + all + " query heads above 0.1, " +
          std::to_string(count_above(f.scores, 0.2)) + " above 0.2";
 }

@@ -160,16 +160,15 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
   return result;
 }
 
-Result<std::shared_ptr<const HeadMapSource>> ModelRunner::map_source(const PromptView& prompt,
-                                                                     const RunResult& run,
-                                                                     HeadId head,
-                                                                     const RunContext& context) {
+Result<const ModelRunner::HeldSource*> ModelRunner::map_source(const PromptView& prompt,
+                                                               const RunResult& run, HeadId head,
+                                                               const RunContext& context) {
   constexpr std::size_t kept = 2;
-  HeldSource held{all_ids(prompt, run), head, run.settings, run.touched, nullptr};
+  HeldSource held{all_ids(prompt, run), head, run.settings, run.touched, nullptr, nullptr};
   for (const HeldSource& known : sources_) {
     if (known.ids == held.ids && known.head == head && known.settings == held.settings &&
         known.touched == held.touched) {
-      return known.source;
+      return &known;
     }
   }
   if (sources_.size() >= kept) sources_.pop_front();
@@ -177,8 +176,12 @@ Result<std::shared_ptr<const HeadMapSource>> ModelRunner::map_source(const Promp
                    plan_interventions(run.settings, run.touched, prompt, directions_));
   HEADSCOPE_ASSIGN(held.source, opened_->model->head_map_source(held.ids, head, plan, context,
                                                                 prompt.prompt_tokens(), map_side_));
-  sources_.push_back(held);
-  return held.source;
+  const int level = held.source->overview_level();
+  const std::int64_t side = held.source->side(level);
+  HEADSCOPE_ASSIGN(auto overview, held.source->tile({level, 0, 0, side, side}, context));
+  held.overview = std::make_shared<const std::vector<float>>(std::move(overview));
+  sources_.push_back(std::move(held));
+  return &sources_.back();
 }
 
 Result<std::shared_ptr<const FullMap>> ModelRunner::full_map(const PromptView& prompt,
@@ -186,14 +189,14 @@ Result<std::shared_ptr<const FullMap>> ModelRunner::full_map(const PromptView& p
                                                              const MapRegion& region,
                                                              const RunContext& context) {
   HEADSCOPE_TRY(require_model());
-  HEADSCOPE_ASSIGN(const auto source, map_source(prompt, run, head, context));
+  HEADSCOPE_ASSIGN(const HeldSource* held, map_source(prompt, run, head, context));
+  const auto& source = held->source;
   auto full = std::make_shared<FullMap>();
   full->head = head;
   full->settings = run.settings;
   full->tokens = source->tokens();
   full->level = source->overview_level();
-  const std::int64_t side = source->side(full->level);
-  HEADSCOPE_ASSIGN(full->weights, source->tile({full->level, 0, 0, side, side}, context));
+  full->weights = held->overview;
   if (full->level == 0 || region.empty()) return full;
   const auto within = [&](TokenRange range) {
     return TokenRange{range.begin,

@@ -69,10 +69,10 @@ class ModelRunner final : public Runner {
     InterventionSettings settings;
     std::vector<HeadId> touched;
     std::shared_ptr<const HeadMapSource> source;
+    HeadWeights overview;  ///< of the source, shared by the maps of its regions
   };
-  Result<std::shared_ptr<const HeadMapSource>> map_source(const PromptView& prompt,
-                                                          const RunResult& run, HeadId head,
-                                                          const RunContext& context);
+  Result<const HeldSource*> map_source(const PromptView& prompt, const RunResult& run, HeadId head,
+                                       const RunContext& context);
 
   std::shared_ptr<const Directions> directions_;
   std::deque<HeldSource> sources_;  ///< of the baseline and of the intervened run

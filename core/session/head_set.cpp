@@ -19,9 +19,10 @@ constexpr std::int64_t max_layers_or_heads = 4096;
 struct ScoreField {
   const char* key;
   std::vector<float> HeadSet::*values;
+  bool always = true;  ///< written as null where it is empty
 };
 
-constexpr std::array<ScoreField, 8> score_fields = {{
+constexpr std::array<ScoreField, 10> score_fields = {{
     {"relevant", &HeadSet::relevant},
     {"relevant_low", &HeadSet::relevant_low},
     {"relevant_high", &HeadSet::relevant_high},
@@ -30,6 +31,8 @@ constexpr std::array<ScoreField, 8> score_fields = {{
     {"irrelevant_max", &HeadSet::irrelevant_max},
     {"gold_only_relevant", &HeadSet::gold_only_relevant},
     {"gold_only_sink", &HeadSet::gold_only_sink},
+    {"entropy", &HeadSet::entropy, false},
+    {"distance", &HeadSet::distance, false},
 }};
 
 Json number_or_null(double value) {
@@ -218,6 +221,28 @@ Json stability_json(const ScoreSummary& summary) {
           {"against_all", std::move(curve)}};
 }
 
+StabilityCurve stability_of(const HeadSet& set) {
+  const auto read = [](const Json& value) -> Result<StabilityCurve> {
+    HEADSCOPE_ASSIGN(const auto object, JsonObject::open(value, "stability"));
+    StabilityCurve curve;
+    HEADSCOPE_ASSIGN(const auto k, object.integer("k", 1));
+    curve.k = static_cast<int>(k);
+    HEADSCOPE_ASSIGN(const Json* list, object.array("against_all"));
+    for (std::size_t i = 0; i < list->size(); ++i) {
+      HEADSCOPE_ASSIGN(const auto entry, object.element("against_all", i));
+      StabilityPoint point;
+      HEADSCOPE_ASSIGN(point.n, entry.integer("n", 1));
+      HEADSCOPE_ASSIGN(point.jaccard, entry.number("jaccard"));
+      HEADSCOPE_ASSIGN(point.low, entry.number("low"));
+      HEADSCOPE_ASSIGN(point.high, entry.number("high"));
+      curve.points.push_back(point);
+    }
+    return curve;
+  };
+  const auto found = set.extra.find("stability");
+  return found == set.extra.end() ? StabilityCurve{} : read(*found).value_or(StabilityCurve{});
+}
+
 Json outcome_json(const MassByOutcome& outcome) {
   return {{"right_n", outcome.right_n},
           {"right_relevant", number_or_null(outcome.right_relevant)},
@@ -258,7 +283,8 @@ Json to_json(const HeadSet& set) {
     json["layers"] = set.layers;
     json["heads"] = set.heads;
     for (const auto& field : score_fields)
-      json[field.key] = rows_of(set.*field.values, set.layers, set.heads);
+      if (field.always || !(set.*field.values).empty())
+        json[field.key] = rows_of(set.*field.values, set.layers, set.heads);
   }
   Json ranking = Json::array();
   for (const auto id : set.ranking) ranking.push_back({id.layer, id.head});

@@ -21,7 +21,8 @@ struct HeadSet {
   std::vector<float> relevant, relevant_low, relevant_high;
   std::vector<float> sink, irrelevant_sum, irrelevant_max;
   std::vector<float> gold_only_relevant, gold_only_sink;
-  std::vector<HeadId> ranking;  ///< never empty after reading
+  std::vector<float> entropy, distance;  ///< core/analysis/row_metrics.h; written where they are
+  std::vector<HeadId> ranking;           ///< never empty after reading
   std::map<std::string, std::int64_t> skipped;
   Json extra = Json::object();  ///< other keys of the file, kept as they are
   Passport passport;
@@ -32,6 +33,13 @@ HeadSet head_set_from(const ScoreSummary& summary, Passport passport);
 
 /// Stability of the top-k: between bootstrap draws, and of n samples against all.
 Json stability_json(const ScoreSummary& summary);
+/// What a set of ours holds of it: the first `k` heads of n samples against those of all. No points
+/// where the file says nothing of it that can be read.
+struct StabilityCurve {
+  int k = 0;
+  std::vector<StabilityPoint> points;
+};
+StabilityCurve stability_of(const HeadSet& set);
 /// Mass of the contextual heads on right and wrong answers, their difference with its interval.
 Json outcome_json(const MassByOutcome& outcome);
 

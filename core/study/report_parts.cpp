@@ -74,6 +74,9 @@ Result<> ExperimentSections::scores() {
   HEADSCOPE_TRY(
       figure("contextual-heads-ranking", "All heads by score, with intervals (paper Fig. 2)."));
   HEADSCOPE_TRY(figure("contextual-heads-layers", "Scores by layer."));
+  HEADSCOPE_TRY(figure("contextual-heads-stability",
+                       "The top heads of n samples against those of all samples: how many "
+                       "samples the ranking needs."));
   HEADSCOPE_TRY(figure("mass-right-wrong",
                        "Relevant mass where the answer is right and where it is wrong (C4)."));
   Html list =
@@ -329,7 +332,7 @@ Result<> ExperimentSections::long_contexts() {
               std::to_string(length) + " tokens do not fit: the model's context ends at " +
                   std::to_string(context) +
                   (settings.suite_lengths.front() > context
-                       ? ". What it can read was filled instead, and decides nothing about C24."
+                       ? ". What it can read was filled instead, which decides nothing about C24."
                        : "."));
   }
   HEADSCOPE_TRY(figure("long-context", "Score of every task and length, with 95 % intervals."));

@@ -67,8 +67,8 @@ Json to_json(const Settings& settings) {
 std::vector<std::int64_t> suite_lengths_for(const Settings& settings, std::int64_t context_length) {
   std::vector<std::int64_t> lengths = settings.suite_lengths;
   std::erase_if(lengths, [context_length](std::int64_t length) { return length > context_length; });
-  if (lengths.empty() && !settings.suite_lengths.empty()) lengths.push_back(context_length);
-  return lengths;
+  if (!lengths.empty() || settings.suite_lengths.empty()) return lengths;
+  return {context_length / 4, context_length / 2, context_length};
 }
 
 Result<SweepGrid> main_grid(const Settings& settings, const std::vector<HeadId>& ranking,

@@ -59,7 +59,8 @@ inline constexpr std::int64_t long_context = 32768;
 inline constexpr int least_layers = 8;
 
 /// The lengths at which suites are run on a model: those asked for that fit into its context; where
-/// none does, all of its context, which is shown and decides nothing. Empty: suites are left out.
+/// none does, a quarter, a half and all of its context, which are shown and decide nothing. Empty:
+/// suites are left out.
 std::vector<std::int64_t> suite_lengths_for(const Settings& settings, std::int64_t context_length);
 
 /// The cells of the two sweeps of a study (Fig. 3 and 4, with controls and baselines). Unless
