@@ -99,7 +99,7 @@ void script_refused(ImGuiTestContext* test) {
   test->KeyPress(ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_E);
   test->Yield(3);
   IM_CHECK(s.app->exports().is_open());
-  for (const std::string path :
+  for (const std::string& path :
        {(*folder_now / "none" / "a.png").string(), std::string("/proc/headscope.png")}) {
     s.state().notices.clear();
     type_path(test, path);
