@@ -384,7 +384,7 @@ TEST_CASE("what cannot be written: the message names the path, nothing is left b
 TEST_CASE("origin: settings as a file says them, heads by name, the command quoted for a shell") {
   const Origin origin = origin_of(snapshot());
   CHECK(in_words(origin) == "split-softmax τ = 0.1 on 5 heads");
-  CHECK(origin.gold == 5);
+  CHECK(origin.gold == std::vector<int>{5});
   const auto parsed = parse_interventions(intervention_json(origin), "test");
   REQUIRE(parsed);
   REQUIRE(parsed->interventions.size() == 1);

@@ -64,6 +64,11 @@ Result<PromptInput> read_any_prompt(const RenderOptions& options, const OpenedMo
   if (!options.data.empty()) return prompt_of_sample(options, *encoder, origin);
   HEADSCOPE_ASSIGN(auto input, read_prompt(options, encoder));
   origin.gold = options.gold;
+  if (!options.ids) {
+    HEADSCOPE_ASSIGN(origin.splitting, read_splitting(options.split));
+  }
+  if (options.split.starts_with("@"))
+    origin.splitting_file = std::filesystem::path(options.split.substr(1)).filename().string();
   origin.prompt = input.text;
   if (options.prompt) name_given_prompt("--prompt", *options.prompt, origin);
   if (options.ids) name_given_prompt("--ids", *options.ids, origin);

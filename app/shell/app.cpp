@@ -128,6 +128,8 @@ void App::frame() {
   menu_bar(context);
   if (!state_.view_to_show.empty()) views_.show(std::exchange(state_.view_to_show, {}));
   dock_space(status_bar_height(), std::exchange(arrange_, -1), views_, presenting_);
+  // A view that is on screen asks for them again: what nobody sees is not computed.
+  state_.request.questions.lens.wanted = state_.request.questions.scores.wanted = false;
   if (presenting_) {
     presentation(context);
   } else {

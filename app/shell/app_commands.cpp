@@ -97,6 +97,13 @@ void App::register_commands() {
                  [&s] { s.new_sample(); },
                  [&s] { return static_cast<bool>(s.sample_source); },
                  {}});
+  commands_.add({"prompt.own_people",
+                 "People and facts of your own ...",
+                 "Prompt",
+                 0,
+                 [&s] { s.view_to_show = titles::own_people; },
+                 {},
+                 {}});
   commands_.add({"data.previous",
                  "Previous sample of the data file",
                  "Prompt",
@@ -140,6 +147,7 @@ void App::register_commands() {
                           !s.snapshot->prompt->documents.empty() && !s.baseline()->response.empty();
                  },
                  [&s] { return s.request.questions.causal; }, true});
+  register_test_commands();
   commands_.add({"settings.auto_alpha",
                  "Automatic strength of focus directions",
                  "Prompt",
@@ -169,8 +177,36 @@ void App::register_commands() {
   register_exploration_commands();
   register_experiment_commands();
   register_lesson_commands();
-  register_view_commands();
   register_map_commands();
+  register_explain_commands();
+  register_view_commands();
+}
+
+void App::register_test_commands() {
+  AppState& s = state_;
+  for (int i = 0; i < prompt_tests; ++i) {
+    const auto test = static_cast<PromptTest>(i);
+    commands_.add({"test." + std::to_string(i),
+                   std::string("Test of this prompt: ") + prompt_test_name(test),
+                   "Prompt",
+                   0,
+                   [this, test] {
+                     tests_.start(state_, test);
+                     views_.show(titles::tests);
+                   },
+                   [&s] {
+                     return s.baseline() != nullptr && s.prompt_is_current() &&
+                            s.snapshot->prompt->documents.size() > 1;
+                   },
+                   {}});
+  }
+  commands_.add({"prompt.accept_likely",
+                 "Mark the likely document as relevant",
+                 "Prompt",
+                 0,
+                 [&s] { s.accept_likely(); },
+                 [&s] { return s.likely().index >= 0; },
+                 {}});
 }
 
 void App::register_model_commands() {
@@ -340,6 +376,20 @@ void App::register_view_commands() {
                  [this] { views_.show(titles::overlay); },
                  {},
                  {}});
+  commands_.add({"view.tests",
+                 "Tests of this prompt",
+                 "View",
+                 ImGuiKey_T,
+                 [this] { views_.show(titles::tests); },
+                 {},
+                 {}});
+  commands_.add({"view.by_token",
+                 "Documents token by token",
+                 "View",
+                 0,
+                 [&s] { s.view.documents_by_token = !s.view.documents_by_token; },
+                 {},
+                 [&s] { return s.view.documents_by_token; }});
   commands_.add({"view.candidates",
                  "Next-token candidates",
                  "View",

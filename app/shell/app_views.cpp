@@ -5,8 +5,8 @@
 #include "app/shell/layout.h"
 #include "app/views/answer_view.h"
 #include "app/views/controls_view.h"
-#include "app/views/documents_view.h"
 #include "app/views/head_map_view.h"
+#include "app/views/lens_view.h"
 
 namespace headscope {
 
@@ -18,15 +18,20 @@ void App::register_views() {
   views_.add(titles::prompt, Place::prompt, true, [this](C& c) { prompt_.draw(c); });
   views_.add(titles::lesson, Place::lesson, true, [this](C& c) { lessons_.draw(c, presenting_); });
   views_.add(titles::overlay, Place::prompt, true, [this](C& c) { overlay_.draw(c); });
+  views_.add(titles::own_people, Place::prompt, false, [this](C& c) { own_people_.draw(c); });
   views_.add(titles::answer, Place::answer, true, answer_view);
   views_.add(titles::heads, Place::heads, true, head_map_view);
   views_.add(titles::attention, Place::attention, true, [this](C& c) { attention_.draw(c); });
   views_.add(titles::layer, Place::attention, true, [this](C& c) { layer_.draw(c); });
+  views_.add(titles::difference, Place::attention, true, [this](C& c) { difference_.draw(c); });
+  views_.add(titles::lens, Place::attention, true, lens_view);
+  views_.add(titles::scores, Place::attention, true, [this](C& c) { scores_.draw(c); });
   views_.add(titles::experiments, Place::attention, true, [this](C& c) { experiments_.draw(c); });
   views_.add(titles::controls, Place::controls, true, controls_view);
   views_.add(titles::ranking, Place::ranking, true, [this](C& c) { ranking_.draw(c); });
   views_.add(titles::head_sets, Place::ranking, true, [this](C& c) { head_sets_.draw(c); });
-  views_.add(titles::documents, Place::documents, true, documents_view);
+  views_.add(titles::documents, Place::documents, true, [this](C& c) { documents_.draw(c); });
+  views_.add(titles::tests, Place::documents, true, [this](C& c) { tests_.draw(c); });
 }
 
 void App::register_panel_commands() {

@@ -21,9 +21,14 @@ inline constexpr const char* ranking = "Ranking";
 inline constexpr const char* head_sets = "Head sets";
 inline constexpr const char* layer = "Layer";
 inline constexpr const char* attention = "Attention map";
+inline constexpr const char* difference = "Difference";
+inline constexpr const char* lens = "Logit lens";
+inline constexpr const char* scores = "Score split";
 inline constexpr const char* documents = "Attention per document";
+inline constexpr const char* tests = "Tests";
 inline constexpr const char* experiments = "Experiments";
 inline constexpr const char* controls = "Intervention";
+inline constexpr const char* own_people = "Own people";
 }  // namespace titles
 
 /// A screen for one use of the window.

@@ -20,9 +20,9 @@ constexpr std::array kSettings = {
     "also_strength"};
 constexpr std::array kSample = {"kind", "documents", "seed"};
 constexpr std::array kPrompt = {"text", "gold_document", "answers"};
-constexpr std::array kViews = {titles::prompt,   titles::answer,     titles::heads,
-                               titles::ranking,  titles::attention,  titles::documents,
-                               titles::controls, titles::experiments};
+constexpr std::array kViews = {titles::prompt,   titles::answer,      titles::heads,
+                               titles::ranking,  titles::attention,   titles::documents,
+                               titles::controls, titles::experiments, titles::own_people};
 constexpr std::array kKinds = {"similar", "neutral", "mixed"};
 
 template <std::size_t N>

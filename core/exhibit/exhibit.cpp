@@ -6,6 +6,7 @@
 #include "core/base/safetensors.h"
 #include "core/base/version.h"
 #include "core/figure/write.h"
+#include "core/text/splitting_json.h"
 
 namespace headscope {
 namespace {
@@ -49,6 +50,8 @@ Json command_json(const Exhibit& exhibit) {
   if (command.empty()) return nullptr;
   Json files = Json::object();
   if (exhibit.origin.data.empty()) files[exhibit.origin.prompt_file] = exhibit.origin.prompt;
+  if (needs_splitting_file(exhibit.origin))
+    files[exhibit.origin.splitting_file] = to_json(exhibit.origin.splitting);
   if (!exhibit.origin.intervention.empty())
     files[exhibit.origin.intervention_file] = intervention_json(exhibit.origin);
   return {{"command", command}, {"files", std::move(files)}};
@@ -148,6 +151,7 @@ Result<> write_exhibit(const std::filesystem::path& path, const Exhibit& exhibit
 void name_files_beside(const std::filesystem::path& path, Exhibit& exhibit) {
   exhibit.origin.prompt_file = sibling(path, ".prompt.txt");
   exhibit.origin.intervention_file = sibling(path, ".intervention.json");
+  exhibit.origin.splitting_file = sibling(path, ".splitting.json");
 }
 
 Result<std::vector<std::string>> write_files_beside(const std::filesystem::path& path,
@@ -161,9 +165,10 @@ Result<std::vector<std::string>> write_files_beside(const std::filesystem::path&
     return {};
   };
   if (origin.data.empty()) HEADSCOPE_TRY(write(origin.prompt_file, origin.prompt));
-  if (!origin.intervention.empty()) {
-    HEADSCOPE_TRY(write(origin.intervention_file, dump_json(intervention_json(origin), 1) + "\n"));
-  }
+  if (needs_splitting_file(origin))
+    HEADSCOPE_TRY(write(origin.splitting_file, dump_json(to_json(origin.splitting), 1) + "\n"));
+  const std::string intervention = dump_json(intervention_json(origin), 1) + "\n";
+  if (!origin.intervention.empty()) HEADSCOPE_TRY(write(origin.intervention_file, intervention));
   return names;
 }
 

@@ -17,13 +17,13 @@ std::string symbol_of(const std::string& parameter) {
   return parameter == "tau" ? "τ" : parameter == "alpha" ? "α" : parameter;
 }
 
-// The document that split-softmax and its like favour; null where there is none.
-const DocumentView* marked_document(const InterventionSettings& settings,
-                                    const PromptView& prompt) {
-  const int index =
-      settings.span == SpanChoice::gold ? prompt.gold_document() : settings.marked_document;
-  if (index < 0 || index >= static_cast<int>(prompt.documents.size())) return nullptr;
-  return &prompt.documents[static_cast<std::size_t>(index)];
+// Spans that split-softmax and its like favour; empty where there is nothing to favour.
+std::vector<ByteSpan> marked_spans(const InterventionSettings& settings, const PromptView& prompt) {
+  std::vector<ByteSpan> spans;
+  for (const int index :
+       marked_among(settings, prompt.gold_documents(), static_cast<int>(prompt.documents.size())))
+    spans.push_back(prompt.documents[static_cast<std::size_t>(index)].relevant);
+  return spans;
 }
 
 bool draws_directions(const Origin& origin) {
@@ -85,7 +85,14 @@ std::string command_of(const Origin& origin, const std::vector<std::string>& arg
   if (origin.dtype != "auto") add({"--dtype", origin.dtype});
   if (origin.data.empty()) add({"--prompt-file", origin.prompt_file});
   all.insert(all.end(), origin.data_arguments.begin(), origin.data_arguments.end());
-  if (origin.gold > 0) add({"--gold", std::to_string(origin.gold)});
+  std::string gold;
+  for (const int number : origin.gold) gold += (gold.empty() ? "" : ",") + std::to_string(number);
+  if (!gold.empty()) add({"--gold", gold});
+  if (needs_splitting_file(origin)) {
+    add({"--split", "@" + origin.splitting_file});
+  } else if (origin.splitting.method != "auto") {
+    add({"--split", origin.splitting.method});
+  }
   if (origin.no_chat) add({"--no-chat"});
   if (origin.rows == RowConvention::predict) add({"--rows", "predict"});
   if (origin.max_new_tokens != 100)
@@ -94,6 +101,11 @@ std::string command_of(const Origin& origin, const std::vector<std::string>& arg
   if (draws_directions(origin)) add({"--seed", std::to_string(origin.seed)});
   const std::string line = shell_line(all);
   return line.size() <= kLongestCommand ? line : "";
+}
+
+bool needs_splitting_file(const Origin& origin) {
+  const std::string& method = origin.splitting.method;
+  return origin.data.empty() && (method == "pattern" || method == "between" || method == "hand");
 }
 
 Json intervention_json(const Origin& origin) {
@@ -107,9 +119,9 @@ std::vector<InterventionDescription> descriptions_of(const InterventionSettings&
                                                      const PromptView& prompt) {
   std::vector<InterventionDescription> parts;
   if (settings.is_identity() || heads.empty()) return parts;
-  const DocumentView* marked = marked_document(settings, prompt);
+  const std::vector<ByteSpan> marked = marked_spans(settings, prompt);
   const auto add = [&](const InterventionMethod& method, MethodValues values) {
-    if (method.marks_keys && marked == nullptr) return;
+    if (method.marks_keys && marked.empty()) return;
     InterventionDescription part;
     part.method = &method;
     part.values = std::move(values);
@@ -117,7 +129,7 @@ std::vector<InterventionDescription> descriptions_of(const InterventionSettings&
     part.rows = settings.rows;
     if (method.marks_keys && settings.span == SpanChoice::document) {
       part.gold = false;
-      part.spans = {marked->relevant};
+      part.spans = marked;
     }
     parts.push_back(std::move(part));
   };
@@ -150,8 +162,9 @@ Origin origin_of(const Snapshot& snapshot) {
   if (!snapshot.prompt) return origin;
   const PromptView& prompt = *snapshot.prompt;
   origin.prompt = prompt.text;
-  if (const int gold = prompt.gold_document(); gold >= 0)
-    origin.gold = prompt.documents[static_cast<std::size_t>(gold)].number;
+  origin.splitting = prompt.splitting;
+  for (const int gold : prompt.gold_documents())
+    origin.gold.push_back(prompt.documents[static_cast<std::size_t>(gold)].number);
   if (snapshot.intervened && snapshot.intervened != snapshot.baseline) {
     const RunResult& run = *snapshot.intervened;
     origin.intervention = descriptions_of(run.settings, run.touched, prompt);

@@ -9,6 +9,7 @@
 #include "core/engine/snapshot.h"
 #include "core/figure/page.h"
 #include "core/session/intervention_file.h"
+#include "core/text/splitting.h"
 
 namespace headscope {
 
@@ -23,7 +24,9 @@ struct Origin {
   std::string prompt;                  ///< its text; empty = it was given as ids
   /// Name of the file that holds the prompt; the window writes it beside the figure.
   std::string prompt_file = "prompt.txt";
-  int gold = 0;  ///< number of the gold document, 0 = none
+  std::vector<int> gold;  ///< numbers of the relevant documents, as printed; empty = none
+  Splitting splitting;    ///< how the prompt's documents are found
+  std::string splitting_file = "splitting.json";  ///< where no name says it
   /// What is drawn comes from a data set or was given otherwise: its name in captions, its hash,
   /// and the arguments that name it. Without a name: `prompt_file`.
   std::string data, data_hash;
@@ -48,6 +51,9 @@ figure::Provenance provenance_of(const Origin& origin);
 
 /// `headscope-cli ARGUMENTS --model ...` in one line for a shell; empty where none draws it again.
 std::string command_of(const Origin& origin, const std::vector<std::string>& arguments);
+
+/// `origin.splitting` needs a file: no name of --split says it.
+bool needs_splitting_file(const Origin& origin);
 
 /// The --intervene file of `origin`.
 Json intervention_json(const Origin& origin);
