@@ -456,3 +456,83 @@ TEST_CASE("documents with a causal check: a panel of drops, and no command that 
   CHECK(drops == 6);
   CHECK(lines_of(csv_of(*exhibit))[5][6] == "2.5");
 }
+
+TEST_CASE("every head of a layer: its pictures, marked where it is acted on") {
+  LayerChoice choice;
+  choice.question.layer = 5;
+  choice.marked = {{5, 0}, {4, 1}};
+  const auto exhibit = layer_exhibit(runs(), choice);
+  REQUIRE(exhibit);
+  const auto maps = layer_maps(*snapshot().intervened, nullptr, choice.question);
+  REQUIRE(maps);
+  CHECK(std::get<std::vector<float>>(exhibit->arrays[0].values) == maps->values);
+  CHECK(exhibit->table.rows == maps->values.size());
+  const auto scene = exhibit->scene({});
+  REQUIRE(scene);
+  int rings = 0, pictures = 0;
+  for (const auto& item : scene->items) {
+    if (const auto* rect = std::get_if<figure::Rect>(&item))
+      rings += std::string(rect->role) == "ring" ? 1 : 0;
+    if (const auto* cells = std::get_if<figure::Cells>(&item))
+      pictures += cells->values.size() == maps->values.size() / 8 ? 1 : 0;
+  }
+  CHECK(rings == 1);
+  CHECK(pictures == 8);
+  choice.question.layer = 99;
+  CHECK(!layer_exhibit(runs(), choice));
+}
+
+TEST_CASE("difference: documents by change, then heads with their places") {
+  DifferenceChoice choice;
+  choice.heads = head_group({{5, 0}}, 8, 8);
+  choice.moves = head_moves(snapshot().baseline->scores.relevant,
+                            snapshot().intervened->scores.relevant, 8, 8);
+  REQUIRE(!choice.moves.empty());
+  const auto exhibit = difference_exhibit(runs(), choice);
+  REQUIRE(exhibit);
+  const auto lines = lines_of(csv_of(*exhibit));
+  REQUIRE(lines.size() == 1 + 6 + 1 + 64);
+  for (std::size_t i = 2; i <= 6; ++i) CHECK(number(lines[i][5]) <= number(lines[i - 1][5]));
+  CHECK(lines[7][0] == "sink");
+  CHECK(lines[8][0] == "head");
+  CHECK(exhibit->scene({}));
+  ShownRuns alone = runs();
+  alone.intervened = alone.baseline;
+  CHECK(!difference_exhibit(alone, choice));
+}
+
+TEST_CASE("logit lens and scores: their numbers, a curve for each followed token") {
+  auto run = std::make_shared<LensRun>();
+  for (const float p : {0.1f, 0.4f, 0.9f})
+    run->layers.push_back({{{7, "north", p}, {8, "south", 0.05f}}, {p, 0.01f}, {1, 12}});
+  auto lens = std::make_shared<LogitLens>();
+  lens->token = 2;
+  lens->followed = {{7, "north", true, false, false}, {9, "east", false, true, false}};
+  lens->baseline = run;
+  const auto exhibit = lens_exhibit(runs(), lens, false);
+  REQUIRE(exhibit);
+  CHECK(lines_of(csv_of(*exhibit)).size() == 1 + 3 * 4);
+  CHECK(exhibit->scene({}));
+  CHECK(lens_exhibit(runs(), lens, true)->scene({}));
+  CHECK(!lens_exhibit(runs(), nullptr, false));
+
+  auto split = std::make_shared<ScoreSplit>();
+  split->head = {5, 0};
+  split->row = 30;
+  split->before = snapshot().baseline;
+  split->after = snapshot().intervened;
+  auto row = std::make_shared<RowScores>();
+  row->base = {1, 2, 3};
+  row->focus = {0, 0.5f, 0};
+  row->log_factor = {0, 0, -1};
+  row->weights = {0.2f, 0.5f, 0.3f};
+  split->baseline = split->intervened = row;
+  const auto scores = scores_exhibit(runs(), split);
+  REQUIRE(scores);
+  const auto lines = lines_of(csv_of(*scores));
+  REQUIRE(lines.size() == 4);
+  CHECK(lines[1][0] == "1");  // the largest weight first
+  CHECK(lines[1][4] == "0.5");
+  CHECK(scores->scene({}));
+  CHECK(!scores_exhibit(runs(), nullptr));
+}

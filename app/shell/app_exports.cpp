@@ -291,6 +291,16 @@ ExhibitMaker overlay_export(const AppState& state) {
   });
 }
 
+ExhibitMaker difference_export(const AppState& state, const DifferenceView& view) {
+  std::vector<HeadId> heads = state.chosen();
+  if (heads.empty()) heads = {state.request.selected};
+  DifferenceChoice choice{group_of(state, std::move(heads)), view.moves(),
+                          std::string("mass on ") + view.score_name()};
+  return from_runs(state, [choice = std::move(choice)](const ShownRuns& runs) {
+    return difference_exhibit(runs, choice);
+  });
+}
+
 // Small pictures of every head of a layer.
 ExhibitMaker layer_export(const AppState& state, const LayerView& view) {
   const LayerChoice choice{view.question(), shown_run(state.view.map_source), view.logarithmic(),
@@ -349,6 +359,17 @@ void App::register_exports() {
   exports_.add(
       titles::layer, [this] { return "layer-" + std::to_string(layer_.layer()); },
       [this] { return layer_export(state_, layer_); });
+  exports_.add(titles::difference, named("difference"),
+               [this] { return difference_export(state_, difference_); });
+  exports_.add(titles::lens, named("lens"), [&s] {
+    return from_runs(s, [lens = s.snapshot->lens, ranks = s.view.lens.ranks](const ShownRuns& r) {
+      return lens_exhibit(r, lens, ranks);
+    });
+  });
+  exports_.add(titles::scores, named("scores"), [&s] {
+    return from_runs(
+        s, [split = s.snapshot->scores](const ShownRuns& r) { return scores_exhibit(r, split); });
+  });
   exports_.add(titles::experiments, named("sweep"),
                [this] { return experiments_export(experiments_); });
 }

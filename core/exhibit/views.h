@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "core/analysis/head_moves.h"
+#include "core/engine/explain.h"
 #include "core/engine/layer_maps.h"
 #include "core/engine/overlay.h"
 #include "core/engine/snapshot.h"
@@ -119,6 +121,21 @@ Result<Exhibit> overlay_exhibit(const ShownRuns& runs, const OverlayChoice& choi
 
 /// Both answers token by token with the probabilities of the candidates.
 Result<Exhibit> answers_exhibit(const ShownRuns& runs);
+
+/// The logit lens at one response token; `ranks`: places instead of probabilities.
+Result<Exhibit> lens_exhibit(const ShownRuns& runs, const std::shared_ptr<const LogitLens>& lens,
+                             bool ranks);
+/// One row of a head, key by key in its parts.
+Result<Exhibit> scores_exhibit(const ShownRuns& runs,
+                               const std::shared_ptr<const ScoreSplit>& split);
+
+/// What the intervention changed of documents and heads.
+struct DifferenceChoice {
+  HeadGroup heads;              ///< whose masses on documents
+  std::vector<HeadMove> moves;  ///< of all heads, largest change first
+  std::string score_name = "contextual score";
+};
+Result<Exhibit> difference_exhibit(const ShownRuns& runs, const DifferenceChoice& choice);
 
 /// Two rankings of one model.
 Result<Exhibit> overlap_exhibit(const figure::OverlapFigure& figure);
