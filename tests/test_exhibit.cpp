@@ -536,3 +536,19 @@ TEST_CASE("logit lens and scores: their numbers, a curve for each followed token
   CHECK(scores->scene({}));
   CHECK(!scores_exhibit(runs(), nullptr));
 }
+
+TEST_CASE("documents token by token: masses of every response token, the gold one in brackets") {
+  const auto exhibit = document_strip_exhibit(runs(), head_group({{5, 0}}, 8, 8));
+  REQUIRE(exhibit);
+  const RunResult& run = *snapshot().intervened;
+  const auto lines = lines_of(csv_of(*exhibit));
+  REQUIRE(lines.size() == 1 + 7 * static_cast<std::size_t>(run.rows.size()));
+  for (int set = 0; set < 7; ++set) {
+    for (std::int64_t row = 0; row < run.rows.size(); ++row) {
+      const auto& line = lines[static_cast<std::size_t>(1 + set * run.rows.size() + row)];
+      CHECK(line[1] == (set == 4 ? "[5]" : set == 6 ? "sink" : std::to_string(set + 1)));
+      CHECK(number(line[4]) == doctest::Approx(run.span_sum({5, 0}, row, set)).epsilon(1e-5));
+    }
+  }
+  CHECK(exhibit->scene({}));
+}

@@ -273,6 +273,11 @@ ExhibitMaker attention_export(const ViewContext& context, const AttentionPanel& 
 ExhibitMaker documents_export(const AppState& state) {
   std::vector<HeadId> heads = state.chosen();
   if (state.view.bars_of_selected || heads.empty()) heads = {state.request.selected};
+  if (state.view.documents_by_token) {
+    return from_runs(state, [group = group_of(state, std::move(heads))](const ShownRuns& runs) {
+      return document_strip_exhibit(runs, group);
+    });
+  }
   return from_runs(state,
                    [group = group_of(state, std::move(heads)), check = state.snapshot->causal](
                        const ShownRuns& runs) { return documents_exhibit(runs, group, check); });

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <memory>
 
+#include "core/engine/token_masses.h"
 #include "core/exhibit/views.h"
 
 namespace headscope {
@@ -213,6 +214,37 @@ Exhibit attention_exhibit_of(const ShownRuns& runs, const figure::AttentionFigur
                     {"rows", {f->rows()}, std::move(rows)},
                     {"keys", {f->keys}, std::move(keys)}};
   exhibit.origin = runs.origin;
+  return exhibit;
+}
+
+Result<Exhibit> document_strip_exhibit(const ShownRuns& runs, const HeadGroup& heads) {
+  const RunResult& run = runs.edited();
+  const std::vector<float> masses = token_masses(*runs.prompt, run, heads.heads);
+  if (masses.empty())
+    return bad_input("documents: the response is empty, or the prompt has just changed");
+  figure::AttentionFigure f;
+  f.title = "Attention on the documents, token by token";
+  f.run = heads.words;
+  if (const std::string words = in_words(runs.origin); runs.compares() && !words.empty())
+    f.run += "; " + words;
+  f.value_name = "Attention mass";
+  f.note =
+      "Rows: documents by their numbers, the gold ones in brackets, then the sink. Columns: "
+      "the response's tokens.";
+  f.key_unit = "response token";
+  f.causal = false;
+  f.logarithmic = false;
+  f.keys = run.rows.size();
+  f.weights = masses;
+  for (const DocumentView& d : runs.prompt->documents) {
+    const std::string number = std::to_string(d.number);
+    f.row_tokens.push_back(d.gold ? "[" + number + "]" : number);
+  }
+  f.row_tokens.push_back("sink");
+  for (const TokenView& token : run.response) f.key_tokens.push_back(token.text);
+  f.key_tokens.resize(static_cast<std::size_t>(f.keys));
+  Exhibit exhibit = attention_exhibit_of(runs, f, "documents");
+  exhibit.name = "documents-by-token";
   return exhibit;
 }
 

@@ -105,6 +105,9 @@ Result<figure::DocumentBarsFigure> documents_figure(const ShownRuns& runs, const
 Result<Exhibit> documents_exhibit(const ShownRuns& runs, const HeadGroup& heads,
                                   std::shared_ptr<const CausalCheck> check = nullptr);
 
+/// The same token by token: which document took the attention at which one.
+Result<Exhibit> document_strip_exhibit(const ShownRuns& runs, const HeadGroup& heads);
+
 /// The prompt as text.
 struct OverlayChoice {
   HeadGroup heads;

@@ -111,14 +111,16 @@ bool shows_response(const AttentionFigure& f) {
 
 Caption caption_of(const AttentionFigure& f) {
   Caption caption;
-  caption.title = "Attention of layer " + std::to_string(f.head.layer) + ", head " +
-                  std::to_string(f.head.head);
-  caption.subtitle =
-      f.square ? "Queries × keys" : "Response rows (the token that is the input) × keys";
-  caption.subtitle += "; " + f.run;
-  caption.text = f.difference ? "Colour: attention weight after the softmax, intervened minus "
-                                "baseline; rows are compared by their number."
-                              : "Colour: attention weight after the softmax";
+  caption.title = !f.title.empty() ? f.title
+                                   : "Attention of layer " + std::to_string(f.head.layer) +
+                                         ", head " + std::to_string(f.head.head);
+  caption.subtitle = !f.title.empty() ? f.run
+                     : f.square       ? "Queries × keys; " + f.run
+                                : "Response rows (the token that is the input) × keys; " + f.run;
+  caption.text = f.difference      ? "Colour: attention weight after the softmax, intervened minus "
+                                     "baseline; rows are compared by their number."
+                 : f.title.empty() ? "Colour: attention weight after the softmax"
+                                   : "Colour: attention mass";
   if (!f.difference)
     caption.text += f.per_row       ? ", as a share of the row's largest weight."
                     : f.logarithmic ? ", logarithmic, below 10⁻⁴ as 10⁻⁴."
@@ -350,7 +352,7 @@ Result<Scene> draw_attention(const AttentionFigure& f, const Options& options) {
   draw_axes(page, plot, false);
   if (tokens > 0) draw_key_tokens(page, plot, f);
   draw_color_bar(page, {plot.area.right() + 12, plot.area.y, 0, plot.area.height}, scale,
-                 f.difference ? "Change of weight" : "Attention weight", bar_ticks);
+                 f.difference ? "Change of weight" : f.value_name, bar_ticks);
   return page.scene;
 }
 

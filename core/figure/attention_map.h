@@ -37,6 +37,8 @@ struct AttentionFigure {
   bool without_sink = false;  ///< keys 0 and 1 are left out and do not set the scale
   bool causal = true;         ///< keys after their row are hidden; not so where keys are groups
   std::string key_unit = "token position";
+  std::string title = {};  ///< empty: "Attention of layer 3, head 1"
+  std::string value_name = "Attention weight";
   std::string note = {};         ///< one more sentence of the caption
   bool square = false;           ///< rows are all queries, those of the prompt too
   std::string run = "baseline";  ///< "baseline", "split-softmax, tau 0.1"...
