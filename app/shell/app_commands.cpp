@@ -41,6 +41,7 @@ void App::register_commands() {
                  {},
                  [&s] { return s.request.model == "demo"; }});
   register_session_commands();
+  register_export_commands();
   commands_.add({"file.picture",
                  "Save a picture of the window",
                  "File",

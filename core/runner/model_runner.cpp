@@ -17,7 +17,7 @@ namespace {
 /// What checking a model may add to loading it.
 constexpr double kSelfCheckSeconds = 3;
 
-std::shared_ptr<const ModelInfo> describe(const OpenedModel& opened, const Companions& companions,
+std::shared_ptr<ModelInfo> describe(const OpenedModel& opened, const Companions& companions,
                                           const ParityReport& parity, bool has_template) {
   const ModelConfig& config = opened.model->config();
   auto info = std::make_shared<ModelInfo>();
@@ -81,7 +81,9 @@ Result<std::shared_ptr<const ModelInfo>> ModelRunner::load(const Request& reques
   directions_ = companions.directions;
   HEADSCOPE_ASSIGN(const auto parity, opened_->model->self_check(kSelfCheckSeconds, context));
   chat_ = opened_->is_demo ? std::nullopt : open_chat_template(opened_->folder);
-  info_ = describe(*opened_, companions, parity, !chat_ || chat_->has_value());
+  auto info = describe(*opened_, companions, parity, !chat_ || chat_->has_value());
+  if (chat_ && *chat_) info->chat_template = "chat " + (*chat_)->fingerprint();
+  info_ = std::move(info);
   key_ = key;
   return info_;
 }
