@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -86,9 +87,11 @@ class Folder {
 struct HeldOutMasses {
   double alpha = 0;
   double relevant = 0, irrelevant = 0, share = 0;
+  /// 95 % of the share less that without directions, over samples; NaN = not known.
+  double gain_low = std::numeric_limits<double>::quiet_NaN(), gain_high = gain_low;
 };
 
-/// Their means; all zero where there is none.
+/// Their means, without an interval; all zero where there is none.
 HeldOutMasses mean_of(const std::vector<HeldOutMasses>& draws);
 
 struct DirectionCheck {
