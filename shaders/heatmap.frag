@@ -3,6 +3,12 @@
 uniform sampler2DArray values;    // tiles of the picture, one float a cell
 uniform sampler2DArray baseline;  // what is subtracted when `difference` is set
 uniform sampler2D palettes;       // a row per palette
+uniform sampler2DArray row_values;  // what each row is divided by when `per_row` is set
+uniform ivec2 row_size;
+uniform ivec2 row_tile;
+uniform ivec2 row_place;          // row i is divided by value (i + x) / y
+uniform bool per_row;
+uniform int left_out;             // so many of the first columns are not drawn
 uniform ivec2 size;               // columns, rows of `values`
 uniform ivec2 tile;               // columns, rows of one of its tiles
 uniform ivec2 baseline_size;
@@ -27,7 +33,12 @@ float fetch(sampler2DArray source, ivec2 extent, ivec2 tile_size, ivec2 cell) {
 
 float value_at(ivec2 cell) {
   float v = fetch(values, size, tile, cell);
-  return difference ? v - fetch(baseline, baseline_size, baseline_tile, cell) : v;
+  if (difference) v -= fetch(baseline, baseline_size, baseline_tile, cell);
+  if (per_row) {
+    ivec2 row = ivec2(0, (cell.y + row_place.x) / row_place.y);
+    v /= max(fetch(row_values, row_size, row_tile, row), 1e-30);
+  }
+  return v;
 }
 
 // Position on the palette, 0 to 1.
@@ -47,7 +58,7 @@ void main() {
   vec2 cells_per_pixel = (view.zw - view.xy) / rect.zw;
   vec2 center = mix(view.xy, view.zw, p);
   vec2 reach = max(cells_per_pixel - 1.0, 0.0) * 0.5;
-  ivec2 first = max(ivec2(floor(center - reach)), ivec2(0));
+  ivec2 first = max(ivec2(floor(center - reach)), ivec2(left_out, 0));
   ivec2 last = min(ivec2(floor(center + reach)), size - 1);
   if (any(greaterThan(first, last))) discard;
 

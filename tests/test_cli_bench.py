@@ -3,6 +3,7 @@ arithmetic only, on a tiny model: no figure here says anything about speed."""
 # timeout: 300
 
 import json
+import math
 import os
 import shutil
 import signal
@@ -27,6 +28,17 @@ if eager:
     EDIT
     pathlib.Path(task["scores_file"]).write_bytes(data)
 print(json.dumps({"seconds": 100.0 if eager else 0.001, "loaded_bytes": 10**6, "peak_bytes": 10**10}))
+'''
+# Answers like a run over the same prompt: our attention, with an edit, and our tokens.
+HOOKS = '''
+import json, pathlib, sys
+task = json.load(open(sys.argv[1]))
+target = pathlib.Path(task["attention_file"])
+data = bytearray(target.with_name("attention-headscope.safetensors").read_bytes())
+EDIT
+target.write_bytes(data)
+count = len(task["cells"])
+print(json.dumps({"seconds": [50.0] * count, "tokens": TOKENS, "peak_bytes": 10**9}))
 '''
 TOKENIZER = 'import json\nprint(json.dumps({"seconds": [2.0, 4.0], "bytes": 1, "tokens": 1}))\n'
 
@@ -151,9 +163,97 @@ class Bench(CliTest):
         self.assertLess(same["largest_difference"], 1e-4)
         self.assertEqual(len(result.json["ratios"]["time"]["all"]), 1)
 
+    def hooks_peers(self, edit="pass", tokens="[]"):
+        folder = self.fake_peers()
+        text = HOOKS.replace("EDIT", edit).replace("TOKENS", tokens)
+        (folder / "hf_hooks.py").write_text(text)
+        (folder / "tl_hooks.py").write_text("raise SystemExit('not installed')\n")
+        return folder
+
+    def test_slider_ratios_follow_from_the_times(self):
+        part = self.bench("--suite", "peers", "--parts", "response_rows,grid", "--peers", self.hooks_peers())
+        rows, grid = part["response_rows"], part["grid"]
+        self.check_ratio(rows["ratios"]["time_below_hooks"], rows["hooks"]["seconds"], rows["headscope"]["seconds"])
+        self.check_ratio(rows["ratios"]["time_over_sdpa"], rows["headscope"]["seconds"], rows["sdpa"]["seconds"])
+        self.assertEqual([rows["runs"], grid["runs"]], [1, 9])
+        self.assertEqual(grid["hooks"]["seconds"]["all"], [450.0], "all cells count")
+        self.assertEqual(rows["transformer_lens"]["skipped"], "tl_hooks.py: not installed")
+        self.assertIsNone(rows["ratios"]["time_below_transformer_lens"])
+
+    def test_slider_peers_are_checked_for_the_same_work(self):
+        agreement = self.bench("--suite", "peers", "--parts", "middle_layer", "--peers",
+                               self.hooks_peers())["middle_layer"]["agreement"]["hooks"]
+        self.assertEqual([agreement["largest_difference"], agreement["same_tokens"]], [0, False], "other tokens")
+        self.assertFalse(agreement["same"])
+        shutil.rmtree(self.folder / "peers")
+        agreement = self.bench("--suite", "peers", "--parts", "middle_layer", "--peers",
+                               self.hooks_peers("data[-1] = 0x40; data[-2] = 0"))["middle_layer"]["agreement"]["hooks"]
+        self.assertGreater(agreement["largest_difference"], 1)
+
+    def test_sliders_of_transformers_and_transformer_lens_do_the_same_work(self):
+        python = python_with_torch()
+        if python is None:
+            self.skipTest("no Python with torch and transformers (HEADSCOPE_PYTHON)")
+        report = self.ok("bench", "--quick", "--suite", "peers", "--threads", 1, "--repetitions", 1, "--peers", PEERS,
+                         env={"HEADSCOPE_PYTHON": python}, timeout=280).json
+        for part in ("response_rows", "middle_layer", "first_layer", "grid"):
+            for peer, agreement in report[part]["agreement"].items():
+                if "skipped" in agreement:
+                    self.assertEqual(peer, "transformer_lens")
+                    print("SKIPPED:", report[part][peer]["skipped"])
+                    continue
+                self.assertTrue(agreement["same"], (part, peer, agreement))
+                self.assertGreater(agreement["weights"], 1000)
+        self.assertLess(report["samples"]["agreement"]["largest_difference"], 1e-4)
+
+    def test_growth_exponents_follow_from_the_points(self):
+        report = self.bench("--suite", "growth", "--parts", "tokens,samples")
+        self.assertEqual([curve["name"] for curve in report["tokens"]["curves"]], ["nothing", "spans", "rows", "map"])
+        for part in ("tokens", "samples"):
+            for curve in report[part]["curves"]:
+                self.assertEqual(len(curve["x"]), len(curve["seconds"]))
+                logs = [(math.log(x), math.log(y)) for x, y in zip(curve["x"], curve["seconds"])]
+                slope = statistics.linear_regression(*zip(*logs)).slope
+                self.assertAlmostEqual(curve["time_exponent"], slope, places=6)
+        self.assertEqual(report["samples"]["curves"][0]["x"], [1, 2, 4])
+
+    def test_cells_that_share_a_prompt_do_the_same_with_less(self):
+        report = self.bench("--suite", "sweep", "--no-peers")
+        for part, layer in (("first_layer", 0), ("middle_layer", 1), ("last_layer", 1)):
+            grid = report[part]
+            self.assertEqual([grid["first_touched_layer"], grid["cells"]], [layer, 9])
+            self.assertEqual(grid["agreement"], {"same_tokens": True, "same_bits": True})
+            self.check_ratio(grid["ratios"]["alone_over_together"], grid["alone"]["seconds"], grid["together"]["seconds"])
+            rows = 95  # of the prompt but its last; the last layer makes keys and values alone
+            self.assertEqual(grid["alone"]["layer_rows"], [rows] * 9)
+            self.assertEqual(grid["together"]["layer_rows"], [rows * (1 - layer)] * 9)
+            self.assertEqual(grid["ratios"]["bound"]["value"], 10 if layer else 1)
+
+    def test_frames_of_the_window(self):
+        if not (PROGRAM.parent / "headscope").exists():
+            self.skipTest("this build has no window")
+        report = self.ok("bench", "--suite", "ui", "--quick", "--repetitions", 2, "--no-peers", env={"DISPLAY": "", "WAYLAND_DISPLAY": ""}).json
+        self.assertEqual(report["suite"], "ui")
+        frames = report["frames"]
+        for size in ("long", "short"):
+            self.assertEqual(frames[size]["heads"], 672)
+            for phase in ("still", "pan", "sliders", "overlay", "both"):
+                for clock in ("wall_ms", "cpu_ms"):
+                    times = frames[size][phase][clock]
+                    self.assertEqual(times["frames"], 2 * 20)
+                    self.assertLessEqual(times["median"], times["p99"])
+                    self.assertLessEqual(times["p99"], times["largest"])
+                    self.assertGreater(times["median"], 0)
+        self.assertGreater(frames["long"]["tokens"], 2 * frames["short"]["tokens"])
+        self.assertAlmostEqual(frames["p99_ms"]["value"], frames["long"]["both"]["wall_ms"]["p99"])
+        self.assertAlmostEqual(frames["ratios"]["p99_of_frame"]["value"], frames["p99_ms"]["value"] * 60 / 1000)
+        self.assertAlmostEqual(frames["ratios"]["long_over_short"]["value"],
+                               frames["long"]["both"]["cpu_ms"]["median"] / frames["short"]["both"]["cpu_ms"]["median"])
+        self.assertNotIn("goal", frames["p99_ms"])  # goals are about the real sizes
+        self.assertIn("display", report["idle"]["skipped"])
+
     def test_what_is_not_there_is_refused(self):
-        for suite in ("sweep", "ui", "peers", "growth"):
-            self.refused(2, "bench", "--suite", suite, says=("not there yet", suite))
+        self.refused(2, "bench", "--suite", "growth", "--parts", "scores", says=("scores", "documents"))
         self.refused(2, "bench", "--suite", "frob", says="frob")
         self.refused(2, "bench", "--parts", "frob", says="frob")
         self.refused(2, "bench", "--dtype", "bfloat16", says="float32")

@@ -55,6 +55,35 @@ class Score(CliTest):
                 for key in SCORES:
                     self.assertLess(difference(heads[key], expected[key]), 1e-4, (name, rows, key))
 
+    def test_entropy_and_distance_equal_hugging_face(self):
+        folder = GOLDEN.parent / "score_demo"
+        golden = json.loads((GOLDEN.parent / "head_metrics.json").read_text())["demo"]
+        out = self.folder / "heads.json"
+        arguments = ("score", "--data", folder / "data.jsonl", "--no-gold-only", "--part", "all", "--out", out,
+                     "--max-new-tokens", golden["max_new_tokens"])
+        self.ok(*arguments, "--metrics")
+        heads = json.loads(out.read_text())
+        for key, tolerance in (("entropy", 1e-4), ("distance", 2e-3)):
+            self.assertLess(difference(heads[key], golden[key]), tolerance, key)
+        self.ok(*arguments)
+        self.assertNotIn("entropy", json.loads(out.read_text()))
+
+    def test_metrics_of_single_rows(self):
+        """Tensors of `attention --metrics` follow from the weights beside them."""
+        out = self.folder / "a.safetensors"
+        self.ok("attention", "--prompt", "The cat sat on the mat and slept", "--rows=-3:", "--layers", "1:3", "--metrics",
+                "--out", out)
+        tensors = read_safetensors(out)
+        layers, heads, rows, keys = tensors["attention"][0]
+        weights, entropy, distance = (tensors[name][1] for name in ("attention", "entropy", "distance"))
+        self.assertEqual(tensors["entropy"][0], [layers, heads, rows])
+        for i in range(layers * heads * rows):
+            row = weights[i * keys:(i + 1) * keys]
+            position = keys - rows + i % rows
+            self.assertAlmostEqual(entropy[i], -sum(p * math.log(p) for p in row if p > 0), places=4)
+            self.assertAlmostEqual(distance[i], sum(p * (position - j) for j, p in enumerate(row)), places=3)
+        self.refused(2, "attention", "--prompt", "a", "--rows=:", "--metrics", "--capture", "spans", "--out", out)
+
     def test_stability_and_outcome(self):
         out = self.folder / "heads.json"
         data = write_data(self.folder / "d.jsonl", 30)

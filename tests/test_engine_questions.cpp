@@ -166,3 +166,96 @@ TEST_CASE("auto alpha scans the baseline and gives its reason") {
     CHECK(sums->auto_alpha->alpha == 0);
   }
 }
+
+TEST_CASE("what the answer loses without each head, all of them") {
+  EngineFixture fixture;
+  CHECK_FALSE(fixture.answer(engine_request())->head_drops);
+  SUBCASE("the causal check brings those it measures") {
+    const auto shown = fixture.answer(asking_for_check());
+    REQUIRE(shown->head_drops);
+    CHECK(shown->head_drops->measured == 5);
+    for (const HeadEffect& effect : shown->causal->heads) {
+      CHECK(shown->head_drops->drop[shown->baseline->index(effect.head)] ==
+            static_cast<float>(effect.drop));
+    }
+    SUBCASE("and the rest only is ablated") {
+      auto request = asking_for_check();
+      request.questions.head_drops = true;
+      const int before = fixture.control->steps();
+      const auto all = fixture.answer(request);
+      const auto heads = static_cast<std::int64_t>(all->model->layers) * all->model->heads;
+      CHECK(all->head_drops->measured == heads);
+      CHECK(fixture.control->steps() - before == heads - 5);
+    }
+  }
+  auto request = engine_request();
+  request.questions.head_drops = true;
+  const auto shown = fixture.answer(request);
+  REQUIRE(shown->head_drops);
+  const HeadDrops& drops = *shown->head_drops;
+  CHECK(drops.measured == std::ssize(drops.drop));
+  CHECK(drops.drop == shown->baseline->scores.relevant);  // what the fake says
+  const int calls = fixture.control->count(FakeCall::causal);
+  SUBCASE("they stay when no longer asked for, and under another strength") {
+    CHECK(fixture.answer(with_tau(engine_request(), 0.1))->head_drops);
+    CHECK(fixture.control->count(FakeCall::causal) == calls);
+  }
+  SUBCASE("another gold document: the same drops") {
+    request.prompt.gold_document = 2;
+    CHECK(fixture.answer(request)->head_drops->measured == drops.measured);
+    CHECK(fixture.control->count(FakeCall::causal) == calls);
+  }
+  SUBCASE("another prompt: gone") {
+    request = engine_request();
+    request.prompt.text += " It is";
+    CHECK_FALSE(fixture.answer(request)->head_drops);
+  }
+}
+
+TEST_CASE("ablating every head is cancelled and goes on where it stopped") {
+  EngineFixture fixture;
+  fixture.answer(engine_request());
+  auto request = engine_request();
+  request.questions.head_drops = true;
+  fixture.control->set_step_delay_ms(4);
+  fixture.engine.submit(request);
+  REQUIRE(eventually([&] {
+    const auto now = fixture.engine.snapshot();
+    return now->head_drops && now->head_drops->measured >= 8;
+  }));
+  CHECK(fixture.engine.snapshot()->status.activity == "ablating every head");
+  fixture.engine.cancel();
+  REQUIRE(fixture.wait_idle());
+  const auto stopped = fixture.engine.snapshot();
+  REQUIRE(stopped->head_drops);
+  const auto measured = stopped->head_drops->measured;
+  CHECK(measured >= 8);
+  fixture.control->set_step_delay_ms(0);
+  const int before = fixture.control->steps();
+  const auto shown = fixture.answer(request);
+  CHECK(shown->head_drops->measured == std::ssize(shown->head_drops->drop));
+  CHECK(fixture.control->steps() - before == shown->head_drops->measured - measured);
+}
+
+TEST_CASE("a slider does not wait until every head is ablated") {
+  EngineFixture fixture;
+  fixture.answer(engine_request());
+  auto request = engine_request();
+  request.questions.head_drops = true;
+  fixture.control->hold(FakeCall::causal);
+  fixture.engine.submit(request);
+  REQUIRE(fixture.control->wait_held());
+  auto moved = with_tau(request, 0.1);
+  fixture.engine.submit(moved);
+  // The edited answer is there while the ablation, begun anew, is held again.
+  REQUIRE(eventually([&] {
+    const auto now = fixture.engine.snapshot();
+    return now->intervened && now->intervened->quality == Quality::exact &&
+           now->intervened->settings.tau == 0.1;
+  }));
+  CHECK(fixture.control->cancelled() >= 1);
+  CHECK_FALSE(fixture.engine.snapshot()->head_drops);
+  fixture.control->release();
+  REQUIRE(fixture.wait_idle());
+  CHECK(fixture.engine.snapshot()->head_drops->measured == 64);
+}

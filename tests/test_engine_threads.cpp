@@ -228,7 +228,7 @@ TEST_CASE("a published snapshot never changes") {
   const RunResult intervened = *kept->intervened;
   std::vector<std::vector<float>> blocks;
   for (const auto& block : intervened.weights) blocks.push_back(*block);
-  const auto map = *kept->full_map;
+  const std::vector<float> weights = *kept->full_map->weights;
   for (const double tau : {0.2, 0.3, 1.0}) fixture.answer(with_tau(request, tau));
   request.prompt.text += " indeed";
   request.model = "another";
@@ -238,7 +238,7 @@ TEST_CASE("a published snapshot never changes") {
   CHECK(kept->prompt == copy.prompt);
   CHECK(kept->intervened->response_text == intervened.response_text);
   CHECK(kept->intervened->span_sums == intervened.span_sums);
-  CHECK(kept->full_map->weights == map.weights);
+  CHECK(*kept->full_map->weights == weights);
   for (std::size_t i = 0; i < blocks.size(); ++i) CHECK(*kept->intervened->weights[i] == blocks[i]);
 }
 

@@ -84,8 +84,8 @@ TEST_CASE("the way back: every row's weight on one token, pooled over heads alon
   const RunResult run = random_run(tokens, 6, 3), baseline = random_run(tokens, 4, 4);
   for (const Pooling pooling : {Pooling::mean, Pooling::sum, Pooling::max}) {
     OverlaySelection selection{{{2, 0}, {0, 3}}, {}, pooling};
-    const auto rows = pool_rows(run, nullptr, selection, 9);
-    const auto change = pool_rows(run, &baseline, selection, 9);
+    const auto rows = pool_rows(run, nullptr, selection, {9, 10});
+    const auto change = pool_rows(run, &baseline, selection, {9, 10});
     REQUIRE(rows.size() == 6);
     REQUIRE(change.size() == 4);  // rows that both have
     for (std::size_t row = 0; row < rows.size(); ++row) {
@@ -140,12 +140,75 @@ TEST_CASE("what cannot be pooled gives nothing") {
   CHECK_FALSE(pool_tokens(run, nullptr, {{{0, -1}}, {0}, Pooling::mean}, tokens));
   CHECK_FALSE(pool_tokens(run, nullptr, good, 0));
   CHECK_FALSE(pool_tokens(run, nullptr, good, tokens, [] { return true; }));
-  CHECK(pool_rows(run, nullptr, good, run.keys).empty());
-  CHECK(pool_rows(run, nullptr, good, -1).empty());
+  CHECK(pool_rows(run, nullptr, good, {run.keys - 1, run.keys + 1}).empty());
+  CHECK(pool_rows(run, nullptr, good, {-1, 2}).empty());
   run.weights[0] = nullptr;
   CHECK_FALSE(pool_tokens(run, nullptr, good, tokens));
   run.weights.clear();
   CHECK_FALSE(pool_tokens(run, nullptr, good, tokens));
+}
+
+TEST_CASE("documents: their masses both ways, against loops and the run's own sums") {
+  Request request = test::engine_request();
+  FakeRunner runner;
+  (void)runner.load(request, {});
+  const auto prompt = runner.prepare(request.prompt).value();
+  const auto run = runner.run(*prompt, {}, {}, request, {}).value();
+  const OverlaySelection selection{{{3, 1}, {4, 2}}, {0, 2}, Pooling::mean};
+  auto masses = *pool_tokens(*run, nullptr, selection, prompt->prompt_tokens());
+  add_documents(*prompt, selection.pooling, masses);
+  REQUIRE(masses.documents.size() == prompt->documents.size());
+  for (std::size_t d = 0; d < masses.documents.size(); ++d) {
+    double expected = 0;
+    for (const HeadId head : selection.heads)
+      for (const std::int64_t row : selection.rows)
+        expected += double{run->span_sum(head, row, static_cast<int>(d))} / 4;
+    CHECK(double{masses.documents[d]} == doctest::Approx(expected).epsilon(1e-4));
+    CHECK(std::abs(masses.documents[d]) <= masses.largest_document);
+    const auto back = pool_rows(*run, nullptr, selection, prompt->documents[d].tokens);
+    REQUIRE(std::ssize(back) == run->rows.size());
+    for (std::int64_t row = 0; row < run->rows.size(); ++row) {
+      const double mean = (double{run->span_sum({3, 1}, row, static_cast<int>(d))} +
+                           double{run->span_sum({4, 2}, row, static_cast<int>(d))}) /
+                          2;
+      CHECK(double{back[static_cast<std::size_t>(row)]} == doctest::Approx(mean).epsilon(1e-4));
+    }
+  }
+  auto largest =
+      *pool_tokens(*run, nullptr, {selection.heads, {1}, Pooling::max}, prompt->prompt_tokens());
+  add_documents(*prompt, Pooling::max, largest);
+  const TokenRange tokens = prompt->documents[2].tokens;
+  float most = 0;
+  for (auto t = tokens.begin; t < tokens.end; ++t)
+    most = std::max(most, largest.values[static_cast<std::size_t>(t)]);
+  CHECK(largest.documents[2] == most);
+}
+
+TEST_CASE("where an intervention acts on the text") {
+  Request request = test::with_tau(test::engine_request(), 0.1);
+  FakeRunner runner;
+  (void)runner.load(request, {});
+  const auto prompt = runner.prepare(request.prompt).value();
+  const auto run_with = [&](const InterventionSettings& settings) {
+    return touched_tokens(*runner.run(*prompt, settings, {{4, 1}}, request, {}).value(), *prompt);
+  };
+  InterventionSettings settings = request.intervention;
+  const auto split = run_with(settings);
+  CHECK(split.keys.begin == prompt->documents[4].tokens.begin);
+  CHECK(split.keys.end == prompt->documents[4].tokens.end);
+  CHECK(split.edits_row(0));
+  settings.rows.kind = RowSelection::Kind::response;
+  CHECK_FALSE(run_with(settings).edits_row(prompt->prompt_tokens() - 2));
+  CHECK(run_with(settings).edits_row(prompt->prompt_tokens() - 1));
+  settings.tau = 1;
+  settings.alpha = 0.3;  // directions mark no key
+  CHECK(run_with(settings).keys.size() == 0);
+  CHECK(run_with(settings).edits_row(prompt->prompt_tokens()));
+  settings.also = "pasta";
+  CHECK(run_with(settings).keys.size() > 0);
+  const auto none = touched_tokens(*runner.run(*prompt, {}, {}, request, {}).value(), *prompt);
+  CHECK_FALSE(none.edits_row(1 << 20));
+  CHECK(none.keys.size() == 0);
 }
 
 TEST_CASE("the newest job wins, and a stale one hears of it") {

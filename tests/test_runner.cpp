@@ -341,31 +341,33 @@ TEST_CASE("a long prompt's full map: pooled by maxima, exact where it is asked f
   const FullMap &a = **whole, &b = **pooled;
   REQUIRE(b.level > 0);
   CHECK(b.side() <= 50);
-  REQUIRE(static_cast<std::int64_t>(b.weights.size()) == b.side() * b.side());
-  std::vector<float> expected(b.weights.size(), 0.0f);
+  REQUIRE(static_cast<std::int64_t>(b.weights->size()) == b.side() * b.side());
+  std::vector<float> expected(b.weights->size(), 0.0f);
   for (std::int64_t row = 0; row < a.tokens; ++row) {
     for (std::int64_t key = 0; key < a.tokens; ++key) {
       float& cell = expected[static_cast<std::size_t>(row / b.cell() * b.side() + key / b.cell())];
-      cell = std::max(cell, a.weights[static_cast<std::size_t>(row * a.tokens + key)]);
+      cell = std::max(cell, (*a.weights)[static_cast<std::size_t>(row * a.tokens + key)]);
     }
   }
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    CHECK(b.weights[i] == doctest::Approx(expected[i]).epsilon(1e-4));
+    CHECK((*b.weights)[i] == doctest::Approx(expected[i]).epsilon(1e-4));
   }
   CHECK(b.region == MapRegion{{40, 90}, {30, a.tokens}});
   REQUIRE(static_cast<std::int64_t>(b.exact.size()) == 50 * (a.tokens - 30));
   for (std::int64_t row = 40; row < 90; ++row) {
     const float* exact = b.exact.data() + (row - 40) * (a.tokens - 30);
     for (std::int64_t key = 30; key < a.tokens; ++key) {
-      CHECK(
-          exact[key - 30] ==
-          doctest::Approx(a.weights[static_cast<std::size_t>(row * a.tokens + key)]).epsilon(1e-4));
+      CHECK(exact[key - 30] ==
+            doctest::Approx((*a.weights)[static_cast<std::size_t>(row * a.tokens + key)])
+                .epsilon(1e-4));
     }
   }
   // Looking elsewhere does not run the model again.
   steps = 0;
-  REQUIRE(small.full_map(*f.prompt, *run, kFirst, {{0, 10}, {0, 10}}, counted));
+  const auto elsewhere = small.full_map(*f.prompt, *run, kFirst, {{0, 10}, {0, 10}}, counted);
+  REQUIRE(elsewhere);
   CHECK(steps == 0);
+  CHECK((*elsewhere)->weights == b.weights);  // the same numbers in the same place
 }
 
 TEST_CASE("weights over the budget are dropped, span sums stay") {

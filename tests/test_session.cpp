@@ -5,10 +5,12 @@
 #include <cmath>
 #include <limits>
 
+#include "core/analysis/head_choice.h"
 #include "core/base/file.h"
 #include "core/base/safetensors.h"
 #include "core/session/directions_file.h"
 #include "core/session/head_set.h"
+#include "core/session/head_set_folder.h"
 #include "tests/resources.h"
 #include "tests/skip.h"
 #include "tests/temporary_folder.h"
@@ -263,4 +265,79 @@ TEST_CASE("other files of directions: what is accepted and what is refused") {
   write({tensor("q", {2, 3, 4})});
   CHECK(says(message(), "not finite"));
   CHECK_FALSE(read_directions(folder / "missing.safetensors"));
+}
+
+TEST_CASE("head sets of the user: saved, listed, replaced, deleted") {
+  const TemporaryFolder folder;
+  HeadSetFolder sets;
+  CHECK_FALSE(sets.configured());
+  CHECK_FALSE(sets.save("a", 2, 3, {{0, 1}}, "demo"));  // no folder
+  sets.configure(folder / "new" / "sets");
+  sets.refresh();
+  CHECK(sets.sets().empty());
+  REQUIRE(sets.save("copying heads", 2, 3, {{1, 2}, {0, 1}}, "demo"));
+  REQUIRE(sets.save("a", 2, 3, {{0, 0}}, "demo"));
+  REQUIRE(sets.sets().size() == 2);
+  CHECK(sets.sets()[0].name == "a");
+  const SavedHeads* saved = sets.find("copying heads");
+  REQUIRE(saved != nullptr);
+  CHECK(saved->heads(1) == std::vector<HeadId>{{1, 2}, {0, 1}});  // all, whatever k is
+  CHECK_FALSE(saved->is_ranking());
+  CHECK(saved->set.passport.model == "demo");
+  CHECK(saved->fits(2, 3));
+  CHECK_FALSE(saved->fits(3, 2));
+  CHECK(read_head_set(saved->path));  // the format that everything else reads
+  REQUIRE(sets.save("a", 2, 3, {{1, 1}, {0, 0}}, "demo"));
+  CHECK(sets.find("a")->heads(1).size() == 2);
+  REQUIRE(sets.remove("a"));
+  CHECK(sets.find("a") == nullptr);
+  CHECK_FALSE(sets.remove("a"));
+  for (const char* name : {"", "../a", ".hidden", "a/b", "a\n"}) {
+    CAPTURE(name);
+    const auto refused = sets.save(name, 2, 3, {{0, 1}}, "demo");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == ErrorKind::bad_input);
+  }
+  CHECK_FALSE(sets.save("b", 2, 3, {}, "demo"));
+  CHECK_FALSE(sets.save("b", 2, 3, {{2, 0}}, "demo"));  // not in this model
+  CHECK(sets.sets().size() == 1);
+}
+
+TEST_CASE("head sets from elsewhere: a whole ranking stands for its first heads") {
+  const TemporaryFolder folder;
+  HeadSetFolder sets;
+  sets.configure(folder / "sets");
+  REQUIRE(write_head_set(folder / "scores.json", full_set()));
+  const auto name = sets.import(folder / "scores.json");
+  REQUIRE(name);
+  CHECK(*name == "scores");
+  CHECK(*sets.import(folder / "scores.json") == "scores 2");
+  CHECK(*sets.import(folder / "sets" / "scores.json") == "scores");
+  CHECK(sets.sets().size() == 2);
+  const SavedHeads& saved = *sets.find("scores");
+  CHECK(saved.is_ranking());
+  CHECK(saved.heads(2) == std::vector<HeadId>{{0, 1}, {1, 1}});
+  CHECK(saved.heads(100).size() == 4);
+  REQUIRE(write_file_atomically(folder / "pairs.json", "[[0, 1], [5, 2]]"));
+  CHECK(sets.find(*sets.import(folder / "pairs.json"))->heads(1).size() == 2);
+  REQUIRE(write_file_atomically(folder / "sets" / "damaged.json", "{\"ranking\": 7}"));
+  REQUIRE(write_file_atomically(folder / "sets" / "notes.txt", "not a head set"));
+  sets.refresh();
+  CHECK(sets.sets().size() == 4);
+  REQUIRE(sets.find("damaged") != nullptr);
+  CHECK(sets.find("damaged")->problem);
+  CHECK(sets.find("damaged")->heads(3).empty());
+  CHECK_FALSE(sets.import(folder / "sets" / "damaged.json"));
+  CHECK_FALSE(sets.import(folder / "missing.json"));
+}
+
+TEST_CASE("head sets combined") {
+  const std::vector<HeadId> a = {{1, 0}, {0, 2}, {1, 0}}, b = {{0, 1}, {0, 2}};
+  CHECK(combined_heads(a, HeadSetOperation::unite, b) ==
+        std::vector<HeadId>{{1, 0}, {0, 2}, {0, 1}});
+  CHECK(combined_heads(a, HeadSetOperation::subtract, b) == std::vector<HeadId>{{1, 0}});
+  CHECK(combined_heads(a, HeadSetOperation::intersect, b) == std::vector<HeadId>{{0, 2}});
+  CHECK(combined_heads(b, HeadSetOperation::intersect, a) == std::vector<HeadId>{{0, 2}});
+  CHECK(combined_heads(a, HeadSetOperation::subtract, a).empty());
+  CHECK(combined_heads({}, HeadSetOperation::unite, b) == b);
 }

@@ -122,7 +122,7 @@ void script_full_map(ImGuiTestContext* test) {
   for (std::int64_t row = 0; row < run.rows.size(); ++row) {
     for (std::int64_t key = 0; key < run.keys; ++key) {
       const float full =
-          map.weights[static_cast<std::size_t>((run.rows.begin + row) * map.tokens + key)];
+          (*map.weights)[static_cast<std::size_t>((run.rows.begin + row) * map.tokens + key)];
       largest = std::max(largest, std::abs(full - run.row(map.head, row)[key]));
     }
   }

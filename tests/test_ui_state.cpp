@@ -254,6 +254,9 @@ TEST_CASE("session and preferences survive being written and read") {
   p.width = 1600;
   p.view.palette = Palette::cividis;
   p.view.map_source = MapSource::difference;
+  p.view.overlay = {MapSource::difference, OverlayHeads::layer, Pooling::max, {}, false, false,
+                    false};
+  p.view.lens.ranks = true;
   const auto again = preferences_from_json(preferences_to_json(p), "preferences.json");
   REQUIRE(again.has_value());
   CHECK(again->theme == p.theme);

@@ -11,6 +11,7 @@
 #include "app/cli/prompt_input.h"
 #include "app/cli/slice.h"
 #include "app/cli/terminal.h"
+#include "core/analysis/row_metrics.h"
 #include "core/base/safetensors.h"
 #include "core/model/config.h"
 #include "core/model/estimate.h"
@@ -27,6 +28,7 @@ struct Options : CommonOptions, ModelChoice, PromptOptions, PromptSource {
   std::string rows;
   std::string layers = ":";
   std::string capture = "rows";
+  bool metrics = false;
 
   bool spans() const { return capture == "spans"; }
   std::string file;
@@ -103,24 +105,50 @@ std::string set_names(const PromptInput& prompt) {
   return names + "sink";
 }
 
+// Of every head and row, [L, H, R] each.
+struct Metrics {
+  std::vector<float> entropy, distance;
+};
+
+Metrics metrics_of(const CapturedAttention& attention) {
+  Metrics metrics;
+  const auto keys = static_cast<std::size_t>(attention.keys);
+  const auto rows = attention.weights.size() / keys;
+  for (std::size_t i = 0; i < rows; ++i) {
+    const auto row = static_cast<std::int64_t>(i) % attention.rows.size();
+    const RowMetrics found = row_metrics(std::span(attention.weights).subspan(i * keys, keys),
+                                         attention.rows.begin + row);
+    metrics.entropy.push_back(static_cast<float>(found.entropy));
+    metrics.distance.push_back(static_cast<float>(found.distance));
+  }
+  return metrics;
+}
+
 Result<> write_result(const Options& options, const Selection& selection, const PromptInput& prompt,
                       const ModelConfig& config, const ForwardResult& result) {
   const auto& ids = prompt.encoding.ids;
   const std::vector<std::int64_t> tokens(ids.begin(), ids.end());
   const std::int64_t length = std::ssize(ids), rows = selection.rows.size();
   const std::int64_t width = options.spans() ? std::ssize(prompt.documents) + 1 : length;
-  return write_safetensors(
-      options.file,
-      {{"tokens", DType::i64, {length}, bytes_of(tokens)},
-       {options.spans() ? "span_sums" : "attention",
-        DType::f32,
-        {selection.layers.size(), config.heads, rows, width},
-        bytes_of(options.spans() ? result.attention.span_sums : result.attention.weights)},
-       {"logits", DType::f32, {rows, config.vocab_size}, bytes_of(result.logits)}},
-      {{"format", "pt"},
-       {"sets", options.spans() ? set_names(prompt) : ""},
-       {"row_begin", std::to_string(selection.rows.begin)},
-       {"layer_begin", std::to_string(selection.layers.begin)}});
+  std::vector<TensorToWrite> tensors = {
+      {"tokens", DType::i64, {length}, bytes_of(tokens)},
+      {options.spans() ? "span_sums" : "attention",
+       DType::f32,
+       {selection.layers.size(), config.heads, rows, width},
+       bytes_of(options.spans() ? result.attention.span_sums : result.attention.weights)},
+      {"logits", DType::f32, {rows, config.vocab_size}, bytes_of(result.logits)}};
+  Metrics metrics;
+  if (options.metrics) {
+    metrics = metrics_of(result.attention);
+    const std::vector<std::int64_t> shape = {selection.layers.size(), config.heads, rows};
+    tensors.push_back({"entropy", DType::f32, shape, bytes_of(metrics.entropy)});
+    tensors.push_back({"distance", DType::f32, shape, bytes_of(metrics.distance)});
+  }
+  return write_safetensors(options.file, tensors,
+                           {{"format", "pt"},
+                            {"sets", options.spans() ? set_names(prompt) : ""},
+                            {"row_begin", std::to_string(selection.rows.begin)},
+                            {"layer_begin", std::to_string(selection.layers.begin)}});
 }
 
 // What can be refused from the headers alone is refused before the weights are read.
@@ -141,6 +169,8 @@ Result<> check_before_loading(const Options& options) {
 }
 
 Result<> attention(const Options& options) {
+  if (options.metrics && options.spans())
+    return fail(ErrorKind::usage, "--metrics needs every weight: leave --capture spans out");
   HEADSCOPE_TRY(check_before_loading(options));
   ProgressPrinter progress(options.quiet);
   HEADSCOPE_ASSIGN(const auto opened, open_model(options.model, load_options(options, options),
@@ -190,6 +220,8 @@ void add_attention(CommandLine& line) {
                    "fits at any length")
       ->check(CLI::IsMember({"rows", "spans"}))
       ->capture_default_str();
+  command->add_flag("--metrics", options->metrics,
+                    "also tensors entropy (nats) and distance (tokens) of every row, [L,H,R]");
   command->add_option("--out,-o", options->file, "safetensors file to write")->required();
   add_common(*command, *options, "");
 }

@@ -1,6 +1,7 @@
 // bench: figures as ratios measured side by side in the same run.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -14,15 +15,17 @@
 #include "core/base/json.h"
 #include "core/bench/directions_suite.h"
 #include "core/bench/engine_suite.h"
+#include "core/bench/growth_suite.h"
+#include "core/bench/peers_suite.h"
+#include "core/bench/sweep_suite.h"
 #include "core/bench/tasks.h"
+#include "core/bench/ui_suite.h"
 #include "core/runner/open_model.h"
 
 namespace headscope::cli {
 namespace fs = std::filesystem;
 
 namespace {
-
-const std::vector<std::string> kSuites = {"engine", "directions", "sweep", "ui", "peers", "growth"};
 
 struct Options : CommonOptions {
   std::string suite = "engine";
@@ -73,12 +76,51 @@ Result<> measure(const Options& options) {
   return write_json(result, "");
 }
 
-Result<> check(const Options& options) {
-  if (options.suite != "engine" && options.suite != "directions") {
-    return fail(ErrorKind::usage,
-                "bench --suite " + options.suite +
-                    ": not there yet; engine and directions are what is measured");
+/// A suite that can be run, and what it can be asked for.
+struct Suite {
+  const char* name;
+  Result<Json> (*run)(const bench::BenchOptions&, const RunContext&);
+  std::vector<std::string> parts;
+};
+
+const std::vector<Suite> kThere = {{"engine", bench::run_engine_suite, bench::engine_parts},
+                                   {"directions", bench::run_directions_suite, {}},
+                                   {"peers", bench::run_peers_suite, bench::peers_parts},
+                                   {"sweep", bench::run_sweep_suite, bench::sweep_parts},
+                                   {"growth", bench::run_growth_suite, bench::growth_parts},
+                                   {"ui", bench::run_ui_suite, {}}};
+
+const Suite* suite_named(const std::string& name) {
+  for (const Suite& suite : kThere) {
+    if (suite.name == name) return &suite;
   }
+  return nullptr;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+std::vector<std::string> suite_names() {
+  std::vector<std::string> names;
+  for (const Suite& suite : kThere) names.emplace_back(suite.name);
+  return names;
+}
+
+Result<> check_parts(const Options& options) {
+  const std::vector<std::string>& parts = suite_named(options.suite)->parts;
+  for (const std::string& part : options.parts) {
+    if (std::find(parts.begin(), parts.end(), part) != parts.end()) continue;
+    return fail(ErrorKind::usage, "bench --parts " + part + ": the suite " + options.suite +
+                                      " has " + (parts.empty() ? "no parts" : joined(parts)));
+  }
+  return {};
+}
+
+Result<> check(const Options& options) {
+  HEADSCOPE_TRY(check_parts(options));
   if (options.device == "cuda") {
     return fail(ErrorKind::usage, "bench --device cuda: not there yet; only the CPU is measured");
   }
@@ -89,9 +131,9 @@ Result<> check(const Options& options) {
   return {};
 }
 
-Result<bench::EngineSuiteOptions> suite_options(const Options& options, const fs::path& work,
-                                                const RunContext& context) {
-  bench::EngineSuiteOptions suite;
+Result<bench::BenchOptions> suite_options(const Options& options, const fs::path& work,
+                                          const RunContext& context) {
+  bench::BenchOptions suite;
   suite.quick = options.quick;
   suite.parts = {options.parts.begin(), options.parts.end()};
   suite.repetitions = options.repetitions;
@@ -132,9 +174,7 @@ Result<> run_bench(const Options& options) {
   HEADSCOPE_ASSIGN(const auto work, WorkFolder::make(options.work));
   HEADSCOPE_ASSIGN(auto suite, suite_options(options, work.path(), context));
   suite.note = [&progress](const std::string& text) { progress.note("bench: " + text); };
-  HEADSCOPE_ASSIGN(const Json report, options.suite == "directions"
-                                          ? bench::run_directions_suite(suite, context)
-                                          : bench::run_engine_suite(suite, context));
+  HEADSCOPE_ASSIGN(const Json report, suite_named(options.suite)->run(suite, context));
   print_goals(report, "", progress);
   return write_json(report, options.out);
 }
@@ -145,14 +185,11 @@ void add_bench(CommandLine& line) {
   auto options = std::make_shared<Options>();
   CLI::App* command = line.add("bench", "speed and memory beside other programs, as ratios",
                                [options] { return run_bench(*options); });
-  command
-      ->add_option("--suite", options->suite,
-                   "what is compared: engine or directions (the others are not there yet)")
-      ->check(CLI::IsMember(kSuites))
+  command->add_option("--suite", options->suite, "what is compared")
+      ->check(CLI::IsMember(suite_names()))
       ->capture_default_str();
   command->add_option("--parts", options->parts, "parts of the suite, separated by commas")
-      ->delimiter(',')
-      ->check(CLI::IsMember(bench::engine_parts));
+      ->delimiter(',');
   command->add_flag("--quick", options->quick,
                     "a tiny model and few tokens: no figures worth much");
   command->add_option("--repetitions", options->repetitions, "of each measurement")

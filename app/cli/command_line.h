@@ -48,5 +48,7 @@ void add_figures(CommandLine& line);
 void add_bench(CommandLine& line);
 void add_causal(CommandLine& line);
 void add_auto_alpha(CommandLine& line);
+void add_lens(CommandLine& line);
+void add_tune(CommandLine& line);
 
 }  // namespace headscope::cli

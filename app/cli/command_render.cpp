@@ -250,9 +250,7 @@ void add_prompt(CLI::App& command, RenderOptions& options) {
   source->require_option(0, 1);
   command.add_option("--sample", options.sample, "which sample of --data, counted from 0")
       ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
-  command
-      .add_option("--gold", options.gold, "number of the gold document, as the prompt prints it")
-      ->check(CLI::PositiveNumber);
+  add_documents(command, options);
 }
 
 void add_choice(CLI::App& command, RenderOptions& options) {

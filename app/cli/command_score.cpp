@@ -17,6 +17,7 @@ constexpr std::size_t kShownHeads = 10;
 struct Options : CommonOptions, ModelChoice, PromptOptions, DataOptions {
   std::string file;
   bool no_gold_only = false;
+  bool metrics = false;
 };
 
 Json best_heads(const ScoreSummary& summary) {
@@ -48,7 +49,10 @@ Result<> keep(const Options& options, const ScoreRun& run, Passport passport,
   passport.n = summary.samples;
   if (!options.intervene.empty()) passport.options["intervene"] = described_file(options.intervene);
   record_questions(passport, run.questions);
-  HEADSCOPE_TRY(write_head_set(options.file, head_set_from(summary, std::move(passport))));
+  HeadSet set = head_set_from(summary, std::move(passport));
+  set.entropy = run.spread.entropy;
+  set.distance = run.spread.distance;
+  HEADSCOPE_TRY(write_head_set(options.file, set));
   HEADSCOPE_TRY(write_json({{"file", options.file},
                             {"samples", summary.samples},
                             {"skipped", summary.skipped},
@@ -80,7 +84,8 @@ Result<> score(const Options& options) {
   const ScoreOptions how{.max_new_tokens = options.max_new_tokens,
                          .rows = options.row_convention(),
                          .gold_only = !options.no_gold_only,
-                         .interventions = on_samples(set)};
+                         .interventions = on_samples(set),
+                         .spread = options.metrics};
   HEADSCOPE_TRY(announce_samples(progress, opened, chosen.samples, options.max_new_tokens));
   HEADSCOPE_ASSIGN(const auto run,
                    score_samples(*opened.model, encoder, chosen.samples, how, context));
@@ -97,6 +102,10 @@ void add_score(CommandLine& line) {
   add_data(*command, *options, true, "questions to score on (default: the training part)");
   add_prompt_options(*command, *options);
   command->add_flag("--no-gold-only", options->no_gold_only, "leave the gold-only prompts out");
+  command->add_flag(
+      "--metrics", options->metrics,
+      "also entropy (nats) and distance (tokens) of every head; keeps every weight of "
+      "a sample's response rows meanwhile");
   command->add_option("--out,-o", options->file, "head set to write")->required();
   add_common(*command, *options, "");
 }

@@ -73,8 +73,8 @@ std::vector<TokenSet> key_sets(const PromptInput& prompt) {
 SpanLayout layout_of(const PromptInput& prompt) {
   SpanLayout layout;
   layout.documents = static_cast<int>(prompt.documents.size());
-  for (int i = layout.documents; i-- > 0;) {
-    if (prompt.documents[static_cast<std::size_t>(i)].gold) layout.gold = i;
+  for (int i = 0; i < layout.documents; ++i) {
+    if (prompt.documents[static_cast<std::size_t>(i)].gold) layout.gold.push_back(i);
   }
   return layout;
 }
@@ -243,7 +243,7 @@ double mean_mass(const PromptRun& run, const std::vector<HeadId>& heads, int set
 
 // Mean over `heads` and the response rows of the weight on every token of the prompt.
 std::vector<float> token_masses(const PromptRun& run, const std::vector<HeadId>& heads,
-                                 std::int64_t first_layer, std::size_t tokens) {
+                                std::int64_t first_layer, std::size_t tokens) {
   const CapturedAttention& attention = run.generation.attention;
   RowPool pool(tokens, Pooling::mean);
   for (const HeadId id : heads) {

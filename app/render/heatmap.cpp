@@ -27,10 +27,6 @@ struct Texture {
   std::uint64_t last_frame = 0;
 };
 
-bool same(const HeatmapData& a, const HeatmapData& b) {
-  return a.values == b.values && a.columns == b.columns && a.rows == b.rows && a.owner == b.owner;
-}
-
 std::int64_t tiles_for(std::int64_t extent, std::int64_t max_tile) {
   return (extent + max_tile - 1) / max_tile;
 }
@@ -65,7 +61,7 @@ struct HeatmapRenderer::Impl {
   const Texture* texture_for(const HeatmapData& data);
   bool upload(Texture& texture);
   void set_uniforms(const Picture& picture, const Texture& values, const Texture& baseline,
-                    const ImVec4& pixels) const;
+                    const Texture& rows, const ImVec4& pixels) const;
   void paint(const Picture& picture);
   GLint uniform(const char* name) const { return glGetUniformLocation(program, name); }
 };
@@ -142,7 +138,7 @@ bool HeatmapRenderer::Impl::upload(Texture& texture) {
 
 const Texture* HeatmapRenderer::Impl::texture_for(const HeatmapData& data) {
   for (Texture& texture : textures) {
-    if (!same(texture.data, data)) continue;
+    if (!(texture.data == data)) continue;
     texture.last_frame = frame;
     return &texture;
   }
@@ -155,12 +151,14 @@ const Texture* HeatmapRenderer::Impl::texture_for(const HeatmapData& data) {
 }
 
 void HeatmapRenderer::Impl::set_uniforms(const Picture& picture, const Texture& values,
-                                         const Texture& baseline, const ImVec4& pixels) const {
+                                         const Texture& baseline, const Texture& rows,
+                                         const ImVec4& pixels) const {
   const HeatmapStyle& style = picture.style;
   const HeatmapWindow& window = picture.window;
   glUniform1i(uniform("values"), 1);
   glUniform1i(uniform("baseline"), 2);
   glUniform1i(uniform("palettes"), 3);
+  glUniform1i(uniform("row_values"), 4);
   glUniform2i(uniform("size"), static_cast<int>(values.data.columns),
               static_cast<int>(values.data.rows));
   glUniform2i(uniform("tile"), values.tile_columns, values.tile_rows);
@@ -175,6 +173,13 @@ void HeatmapRenderer::Impl::set_uniforms(const Picture& picture, const Texture& 
   glUniform1i(uniform("logarithmic"), style.logarithmic ? 1 : 0);
   glUniform1i(uniform("difference"), style.difference ? 1 : 0);
   glUniform1i(uniform("causal"), static_cast<int>(style.causal));
+  glUniform1i(uniform("left_out"), static_cast<int>(style.left_out));
+  glUniform1i(uniform("per_row"), style.rows.empty() ? 0 : 1);
+  glUniform2i(uniform("row_size"), static_cast<int>(rows.data.columns),
+              static_cast<int>(rows.data.rows));
+  glUniform2i(uniform("row_tile"), rows.tile_columns, rows.tile_rows);
+  glUniform2i(uniform("row_place"), static_cast<int>(style.row_offset),
+              static_cast<int>(style.row_cell));
 }
 
 void HeatmapRenderer::Impl::paint(const Picture& picture) {
@@ -184,8 +189,11 @@ void HeatmapRenderer::Impl::paint(const Picture& picture) {
   // Uploading may move the vector of textures, so the second look-up happens before both are used.
   if (texture_for(picture.data) == nullptr) return;
   if (difference && texture_for(picture.baseline) == nullptr) return;
+  const bool per_row = !picture.style.rows.empty();
+  if (per_row && texture_for(picture.style.rows) == nullptr) return;
   const Texture* values = texture_for(picture.data);
   const Texture* baseline = difference ? texture_for(picture.baseline) : values;
+  const Texture* rows = per_row ? texture_for(picture.style.rows) : values;
 
   const ImDrawData* frame_data = ImGui::GetDrawData();
   const ImVec2 scale = frame_data->FramebufferScale, origin = frame_data->DisplayPos;
@@ -202,9 +210,12 @@ void HeatmapRenderer::Impl::paint(const Picture& picture) {
   glBindTexture(GL_TEXTURE_2D_ARRAY, baseline->name);
   glActiveTexture(GL_TEXTURE3);
   glBindTexture(GL_TEXTURE_2D, palette_texture);
+  glActiveTexture(GL_TEXTURE4);
+  glBindTexture(GL_TEXTURE_2D_ARRAY, rows->name);
   glUniform4f(uniform("clip_rect"), left / width * 2 - 1, bottom / height * 2 - 1,
               right / width * 2 - 1, top / height * 2 - 1);
-  set_uniforms(picture, *values, *baseline, ImVec4(left, bottom, right - left, top - bottom));
+  set_uniforms(picture, *values, *baseline, *rows,
+               ImVec4(left, bottom, right - left, top - bottom));
   glDrawArrays(GL_TRIANGLE_STRIP, 0, 4);
 }
 

@@ -21,6 +21,7 @@ struct HeatmapData {
   std::int64_t rows = 0;
 
   bool empty() const { return values == nullptr || columns <= 0 || rows <= 0; }
+  friend bool operator==(const HeatmapData&, const HeatmapData&) = default;
 };
 
 /// What the shader does with the values. Changing it uploads nothing.
@@ -32,6 +33,11 @@ struct HeatmapStyle {
   bool difference = false;  ///< values - baseline
   std::int64_t causal =
       -1;  ///< key j is hidden from row i when j > i + causal; -1: nothing is hidden
+  std::int64_t left_out = 0;  ///< that many of the first columns are not drawn
+  /// Every row is divided by its own value [rows, 1]; empty = it is not. Row i of the map takes
+  /// value (i + row_offset) / row_cell.
+  HeatmapData rows;
+  std::int64_t row_offset = 0, row_cell = 1;
 };
 
 /// The part of the map that is shown, in cells.

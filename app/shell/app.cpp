@@ -91,7 +91,8 @@ void App::open_path(const std::string& path) {
 }
 
 bool App::settled() const {
-  if (state_.book.loading.valid() || overlay_.busy() || ImGui::GetTime() < state_.quiet_until)
+  if (state_.book.loading.valid() || overlay_.busy() || attention_.busy() || layer_.busy() ||
+      state_.numbers.busy() || ImGui::GetTime() < state_.quiet_until)
     return false;
   if (engine_ == nullptr) return true;
   return state_.request == submitted_ && engine_->idle() && state_.snapshot == engine_->snapshot();
@@ -115,6 +116,7 @@ void App::submit_if_changed() {
 void App::frame() {
   if (engine_ != nullptr) state_.take(engine_->snapshot());
   state_.poll_data();
+  state_.numbers.look(state_.snapshot, state_.wake);
   heatmaps_.begin_frame();
   ViewContext context{state_, theme_, fonts_, commands_, heatmaps_};
   if (std::exchange(reload_lessons_, false)) reload_lessons();
@@ -122,6 +124,8 @@ void App::frame() {
   menu_bar(context);
   if (!state_.view_to_show.empty()) views_.show(std::exchange(state_.view_to_show, {}));
   dock_space(status_bar_height(), std::exchange(arrange_, -1), views_, presenting_);
+  // A view that is on screen asks for them again: what nobody sees is not computed.
+  state_.request.questions.lens.wanted = state_.request.questions.scores.wanted = false;
   if (presenting_) {
     presentation(context);
   } else {
@@ -232,6 +236,18 @@ void App::ask_for_heads() {
                     "",
                     "",
                     [this](const std::string& path) { state_.compare_heads(path); }});
+}
+
+void App::ask_for_head_set() {
+  path_dialog_.ask({"Load a head set",
+                    "A head set (heads.json), a ranking as a list of [layer, head] pairs, or "
+                    "retrieval scores. It is kept among your own and acted on; or drop it onto the "
+                    "window.",
+                    false,
+                    {"Head sets", "*.json"},
+                    "",
+                    "",
+                    [this](const std::string& path) { state_.open_head_set(path); }});
 }
 
 }  // namespace headscope

@@ -17,11 +17,18 @@
 #include "app/views/app_state.h"
 #include "app/views/attention_panel.h"
 #include "app/views/command_palette.h"
+#include "app/views/difference_view.h"
+#include "app/views/documents_view.h"
 #include "app/views/experiments_panel.h"
+#include "app/views/head_sets_view.h"
+#include "app/views/layer_view.h"
 #include "app/views/lesson_view.h"
 #include "app/views/overlay_view.h"
 #include "app/views/path_dialog.h"
 #include "app/views/prompt_panel.h"
+#include "app/views/ranking_view.h"
+#include "app/views/score_view.h"
+#include "app/views/tests_panel.h"
 
 namespace headscope {
 
@@ -40,6 +47,7 @@ class App {
   const Commands& commands() const { return commands_; }
   HeatmapRenderer& heatmaps() { return heatmaps_; }
   ExperimentsPanel& experiments() { return experiments_; }
+  TestsPanel& tests() { return tests_; }
   LessonPanel& lessons() { return lessons_; }
   ViewTable& view_table() { return views_; }
   /// Lessons of these folders: in the view, as commands and in the menu.
@@ -51,6 +59,11 @@ class App {
   void present(bool on);
   bool presenting() const { return presenting_; }
   OverlayView& overlay() { return overlay_; }
+  AttentionPanel& attention() { return attention_; }
+  RankingView& ranking() { return ranking_; }
+  LayerView& layer() { return layer_; }
+  const DifferenceView& difference() const { return difference_; }
+  const ScoreView& scores() const { return scores_; }
 
   void set_fonts(const Fonts& fonts) { fonts_ = fonts; }
   /// Theme and zoom take effect before the next frame (`prepare_frame`).
@@ -75,11 +88,15 @@ class App {
   void register_commands();
   void register_views();
   void register_view_commands();
+  void register_explain_commands();
   void register_panel_commands();
+  void register_test_commands();
   void register_model_commands();
   void register_head_commands();
+  void register_exploration_commands();
   void register_experiment_commands();
   void register_lesson_commands();
+  void register_map_commands();
   void list_lesson_commands();
   void reload_lessons();
   void menu_bar(ViewContext& context);
@@ -93,6 +110,7 @@ class App {
   void ask_for_data();
   void open_example_study();
   void ask_for_heads();
+  void ask_for_head_set();
 
   Engine* engine_;
   AppState state_;
@@ -110,8 +128,15 @@ class App {
   Request submitted_;
   std::uint64_t submitted_id_ = 0;
   PromptPanel prompt_;
+  DocumentsPanel documents_;
+  TestsPanel tests_;
   OverlayView overlay_;
   AttentionPanel attention_;
+  RankingView ranking_;
+  HeadSetsView head_sets_{[this] { ask_for_head_set(); }};
+  LayerView layer_;
+  DifferenceView difference_;
+  ScoreView scores_;
   ExperimentsPanel experiments_;
   LessonPanel lessons_;
   bool reload_lessons_ = false;

@@ -139,6 +139,7 @@ void App::register_commands() {
                           !s.snapshot->prompt->documents.empty() && !s.baseline()->response.empty();
                  },
                  [&s] { return s.request.questions.causal; }, true});
+  register_test_commands();
   commands_.add({"settings.auto_alpha",
                  "Automatic strength of focus directions",
                  "Prompt",
@@ -165,9 +166,39 @@ void App::register_commands() {
                  true});
   register_model_commands();
   register_head_commands();
+  register_exploration_commands();
   register_experiment_commands();
   register_lesson_commands();
+  register_map_commands();
+  register_explain_commands();
   register_view_commands();
+}
+
+void App::register_test_commands() {
+  AppState& s = state_;
+  for (int i = 0; i < prompt_tests; ++i) {
+    const auto test = static_cast<PromptTest>(i);
+    commands_.add({"test." + std::to_string(i),
+                   std::string("Test of this prompt: ") + prompt_test_name(test),
+                   "Prompt",
+                   0,
+                   [this, test] {
+                     tests_.start(state_, test);
+                     views_.show(titles::tests);
+                   },
+                   [&s] {
+                     return s.baseline() != nullptr && s.prompt_is_current() &&
+                            s.snapshot->prompt->documents.size() > 1;
+                   },
+                   {}});
+  }
+  commands_.add({"prompt.accept_likely",
+                 "Mark the likely document as relevant",
+                 "Prompt",
+                 0,
+                 [&s] { s.accept_likely(); },
+                 [&s] { return s.likely().index >= 0; },
+                 {}});
 }
 
 void App::register_model_commands() {
@@ -337,6 +368,20 @@ void App::register_view_commands() {
                  [this] { views_.show(titles::overlay); },
                  {},
                  {}});
+  commands_.add({"view.tests",
+                 "Tests of this prompt",
+                 "View",
+                 ImGuiKey_T,
+                 [this] { views_.show(titles::tests); },
+                 {},
+                 {}});
+  commands_.add({"view.by_token",
+                 "Documents token by token",
+                 "View",
+                 0,
+                 [&s] { s.view.documents_by_token = !s.view.documents_by_token; },
+                 {},
+                 [&s] { return s.view.documents_by_token; }});
   commands_.add({"view.candidates",
                  "Next-token candidates",
                  "View",
@@ -360,24 +405,21 @@ void App::register_view_commands() {
   source("view.intervened", "Maps: intervened", ImGuiKey_I, MapSource::intervened, false);
   source("view.difference", "Maps: difference to the baseline", ImGuiKey_D, MapSource::difference,
          false);
-  const auto score = [&](const char* id, const char* name, MapScore which, bool separator) {
-    commands_.add({id,
-                   name,
+  for (int i = 0; i < map_scores; ++i) {
+    const auto which = static_cast<MapScore>(i);
+    commands_.add({std::string("view.score.") + name_of(which).key,
+                   std::string("Head map: ") + name_of(which).label,
                    "View",
                    0,
-                   [&s, which] { s.view.score = which; },
+                   [&s, which] {
+                     if (which == MapScore::similar && !s.view.heads.like)
+                       s.view.heads.like = s.request.selected;
+                     s.view.score = which;
+                   },
                    {},
                    [&s, which] { return s.view.score == which; },
-                   separator});
-  };
-  score("view.score.relevant", "Head map: relevant mass", MapScore::relevant, true);
-  score("view.score.sink", "Head map: sink mass", MapScore::sink, false);
-  score("view.score.irrelevant_sum", "Head map: irrelevant mass, sum", MapScore::irrelevant_sum,
-        false);
-  score("view.score.irrelevant_max", "Head map: irrelevant mass, largest", MapScore::irrelevant_max,
-        false);
-  score("view.score.head_set", "Head map: score of the head set", MapScore::head_set, false);
-  score("view.score.overlap", "Head map: overlap with another head set", MapScore::overlap, false);
+                   i == 0});
+  }
   commands_.add({"view.bars_of_selected",
                  "Documents: selected head only",
                  "View",

@@ -5,9 +5,8 @@
 #include "app/shell/layout.h"
 #include "app/views/answer_view.h"
 #include "app/views/controls_view.h"
-#include "app/views/documents_view.h"
 #include "app/views/head_map_view.h"
-#include "app/views/ranking_view.h"
+#include "app/views/lens_view.h"
 
 namespace headscope {
 
@@ -22,10 +21,16 @@ void App::register_views() {
   views_.add(titles::answer, Place::answer, true, answer_view);
   views_.add(titles::heads, Place::heads, true, head_map_view);
   views_.add(titles::attention, Place::attention, true, [this](C& c) { attention_.draw(c); });
+  views_.add(titles::layer, Place::attention, true, [this](C& c) { layer_.draw(c); });
+  views_.add(titles::difference, Place::attention, true, [this](C& c) { difference_.draw(c); });
+  views_.add(titles::lens, Place::attention, true, lens_view);
+  views_.add(titles::scores, Place::attention, true, [this](C& c) { scores_.draw(c); });
   views_.add(titles::experiments, Place::attention, true, [this](C& c) { experiments_.draw(c); });
   views_.add(titles::controls, Place::controls, true, controls_view);
-  views_.add(titles::ranking, Place::ranking, true, ranking_view);
-  views_.add(titles::documents, Place::documents, true, documents_view);
+  views_.add(titles::ranking, Place::ranking, true, [this](C& c) { ranking_.draw(c); });
+  views_.add(titles::head_sets, Place::ranking, true, [this](C& c) { head_sets_.draw(c); });
+  views_.add(titles::documents, Place::documents, true, [this](C& c) { documents_.draw(c); });
+  views_.add(titles::tests, Place::documents, true, [this](C& c) { tests_.draw(c); });
 }
 
 void App::register_panel_commands() {

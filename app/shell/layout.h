@@ -18,8 +18,14 @@ inline constexpr const char* overlay = "Token overlay";
 inline constexpr const char* answer = "Answer";
 inline constexpr const char* heads = "Heads";
 inline constexpr const char* ranking = "Ranking";
+inline constexpr const char* head_sets = "Head sets";
+inline constexpr const char* layer = "Layer";
 inline constexpr const char* attention = "Attention map";
+inline constexpr const char* difference = "Difference";
+inline constexpr const char* lens = "Logit lens";
+inline constexpr const char* scores = "Score split";
 inline constexpr const char* documents = "Attention per document";
+inline constexpr const char* tests = "Tests";
 inline constexpr const char* experiments = "Experiments";
 inline constexpr const char* controls = "Intervention";
 }  // namespace titles

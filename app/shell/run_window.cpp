@@ -1,6 +1,7 @@
 #include "app/shell/run_window.h"
 
 #include <imgui.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -45,14 +46,16 @@ class Session {
   int run();
 
  private:
-  bool picture_only() const { return !options_.screenshot.empty(); }
+  // Nobody sits before it: user files are neither read nor written.
+  bool unattended() const { return !options_.screenshot.empty() || options_.measure_idle > 0; }
   void load_user_files();
   void fill_request(App& app);
   void find_lessons(App& app);
   void apply_options(App& app);
   void draw(App& app);
-  void wait_for_work(const App& app);
-  void loop(App& app);
+  void wait_for_work(const App& app, double longest);
+  int loop(App& app, double seconds);
+  int measure_idle(App& app);
   int take_screenshot(App& app);
   void save_user_files(App& app);
   void save_picture(App& app);
@@ -68,7 +71,7 @@ class Session {
 };
 
 void Session::load_user_files() {
-  if (picture_only()) return;  // a picture depends on the command line alone
+  if (unattended()) return;  // a picture depends on the command line alone
   Result<Preferences> preferences = load_preferences();
   if (preferences) {
     preferences_ = *preferences;
@@ -86,8 +89,10 @@ void Session::apply_options(App& app) {
   app.state().view = preferences_.view;
   app.state().sample_source = parts_.samples;
   app.state().wake = Window::wake;
+  if (!unattended()) app.state().head_sets.configure(config_folder() / "head_sets");
   if (const auto folder = executable_folder()) {
     app.experiments().configure(*folder / "headscope-cli", state_folder() / "experiments");
+    app.tests().configure(*folder / "headscope-cli", state_folder() / "tests");
   }
 }
 
@@ -98,7 +103,7 @@ void Session::find_lessons(App& app) {
   } else {
     problems_.push_back(assets.error());
   }
-  if (!picture_only()) folders.push_back(config_folder() / "lessons");
+  if (!unattended()) folders.push_back(config_folder() / "lessons");
   app.configure_lessons(std::move(folders));
 }
 
@@ -106,7 +111,7 @@ void Session::fill_request(App& app) {
   AppState& state = app.state();
   first_request(state);
   const bool named = !options_.session.empty();
-  if (named || !picture_only()) {
+  if (named || !unattended()) {
     const std::filesystem::path path =
         named ? std::filesystem::path(options_.session) : session_path();
     Result<std::optional<Request>> session = load_session(path);
@@ -149,13 +154,14 @@ void Session::draw(App& app) {
 }
 
 // Sleeps unless something is due: input, a snapshot, a tooltip's delay, the text cursor.
-void Session::wait_for_work(const App& app) {
+void Session::wait_for_work(const App& app, double longest) {
   double sleep = app.redraw_in();
   const auto at_most = [&](double seconds) {
     sleep = sleep < 0 ? seconds : std::min(sleep, seconds);
   };
   if (ImGui::GetIO().WantTextInput) at_most(0.3);
   if (seconds_since(last_input_) < 1.0) at_most(0.1);
+  if (longest >= 0) at_most(longest);
   window_->wait(sleep);
   // Progress of the model alone is shown twenty times a second: on a machine without a graphics
   // card drawing would take the cores that the model needs.
@@ -168,17 +174,53 @@ void Session::wait_for_work(const App& app) {
   frames_due_ = kSettlingFrames;
 }
 
-void Session::loop(App& app) {
-  while (!window_->closing() && !app.quit_requested() && !signals_->stopped()) {
+// Until the window is closed, or for `seconds` where they are not negative. Returns the frames
+// drawn.
+int Session::loop(App& app, double seconds) {
+  const auto begin = Clock::now();
+  const auto left = [&] {
+    return seconds < 0 ? -1.0 : std::max(0.0, seconds - seconds_since(begin));
+  };
+  int frames = 0;
+  for (; !window_->closing() && !app.quit_requested() && !signals_->stopped() && left() != 0;
+       ++frames) {
     if (frames_due_ > 0) {
       window_->poll();
       --frames_due_;
     } else {
-      wait_for_work(app);
+      wait_for_work(app, left());
     }
     draw(app);
     last_frame_ = Clock::now();
   }
+  return frames;
+}
+
+double processor_seconds() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+int Session::measure_idle(App& app) {
+  constexpr double kPatience = 120, kRest = 2;
+  const auto begin = Clock::now();
+  do {
+    loop(app, 0.2);
+  } while (!app.settled() && seconds_since(begin) < kPatience && !signals_->stopped());
+  loop(app, kRest);  // whatever the last results still ask for
+  if (!app.settled()) {
+    complain({ErrorKind::internal, "the engine does not come to rest"});
+    return exit_code(ErrorKind::internal);
+  }
+  const double before = processor_seconds();
+  const int frames = loop(app, options_.measure_idle);
+  std::printf("{\"seconds\": %.3f, \"cpu_seconds\": %.6f, \"frames\": %d}\n", options_.measure_idle,
+              processor_seconds() - before, frames);
+  return 0;
 }
 
 int Session::take_screenshot(App& app) {
@@ -231,13 +273,13 @@ void Session::save_user_files(App& app) {
 
 int Session::run() {
   // Before the graphics driver and the engine start threads, which must not get the signals.
-  if (!picture_only()) signals_ = std::make_unique<SignalWatch>(Window::wake);
+  if (options_.screenshot.empty()) signals_ = std::make_unique<SignalWatch>(Window::wake);
   load_user_files();
   WindowOptions window;
   window.width = options_.width > 0 ? options_.width : preferences_.width;
   window.height = options_.height > 0 ? options_.height : preferences_.height;
-  window.scale = options_.scale > 0 ? options_.scale : picture_only() ? 1.0f : 0.0f;
-  window.hidden = picture_only();
+  window.scale = options_.scale > 0 ? options_.scale : unattended() ? 1.0f : 0.0f;
+  window.hidden = unattended();
   window.builtin_font = options_.builtin_font;
   Result<std::unique_ptr<Window>> opened = Window::create(window);
   if (!opened) {
@@ -250,7 +292,7 @@ int Session::run() {
     Engine engine(parts_.make_runner, Window::wake);
     App app(&engine);
     apply_options(app);
-    if (!picture_only()) {
+    if (!unattended()) {
       if (const Result<std::string> layout = read_text_file(layout_path(), 1 << 20))
         load_layout(*layout, app.view_table());
     }
@@ -260,10 +302,12 @@ int Session::run() {
     if (!lesson) {
       complain(lesson.error());
       code = exit_code(lesson.error().kind);
-    } else if (picture_only()) {
+    } else if (!options_.screenshot.empty()) {
       code = take_screenshot(app);
+    } else if (options_.measure_idle > 0) {
+      code = measure_idle(app);
     } else {
-      loop(app);
+      loop(app, -1);
       save_user_files(app);
     }
   }

@@ -6,6 +6,7 @@
 
 #include "core/base/file.h"
 #include "core/intervention/method.h"
+#include "core/text/splitting_json.h"
 
 namespace headscope {
 namespace {
@@ -23,9 +24,12 @@ constexpr std::array kChoices = {"contextual", "random", "picked"};
 constexpr std::array kRows = {"all", "response", "from"};
 constexpr std::array kSpans = {"gold", "document"};
 constexpr std::array kKept = {"automatic", "spans", "rows"};
-constexpr std::array kScores = {"relevant",       "sink",     "irrelevant_sum",
-                                "irrelevant_max", "head_set", "overlap"};
+constexpr std::array kScores = {"relevant", "sink",    "irrelevant_sum", "irrelevant_max",
+                                "head_set", "overlap", "entropy",        "distance",
+                                "drop",     "similar"};
 constexpr std::array kSources = {"baseline", "intervened", "difference"};
+constexpr std::array kOverlayHeads = {"selected", "chosen", "layer", "all"};
+constexpr std::array kPooling = {"mean", "sum", "max"};
 
 // The value whose name stands in a field; an unknown name is an error, an absent field the
 // fallback.
@@ -64,6 +68,29 @@ Json settings_to_json(const InterventionSettings& s) {
           {"also_strength", s.also_strength}};
 }
 
+// Which response tokens are chosen belongs to a response, so it is not among them.
+Json overlay_to_json(const OverlayOptions& o) {
+  return {{"source", name_of(kSources, o.source)},
+          {"heads", name_of(kOverlayHeads, o.heads)},
+          {"pooling", name_of(kPooling, o.pooling)},
+          {"logarithmic", o.logarithmic},
+          {"mask_sink", o.mask_sink},
+          {"mark_touched", o.mark_touched}};
+}
+
+Result<> overlay_from_json(const JsonObject& preferences, OverlayOptions& options) {
+  const Json* found = preferences.find("overlay");
+  if (found == nullptr) return {};
+  HEADSCOPE_ASSIGN(const JsonObject o, JsonObject::open(*found, "preferences: overlay"));
+  HEADSCOPE_ASSIGN(options.source, named(o, "source", kSources, options.source));
+  HEADSCOPE_ASSIGN(options.heads, named(o, "heads", kOverlayHeads, options.heads));
+  HEADSCOPE_ASSIGN(options.pooling, named(o, "pooling", kPooling, options.pooling));
+  HEADSCOPE_ASSIGN(options.logarithmic, o.boolean_or("logarithmic", options.logarithmic));
+  HEADSCOPE_ASSIGN(options.mask_sink, o.boolean_or("mask_sink", options.mask_sink));
+  HEADSCOPE_ASSIGN(options.mark_touched, o.boolean_or("mark_touched", options.mark_touched));
+  return {};
+}
+
 Result<HeadId> head_from_json(const Json& pair, const JsonObject& object, const char* field) {
   const bool good = pair.is_array() && pair.size() == 2 && pair[0].is_number_integer() &&
                     pair[1].is_number_integer() && pair[0].get<std::int64_t>() >= 0 &&
@@ -81,6 +108,20 @@ Result<JsonObject> open_version(const Json& json, const std::string& name) {
                      ", this program reads version " + std::to_string(kVersion));
   }
   return object;
+}
+
+Result<> read_documents(const JsonObject& object, PromptRequest& prompt) {
+  if (object.has("splitting")) {
+    HEADSCOPE_ASSIGN(const JsonObject splitting, object.object("splitting"));
+    HEADSCOPE_ASSIGN(prompt.splitting, splitting_from_json(splitting));
+  }
+  if (!object.has("more_gold")) return {};
+  HEADSCOPE_ASSIGN(const auto more, object.integers("more_gold"));
+  auto gold = prompt.gold_documents();
+  for (const std::int64_t index : more)
+    gold.push_back(static_cast<int>(std::clamp<std::int64_t>(index, 0, 1 << 20)));
+  prompt.mark(std::move(gold));
+  return {};
 }
 
 }  // namespace
@@ -158,7 +199,9 @@ Json preferences_to_json(const Preferences& p) {
           {"head_score", name_of(kScores, p.view.score)},
           {"head_source", name_of(kSources, p.view.score_source)},
           {"map_source", name_of(kSources, p.view.map_source)},
-          {"map_logarithmic", p.view.map_logarithmic}};
+          {"map_logarithmic", p.view.map_logarithmic},
+          {"overlay", overlay_to_json(p.view.overlay)},
+          {"lens_ranks", p.view.lens.ranks}};
 }
 
 Result<Preferences> preferences_from_json(const Json& json, const std::string& name) {
@@ -180,6 +223,8 @@ Result<Preferences> preferences_from_json(const Json& json, const std::string& n
     if (palette == palette_name(static_cast<Palette>(i))) p.view.palette = static_cast<Palette>(i);
   }
   HEADSCOPE_TRY(view_from_json(o, p.view));
+  HEADSCOPE_TRY(overlay_from_json(o, p.view.overlay));
+  HEADSCOPE_ASSIGN(p.view.lens.ranks, o.boolean_or("lens_ranks", p.view.lens.ranks));
   return p;
 }
 
@@ -190,6 +235,8 @@ Json session_to_json(const Request& r) {
           {"prompt",
            {{"text", r.prompt.text},
             {"gold_document", r.prompt.gold_document},
+            {"more_gold", r.prompt.more_gold},
+            {"splitting", to_json(r.prompt.splitting)},
             {"answers", r.prompt.answers},
             {"chat", r.prompt.chat}}},
           {"intervention", settings_to_json(r.intervention)},
@@ -208,6 +255,7 @@ Result<Request> session_from_json(const Json& json, const std::string& name) {
   HEADSCOPE_ASSIGN(r.prompt.text, prompt.string("text"));
   HEADSCOPE_ASSIGN(const std::int64_t gold, prompt.integer_or("gold_document", -1));
   r.prompt.gold_document = static_cast<int>(std::clamp<std::int64_t>(gold, -1, 1 << 20));
+  HEADSCOPE_TRY(read_documents(prompt, r.prompt));
   if (prompt.has("answers")) {
     HEADSCOPE_ASSIGN(r.prompt.answers, prompt.strings("answers"));
   }

@@ -50,34 +50,51 @@ std::optional<std::size_t> token_at(const RunResult& run, float width, ImVec2 of
   return static_cast<std::size_t>(found - spans.begin());
 }
 
-// Text of a run: the first divergence marked, candidates at the token under the mouse.
+// What is marked in a response: the token under the mouse, the one that is looked at, the first
+// divergence, and what the other response does not have.
+std::vector<TextMark> marks_of(const ViewContext& context, const Column& column,
+                               std::optional<std::size_t> pointed) {
+  const AppState& state = context.state;
+  const bool of_baseline = column.run == state.baseline();
+  const auto spans = token_spans(*column.run);
+  std::vector<TextMark> marks;
+  const auto mark = [&](std::size_t token, ImU32 background, ImU32 underline) {
+    if (token < spans.size() && !spans[token].empty())
+      marks.push_back({spans[token], background, underline});
+  };
+  if (pointed) mark(*pointed, context.theme.card_hover, 0);
+  if (state.baseline() == state.intervened()) return marks;
+  for (const AlignedPair& pair : state.aligned().pairs()) {
+    const std::int64_t token = of_baseline ? pair.before : pair.after;
+    if (token < 0 || pair.kind == EditKind::kept) continue;
+    const bool replaced = pair.kind == EditKind::replaced;
+    mark(static_cast<std::size_t>(token), replaced ? with_alpha(column.color, 0.16f) : 0,
+         column.color);
+  }
+  if (const auto at = state.divergence()) mark(*at, with_alpha(column.color, 0.38f), 0);
+  return marks;
+}
+
+// Text of a run with its marks; candidates at the token under the mouse.
 void response_text(ViewContext& context, const Column& column, float width) {
-  const Snapshot& snapshot = *context.state.snapshot;
   const std::string& text = column.run->response_text;
   const ImVec2 origin = ImGui::GetCursorScreenPos(), mouse = ImGui::GetIO().MousePos;
   std::optional<std::size_t> pointed;
   if (ImGui::IsWindowHovered(
           ImGuiHoveredFlags_AllowWhenBlockedByActiveItem))  // while it is clicked
     pointed = token_at(*column.run, width, ImVec2(mouse.x - origin.x, mouse.y - origin.y));
-  std::vector<TextMark> marks;
-  if (pointed) {
-    marks.push_back({token_bytes(*column.run, *pointed), context.theme.card_hover, 0});
-  }
-  if (snapshot.baseline && snapshot.intervened && snapshot.baseline != snapshot.intervened) {
-    if (const auto at = first_difference(*snapshot.baseline, *snapshot.intervened)) {
-      const ByteSpan bytes = token_bytes(*column.run, *at);
-      if (!bytes.empty()) marks.push_back({bytes, with_alpha(column.color, 0.38f), 0});
-    }
-  }
+  const std::vector<TextMark> marks = marks_of(context, column, pointed);
   wrapped_text(text, marks, column.stale ? context.theme.muted : context.theme.text, width);
   const ImVec2 size = ImGui::GetItemRectSize();
   ImGui::SetCursorScreenPos(origin);
-  if (ImGui::InvisibleButton(column.title, size, ImGuiButtonFlags_EnableNav))
+  if (ImGui::InvisibleButton(column.title, size, ImGuiButtonFlags_EnableNav)) {
+    if (pointed) context.state.choose_token(column.run == context.state.baseline(), *pointed);
     context.state.show_candidates(pointed);
+  }
   if (!pointed || !ImGui::BeginItemTooltip()) return;
   ImGui::PushFont(nullptr, ImGui::GetStyle().FontSizeBase);
   candidates_table(context, *pointed);
-  text_muted(context, "Click to keep this open.");
+  text_muted(context, "Click to keep this open; overlay, lens and scores follow.");
   ImGui::PopFont();
   ImGui::EndTooltip();
 }
@@ -161,6 +178,13 @@ Column intervened_column(const ViewContext& context) {
   return column;
 }
 
+// What the marks mean, where there are any.
+std::string marks_note(const AppState& state) {
+  const AlignedResponses& aligned = state.aligned();
+  if (state.baseline() == state.intervened() || !aligned.first_change()) return {};
+  return aligned.summary() + ". Shaded: first divergence.";
+}
+
 std::string expected_line(const PromptView& prompt) {
   std::string line = "Expected: ";
   for (std::size_t i = 0; i < prompt.answers.size(); ++i)
@@ -220,10 +244,18 @@ void answer_view(ViewContext& context) {
   const ImVec2 cursor = ImGui::GetCursorScreenPos();
   const float bottom = cursor.y + ImGui::GetContentRegionAvail().y - ImGui::GetTextLineHeight();
   const ImVec2 at(cursor.x, std::max(cursor.y, bottom));
-  draw_fitted_text(*ImGui::GetWindowDrawList(), at, ImGui::GetContentRegionAvail().x,
-                   context.theme.muted,
+  ImDrawList& list = *ImGui::GetWindowDrawList();
+  const float width = ImGui::GetContentRegionAvail().x;
+  const std::string note = marks_note(context.state);
+  const float note_width = ImGui::CalcTextSize(note.c_str()).x;
+  const float left = note.empty() ? width : std::max(width * 0.5f, width - note_width - em());
+  draw_fitted_text(list, at, left, context.theme.muted,
                    has_answers ? expected_line(*snapshot.prompt)
                                : "No expected answer: right and wrong are not marked.");
+  if (!note.empty()) {
+    draw_fitted_text(list, ImVec2(at.x + left + em(), at.y), width - left - em(),
+                     context.theme.muted, note);
+  }
 }
 
 }  // namespace headscope

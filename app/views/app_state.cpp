@@ -12,6 +12,7 @@
 #include "core/engine/causal_view.h"
 #include "core/engine/steps.h"
 #include "core/session/head_set.h"
+#include "core/text/split_edit.h"
 
 namespace headscope {
 
@@ -65,6 +66,11 @@ void AppState::take(std::shared_ptr<const Snapshot> next) {
     request.selected = {};
     head_chosen_ = false;
   }
+  if (layers > 0) {  // heads that another model does not have cannot be in sight
+    const auto gone = [&](HeadId id) { return id.layer >= layers || id.head >= heads; };
+    std::erase_if(view.heads.pinned, gone);
+    if (view.heads.like && gone(*view.heads.like)) view.heads.like.reset();
+  }
   if (!head_chosen_ && !ranking_.empty()) request.selected = ranking_.front();
 }
 
@@ -96,13 +102,48 @@ std::vector<HeadId> AppState::overlay_heads() const {
 }
 
 bool AppState::prompt_is_current() const {
-  return snapshot->prompt && snapshot->prompt->text == request.prompt.text;
+  return snapshot->prompt && snapshot->prompt->text == request.prompt.text &&
+         snapshot->prompt->splitting == request.prompt.splitting;
 }
 
 void AppState::show_candidates(std::optional<std::size_t> token) {
   if (!token && snapshot->baseline && snapshot->intervened)
     token = first_difference(*snapshot->baseline, *snapshot->intervened);
   candidates = {token.value_or(0), true};
+}
+
+void AppState::choose_token(bool of_baseline, std::size_t token) {
+  candidates.token = token;
+  OverlayOptions& overlay = view.overlay;
+  bool shows_baseline = overlay.source == MapSource::baseline;
+  const AlignedPair* pair = aligned().pair_of(of_baseline, token);
+  auto row = static_cast<std::int64_t>(token);
+  if (pair != nullptr && shows_baseline != of_baseline) {
+    const std::int64_t partner = shows_baseline ? pair->before : pair->after;
+    if (partner < 0) overlay.source = of_baseline ? MapSource::baseline : MapSource::intervened;
+    if (partner >= 0) row = partner;
+  }
+  overlay.rows = {row};
+}
+
+void AppState::step_token(int step) {
+  const auto size = [](const RunResult* run) { return run ? std::ssize(run->response) : 0; };
+  const std::int64_t most = std::max(size(baseline()), size(intervened()));
+  if (most == 0) return;
+  const std::int64_t wanted = static_cast<std::int64_t>(candidates.token) + step;
+  const auto token = static_cast<std::size_t>(std::clamp<std::int64_t>(wanted, 0, most - 1));
+  choose_token(intervened() == nullptr || token >= intervened()->response.size(), token);
+}
+
+std::optional<std::size_t> AppState::divergence() const {
+  if (!snapshot->baseline || !snapshot->intervened) return std::nullopt;
+  return first_difference(*snapshot->baseline, *snapshot->intervened);
+}
+
+const AlignedResponses& AppState::aligned() const {
+  if (!aligned_.is_of(snapshot->baseline, snapshot->intervened))
+    aligned_ = AlignedResponses(snapshot->baseline, snapshot->intervened);
+  return aligned_;
 }
 
 void AppState::ask_causal(bool wanted) {
@@ -129,6 +170,8 @@ void AppState::take_auto_alpha() {
 void AppState::keep_questions() {
   if (request.questions.causal && !same_baseline(request, checked_))
     request.questions.causal = false;
+  if (request.questions.head_drops && !same_baseline(request, ablated_))
+    request.questions.head_drops = false;
 }
 
 const LikelyDocument& AppState::likely() const {
@@ -149,12 +192,21 @@ const LikelyDocument& AppState::likely() const {
   return likely_;
 }
 
-const BuiltPrompt& AppState::layout() const {
-  if (!layout_ || layout_text_ != request.prompt.text) {
-    layout_text_ = request.prompt.text;
-    layout_ = find_documents(layout_text_);
-  }
+const SplitPrompt& AppState::split() const {
+  const PromptRequest& prompt = request.prompt;
+  if (layout_ && layout_text_ == prompt.text && layout_splitting_ == prompt.splitting)
+    return *layout_;
+  layout_text_ = prompt.text;
+  layout_splitting_ = prompt.splitting;
+  auto found = split_prompt(prompt.text, prompt.splitting);
+  layout_error_ = found ? std::string() : found.error().message;
+  layout_ = found ? std::move(*found) : SplitPrompt{{prompt.text, {}, {}}, "none", ""};
   return *layout_;
+}
+
+const std::string& AppState::split_error() const {
+  split();
+  return layout_error_;
 }
 
 void AppState::choose_model(const std::string& model) {
@@ -163,8 +215,15 @@ void AppState::choose_model(const std::string& model) {
 }
 
 void AppState::edit_text(std::string text) {
-  constexpr double kPause = 0.35;
+  Splitting& splitting = request.prompt.splitting;
+  if (splitting.method == "hand")
+    splitting.by_hand = after_edit(request.prompt.text, text, std::move(splitting.by_hand));
   request.prompt.text = std::move(text);
+  pause();
+}
+
+void AppState::pause() {
+  constexpr double kPause = 0.35;
   quiet_until = ImGui::GetTime() + kPause;
 }
 
@@ -174,15 +233,70 @@ void AppState::edit_question(const std::string& question) {
   edit_text(text.replace(at.begin, at.end - at.begin, question));
 }
 
-void AppState::mark_gold(int document) {
-  request.prompt.gold_document = request.prompt.gold_document == document ? -1 : document;
+void AppState::mark_gold(int document, bool add) {
+  auto gold = request.prompt.gold_documents();
+  const bool was = request.prompt.is_gold(document);
+  if (!add) gold.clear();
+  if (add && was) std::erase(gold, document);
+  if (!was) gold.push_back(document);
+  request.prompt.mark(std::move(gold));
+}
+
+void AppState::accept_likely() {
+  const int index = likely().index;
+  if (index >= 0) mark_gold(index);
+}
+
+void AppState::keep_marks(const std::vector<DocumentSpan>& before, const std::vector<int>& gold) {
+  std::vector<int> marked;
+  const auto& now = layout().documents;
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    const bool covers = std::any_of(gold.begin(), gold.end(), [&](int index) {
+      return index < static_cast<int>(before.size()) &&
+             before[static_cast<std::size_t>(index)].relevant.overlaps(now[i].relevant);
+    });
+    if (covers) marked.push_back(static_cast<int>(i));
+  }
+  request.prompt.mark(std::move(marked));
+}
+
+void AppState::split_by(Splitting splitting) {
+  const auto before = layout().documents;
+  const auto gold = request.prompt.gold_documents();
+  request.prompt.splitting = std::move(splitting);
+  keep_marks(before, gold);
+}
+
+void AppState::correct(std::vector<DocumentBounds> bounds) {
+  split_by({"hand", "", std::move(bounds)});
+}
+
+void AppState::select_document(ByteSpan selection, bool relevant) {
+  const auto gold = request.prompt.gold_documents();
+  const auto before = layout().documents;
+  std::size_t place = before.size();
+  auto bounds = with_document(request.prompt.text, bounds_of(before), selection, place);
+  if (place > bounds.size()) return;
+  correct(std::move(bounds));
+  if (!relevant) return;
+  // What a relevant document keeps beside the selection is no longer what was meant.
+  std::vector<int> kept = {static_cast<int>(place)};
+  for (const int index : request.prompt.gold_documents()) {
+    const ByteSpan now = layout().documents[static_cast<std::size_t>(index)].relevant;
+    const bool whole = std::any_of(gold.begin(), gold.end(), [&](int old) {
+      return before[static_cast<std::size_t>(old)].relevant == now;
+    });
+    if (whole) kept.push_back(index);
+  }
+  request.prompt.mark(std::move(kept));
 }
 
 void AppState::show_sample(const QaSample& sample) {
   request.prompt.text = build_prompt(sample).text;
   request.prompt.answers = sample.answers;
   const std::optional<std::size_t> gold = sample.gold_position();
-  request.prompt.gold_document = gold ? static_cast<int>(*gold) : -1;
+  request.prompt.splitting = {};
+  request.prompt.mark(gold ? std::vector<int>{static_cast<int>(*gold)} : std::vector<int>{});
 }
 
 void AppState::new_sample() {
@@ -305,8 +419,7 @@ const std::vector<float>& score_values(const HeadScores& scores, MapScore score)
       return scores.irrelevant_sum;
     case MapScore::irrelevant_max:
       return scores.irrelevant_max;
-    case MapScore::head_set:
-    case MapScore::overlap:
+    default:
       break;
   }
   static const std::vector<float> none;

@@ -11,18 +11,21 @@
 #include <vector>
 
 #include "app/render/palettes.h"
+#include "app/views/aligned_responses.h"
+#include "app/views/head_numbers.h"
+#include "app/views/head_options.h"
 #include "app/views/history.h"
+#include "app/views/map_options.h"
+#include "core/analysis/head_choice.h"
 #include "core/analysis/likely_document.h"
 #include "core/analysis/pooling.h"
 #include "core/engine/engine.h"
+#include "core/session/head_set_folder.h"
 #include "core/text/dataset.h"
 #include "core/text/prompt.h"
 
 namespace headscope {
 
-/// What the head map shows: masses of a run, the contextual score of the loaded head set, or which
-/// heads it has in common with another one.
-enum class MapScore { relevant, sink, irrelevant_sum, irrelevant_max, head_set, overlap };
 enum class MapSource { baseline, intervened, difference };
 
 /// Whose attention the token overlay paints.
@@ -35,8 +38,15 @@ struct OverlayOptions {
   Pooling pooling = Pooling::mean;
   std::vector<std::int64_t> rows;  ///< chosen response tokens, sorted; empty = all
   bool logarithmic = true;
-  bool mask_sink = true;  ///< tokens 0 and 1 are not painted and do not set the scale
+  bool mask_sink = true;     ///< tokens 0 and 1 are not painted and do not set the scale
+  bool mark_touched = true;  ///< rows and keys that the intervention acts on are marked
   friend bool operator==(const OverlayOptions&, const OverlayOptions&) = default;
+};
+
+/// The logit lens.
+struct LensOptions {
+  bool ranks = false;  ///< plot ranks instead of probabilities
+  friend bool operator==(const LensOptions&, const LensOptions&) = default;
 };
 
 /// How things are shown. None of this reaches the engine.
@@ -45,10 +55,14 @@ struct ViewOptions {
   MapSource score_source = MapSource::baseline;
   MapSource map_source = MapSource::intervened;  ///< attention map
   bool map_logarithmic = true;
+  MapOptions map;
   bool bars_of_selected =
-      false;               ///< documents: the selected head instead of the mean of the chosen heads
-  bool edit_text = false;  ///< prompt: one text field instead of documents
+      false;  ///< documents: the selected head instead of the mean of the chosen heads
+  bool documents_by_token = false;  ///< documents: a strip of tokens instead of bars
+  bool edit_text = false;           ///< prompt: one text field instead of documents
   OverlayOptions overlay;
+  HeadListOptions heads;
+  LensOptions lens;
   Palette palette = Palette::viridis;
   friend bool operator==(const ViewOptions&, const ViewOptions&) = default;
 };
@@ -84,9 +98,9 @@ struct OtherHeads {
   int layers = 0, heads = 0;
 };
 
-/// The popup of next-token candidates.
+/// The response token that is looked at, and the popup of its candidates.
 struct CandidatesPopup {
-  std::size_t token = 0;  ///< of the response
+  std::size_t token = 0;  ///< of the response; the logit lens and the scores show it too
   bool open = false;      ///< asked for; the answer view opens it
 };
 
@@ -109,7 +123,10 @@ class AppState {
   SampleBook book;
   CandidatesPopup candidates;
   std::optional<OtherHeads> other_heads;
+  HeadNumbers numbers;           ///< of every head, worked out when a view asks
+  HeadSetFolder head_sets;       ///< the user's own
   std::string heads_to_compare;  ///< path to read once a model is open; empty = none
+  int show_document = -1;        ///< index of a document that the prompt shall scroll to; -1 = none
   std::string view_to_show;      ///< title of a view to open and bring to the front; empty = none
   double quiet_until = 0;  ///< ImGui time before which nothing is submitted: somebody is typing
   std::function<void()>
@@ -126,9 +143,18 @@ class AppState {
 
   /// Replaces the prompt's text as it is typed; asking the engine waits for a short pause.
   void edit_text(std::string text);
+  void pause();  ///< somebody types: the engine is asked after a short rest
   void edit_question(const std::string& question);
-  /// Marks a document as gold, or none when it was the gold one.
-  void mark_gold(int document);
+  /// Marks a document as the relevant (gold) one, or none when it was; `add`: beside the others.
+  void mark_gold(int document, bool add = false);
+  /// Marks the likely document, where one is guessed.
+  void accept_likely();
+  /// Finds the documents another way; marks stay on those that cover the same text.
+  void split_by(Splitting splitting);
+  /// Documents set by hand from here on (core/text/split_edit.h).
+  void correct(std::vector<DocumentBounds> bounds);
+  /// Makes a selection of the text a document of its own, relevant alone or beside the others.
+  void select_document(ByteSpan selection, bool relevant);
   /// Puts a sample into the request: text, gold document, answers.
   void show_sample(const QaSample& sample);
   void new_sample();
@@ -142,11 +168,36 @@ class AppState {
   void select(HeadId head);
   void toggle_pick(HeadId head);  ///< picks by hand; the choice becomes "picked"
   void select_rank(int step);     ///< next or previous head of the ranking
+  /// Picks every head of a layer, or none of them where all are acted on (app/views/head_actions).
+  void toggle_layer(int layer);
+  bool layer_is_on(int layer) const;  ///< all heads of it are acted on
+  /// Acts on these heads, as if picked by hand. Those that the model lacks are left out.
+  void use_heads(const std::vector<HeadId>& heads);
+  void combine_heads(HeadSetOperation operation, const std::vector<HeadId>& heads);
+  /// Saves the heads acted on under a name; a notice says what came of it.
+  bool save_heads(const std::string& name);
+  /// A head set file opened or dropped: it is copied to the user's own and acted on, with a notice
+  /// where it is no head set or of another model.
+  void open_head_set(const std::string& path);
+  /// Ranks the heads by likeness with this one, on the map and in the table.
+  void show_like(HeadId head);
+  /// Asks for what the answer loses without each head, or stops asking.
+  void ask_head_drops(bool wanted);
   void reset_settings();
 
   /// Opens the candidates at a response token; without one, where the two responses part, else at
   /// the first.
   void show_candidates(std::optional<std::size_t> token = std::nullopt);
+
+  /// Looks at a response token: its candidates, lens and scores, and the overlay paints its row.
+  /// Where the overlay shows the other response, its partner there, else this response.
+  void choose_token(bool of_baseline, std::size_t token);
+  /// The next or previous token of the longer response.
+  void step_token(int step);
+  /// The first token in which the responses differ; nothing where they are equal.
+  std::optional<std::size_t> divergence() const;
+  /// How the responses of the snapshot are aligned; no pairs where one of them is missing.
+  const AlignedResponses& aligned() const;
 
   /// Asks for the causal check of the answer that is shown, or puts it away.
   void ask_causal(bool wanted);
@@ -157,7 +208,10 @@ class AppState {
   void keep_questions();
 
   /// Documents and question of the text being edited (not of the last run).
-  const BuiltPrompt& layout() const;
+  const BuiltPrompt& layout() const { return split().prompt; }
+  /// The same with how they were found; no documents while the splitting is an error.
+  const SplitPrompt& split() const;
+  const std::string& split_error() const;  ///< empty = none
 
   const std::vector<HeadId>& ranking() const { return ranking_; }
   int rank_of(HeadId head) const;  ///< 0-based; -1 when unknown
@@ -181,13 +235,19 @@ class AppState {
   std::vector<int> rank_of_;
   std::string last_error_;
   Request checked_;  ///< what the causal check was asked for
+  Request ablated_;  ///< what the drops of every head were asked for
   std::shared_ptr<const AutoAlpha> last_auto_;
   std::string auto_notice_;
   mutable std::shared_ptr<const RunResult> likely_of_;
   mutable int likely_heads_ = -1;
   mutable LikelyDocument likely_;
+  void keep_marks(const std::vector<DocumentSpan>& before, const std::vector<int>& gold);
+
   mutable std::string layout_text_;
-  mutable std::optional<BuiltPrompt> layout_;
+  mutable AlignedResponses aligned_;
+  mutable Splitting layout_splitting_;
+  mutable std::optional<SplitPrompt> layout_;
+  mutable std::string layout_error_;
 };
 
 /// Values of one score, [layers * heads]; empty when the run has none, always for `head_set` and

@@ -4,62 +4,16 @@
 #include <cmath>
 #include <string>
 
+#include "app/views/map_readout.h"
+#include "app/views/map_tools.h"
 #include "core/engine/outlook.h"
 
 namespace headscope {
-
-/// One map with its axes: what is drawn and what its cells mean.
-struct AttentionPanel::Map {
-  HeatmapData shown, baseline;  // `baseline` for differences and the readout
-  std::int64_t cell = 1;        // tokens a cell is the largest weight of, along each side
-  MapRegion region;             // of a pooled map: what is there exactly
-  HeatmapData exact, exact_baseline;
-  std::int64_t columns = 0, rows = 0;  // in tokens
-  std::shared_ptr<const RunResult> run;
-  std::int64_t first_row = 0;  // absolute position of row 0
-  HeatmapStyle style;
-
-  // The weight at a pair of tokens, and whether it is that pair's own.
-  bool exact_at(std::int64_t row, std::int64_t column) const {
-    return cell == 1 ||
-           (!exact.empty() && region.rows.contains(row) && region.columns.contains(column));
-  }
-  float value(bool of_baseline, std::int64_t row, std::int64_t column) const;
-
-  const TokenView* token(const PromptView& prompt, std::int64_t position) const {
-    if (position < prompt.prompt_tokens())
-      return &prompt.tokens[static_cast<std::size_t>(position)];
-    const auto index = static_cast<std::size_t>(position - prompt.prompt_tokens());
-    return run && index < run->response.size() ? &run->response[index] : nullptr;
-  }
-};
-
 namespace {
 
-constexpr float kLogFloor = 1e-4f;  // smaller weights all look like nothing
-
 constexpr std::int64_t kDetail = 2048;  // tokens a side that are asked for at once
-
-float value_at(const HeatmapData& data, std::int64_t row, std::int64_t column) {
-  if (data.empty() || row >= data.rows || column >= data.columns) return 0;
-  return data.values[row * data.columns + column];
-}
-
-HeatmapData rows_of(const std::shared_ptr<const RunResult>& run, HeadId head) {
-  if (!run || head.layer >= run->layers || head.head >= run->heads || !run->has_weights(head))
-    return {};
-  return {run->weights[run->index(head)], run->row(head, 0), run->keys, run->rows.size()};
-}
-
-HeatmapData full_of(const std::shared_ptr<const FullMap>& map, HeadId head) {
-  if (!map || map->head != head) return {};
-  return {map, map->weights.data(), map->side(), map->side()};
-}
-
-HeatmapData exact_of(const std::shared_ptr<const FullMap>& map, const MapRegion& region) {
-  if (!map || map->exact.empty() || !(map->region == region)) return {};
-  return {map, map->exact.data(), region.columns.size(), region.rows.size()};
-}
+constexpr double kStep = 1.25;          // a notch of the wheel
+constexpr double kKeyStep = 1.6, kKeyPan = 0.2;
 
 // Tokens [low, high) of an axis, widened to the detail that is asked for: it moves in steps, so
 // that panning a little asks for nothing new.
@@ -70,16 +24,6 @@ TokenRange detail_range(double low, double high, std::int64_t limit) {
   return {begin, std::min({limit, end, begin + kDetail})};
 }
 
-std::string pooled_note(std::int64_t cell) {
-  const std::string size = std::to_string(cell);
-  return "overview: the largest of " + size + " x " + size + " weights";
-}
-
-std::string token_label(const TokenView* token) {
-  if (token == nullptr) return "?";
-  return token->text.empty() ? "(empty)" : token->text;
-}
-
 std::string why_no_weights(const Snapshot& snapshot) {
   if (!snapshot.outlook || snapshot.outlook->chosen == KeepAttention::rows)
     return "They are kept for the response rows of the last run.";
@@ -87,291 +31,220 @@ std::string why_no_weights(const Snapshot& snapshot) {
          ": the status bar has the choice.";
 }
 
-}  // namespace
-
-float AttentionPanel::Map::value(bool of_baseline, std::int64_t row, std::int64_t column) const {
-  if (cell > 1 && exact_at(row, column)) {
-    return value_at(of_baseline ? exact_baseline : exact, row - region.rows.begin,
-                    column - region.columns.begin);
-  }
-  return value_at(of_baseline ? baseline : shown, row / cell, column / cell);
-}
-
-void AttentionPanel::toolbar(ViewContext& context) {
-  AppState& state = context.state;
-  ImGui::AlignTextToFramePadding();
-  text_bold(context, format_head(state.request.selected));
-  ImGui::SameLine(0, em() * 0.8f);
-  int full = state.request.want_full_map ? 1 : 0;
-  if (segmented(context, "rows", {"Response rows", "Full map"}, full))
-    state.request.want_full_map = full == 1;
-  ImGui::SameLine(0, em() * 0.8f);
-  int source = static_cast<int>(state.view.map_source);
-  if (segmented(context, "source", {"Base", "Interv.", "Diff."}, source))
-    state.view.map_source = static_cast<MapSource>(source);
-  ImGui::SameLine(0, em() * 0.8f);
-  int scale = state.view.map_logarithmic ? 0 : 1;
-  if (segmented(context, "scale", {"Log", "Linear"}, scale))
-    state.view.map_logarithmic = scale == 0;
-  if (!zoom_.whole()) {
-    same_line_right(ImGui::CalcTextSize("Fit").x + em());
-    if (ImGui::Button("Fit")) zoom_.reset();
-  }
-}
-
-bool AttentionPanel::find_map(const ViewContext& context, Map& map) const {
-  const AppState& state = context.state;
-  const Snapshot& snapshot = *state.snapshot;
-  const HeadId head = state.request.selected;
-  const bool full = state.request.want_full_map;
-  const bool use_baseline = state.view.map_source == MapSource::baseline;
-  const HeatmapData base =
-      full ? full_of(snapshot.full_map_baseline, head) : rows_of(snapshot.baseline, head);
-  const HeatmapData edited =
-      full ? full_of(snapshot.full_map, head) : rows_of(snapshot.intervened, head);
-  map.shown = use_baseline ? base : edited;
-  map.baseline = base;
-  map.run = use_baseline || !snapshot.intervened ? snapshot.baseline : snapshot.intervened;
-  if (map.shown.empty() || !map.run || !snapshot.prompt) return false;
-  map.columns = map.shown.columns;
-  map.rows = map.shown.rows;
-  if (full) {
-    const auto& chosen = use_baseline ? snapshot.full_map_baseline : snapshot.full_map;
-    map.cell = chosen->cell();
-    map.region = chosen->region;
-    map.columns = map.rows = chosen->tokens;
-    map.exact = exact_of(chosen, map.region);
-    map.exact_baseline = exact_of(snapshot.full_map_baseline, map.region);
-    if (map.baseline.columns != map.shown.columns) map.baseline = {};
-  }
-  map.first_row = full ? 0 : map.run->rows.begin;
-  map.style.causal = map.first_row;
-  map.style.logarithmic = state.view.map_logarithmic;
-  map.style.difference = state.view.map_source == MapSource::difference;
-  map.style.palette = map.style.difference ? context.theme.diverging : state.view.palette;
-  map.style.low = map.style.logarithmic ? kLogFloor : 0.0f;
-  map.style.high = 1.0f;
-  return true;
-}
-
-// Largest change of any weight, so that a linear scale shows it.
-float AttentionPanel::difference_range(const Map& map) {
-  const HeatmapData &a = map.shown, &b = map.baseline;
-  if (a.values == compared_ && b.values == compared_baseline_) return range_;
-  compared_ = a.values;
-  compared_baseline_ = b.values;
-  range_ = 1e-3f;
-  for (std::int64_t row = 0; row < a.rows; ++row) {
-    for (std::int64_t column = 0; column < a.columns; ++column) {
-      range_ = std::max(range_, std::abs(value_at(a, row, column) - value_at(b, row, column)));
-    }
-  }
-  return range_;
-}
-
-void AttentionPanel::navigate(const Map& map, ImVec2 min, ImVec2 max) {
-  ImGui::SetCursorScreenPos(min);
-  ImGui::InvisibleButton("map", ImVec2(max.x - min.x, max.y - min.y));
-  ImGui::SetItemKeyOwner(ImGuiKey_MouseWheelY);
-  const ImGuiIO& io = ImGui::GetIO();
-  const double cells_x = (zoom_.window.right - zoom_.window.left) / (max.x - min.x);
-  const double cells_y = (zoom_.window.bottom - zoom_.window.top) / (max.y - min.y);
-  if (ImGui::IsItemHovered() && io.MouseWheel != 0) {
-    const double factor = std::pow(1.25, io.MouseWheel);
-    // Response rows are few: only the keys are zoomed.
-    const bool both = map.rows == map.columns;
-    zoom_.scale(zoom_.window.left + (io.MousePos.x - min.x) * cells_x,
-                zoom_.window.top + (io.MousePos.y - min.y) * cells_y, factor, both ? factor : 1.0);
-  }
-  if (ImGui::IsItemActive() && ImGui::IsMouseDragging(ImGuiMouseButton_Left)) {
-    zoom_.pan(-io.MouseDelta.x * cells_x, -io.MouseDelta.y * cells_y);
-  }
-  if (ImGui::IsItemHovered() && ImGui::IsMouseDoubleClicked(ImGuiMouseButton_Left)) zoom_.reset();
-}
-
-// Documents along an axis: alternating blocks with their numbers, the gold one in gold.
-void AttentionPanel::document_strip(const ViewContext& context, ImVec2 min, ImVec2 max,
-                                    bool vertical) const {
-  const PromptView& prompt = *context.state.snapshot->prompt;
+// Edges of documents, and of the prompt, over a map of tokens.
+void document_lines(const ViewContext& context, const MapPicture& picture, const MapFrame& f) {
+  const PromptView& prompt = *picture.prompt;
   ImDrawList& list = *ImGui::GetWindowDrawList();
-  const double first = vertical ? zoom_.window.top : zoom_.window.left;
-  const double last = vertical ? zoom_.window.bottom : zoom_.window.right;
-  const float low = vertical ? min.y : min.x, high = vertical ? max.y : max.x;
-  const auto at = [&](double cell) {
-    return std::clamp(low + static_cast<float>((cell - first) / (last - first)) * (high - low), low,
-                      high);
+  const auto vertical = [&](std::int64_t edge, ImU32 color, float thick) {
+    const float x = std::round(f.x_of(static_cast<double>(edge)));
+    if (x >= f.min.x && x <= f.max.x)
+      list.AddLine(ImVec2(x, f.min.y), ImVec2(x, f.max.y), color, thick);
   };
-  const auto block = [&](TokenRange tokens, ImU32 color, ImU32 ink, const std::string& label) {
-    const float a = std::round(at(static_cast<double>(tokens.begin))),
-                b = std::round(at(static_cast<double>(tokens.end)));
-    if (b <= a) return;
-    const ImVec2 p = vertical ? ImVec2(min.x, a) : ImVec2(a, min.y),
-                 q = vertical ? ImVec2(max.x, b) : ImVec2(b, max.y);
-    list.AddRectFilled(p, q, color);
-    const ImVec2 size = ImGui::CalcTextSize(label.c_str());
-    if ((vertical ? size.y * 0.8f : size.x) > b - a) return;
-    list.AddText(ImVec2((p.x + q.x - size.x) * 0.5f, (p.y + q.y - size.y) * 0.5f), ink,
-                 label.c_str());
+  const auto horizontal = [&](std::int64_t edge, ImU32 color) {
+    const float y = std::round(f.y_of(static_cast<double>(edge)));
+    if (y >= f.min.y && y <= f.max.y)
+      list.AddLine(ImVec2(f.min.x, y), ImVec2(f.max.x, y), color, 1.0f);
   };
-  ImGui::PushFont(nullptr, ImGui::GetStyle().FontSizeBase * 0.85f);
-  const ImU32 shades[] = {context.theme.card, context.theme.card_hover};
-  int index = 0;
-  for (const DocumentView& document : prompt.documents) {
-    const ImU32 color = document.gold ? context.theme.gold : shades[index++ % 2];
-    block(document.tokens, color, document.gold ? context.theme.page : context.theme.muted,
-          std::to_string(document.number));
-  }
-  block({prompt.prompt_tokens(), static_cast<std::int64_t>(last) + 1},
-        with_alpha(context.theme.accent, 0.35f), context.theme.text, vertical ? "R" : "resp.");
-  ImGui::PopFont();
-}
-
-void AttentionPanel::overlay(const ViewContext& context, const Map& map, ImVec2 min,
-                             ImVec2 max) const {
-  const PromptView& prompt = *context.state.snapshot->prompt;
-  ImDrawList& list = *ImGui::GetWindowDrawList();
-  const HeatmapWindow& window = zoom_.window;
-  const auto x_of = [&](std::int64_t cell) {
-    return min.x + static_cast<float>((static_cast<double>(cell) - window.left) /
-                                      (window.right - window.left)) *
-                       (max.x - min.x);
-  };
-  const auto y_of = [&](std::int64_t cell) {
-    return min.y + static_cast<float>((static_cast<double>(cell) - window.top) /
-                                      (window.bottom - window.top)) *
-                       (max.y - min.y);
-  };
-  list.PushClipRect(min, max, true);
-  const bool full = map.rows == map.columns;
   for (const DocumentView& document : prompt.documents) {
     if (document.tokens.size() == 0) continue;
     const ImU32 color = document.gold ? context.theme.gold : with_alpha(context.theme.muted, 0.28f);
-    const float thick = document.gold ? std::max(1.0f, em() * 0.1f) : 1.0f;
     for (const std::int64_t edge : {document.tokens.begin, document.tokens.end}) {
-      const float x = std::round(x_of(edge));
-      list.AddLine(ImVec2(x, min.y), ImVec2(x, max.y), color, thick);
-      const float y = std::round(y_of(edge));
-      if (full && document.gold)
-        list.AddLine(ImVec2(min.x, y), ImVec2(max.x, y), with_alpha(color, 0.5f), 1.0f);
+      vertical(edge, color, document.gold ? std::max(1.0f, em() * 0.1f) : 1.0f);
+      if (picture.full && document.gold) horizontal(edge, with_alpha(color, 0.5f));
     }
   }
-  if (full) {
-    const float y = std::round(y_of(prompt.prompt_tokens()));
-    list.AddLine(ImVec2(min.x, y), ImVec2(max.x, y), with_alpha(context.theme.accent, 0.8f), 1.0f);
-  }
-  list.PopClipRect();
+  if (picture.full) horizontal(prompt.prompt_tokens(), with_alpha(context.theme.accent, 0.8f));
 }
 
-void AttentionPanel::row_labels(const ViewContext& context, const Map& map, ImVec2 min,
-                                ImVec2 max) const {
-  const PromptView& prompt = *context.state.snapshot->prompt;
+// Columns that are not shown, so that nobody takes them for zero.
+void hidden_columns(const ViewContext& context, const MapPicture& picture, const MapFrame& f) {
+  const auto cells = picture.style.left_out * (picture.grouped ? 1 : picture.cell);
+  const float from = std::max(f.min.x, f.x_of(0)), to = f.x_of(static_cast<double>(cells));
+  if (cells == 0 || to <= from) return;
   ImDrawList& list = *ImGui::GetWindowDrawList();
-  const HeatmapWindow& window = zoom_.window;
-  const float cell = (max.y - min.y) / static_cast<float>(window.bottom - window.top);
-  const auto step = static_cast<std::int64_t>(std::ceil(em() * 1.05f / cell));
-  const float room = min.x - ImGui::GetWindowPos().x - ImGui::GetStyle().WindowPadding.x;
-  for (auto row = static_cast<std::int64_t>(window.top);
-       row < static_cast<std::int64_t>(std::ceil(window.bottom));
-       row += std::max<std::int64_t>(step, 1)) {
-    const float y = min.y + static_cast<float>(static_cast<double>(row) - window.top) * cell +
-                    (cell - em()) * 0.5f;
-    if (y < min.y - em() * 0.5f || y > max.y - em() * 0.5f) continue;
-    const std::string label = token_label(map.token(prompt, map.first_row + row));
-    const float width = std::min(ImGui::CalcTextSize(label.c_str()).x, room - em() * 0.4f);
-    draw_fitted_text(list, ImVec2(min.x - width - em() * 0.4f, y), width + 1, context.theme.muted,
-                     label);
-  }
+  list.AddRectFilled(ImVec2(from, f.min.y), ImVec2(std::min(to, f.max.x), f.max.y),
+                     context.theme.card);
+  const char* const label = "sink hidden";
+  if (ImGui::CalcTextSize(label).x < to - from)
+    list.AddText(ImVec2(from + em() * 0.2f, f.min.y + em() * 0.2f), context.theme.muted, label);
 }
 
-void AttentionPanel::readout(const ViewContext& context, const Map& map, ImVec2 min,
-                             ImVec2 max) const {
-  const PromptView& prompt = *context.state.snapshot->prompt;
+void corner_note(const ViewContext& context, const MapFrame& f, const std::string& note) {
   ImDrawList& list = *ImGui::GetWindowDrawList();
-  const ImVec2 mouse = ImGui::GetIO().MousePos;
-  const HeatmapWindow& window = zoom_.window;
-  const auto column = static_cast<std::int64_t>(window.left + (mouse.x - min.x) / (max.x - min.x) *
-                                                                  (window.right - window.left));
-  const auto row = static_cast<std::int64_t>(window.top + (mouse.y - min.y) / (max.y - min.y) *
-                                                              (window.bottom - window.top));
-  if (row < 0 || column < 0 || row >= map.rows || column >= map.columns) return;
-  list.AddLine(ImVec2(mouse.x, min.y), ImVec2(mouse.x, max.y),
-               with_alpha(context.theme.selection, 0.6f));
-  list.AddLine(ImVec2(min.x, mouse.y), ImVec2(max.x, mouse.y),
-               with_alpha(context.theme.selection, 0.6f));
-  const std::int64_t position = map.first_row + row;
-  ImGui::BeginTooltip();
-  const std::string row_text = token_label(map.token(prompt, position)),
-                    key_text = token_label(map.token(prompt, column));
-  ImGui::Text("query  %lld  %s", static_cast<long long>(position), row_text.c_str());
-  ImGui::Text("key    %lld  %s", static_cast<long long>(column), key_text.c_str());
-  text_muted(context, place_of(prompt, column));
-  if (column > position) {
-    text_muted(context, "hidden: the key comes after the query");
-  } else {
-    const float shown = map.value(false, row, column), base = map.value(true, row, column);
-    if (!map.exact_at(row, column)) text_muted(context, pooled_note(map.cell));
-    ImGui::Text("attention  %s", format_weight(shown).c_str());
-    ImGui::Text("baseline   %s", format_weight(base).c_str());
-  }
-  ImGui::EndTooltip();
-}
-
-// The map, and over it what of a pooled one is there exactly.
-void AttentionPanel::draw_values(ViewContext& context, const Map& map, ImVec2 min,
-                                 ImVec2 max) const {
-  ImDrawList& list = *ImGui::GetWindowDrawList();
-  const HeatmapWindow& window = zoom_.window;
-  const auto cell = static_cast<double>(map.cell);
-  context.heatmaps.draw(
-      list, min, max, map.shown, map.baseline, map.style,
-      {window.left / cell, window.top / cell, window.right / cell, window.bottom / cell});
-  if (map.cell == 1) return;
-  const auto left = std::max(window.left, static_cast<double>(map.region.columns.begin));
-  const auto right = std::min(window.right, static_cast<double>(map.region.columns.end));
-  const auto top = std::max(window.top, static_cast<double>(map.region.rows.begin));
-  const auto bottom = std::min(window.bottom, static_cast<double>(map.region.rows.end));
-  const bool visible = !map.exact.empty() && left < right && top < bottom;
-  const bool all = visible && left <= window.left && right >= window.right && top <= window.top &&
-                   bottom >= window.bottom;
-  if (visible) {
-    const double x = (max.x - min.x) / (window.right - window.left),
-                 y = (max.y - min.y) / (window.bottom - window.top);
-    const ImVec2 from(min.x + static_cast<float>((left - window.left) * x),
-                      min.y + static_cast<float>((top - window.top) * y)),
-        to(min.x + static_cast<float>((right - window.left) * x),
-           min.y + static_cast<float>((bottom - window.top) * y));
-    HeatmapStyle style = map.style;
-    // Where keys come later than every row, the shader has no name for the diagonal.
-    style.causal = std::max<std::int64_t>(-1, map.region.rows.begin - map.region.columns.begin);
-    const auto row = static_cast<double>(map.region.rows.begin),
-               column = static_cast<double>(map.region.columns.begin);
-    list.AddRectFilled(from, to, context.theme.page);
-    context.heatmaps.draw(list, from, to, map.exact, map.exact_baseline, style,
-                          {left - column, top - row, right - column, bottom - row});
-  }
-  if (all) return;
-  const std::string note = pooled_note(map.cell);
   const ImVec2 size = ImGui::CalcTextSize(note.c_str());
-  const ImVec2 at(max.x - size.x - em() * 0.5f, min.y + em() * 0.3f);
-  list.AddRectFilled(ImVec2(at.x - em() * 0.3f, at.y), ImVec2(max.x, at.y + size.y),
+  const ImVec2 at(std::max(f.min.x, f.max.x - size.x - em() * 0.5f), f.min.y + em() * 0.3f);
+  list.AddRectFilled(ImVec2(at.x - em() * 0.3f, at.y), ImVec2(f.max.x, at.y + size.y),
                      with_alpha(context.theme.page, 0.8f));
-  list.AddText(at, context.theme.muted, note.c_str());
+  draw_fitted_text(list, at, f.max.x - at.x, context.theme.muted, note);
+}
+
+}  // namespace
+
+AttentionPanel::AttentionPanel() : digests_(digest) {}
+
+// What was worked out of this map, or of the one before it where only its weights are others.
+void AttentionPanel::find_digest(ViewContext& context, MapPicture& picture) {
+  const DigestJob job = digest_job(context.state.view, picture);
+  digests_.ask(job, job.is_cheap(), context.state.wake);
+  const auto* newest = digests_.newest();
+  if (newest == nullptr) return;
+  const DigestJob& done = newest->first;
+  const bool fits = done.prompt == job.prompt && done.full == job.full &&
+                    done.grouping == job.grouping && done.cell == job.cell &&
+                    done.difference == job.difference && done.first_row == job.first_row;
+  if (!fits) return;
+  picture.digest = &newest->second;
+  picture.grouped = job.grouping != TokenGrouping::none;
+}
+
+void AttentionPanel::keys(const MapFrame& frame) {
+  if (ImGui::IsItemHovered() || ImGui::IsItemFocused()) {
+    constexpr std::pair<ImGuiKey, MapMove> known[] = {
+        {ImGuiKey_LeftArrow, MapMove::left},   {ImGuiKey_RightArrow, MapMove::right},
+        {ImGuiKey_UpArrow, MapMove::up},       {ImGuiKey_DownArrow, MapMove::down},
+        {ImGuiKey_KeypadAdd, MapMove::nearer}, {ImGuiKey_KeypadSubtract, MapMove::farther}};
+    for (const auto& [key, step] : known) {
+      ImGui::SetItemKeyOwner(key);
+      if (ImGui::IsItemHovered() && ImGui::IsKeyPressed(key)) move_ = step;
+    }
+  }
+  if (!move_) return;
+  const MapMove step = *std::exchange(move_, std::nullopt);
+  const ImVec2 mouse = ImGui::GetIO().MousePos;
+  const bool hovered = ImGui::IsItemHovered();
+  const double x = frame.column_at(hovered ? mouse.x : (frame.min.x + frame.max.x) * 0.5f);
+  const double y = frame.row_at(hovered ? mouse.y : (frame.min.y + frame.max.y) * 0.5f);
+  const bool square = zoom_.rows == zoom_.columns;
+  const double across = zoom_.width() * kKeyPan, down = zoom_.height() * kKeyPan;
+  switch (step) {
+    case MapMove::nearer:
+      return zoom_.scale(x, y, kKeyStep, square ? kKeyStep : 1);
+    case MapMove::farther:
+      return zoom_.scale(x, y, 1 / kKeyStep, square ? 1 / kKeyStep : 1);
+    case MapMove::left:
+      return zoom_.pan(-across, 0);
+    case MapMove::right:
+      return zoom_.pan(across, 0);
+    case MapMove::up:
+      return zoom_.pan(0, -down);
+    case MapMove::down:
+      return zoom_.pan(0, down);
+    case MapMove::whole:
+      return zoom_.reset();
+  }
+}
+
+void AttentionPanel::navigate(const MapPicture& picture, const MapFrame& frame) {
+  ImGui::SetCursorScreenPos(frame.min);
+  ImGui::InvisibleButton("map", ImVec2(frame.max.x - frame.min.x, frame.max.y - frame.min.y));
+  ImGui::SetItemKeyOwner(ImGuiKey_MouseWheelY);
+  const ImGuiIO& io = ImGui::GetIO();
+  if (ImGui::IsItemHovered() && io.MouseWheel != 0) {
+    const double factor = std::pow(kStep, io.MouseWheel);
+    // Response rows are few: only the keys are zoomed, with Ctrl the rows.
+    const bool both = picture.axis_rows() == picture.axis_columns();
+    zoom_.scale(frame.column_at(io.MousePos.x), frame.row_at(io.MousePos.y),
+                both || !io.KeyCtrl ? factor : 1.0, both || io.KeyCtrl ? factor : 1.0);
+  }
+  if (ImGui::IsItemActive() && ImGui::IsMouseDragging(ImGuiMouseButton_Left)) {
+    zoom_.pan(-io.MouseDelta.x * frame.columns_per_pixel(),
+              -io.MouseDelta.y * frame.rows_per_pixel());
+  }
+  if (ImGui::IsItemHovered() && ImGui::IsMouseDoubleClicked(ImGuiMouseButton_Left)) zoom_.reset();
+  keys(frame);
+}
+
+// The part of a pooled map that is there exactly, over its overview.
+void AttentionPanel::draw_exact(ViewContext& context, const MapPicture& picture, const MapFrame& f,
+                                const HeatmapWindow& part) const {
+  const ImVec2 from(f.x_of(part.left), f.y_of(part.top)),
+      to(f.x_of(part.right), f.y_of(part.bottom));
+  const auto row = static_cast<double>(picture.region.rows.begin),
+             column = static_cast<double>(picture.region.columns.begin);
+  HeatmapStyle style = picture.style;
+  // Where keys come later than every row, the shader has no name for the diagonal.
+  style.causal =
+      std::max<std::int64_t>(-1, picture.region.rows.begin - picture.region.columns.begin);
+  style.left_out = style.left_out > 0 && picture.region.columns.begin == 0 ? picture.cell : 0;
+  style.row_offset = picture.region.rows.begin;
+  style.row_cell = picture.cell;
+  ImDrawList& list = *ImGui::GetWindowDrawList();
+  list.AddRectFilled(from, to, context.theme.page);
+  context.heatmaps.draw(
+      list, from, to, picture.exact, picture.exact_baseline, style,
+      {part.left - column, part.top - row, part.right - column, part.bottom - row});
+}
+
+void AttentionPanel::draw_values(ViewContext& context, const MapPicture& picture,
+                                 const MapFrame& f) const {
+  ImDrawList& list = *ImGui::GetWindowDrawList();
+  const HeatmapWindow& window = f.window;
+  if (picture.grouped) {
+    context.heatmaps.draw(list, f.min, f.max, picture.digest->shown, picture.digest->baseline,
+                          picture.style, window);
+    if (picture.cell > 1) corner_note(context, f, "of the overview: the largest weights");
+    return;
+  }
+  const auto cell = static_cast<double>(picture.cell);
+  context.heatmaps.draw(
+      list, f.min, f.max, picture.shown, picture.baseline, picture.style,
+      {window.left / cell, window.top / cell, window.right / cell, window.bottom / cell});
+  if (picture.cell == 1) return;
+  const MapRegion& region = picture.region;
+  const HeatmapWindow part{std::max(window.left, static_cast<double>(region.columns.begin)),
+                           std::max(window.top, static_cast<double>(region.rows.begin)),
+                           std::min(window.right, static_cast<double>(region.columns.end)),
+                           std::min(window.bottom, static_cast<double>(region.rows.end))};
+  const bool visible = !picture.exact.empty() && part.left < part.right && part.top < part.bottom;
+  if (visible) draw_exact(context, picture, f, part);
+  const bool all = visible && part.left <= window.left && part.right >= window.right &&
+                   part.top <= window.top && part.bottom >= window.bottom;
+  if (!all) corner_note(context, f, pooled_note(picture.cell));
 }
 
 // A pooled map that is looked at closely gets its exact weights there, once nothing else is being
 // computed: asking for another part must not begin the map again.
-void AttentionPanel::ask_for_detail(ViewContext& context, const Map& map) const {
+void AttentionPanel::ask_for_detail(ViewContext& context, const MapPicture& picture) const {
   AppState& state = context.state;
-  if (map.cell == 1 || state.snapshot->status.state != EngineStatus::State::idle) return;
+  if (picture.cell == 1 || picture.grouped ||
+      state.snapshot->status.state != EngineStatus::State::idle)
+    return;
   const HeatmapWindow& window = zoom_.window;
   const auto most = static_cast<double>(kDetail - kDetail / 4);
-  const bool close = window.right - window.left <= most && window.bottom - window.top <= most;
   MapRegion wanted;
-  if (close) {
-    wanted = {detail_range(window.top, window.bottom, map.rows),
-              detail_range(window.left, window.right, map.columns)};
+  if (zoom_.width() <= most && zoom_.height() <= most) {
+    wanted = {detail_range(window.top, window.bottom, picture.rows),
+              detail_range(window.left, window.right, picture.columns)};
   }
   state.request.map_region = wanted;
+}
+
+void AttentionPanel::map(ViewContext& context, const MapPicture& picture) {
+  const float bar = color_bar_width() + em() * 0.6f;
+  const ImVec2 at = ImGui::GetCursorScreenPos(), space = ImGui::GetContentRegionAvail();
+  const AxisRoom room = axis_room(picture, space.x);
+  const ImVec2 min(std::floor(at.x + room.left), std::floor(at.y + room.top));
+  const ImVec2 max(std::floor(at.x + space.x - bar), std::floor(at.y + space.y));
+  if (max.x - min.x < em() * 3 || max.y - min.y < em() * 2) return;
+  navigate(picture, {min, max, zoom_.window});
+  const MapFrame frame{min, max, zoom_.window};
+  std::optional<std::int64_t> column, row;
+  if (ImGui::IsItemHovered()) {
+    const ImVec2 mouse = ImGui::GetIO().MousePos;
+    column = static_cast<std::int64_t>(frame.column_at(mouse.x));
+    row = static_cast<std::int64_t>(frame.row_at(mouse.y));
+    if (*column >= picture.axis_columns() || *row >= picture.axis_rows())
+      column = row = std::nullopt;
+  }
+  ImGui::GetWindowDrawList()->AddRectFilled(min, max, context.theme.page);
+  draw_values(context, picture, frame);
+  hidden_columns(context, picture, frame);
+  if (!picture.grouped) document_lines(context, picture, frame);
+  draw_axes(context, picture, frame, room, column, row);
+  const ImVec2 bar_at(max.x + em() * 0.7f, at.y);
+  color_bar(context, bar_at, max.y - at.y, picture.style,
+            picture.style.rows.empty() ? "weight" : "of row");
+  if (column && row) map_readout(context, picture, frame, *column, *row);
 }
 
 void AttentionPanel::draw(ViewContext& context) {
@@ -381,38 +254,22 @@ void AttentionPanel::draw(ViewContext& context) {
                "Select a head in the map or the ranking.");
     return;
   }
-  toolbar(context);
-  Map map;
-  if (!find_map(context, map)) {
-    const bool running = state.snapshot->status.state == EngineStatus::State::running;
+  if (map_toolbar(context, zoom_)) move_ = MapMove::whole;
+  MapPicture picture;
+  const bool there = find_picture(context, picture);
+  if (there) find_digest(context, picture);
+  const bool waits = there && !picture.grouped && state.view.map.grouping != TokenGrouping::none;
+  if (!there || waits) {
+    const bool running = waits || state.snapshot->status.state == EngineStatus::State::running;
     empty_note(context, running ? "Computing the map ..." : "No attention weights for this head",
                running ? "" : why_no_weights(*state.snapshot));
     return;
   }
-  if (map.style.difference && !map.style.logarithmic) map.style.high = difference_range(map);
-  zoom_.fit(map.columns, map.rows);
-  ask_for_detail(context, map);
-  const bool full = map.rows == map.columns;
-  const float strip = em() * 1.25f, bar = color_bar_width() + em() * 0.6f;
-  const float left = full ? strip : em() * 5.0f;
-  const ImVec2 at = ImGui::GetCursorScreenPos(), room = ImGui::GetContentRegionAvail();
-  const ImVec2 min(std::floor(at.x + left), std::floor(at.y + strip + 2));
-  const ImVec2 max(std::floor(at.x + room.x - bar), std::floor(at.y + room.y));
-  if (max.x - min.x < em() * 3 || max.y - min.y < em() * 2) return;
-  navigate(map, min, max);
-  const bool hovered = ImGui::IsItemHovered();
-  ImDrawList& list = *ImGui::GetWindowDrawList();
-  list.AddRectFilled(min, max, context.theme.page);
-  draw_values(context, map, min, max);
-  overlay(context, map, min, max);
-  document_strip(context, ImVec2(min.x, at.y), ImVec2(max.x, at.y + strip), false);
-  if (full) {
-    document_strip(context, ImVec2(at.x, min.y), ImVec2(at.x + strip, max.y), true);
-  } else {
-    row_labels(context, map, min, max);
-  }
-  color_bar(context, ImVec2(max.x + em() * 0.7f, at.y), max.y - at.y, map.style, "weight");
-  if (hovered) readout(context, map, min, max);
+  style_picture(context, picture);
+  map_range_popup(context, picture.style);
+  zoom_.fit(picture.axis_columns(), picture.axis_rows());
+  ask_for_detail(context, picture);
+  map(context, picture);
 }
 
 }  // namespace headscope

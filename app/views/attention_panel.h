@@ -1,44 +1,49 @@
 // The attention map of the selected head: response rows x keys, or all rows x all keys.
 #pragma once
 
+#include <optional>
+
+#include "app/views/map_axes.h"
+#include "app/views/map_digest.h"
+#include "app/views/map_picture.h"
+#include "app/views/map_zoom.h"
 #include "app/views/widgets.h"
 
 namespace headscope {
 
-/// Which part of a map is on screen, in cells. Zooming keeps the point under the cursor.
-struct MapZoom {
-  std::int64_t columns = 0, rows = 0;  ///< of the map it belongs to
-  HeatmapWindow window;
+/// Steps through a map without a mouse.
+enum class MapMove { nearer, farther, left, right, up, down, whole };
 
-  void fit(std::int64_t map_columns,
-           std::int64_t map_rows);  ///< resets when the map has another shape
-  void reset();
-  void scale(double x, double y, double factor_x, double factor_y);  ///< about a cell position
-  void pan(double columns_moved, double rows_moved);
-  bool whole() const;
-};
-
+/// Nothing it does in a frame grows with the number of tokens: sums, groups and ranges are worked
+/// out beside the window's thread, and axes draw what is on screen.
 class AttentionPanel {
  public:
+  AttentionPanel();
   void draw(ViewContext& context);
 
- private:
-  struct Map;
-  void toolbar(ViewContext& context);
-  bool find_map(const ViewContext& context, Map& map) const;
-  void navigate(const Map& map, ImVec2 min, ImVec2 max);
-  void draw_values(ViewContext& context, const Map& map, ImVec2 min, ImVec2 max) const;
-  void ask_for_detail(ViewContext& context, const Map& map) const;
-  void document_strip(const ViewContext& context, ImVec2 min, ImVec2 max, bool vertical) const;
-  void overlay(const ViewContext& context, const Map& map, ImVec2 min, ImVec2 max) const;
-  void row_labels(const ViewContext& context, const Map& map, ImVec2 min, ImVec2 max) const;
-  void readout(const ViewContext& context, const Map& map, ImVec2 min, ImVec2 max) const;
+  /// Takes effect when the map is drawn next.
+  void move(MapMove step) { move_ = step; }
+  /// Groups or ranges are being worked out.
+  bool busy() const { return digests_.busy(); }
+  const MapZoom& zoom() const { return zoom_; }
+  void look_at(const HeatmapWindow& window) { zoom_.window = window; }
 
-  float difference_range(const Map& map);
+ private:
+  struct Cursor {
+    std::int64_t column = 0, row = 0;  // cells of the axes
+  };
+  void find_digest(ViewContext& context, MapPicture& picture);
+  void map(ViewContext& context, const MapPicture& picture);
+  void navigate(const MapPicture& picture, const MapFrame& frame);
+  void keys(const MapFrame& frame);
+  void draw_values(ViewContext& context, const MapPicture& picture, const MapFrame& frame) const;
+  void draw_exact(ViewContext& context, const MapPicture& picture, const MapFrame& frame,
+                  const HeatmapWindow& part) const;
+  void ask_for_detail(ViewContext& context, const MapPicture& picture) const;
 
   MapZoom zoom_;
-  const float *compared_ = nullptr, *compared_baseline_ = nullptr;  ///< maps that `range_` is of
-  float range_ = 1;
+  std::optional<MapMove> move_;
+  NewestResult<DigestJob, MapDigest> digests_;
 };
 
 }  // namespace headscope

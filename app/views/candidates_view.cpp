@@ -11,20 +11,6 @@ namespace {
 constexpr const char* kPopup = "candidates";
 constexpr float kTokenWidth = 7.5f, kBarWidth = 5.5f, kNumberWidth = 3.6f;  // font heights
 
-std::string percent(float probability) {
-  if (probability > 0 && probability < 0.0005f) return "< 0.1 %";
-  char text[32];
-  std::snprintf(text, sizeof text, probability >= 0.9995f ? "%.0f %%" : "%.1f %%",
-                static_cast<double>(probability) * 100);
-  return text;
-}
-
-std::string shown_token(const std::string& token) {
-  std::string text;
-  for (const char c : token) text += c == '\n' ? "\\n" : std::string(1, c);
-  return text.empty() ? "(empty)" : text;
-}
-
 void candidate_line(const ViewContext& context, const CandidateView& candidate, bool chosen,
                     ImU32 color) {
   ImDrawList& list = *ImGui::GetWindowDrawList();
@@ -41,7 +27,7 @@ void candidate_line(const ViewContext& context, const CandidateView& candidate, 
                      theme.card);
   list.AddRectFilled(ImVec2(left, at.y + height * 0.2f), ImVec2(left + bar, at.y + height * 0.85f),
                      chosen ? color : with_alpha(color, 0.55f));
-  const std::string number = percent(candidate.probability);
+  const std::string number = format_probability(candidate.probability);
   const float right = left + room + em() * kNumberWidth;
   list.AddText(ImVec2(right - ImGui::CalcTextSize(number.c_str()).x, at.y), theme.text,
                number.c_str());
@@ -61,13 +47,6 @@ void candidates_column(const ViewContext& context, const RunResult& run, const c
     candidate_line(context, candidate, candidate.id == run.response[index].id, color);
 }
 
-// How many tokens the longer response has.
-std::size_t tokens_of(const Snapshot& snapshot) {
-  std::size_t count = snapshot.baseline ? snapshot.baseline->response.size() : 0;
-  if (snapshot.intervened) count = std::max(count, snapshot.intervened->response.size());
-  return count;
-}
-
 void divergence_note(const ViewContext& context, std::size_t index) {
   const Snapshot& snapshot = *context.state.snapshot;
   if (!snapshot.baseline || !snapshot.intervened) return;
@@ -83,11 +62,31 @@ void divergence_note(const ViewContext& context, std::size_t index) {
 
 }  // namespace
 
+std::string format_probability(float probability) {
+  if (probability > 0 && probability < 0.0005f) return "< 0.1 %";
+  char text[32];
+  std::snprintf(text, sizeof text, probability >= 0.9995f ? "%.0f %%" : "%.1f %%",
+                static_cast<double>(probability) * 100);
+  return text;
+}
+
+std::string shown_token(std::string_view token) {
+  std::string text;
+  for (const char c : token) text += c == '\n' ? "\\n" : std::string(1, c);
+  return text.empty() ? "(empty)" : text;
+}
+
+std::size_t response_tokens_of(const Snapshot& snapshot) {
+  std::size_t count = snapshot.baseline ? snapshot.baseline->response.size() : 0;
+  if (snapshot.intervened) count = std::max(count, snapshot.intervened->response.size());
+  return count;
+}
+
 void candidates_table(const ViewContext& context, std::size_t index) {
   const Snapshot& snapshot = *context.state.snapshot;
   if (!snapshot.baseline) return;
   text_bold(context, "Next token " + std::to_string(index + 1) + " of " +
-                         std::to_string(tokens_of(snapshot)));
+                         std::to_string(response_tokens_of(snapshot)));
   divergence_note(context, index);
   const bool both = snapshot.intervened && snapshot.intervened != snapshot.baseline;
   const ImGuiTableFlags flags = ImGuiTableFlags_SizingFixedFit | ImGuiTableFlags_BordersInnerV;
@@ -99,6 +98,23 @@ void candidates_table(const ViewContext& context, std::size_t index) {
   ImGui::EndTable();
 }
 
+void token_stepper(ViewContext& context) {
+  AppState& state = context.state;
+  const std::size_t token = state.candidates.token, count = response_tokens_of(*state.snapshot);
+  // Pressed again and again, a button must not lose the keyboard's focus: it is not disabled.
+  if (ImGui::ArrowButton("previous token", ImGuiDir_Left) && token > 0) state.step_token(-1);
+  ImGui::SetItemTooltip("Previous response token ([)");
+  ImGui::SameLine(0, 2);
+  if (ImGui::ArrowButton("next token", ImGuiDir_Right) && token + 1 < count) state.step_token(1);
+  ImGui::SetItemTooltip("Next response token (])");
+  if (state.intervened() == nullptr || state.intervened() == state.baseline()) return;
+  const auto at = state.divergence();
+  ImGui::SameLine();
+  ImGui::BeginDisabled(!at);
+  if (ImGui::Button("First divergence") && at) state.choose_token(false, *at);
+  ImGui::EndDisabled();
+}
+
 void candidates_popup(ViewContext& context) {
   AppState& state = context.state;
   if (std::exchange(state.candidates.open, false)) ImGui::OpenPopup(kPopup);
@@ -107,7 +123,7 @@ void candidates_popup(ViewContext& context) {
                           ImGuiCond_Appearing);
   if (!ImGui::BeginPopup(kPopup)) return;
   const Snapshot& snapshot = *state.snapshot;
-  const std::size_t count = tokens_of(snapshot);
+  const std::size_t count = response_tokens_of(snapshot);
   std::size_t& token = state.candidates.token;
   if (count == 0 || !snapshot.baseline) {
     text_muted(context, "There is no response yet.");
@@ -115,21 +131,9 @@ void candidates_popup(ViewContext& context) {
     return;
   }
   token = std::min(token, count - 1);
-  ImGui::BeginDisabled(token == 0);
-  if (ImGui::Button("<")) --token;
-  ImGui::EndDisabled();
-  ImGui::SameLine(0, 2);
-  ImGui::BeginDisabled(token + 1 >= count);
-  if (ImGui::Button(">")) ++token;
-  ImGui::EndDisabled();
-  if (snapshot.intervened) {
-    const auto at = first_difference(*snapshot.baseline, *snapshot.intervened);
-    ImGui::SameLine();
-    ImGui::BeginDisabled(!at);
-    if (ImGui::Button("First divergence") && at) token = *at;
-    ImGui::EndDisabled();
-  }
+  token_stepper(context);
   candidates_table(context, token);
+  text_muted(context, "[ and ]: previous and next token");
   ImGui::EndPopup();
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/views/head_menu.h"
 #include "core/analysis/compare_heads.h"
 
 namespace headscope {
@@ -45,55 +46,128 @@ int other_rank(const AppState& state, HeadId id) {
   return other.rank_of[static_cast<std::size_t>(id.layer * other.heads + id.head)];
 }
 
-HeatmapData data_of(const std::shared_ptr<const RunResult>& run, MapScore score) {
-  if (!run) return {};
-  const std::vector<float>& values = score_values(run->scores, score);
-  if (values.size() != static_cast<std::size_t>(run->layers) * run->heads) return {};
-  return {run, values.data(), run->heads, run->layers};
+HeatmapData data_of(const AppState& state, const ScoreValues& score) {
+  const ModelInfo* model = state.snapshot->model.get();
+  if (model == nullptr || score.values == nullptr ||
+      score.values->size() != static_cast<std::size_t>(model->layers) * model->heads)
+    return {};
+  return {score.owner, score.values->data(), model->heads, model->layers};
 }
 
-HeatmapStyle style_of(const ViewContext& context, const HeatmapData& data,
-                      const HeatmapData& baseline) {
-  const ViewOptions& view = context.state.view;
+std::span<const float> all_of(const HeatmapData& data) {
+  return {data.values, data.empty() ? 0 : static_cast<std::size_t>(data.columns * data.rows)};
+}
+
+HeatmapStyle difference_style(const ViewContext& context, const HeatmapData& data,
+                              const HeatmapData& baseline) {
   HeatmapStyle style;
-  const auto all = [](const HeatmapData& d) {
-    return std::span<const float>(d.values,
-                                  d.empty() ? 0 : static_cast<std::size_t>(d.columns * d.rows));
-  };
-  if (view.score_source != MapSource::difference) {
-    style.palette = view.palette;
-    style.high = largest_magnitude(all(data), 1e-3f);
-    return style;
-  }
   style.palette = context.theme.diverging;
   style.difference = true;
   style.low = 1e-4f;
   style.high = 1e-3f;
-  const auto a = all(data), b = all(baseline);
+  const auto a = all_of(data), b = all_of(baseline);
   for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
     if (!std::isnan(a[i] - b[i])) style.high = std::max(style.high, std::abs(a[i] - b[i]));
   }
   return style;
 }
 
-void toolbar(ViewContext& context) {
-  ViewOptions& view = context.state.view;
-  int score = static_cast<int>(view.score);
+HeatmapStyle style_of(const ViewContext& context, MapScore score, const HeatmapData& data,
+                      const HeatmapData& baseline) {
+  const ViewOptions& view = context.state.view;
+  if (has_two_sources(score) && view.score_source == MapSource::difference)
+    return difference_style(context, data, baseline);
+  HeatmapStyle style;
+  style.palette = view.palette;
+  style.high = largest_magnitude(all_of(data), 1e-3f);
+  if (score == MapScore::similar) style.high = 1;
+  if (score == MapScore::drop) {  // with sign: 0 is in the middle
+    style.palette = context.theme.diverging;
+    style.low = -style.high;
+  }
+  return style;
+}
+
+void score_combo(AppState& state) {
   ImGui::SetNextItemWidth(em() * 8.5f);
-  if (ImGui::Combo("##score", &score,
-                   "relevant\0sink\0irrelevant, sum\0irrelevant, largest\0head set\0overlap\0")) {
-    view.score = static_cast<MapScore>(score);
+  if (!ImGui::BeginCombo("##score", name_of(state.view.score).label, ImGuiComboFlags_HeightLarge)) {
+    ImGui::SetItemTooltip("%s", name_of(state.view.score).note);
+    return;
+  }
+  for (int i = 0; i < map_scores; ++i) {
+    const auto score = static_cast<MapScore>(i);
+    if (ImGui::Selectable(name_of(score).label, state.view.score == score)) {
+      state.view.score = score;
+      if (score == MapScore::similar && !state.view.heads.like)
+        state.view.heads.like = state.request.selected;
+    }
+    ImGui::SetItemTooltip("%s", name_of(score).note);
+  }
+  ImGui::EndCombo();
+}
+
+// Looks like one part of a segmented choice: a bar under it says that it is on.
+void switch_button(const ViewContext& context, bool& on) {
+  ImGui::PushStyleColor(ImGuiCol_Button, on ? context.theme.accent_soft : context.theme.card);
+  ImGui::PushStyleColor(ImGuiCol_Text, on ? context.theme.text : context.theme.muted);
+  if (ImGui::Button("Switch")) on = !on;
+  ImGui::PopStyleColor(2);
+  const ImVec2 min = ImGui::GetItemRectMin(), max = ImGui::GetItemRectMax();
+  if (on) {
+    ImGui::GetWindowDrawList()->AddRectFilled(ImVec2(min.x, max.y - em() * 0.14f), max,
+                                              context.theme.accent);
   }
   ImGui::SetItemTooltip(
-      "Attention mass of the response rows, averaged over them:\n"
-      "relevant = on the gold document (the contextual score)\nsink = on the first two tokens\n"
-      "irrelevant = on the other documents, all together or the largest one\n"
-      "head set = the contextual score over many samples that came with the model\n"
-      "overlap = which of the best heads another head set has too");
+      "On: a click on a head switches it on or off, ctrl-click shows it; off: the other way "
+      "round.\n"
+      "A click on a layer's number switches the whole layer. Framed heads are on: acted on.");
+}
+
+// Muted text in what is left of the line, shortened where it does not fit.
+void fitted_note(const ViewContext& context, const std::string& text) {
+  ImGui::SameLine(0, em() * 0.8f);
+  ImGui::AlignTextToFramePadding();
+  const float room = ImGui::GetContentRegionAvail().x;
+  const ImVec2 at = ImGui::GetCursorScreenPos(), size = ImGui::CalcTextSize(text.c_str());
+  draw_fitted_text(*ImGui::GetWindowDrawList(),
+                   ImVec2(at.x, at.y + ImGui::GetStyle().FramePadding.y), room, context.theme.muted,
+                   text);
+  ImGui::Dummy(ImVec2(std::clamp(room, 1.0f, size.x), ImGui::GetFrameHeight()));
+}
+
+void toolbar(ViewContext& context) {
+  ViewOptions& view = context.state.view;
+  score_combo(context.state);
   ImGui::SameLine();
   int source = static_cast<int>(view.score_source);
+  ImGui::BeginDisabled(!has_two_sources(view.score));
   if (segmented(context, "source", {"Base", "Interv.", "Diff."}, source))
     view.score_source = static_cast<MapSource>(source);
+  ImGui::EndDisabled();
+  ImGui::SameLine();
+  switch_button(context, view.heads.click_switches);
+}
+
+// Beside the toolbar: what the map's score is of, and how much of it is there.
+void score_note(ViewContext& context) {
+  const AppState& state = context.state;
+  if (state.view.score == MapScore::similar && state.view.heads.like) {
+    fitted_note(context, "like " + format_head(*state.view.heads.like));
+    const auto alike = context.state.numbers.similarity(*state.view.heads.like);
+    const bool documents = alike && alike->over == SimilarityOver::documents;
+    ImGui::SetItemTooltip("Likeness with the attention of %s over %s.\n%s",
+                          format_head(*state.view.heads.like).c_str(),
+                          documents ? "documents, sink and rest (rows are not kept)" : "all tokens",
+                          name_of(MapScore::similar).note);
+  }
+  const auto& drops = state.snapshot->head_drops;
+  if (state.view.score != MapScore::drop || !drops) return;
+  const auto every = std::ssize(drops->drop);
+  if (drops->measured >= every) return;
+  ImGui::SameLine(0, em() * 0.8f);
+  command_button(context, "run.head_drops",
+                 state.request.questions.head_drops ? "Stop" : "All heads");
+  fitted_note(context, std::to_string(drops->measured) + "/" + std::to_string(every));
 }
 
 int label_step(float room, float label) {
@@ -127,6 +201,34 @@ void axis_labels(const ViewContext& context, const Grid& grid) {
                heads_title);
 }
 
+// The numbers of the layers switch all their heads; a bar beside them says how many are on.
+void layer_switches(ViewContext& context, const Grid& grid) {
+  AppState& state = context.state;
+  std::vector<int> on(static_cast<std::size_t>(grid.layers), 0);
+  for (const HeadId head : state.chosen()) {
+    if (head.layer < grid.layers) ++on[static_cast<std::size_t>(head.layer)];
+  }
+  ImDrawList& list = *ImGui::GetWindowDrawList();
+  for (int layer = 0; layer < grid.layers; ++layer) {
+    const int count = on[static_cast<std::size_t>(layer)];
+    if (count == 0) continue;
+    const float share = static_cast<float>(count) / static_cast<float>(grid.heads);
+    const float y = grid.min({layer, 0}).y, height = std::max(2.0f, (grid.cell_h - 2) * share);
+    list.AddRectFilled(ImVec2(grid.origin.x - em() * 0.3f, y + 1),
+                       ImVec2(grid.origin.x - em() * 0.1f, y + 1 + height), context.theme.accent);
+  }
+  const float width = em() * 2.6f;
+  ImGui::SetCursorScreenPos(ImVec2(grid.origin.x - width, grid.origin.y));
+  if (grid.end().y - grid.origin.y < 1) return;
+  ImGui::InvisibleButton("layers", ImVec2(width, grid.end().y - grid.origin.y));
+  if (!ImGui::IsItemHovered()) return;
+  const float row = (ImGui::GetIO().MousePos.y - grid.origin.y) / grid.cell_h;
+  const int layer = std::clamp(static_cast<int>(row), 0, grid.layers - 1);
+  if (ImGui::IsItemClicked()) state.toggle_layer(layer);
+  ImGui::SetTooltip("layer %d: %d of %d heads are on\nclick: switch all of them", layer,
+                    on[static_cast<std::size_t>(layer)], grid.heads);
+}
+
 void outlines(const ViewContext& context, const Grid& grid) {
   ImDrawList& list = *ImGui::GetWindowDrawList();
   const float gap = std::min(grid.cell_w, grid.cell_h) > em() * 0.6f ? 1.0f : 0.0f;
@@ -150,6 +252,10 @@ void outlines(const ViewContext& context, const Grid& grid) {
     if (id.layer < grid.layers && id.head < grid.heads)
       frame(id, context.theme.accent, thick * 0.5f, thick);
   }
+  for (const HeadId id : context.state.view.heads.pinned) {
+    if (id.layer < grid.layers && id.head < grid.heads)
+      pin_mark(context, list, grid.min(id), grid.max(id));
+  }
   const HeadId selected = context.state.request.selected;
   if (selected.layer < grid.layers && selected.head < grid.heads) {
     frame(selected, context.theme.page, -thick * 0.2f, thick * 2.2f);
@@ -157,49 +263,72 @@ void outlines(const ViewContext& context, const Grid& grid) {
   }
 }
 
-void interact(ViewContext& context, const Grid& grid) {
+void head_tooltip(ViewContext& context, HeadId id) {
   AppState& state = context.state;
-  ImGui::SetCursorScreenPos(grid.origin);
-  ImGui::InvisibleButton("heads",
-                         ImVec2(grid.end().x - grid.origin.x, grid.end().y - grid.origin.y));
-  if (!ImGui::IsItemHovered()) return;
-  const ImVec2 mouse = ImGui::GetIO().MousePos;
-  const HeadId id{
-      std::clamp(static_cast<int>((mouse.y - grid.origin.y) / grid.cell_h), 0, grid.layers - 1),
-      std::clamp(static_cast<int>((mouse.x - grid.origin.x) / grid.cell_w), 0, grid.heads - 1)};
-  if (ImGui::IsItemClicked()) {
-    if (ImGui::GetIO().KeyCtrl) {
-      state.toggle_pick(id);
-    } else {
-      state.select(id);
-    }
-  }
-  const auto value = [&](const RunResult* run) {
-    if (run == nullptr) return std::string("-");
-    const std::vector<float>& values = score_values(run->scores, state.view.score);
-    const std::size_t index = run->scores.index(id);
-    return index < values.size() ? format_mass(values[index]) : std::string("-");
-  };
+  const MapScore score = state.view.score;
+  const ModelInfo& model = *state.snapshot->model;
   const int rank = state.rank_of(id);
   ImGui::BeginTooltip();
   text_bold(context, "layer " + std::to_string(id.layer) + "  head " + std::to_string(id.head));
   if (rank >= 0)
     text_muted(context, "rank " + std::to_string(rank + 1) + " of " +
                             std::to_string(state.ranking().size()));
-  if (state.view.score == MapScore::overlap) {
+  if (score == MapScore::overlap) {
     const int there = other_rank(state, id);
     text_muted(context, (there < 0 ? "not named" : "rank " + std::to_string(there + 1)) + " in " +
                             state.other_heads->name);
   }
-  ImGui::Text("baseline    %s", value(state.baseline()).c_str());
-  ImGui::Text("intervened  %s", value(state.intervened()).c_str());
-  const ModelInfo& model = *state.snapshot->model;
-  const std::size_t index = static_cast<std::size_t>(id.layer) * model.heads + id.head;
-  if (index < model.known_scores.size()) {
-    ImGui::Text("head set    %s", format_mass(model.known_scores[index]).c_str());
+  const auto value = [&](bool intervened) {
+    return format_score(score, score_of(state, score, intervened).at(id, model.heads));
+  };
+  if (has_two_sources(score)) {
+    ImGui::Text("baseline    %s", value(false).c_str());
+    ImGui::Text("intervened  %s", value(true).c_str());
+  } else if (score == MapScore::drop || score == MapScore::similar) {
+    ImGui::Text("%-10s  %s", name_of(score).column, value(false).c_str());
   }
-  text_muted(context, "click: show   ctrl-click: pick");
+  const std::size_t index = static_cast<std::size_t>(id.layer) * model.heads + id.head;
+  if (index < model.known_scores.size())
+    ImGui::Text("head set    %s", format_mass(model.known_scores[index]).c_str());
+  if (model.kv_heads > 0 && model.kv_heads < model.heads) {
+    text_muted(context, "key/value head " +
+                            std::to_string(id.head / std::max(1, model.heads / model.kv_heads)));
+  }
+  text_muted(context, state.view.heads.click_switches
+                          ? "click: switch   ctrl-click: show   right click: more"
+                          : "click: show   ctrl-click: switch   right click: more");
   ImGui::EndTooltip();
+}
+
+void interact(ViewContext& context, const Grid& grid) {
+  AppState& state = context.state;
+  ImGui::SetCursorScreenPos(grid.origin);
+  ImGui::InvisibleButton("heads",
+                         ImVec2(grid.end().x - grid.origin.x, grid.end().y - grid.origin.y));
+  const ImVec2 mouse = ImGui::GetIO().MousePos;
+  const HeadId id{
+      std::clamp(static_cast<int>((mouse.y - grid.origin.y) / grid.cell_h), 0, grid.layers - 1),
+      std::clamp(static_cast<int>((mouse.x - grid.origin.x) / grid.cell_w), 0, grid.heads - 1)};
+  const bool hovered = ImGui::IsItemHovered();
+  // The menu is of the head that was under the mouse when it opened.
+  ImGuiStorage& storage = *ImGui::GetStateStorage();
+  const ImGuiID menu_head = ImGui::GetID("menu head");
+  if (hovered && ImGui::IsMouseReleased(ImGuiMouseButton_Right))
+    storage.SetInt(menu_head, id.layer * grid.heads + id.head);
+  if (ImGui::BeginPopupContextItem("menu")) {
+    const int at = std::clamp(storage.GetInt(menu_head), 0, grid.layers * grid.heads - 1);
+    head_menu_items(context, {at / grid.heads, at % grid.heads});
+    ImGui::EndPopup();
+  }
+  if (!hovered) return;
+  if (ImGui::IsItemClicked()) {
+    if (ImGui::GetIO().KeyCtrl != state.view.heads.click_switches) {
+      state.toggle_pick(id);
+    } else {
+      state.select(id);
+    }
+  }
+  head_tooltip(context, id);
 }
 
 // Membership of a head in the first k of the ranking in use (A) and of the other one (B).
@@ -297,6 +426,7 @@ void overlap_view(ViewContext& context) {
   overlap_cells(context, grid, overlap);
   outlines(context, grid);
   axis_labels(context, grid);
+  layer_switches(context, grid);
   interact(context, grid);
 }
 
@@ -306,21 +436,44 @@ struct Shown {
   bool head_set = false;
 };
 
-Shown find_shown(const AppState& state) {
-  const Snapshot& snapshot = *state.snapshot;
+bool is_mass(MapScore score) {
+  return score == MapScore::relevant || score == MapScore::irrelevant_sum ||
+         score == MapScore::irrelevant_max || score == MapScore::sink;
+}
+
+Shown find_shown(AppState& state) {
+  const MapScore score = state.view.score;
   const bool baseline = state.view.score_source == MapSource::baseline;
   Shown shown;
-  shown.data = data_of(baseline ? snapshot.baseline : snapshot.intervened, state.view.score);
-  shown.reference = data_of(baseline ? snapshot.intervened : snapshot.baseline, state.view.score);
-  if (!shown.data.empty() && !std::isnan(shown.data.values[0])) return shown;
-  shown = {};
-  const auto& model = snapshot.model;
-  const std::size_t heads = model ? static_cast<std::size_t>(model->layers) * model->heads : 0;
-  if (heads > 0 && model->known_scores.size() == heads) {
-    shown.data = {model, model->known_scores.data(), model->heads, model->layers};
-    shown.head_set = true;
+  const ScoreValues values = score_of(state, score, !baseline);
+  if (values.any()) {
+    shown.data = data_of(state, values);
+    if (has_two_sources(score)) shown.reference = data_of(state, score_of(state, score, baseline));
+    shown.head_set = score == MapScore::head_set;
+    return shown;
   }
+  if (!is_mass(score)) return shown;
+  shown.data = data_of(state, score_of(state, MapScore::head_set, false));
+  shown.head_set = !shown.data.empty();
   return shown;
+}
+
+void nothing_to_show(ViewContext& context) {
+  const Missing missing = why_missing(context.state, context.state.view.score);
+  if (!missing.command.empty()) {
+    ImGui::SameLine(0, em() * 0.8f);
+    command_button(context, missing.command, missing.button.c_str());
+  }
+  empty_note(context, missing.title, missing.detail);
+}
+
+void head_set_note(ViewContext& context) {
+  const AppState& state = context.state;
+  const bool asked = state.view.score == MapScore::head_set;
+  fitted_note(context, asked ? state.snapshot->model->known_source : "shown: the head set's score");
+  ImGui::SetItemTooltip("%sThe map shows the contextual score of %s.",
+                        asked ? "" : "No gold document is marked, or the run has not ended.\n",
+                        state.snapshot->model->known_source.c_str());
 }
 
 }  // namespace
@@ -337,26 +490,14 @@ void head_map_view(ViewContext& context) {
     overlap_view(context);
     return;
   }
+  score_note(context);
   if (shown.data.empty()) {
-    const bool asked = state.view.score == MapScore::head_set;
-    empty_note(context, asked ? "No head set came with this model" : "No gold document is marked",
-               asked ? "headscope-cli score makes one."
-                     : "Relevant and irrelevant mass need one: click a document.");
+    nothing_to_show(context);
     return;
   }
-  HeatmapStyle style = style_of(context, shown.data, shown.reference);
-  if (shown.head_set) {
-    style = {};
-    style.palette = state.view.palette;
-    style.high = largest_magnitude({state.snapshot->model->known_scores}, 1e-3f);
-    ImGui::SameLine(0, em() * 0.8f);
-    const bool asked = state.view.score == MapScore::head_set;
-    text_muted(context,
-               asked ? state.snapshot->model->known_source : "shown: the head set's score");
-    ImGui::SetItemTooltip("%sThe map shows the contextual score of %s.",
-                          asked ? "" : "No gold document is marked, or the run has not ended.\n",
-                          state.snapshot->model->known_source.c_str());
-  }
+  const MapScore score = shown.head_set ? MapScore::head_set : state.view.score;
+  const HeatmapStyle style = style_of(context, score, shown.data, shown.reference);
+  if (shown.head_set) head_set_note(context);
   Grid grid;
   if (!place_grid(grid, static_cast<int>(shown.data.rows), static_cast<int>(shown.data.columns),
                   color_bar_width() + em() * 0.8f))
@@ -368,7 +509,8 @@ void head_map_view(ViewContext& context) {
   outlines(context, grid);
   axis_labels(context, grid);
   color_bar(context, ImVec2(grid.end().x + em() * 0.8f, grid.origin.y),
-            std::max(grid.end().y - grid.origin.y, em() * 6), style, "mass");
+            std::max(grid.end().y - grid.origin.y, em() * 6), style, name_of(score).unit);
+  layer_switches(context, grid);
   interact(context, grid);
 }
 

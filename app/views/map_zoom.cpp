@@ -1,6 +1,6 @@
-#include <algorithm>
+#include "app/views/map_zoom.h"
 
-#include "app/views/attention_panel.h"
+#include <algorithm>
 
 namespace headscope {
 namespace {

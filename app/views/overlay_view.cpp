@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "app/views/candidates_view.h"
 #include "core/engine/outlook.h"
 
 namespace headscope {
@@ -22,6 +23,11 @@ TokenLines::Measure measure_of_font() {
 
 float line_height() {
   return std::round(em() * 1.4f);
+}
+
+// Margin beside the text: a document's number on its attention, and where rows are edited.
+float gutter_width() {
+  return std::round(em() * 1.9f);
 }
 
 std::string count_of(std::size_t count, const char* what) {
@@ -52,21 +58,17 @@ void draw_run(ImDrawList& list, ImVec2 at, ImU32 color, std::string_view text) {
                text.data() + text.size());
 }
 
-std::string readable(std::string_view token) {
-  std::string text;
-  for (const char c : token) text += c == '\n' ? "\\n" : std::string(1, c);
-  return text;
-}
-
 }  // namespace
 
 OverlayView::OverlayView()
     : tokens_([](const Job& job, const auto& is_stale) {
-        return pool_tokens(*job.run, job.baseline.get(), job.selection, job.prompt->prompt_tokens(),
-                           is_stale);
+        auto masses = pool_tokens(*job.run, job.baseline.get(), job.selection,
+                                  job.prompt->prompt_tokens(), is_stale);
+        if (masses) add_documents(*job.prompt, job.selection.pooling, *masses);
+        return masses;
       }),
       rows_([](const Job& job, const auto&) {
-        return std::optional(pool_rows(*job.run, job.baseline.get(), job.selection, job.token));
+        return std::optional(pool_rows(*job.run, job.baseline.get(), job.selection, job.keys));
       }) {}
 
 const TokenMasses* OverlayView::painted() {
@@ -83,7 +85,9 @@ bool OverlayView::find_runs(const ViewContext& context) {
   job_.run = source == MapSource::baseline || !snapshot.intervened ? snapshot.baseline
                                                                    : snapshot.intervened;
   if (source == MapSource::difference) job_.baseline = snapshot.baseline;
-  return job_.prompt && job_.run && snapshot.model;
+  if (!job_.prompt || !job_.run || !snapshot.model) return false;
+  touched_ = touched_tokens(*job_.run, *job_.prompt);
+  return true;
 }
 
 void OverlayView::heads_combo(ViewContext& context, float width) {
@@ -109,8 +113,9 @@ void OverlayView::toolbar(ViewContext& context) {
   int scale = options.logarithmic ? 0 : 1;
   if (segmented(context, "scale", {"Log", "Linear"}, scale)) options.logarithmic = scale == 0;
   const float gap = ImGui::GetStyle().ItemSpacing.x, pooling_width = em() * 5;
-  const float mask_width = ImGui::GetFrameHeight() + ImGui::GetStyle().ItemInnerSpacing.x +
-                           ImGui::CalcTextSize("Sink").x;
+  const float mask_width = 2 * ImGui::GetFrameHeight() + gap +
+                           2 * ImGui::GetStyle().ItemInnerSpacing.x +
+                           ImGui::CalcTextSize("SinkEdits").x;
   heads_combo(context, std::max(em() * 5, ImGui::GetContentRegionAvail().x - pooling_width -
                                               mask_width - 2 * gap));
   ImGui::SetItemTooltip("%s", count_of(context.state.overlay_heads().size(), "head").c_str());
@@ -127,6 +132,11 @@ void OverlayView::toolbar(ViewContext& context) {
   bool sink = !options.mask_sink;
   if (ImGui::Checkbox("Sink", &sink)) options.mask_sink = !sink;
   ImGui::SetItemTooltip("Paint the attention sink, tokens 0 and 1, too: it then sets the scale");
+  ImGui::SameLine();
+  ImGui::Checkbox("Edits", &options.mark_touched);
+  ImGui::SetItemTooltip(
+      "Mark what the intervention acts on: a bar above marked keys (S) and above response tokens "
+      "whose rows are edited, a bar beside lines of the prompt whose rows are");
 }
 
 void OverlayView::click(OverlayOptions& options, std::int64_t token) {
@@ -166,9 +176,9 @@ void OverlayView::response_token(ViewContext& context, const TextLine& line, std
   if (ImGui::IsItemHovered()) hovered_row_ = token;
   ImDrawList& list = *ImGui::GetWindowDrawList();
   const auto* way_back = rows_.newest();
-  const bool looked_at = hovered_token_ >= 0 && way_back != nullptr &&
-                         way_back->first.token == hovered_token_ &&
-                         token < std::ssize(way_back->second);
+  const TokenRange pointed = pointed_keys();
+  const bool looked_at = pointed.size() > 0 && way_back != nullptr &&
+                         way_back->first.keys == pointed && token < std::ssize(way_back->second);
   const bool chosen = std::binary_search(options.rows.begin(), options.rows.end(), token);
   ImU32 background = chosen ? theme.accent_soft : theme.card;
   if (looked_at) {
@@ -181,6 +191,9 @@ void OverlayView::response_token(ViewContext& context, const TextLine& line, std
   if (chosen) {  // a bar under it: which ones are chosen does not rest on shade alone
     list.AddRectFilled(ImVec2(at.x, end.y - em() * 0.14f), ImVec2(end.x - 1, end.y), theme.accent);
   }
+  if (options.mark_touched && touched_.edits_row(job_.run->rows.begin + token))
+    list.AddRectFilled(ImVec2(at.x, at.y + 1), ImVec2(end.x - 1, at.y + 1 + em() * 0.1f),
+                       theme.accent);
   if (hovered_row_ == token)
     list.AddRect(ImVec2(at.x, at.y + 1), ImVec2(end.x - 1, end.y - 1), theme.selection);
   draw_run(list, at, ink_on(theme, background), response_.text_of(line, index));
@@ -260,12 +273,13 @@ void OverlayView::ask(const ViewContext& context) {
   const double runs = job_.baseline ? 2 : 1;
   tokens_.ask(job_, runs * pooling_work(*job_.run, selection) <= kCheap, context.state.wake);
   masses_ = painted();
-  if (hovered_token_ < 0) return;
+  const TokenRange pointed = pointed_keys();
+  if (pointed.size() == 0) return;
   Job back = job_;
-  back.token = hovered_token_;
+  back.keys = pointed;
   back.selection.rows.clear();
   const double reads = runs * static_cast<double>(selection.heads.size()) *
-                       static_cast<double>(job_.run->rows.size());
+                       static_cast<double>(job_.run->rows.size() + pointed.size());
   rows_.ask(back, reads <= kCheapRows, context.state.wake);
 }
 
@@ -313,9 +327,12 @@ void OverlayView::text_line(const ViewContext& context, const TextLine& line, Im
                             float height) const {
   const OverlayOptions& options = context.state.view.overlay;
   const Theme& theme = context.theme;
-  const int gold = job_.prompt->gold_document();
-  const TokenRange gold_tokens =
-      gold < 0 ? TokenRange{} : job_.prompt->documents[static_cast<std::size_t>(gold)].tokens;
+  const auto& documents = job_.prompt->documents;
+  const auto is_gold = [&](std::int64_t token) {
+    return std::any_of(documents.begin(), documents.end(), [&](const DocumentView& document) {
+      return document.gold && document.tokens.contains(token);
+    });
+  };
   ImDrawList& list = *ImGui::GetWindowDrawList();
   for (std::uint32_t i = line.first; i < line.last; ++i) {
     const TextPiece& piece = text_.pieces()[text_.runs()[i].piece];
@@ -326,15 +343,90 @@ void OverlayView::text_line(const ViewContext& context, const TextLine& line, Im
     const ImU32 background = scale_.color(value);
     if (value != 0) list.AddRectFilled(top, end, background);
     if (masked) list.AddRect(top, end, with_alpha(theme.sink, 0.7f));
-    if (piece.is_token() && gold_tokens.contains(piece.first)) {
+    if (piece.is_token() && is_gold(piece.first)) {
       list.AddRectFilled(ImVec2(top.x, end.y - em() * 0.1f), end, theme.gold);
     }
+    if (options.mark_touched && piece.is_token() && touched_.keys.contains(piece.first))
+      list.AddRectFilled(top, ImVec2(end.x, top.y + em() * 0.1f), theme.accent);
     if (piece.first == hovered_token_ && piece.is_token()) list.AddRect(top, end, theme.selection);
     const bool plain = !piece.is_token() || piece.hidden;
     draw_run(list, at, plain && value == 0 ? theme.muted : ink_on(theme, background),
              text_.text_of(line, i));
     at.x += width;
   }
+}
+
+// Document of the line's first token that has one; -1 = none.
+int OverlayView::document_of(const TextLine& line) const {
+  const auto& documents = job_.prompt->documents;
+  for (std::uint32_t i = line.first; i < line.last; ++i) {
+    const TextPiece& piece = text_.pieces()[text_.runs()[i].piece];
+    if (!piece.is_token()) continue;
+    // Documents stand in the order of the text.
+    const auto after =
+        std::partition_point(documents.begin(), documents.end(),
+                             [&](const DocumentView& d) { return d.tokens.end <= piece.first; });
+    if (after != documents.end() && after->tokens.contains(piece.first))
+      return static_cast<int>(after - documents.begin());
+  }
+  return -1;
+}
+
+// Beside a line: its document on the colour of its attention, and a bar where rows are edited.
+void OverlayView::gutter(const ViewContext& context, const TextLine& line, ImVec2 at,
+                         float height) const {
+  const Theme& theme = context.theme;
+  ImDrawList& list = *ImGui::GetWindowDrawList();
+  const int document = document_of(line);
+  const float width = gutter_width();
+  if (document >= 0 && masses_ != nullptr) {
+    const auto index = static_cast<std::size_t>(document);
+    TokenScale scale = scale_;
+    scale.largest = masses_->largest_document;
+    const ImU32 color = scale.color(masses_->documents[index]);
+    const ImVec2 from(at.x, at.y), to(at.x + width - em() * 0.45f, at.y + height);
+    list.AddRectFilled(from, to, color);
+    if (document == hovered_document_)
+      list.AddRectFilled(from, ImVec2(from.x + em() * 0.12f, to.y), theme.selection);
+    const std::string number = std::to_string(job_.prompt->documents[index].number);
+    const float size = em() * 0.8f;
+    const bool begins =
+        line.first == 0 ||
+        document_of(text_.lines()[static_cast<std::size_t>(&line - text_.lines().data() - 1)]) !=
+            document;
+    if (begins)
+      list.AddText(ImGui::GetFont(), size,
+                   ImVec2(from.x + em() * 0.15f, at.y + (height - size) * 0.5f),
+                   ink_on(theme, color), number.c_str());
+  }
+  if (!context.state.view.overlay.mark_touched) return;
+  for (std::uint32_t i = line.first; i < line.last; ++i) {
+    const TextPiece& piece = text_.pieces()[text_.runs()[i].piece];
+    if (!piece.is_token() || !touched_.edits_row(piece.first)) continue;
+    list.AddRectFilled(ImVec2(at.x + width - em() * 0.35f, at.y),
+                       ImVec2(at.x + width - em() * 0.22f, at.y + height), theme.accent);
+    return;
+  }
+}
+
+// Keys that the mouse points at: a token, or a whole document in the margin.
+TokenRange OverlayView::pointed_keys() const {
+  if (hovered_token_ >= 0) return {hovered_token_, hovered_token_ + 1};
+  if (hovered_document_ < 0 || hovered_document_ >= std::ssize(job_.prompt->documents)) return {};
+  return job_.prompt->documents[static_cast<std::size_t>(hovered_document_)].tokens;
+}
+
+// What is at `offset` from the first line's beginning.
+void OverlayView::point(ImVec2 offset, float height, float gutter) {
+  const auto line = static_cast<std::size_t>(offset.y / height);
+  if (line >= text_.lines().size()) return;
+  if (offset.x < gutter) {
+    hovered_document_ = document_of(text_.lines()[line]);
+    return;
+  }
+  const int piece = text_.piece_at(line, offset.x - gutter);
+  if (piece >= 0 && text_.pieces()[static_cast<std::size_t>(piece)].is_token())
+    hovered_token_ = text_.pieces()[static_cast<std::size_t>(piece)].first;
 }
 
 // Looks through all tokens, when somebody asks or a prompt is painted for the first time.
@@ -364,11 +456,12 @@ void OverlayView::text(ViewContext& context) {
   }
   const float footer = ImGui::GetTextLineHeightWithSpacing();
   const float room = std::max(ImGui::GetContentRegionAvail().y - footer, em() * 2);
-  hovered_token_ = -1;
+  hovered_token_ = hovered_document_ = -1;
   if (ImGui::BeginChild("text", ImVec2(0, room), ImGuiChildFlags_None,
                         ImGuiWindowFlags_AlwaysVerticalScrollbar)) {
     const float height = line_height();
-    const float width = std::max(ImGui::GetContentRegionAvail().x, em());
+    const float margin = job_.prompt->documents.empty() ? em() * 0.5f : gutter_width();
+    const float width = std::max(ImGui::GetContentRegionAvail().x - margin, em());
     text_.wrap(width);
     scroll_to_largest(context.state.view.overlay, room);
     const ImVec2 origin = ImGui::GetCursorScreenPos();
@@ -376,15 +469,13 @@ void OverlayView::text(ViewContext& context) {
     const auto first = static_cast<std::int64_t>(ImGui::GetScrollY() / height);
     const auto last = std::min(count, first + static_cast<std::int64_t>(room / height) + 2);
     const ImVec2 mouse = ImGui::GetIO().MousePos;
-    if (ImGui::IsWindowHovered() && mouse.x >= origin.x && mouse.y >= origin.y) {
-      const int piece = text_.piece_at(static_cast<std::size_t>((mouse.y - origin.y) / height),
-                                       mouse.x - origin.x);
-      if (piece >= 0 && text_.pieces()[static_cast<std::size_t>(piece)].is_token())
-        hovered_token_ = text_.pieces()[static_cast<std::size_t>(piece)].first;
-    }
+    if (ImGui::IsWindowHovered() && mouse.x >= origin.x && mouse.y >= origin.y)
+      point(ImVec2(mouse.x - origin.x, mouse.y - origin.y), height, margin);
     for (std::int64_t line = first; line < last; ++line) {
-      text_line(context, text_.lines()[static_cast<std::size_t>(line)],
-                ImVec2(origin.x, origin.y + static_cast<float>(line) * height), height);
+      const TextLine& shown = text_.lines()[static_cast<std::size_t>(line)];
+      const ImVec2 at(origin.x, origin.y + static_cast<float>(line) * height);
+      gutter(context, shown, at, height);
+      text_line(context, shown, ImVec2(at.x + margin, at.y), height);
     }
     ImGui::Dummy(ImVec2(width, static_cast<float>(count) * height));
   }
@@ -403,33 +494,49 @@ void OverlayView::legend(const ViewContext& context) {
                         context.state.view.overlay.mask_sink ? ", which are not painted" : "");
 }
 
-// The token under the mouse, and who looks at it most.
-void OverlayView::tooltip(const ViewContext& context) {
+// The response tokens that look most at what the mouse points at.
+void OverlayView::looked_at_from(const ViewContext& context) const {
   constexpr std::size_t kShown = 5;
-  if (hovered_token_ < 0 || masses_ == nullptr) return;
-  const auto token = static_cast<std::size_t>(hovered_token_);
-  const auto* back = rows_.newest();
-  ImGui::BeginTooltip();
-  const std::string text = readable(job_.prompt->tokens[token].text);
-  ImGui::Text("token %lld  %s", static_cast<long long>(hovered_token_), text.c_str());
-  text_muted(context, place_of(*job_.prompt, hovered_token_));
-  ImGui::Text("%s %s", name_of(job_.selection.pooling),
-              format_weight(masses_->values[token]).c_str());
-  if (back != nullptr && back->first.token == hovered_token_ && !back->second.empty()) {
-    const std::vector<float>& values = back->second;
-    std::vector<std::size_t> order(values.size());
-    std::iota(order.begin(), order.end(), 0);
-    const std::size_t shown = std::min(kShown, order.size());
-    std::partial_sort(
-        order.begin(), order.begin() + static_cast<std::ptrdiff_t>(shown), order.end(),
-        [&](std::size_t a, std::size_t b) { return std::abs(values[a]) > std::abs(values[b]); });
-    ImGui::Separator();
-    text_muted(context, job_.baseline ? "changed most at" : "looked at most from");
-    for (std::size_t i = 0; i < shown && order[i] < job_.run->response.size(); ++i) {
-      ImGui::Text("%s  %zu  %s", format_weight(values[order[i]]).c_str(), order[i],
-                  readable(job_.run->response[order[i]].text).c_str());
-    }
+  const auto* back = rows_.shown();
+  if (back == nullptr || !(back->first.keys == pointed_keys()) || back->second.empty()) return;
+  const std::vector<float>& values = back->second;
+  std::vector<std::size_t> order(values.size());
+  std::iota(order.begin(), order.end(), 0);
+  const std::size_t shown = std::min(kShown, order.size());
+  std::partial_sort(
+      order.begin(), order.begin() + static_cast<std::ptrdiff_t>(shown), order.end(),
+      [&](std::size_t a, std::size_t b) { return std::abs(values[a]) > std::abs(values[b]); });
+  ImGui::Separator();
+  text_muted(context, job_.baseline ? "changed most at" : "looked at most from");
+  for (std::size_t i = 0; i < shown && order[i] < job_.run->response.size(); ++i) {
+    ImGui::Text("%s  %zu  %s", format_weight(values[order[i]]).c_str(), order[i],
+                shown_token(job_.run->response[order[i]].text).c_str());
   }
+}
+
+// The token or document under the mouse, and who looks at it most.
+void OverlayView::tooltip(const ViewContext& context) {
+  if (pointed_keys().size() == 0 || masses_ == nullptr) return;
+  (void)rows_.newest();
+  ImGui::BeginTooltip();
+  const char* pooling = name_of(job_.selection.pooling);
+  if (hovered_token_ < 0) {
+    const auto index = static_cast<std::size_t>(hovered_document_);
+    const DocumentView& document = job_.prompt->documents[index];
+    ImGui::Text("document %d%s  %s", document.number, document.gold ? " (gold)" : "",
+                document.title.c_str());
+    text_muted(context, count_of(static_cast<std::size_t>(document.tokens.size()), "token"));
+    ImGui::Text("%s %s", pooling, format_weight(masses_->documents[index]).c_str());
+  } else {
+    const auto token = static_cast<std::size_t>(hovered_token_);
+    ImGui::Text("token %lld  %s", static_cast<long long>(hovered_token_),
+                shown_token(job_.prompt->tokens[token].text).c_str());
+    text_muted(context, place_of(*job_.prompt, hovered_token_));
+    ImGui::Text("%s %s", pooling, format_weight(masses_->values[token]).c_str());
+    if (touched_.keys.contains(hovered_token_)) text_muted(context, "marked key (S)");
+    if (touched_.edits_row(hovered_token_)) text_muted(context, "its row is edited");
+  }
+  looked_at_from(context);
   ImGui::EndTooltip();
 }
 

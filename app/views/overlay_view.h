@@ -34,7 +34,7 @@ class OverlayView {
     std::shared_ptr<const PromptView> prompt;
     std::shared_ptr<const RunResult> run, baseline;  // `baseline` for differences
     OverlaySelection selection;
-    std::int64_t token = -1;  // of the way back: whose rows
+    TokenRange keys;  // of the way back: whose rows
     friend bool operator==(const Job&, const Job&) = default;
   };
 
@@ -53,11 +53,18 @@ class OverlayView {
   void text_line(const ViewContext& context, const TextLine& line, ImVec2 at, float height) const;
   void legend(const ViewContext& context);
   void tooltip(const ViewContext& context);
+  void looked_at_from(const ViewContext& context) const;
+  void point(ImVec2 offset, float height, float gutter);
+  void gutter(const ViewContext& context, const TextLine& line, ImVec2 at, float height) const;
+  int document_of(const TextLine& line) const;
+  TokenRange pointed_keys() const;
   bool is_masked(const OverlayOptions& options, const TextPiece& piece) const;
   float value_of(const TextPiece& piece) const;
 
   Job job_;
   std::int64_t hovered_row_ = -1, hovered_token_ = -1;  ///< response, prompt
+  int hovered_document_ = -1;                           ///< in the margin
+  TouchedTokens touched_;                               ///< of the run that is painted
   std::int64_t anchor_ = 0;                             ///< where a range begins
   NewestResult<Job, TokenMasses> tokens_;
   NewestResult<Job, std::vector<float>> rows_;

@@ -2,206 +2,286 @@
 
 #include <algorithm>
 #include <cmath>
-#include <string>
-#include <vector>
+#include <cstring>
+
+#include "app/views/head_menu.h"
 
 namespace headscope {
 namespace {
 
-float score_at(const RunResult* run, MapScore score, HeadId id) {
-  if (run == nullptr) return NAN;
-  const std::vector<float>& values = score_values(run->scores, score);
-  const std::size_t index = run->scores.index(id);
-  return index < values.size() ? values[index] : NAN;
+float column_width() {
+  return em() * 4.1f;
 }
 
-void number_cell(const std::string& text, ImU32 color) {
-  ImGui::TableNextColumn();
+void right_aligned(const std::string& text, ImU32 color) {
   const float width = ImGui::CalcTextSize(text.c_str()).x;
   ImGui::SetCursorPosX(ImGui::GetCursorPosX() +
                        std::max(0.0f, ImGui::GetContentRegionAvail().x - width));
   text_colored(color, text);
 }
 
-// The relevant mass as a bar behind its number: the fall of the curve is seen before it is read.
-void mass_bar(const ViewContext& context, float value, float largest) {
+// A value as a bar behind its number: the fall of the curve is seen before it is read.
+void value_bar(const ViewContext& context, double value, float largest) {
   if (std::isnan(value) || largest <= 0) return;
   const ImVec2 at = ImGui::GetCursorScreenPos();
-  const float width = ImGui::GetContentRegionAvail().x * std::clamp(value / largest, 0.0f, 1.0f);
-  ImGui::GetWindowDrawList()->AddRectFilled(at,
-                                            ImVec2(at.x + width, at.y + ImGui::GetTextLineHeight()),
-                                            with_alpha(context.theme.gold, 0.28f), em() * 0.1f);
+  const float share = std::clamp(static_cast<float>(value) / largest, 0.0f, 1.0f);
+  ImGui::GetWindowDrawList()->AddRectFilled(
+      at,
+      ImVec2(at.x + ImGui::GetContentRegionAvail().x * share, at.y + ImGui::GetTextLineHeight()),
+      with_alpha(context.theme.gold, 0.28f), em() * 0.1f);
 }
 
-struct Column {
-  const char* name;
-  const char* note;
-  float weight;                  ///< share of the width that is left
-  const char* widest = nullptr;  ///< as wide as this text instead
-};
+void add_once(std::vector<HeadColumn>& columns, HeadColumn column) {
+  if (std::find(columns.begin(), columns.end(), column) == columns.end()) columns.push_back(column);
+}
 
-// "score" is there when a head set was loaded: its mean over many samples is what ranks.
-// "drop" is there after a causal check, in the place of "irrel."
-std::vector<Column> columns_of(bool has_scores, bool narrow, bool has_drops) {
-  std::vector<Column> columns = {{"#", "Rank by contextual score", 0, "000"},
-                                 {"head", "Layer and head", 0, "L00 H00"}};
-  if (has_scores)
-    columns.push_back(
-        {"score", "Contextual score: mean mass on the gold document over many samples", 1.0f});
-  columns.push_back(
-      {has_scores ? "here" : "relevant", "Mass on the gold document in this run (baseline)", 1.0f});
-  if (!narrow) {
-    columns.push_back({"sink", "Mass on the first two tokens (baseline)", 0.85f});
-    if (!has_drops) columns.push_back({"irrel.", "Mass on all other documents (baseline)", 0.85f});
+// The column that carries the bars: what the table is about.
+HeadColumn main_column(const AppState& state, const HeadTable& table) {
+  if (state.view.heads.sort > HeadColumn::head) return state.view.heads.sort;
+  for (const HeadColumn column : {HeadColumn::score, HeadColumn::relevant, HeadColumn::entropy}) {
+    if (table.has(column)) return column;
   }
-  columns.push_back({"change", "Mass on the gold document: intervened minus baseline", 1.2f});
-  if (has_drops)
-    columns.push_back({"drop",
-                       "Causal check: what the baseline's answer loses in log-probability (nats) "
-                       "when this head is ablated",
-                       1.0f});
+  return HeadColumn::sink;
+}
+
+// Columns in the order of the enum: those asked for, and of the usual ones as many as there is room
+// for.
+std::vector<HeadColumn> columns_for(const AppState& state, const HeadTable& table, float room) {
+  const HeadListOptions& options = state.view.heads;
+  std::vector<HeadColumn> columns = {HeadColumn::rank, HeadColumn::head};
+  for (const HeadColumn column : options.extra) add_once(columns, column);
+  add_once(columns, options.sort);
+  if (const auto shown = column_of_score(state.view.score)) add_once(columns, *shown);
+  const auto most =
+      2 + static_cast<std::size_t>(std::max(1.0f, (room - em() * 7.5f) / column_width()));
+  for (const HeadColumn usual :
+       {HeadColumn::score, HeadColumn::relevant, HeadColumn::change, HeadColumn::drop,
+        HeadColumn::sink, HeadColumn::irrelevant, HeadColumn::entropy, HeadColumn::distance}) {
+    if (columns.size() < most && table.has(usual)) add_once(columns, usual);
+  }
+  std::sort(columns.begin(), columns.end());
   return columns;
 }
 
-void header_row(const std::vector<Column>& columns) {
+// First click: the largest first, but ranks and names in their order; second: the other way round;
+// third: by rank again.
+void click_header(HeadListOptions& options, HeadColumn column) {
+  const bool natural = column > HeadColumn::head;
+  if (options.sort != column) {
+    options.sort = column;
+    options.descending = natural;
+  } else if (options.descending == natural) {
+    options.descending = !natural;
+  } else {
+    options.sort = HeadColumn::rank;
+    options.descending = false;
+  }
+}
+
+void sort_mark(const ViewContext& context, bool descending) {
+  const ImVec2 min = ImGui::GetItemRectMin(), max = ImGui::GetItemRectMax();
+  const float y = descending ? max.y - 1 : min.y + 1;
+  ImGui::GetWindowDrawList()->AddRectFilled(ImVec2(min.x, y - em() * 0.07f),
+                                            ImVec2(max.x, y + em() * 0.07f), context.theme.accent);
+}
+
+void header_row(ViewContext& context, const std::vector<HeadColumn>& columns, bool has_head_set) {
+  HeadListOptions& options = context.state.view.heads;
   ImGui::TableNextRow(ImGuiTableRowFlags_Headers);
   for (std::size_t i = 0; i < columns.size(); ++i) {
+    const ColumnName name = name_of(columns[i], has_head_set);
     ImGui::TableSetColumnIndex(static_cast<int>(i));
     if (i >= 2) {
-      const float width = ImGui::CalcTextSize(columns[i].name).x;
+      const float width = ImGui::CalcTextSize(name.name).x;
       ImGui::SetCursorPosX(ImGui::GetCursorPosX() +
                            std::max(0.0f, ImGui::GetContentRegionAvail().x - width));
     }
-    ImGui::TableHeader(columns[i].name);
-    ImGui::SetItemTooltip("%s", columns[i].note);
-  }
-}
-
-// A number at the right edge of its cell, over a bar that shows its share of `largest`.
-void bar_cell(const ViewContext& context, float value, float largest, ImU32 color) {
-  ImGui::TableNextColumn();
-  mass_bar(context, value, largest);
-  const std::string number = format_mass(value);
-  ImGui::SetCursorPosX(
-      ImGui::GetCursorPosX() +
-      std::max(0.0f, ImGui::GetContentRegionAvail().x - ImGui::CalcTextSize(number.c_str()).x));
-  text_colored(color, number);
-}
-
-// What all rows have in common.
-struct Look {
-  const std::vector<float>& scores;    ///< of the head set; empty = none
-  float largest = 0;                   ///< mass of a full bar
-  bool narrow = false;                 ///< room for the most important columns only
-  const CausalCheck* check = nullptr;  ///< null = not made
-};
-
-float drop_of(const CausalCheck& check, HeadId id) {
-  for (const HeadEffect& effect : check.heads) {
-    if (effect.head == id) return static_cast<float>(effect.drop);
-  }
-  return NAN;
-}
-
-void row(ViewContext& context, int rank, HeadId id, bool chosen, const Look& look) {
-  AppState& state = context.state;
-  const Theme& theme = context.theme;
-  const RunResult* base = state.baseline();
-  const RunResult* edited = state.intervened() == base ? nullptr : state.intervened();
-  ImGui::TableNextRow();
-  if (chosen) ImGui::TableSetBgColor(ImGuiTableBgTarget_RowBg1, with_alpha(theme.accent, 0.16f));
-  ImGui::TableNextColumn();
-  const ImVec2 corner = ImGui::GetCursorScreenPos();
-  ImGui::PushID(rank);
-  if (ImGui::Selectable("##row", state.request.selected == id,
-                        ImGuiSelectableFlags_SpanAllColumns | ImGuiSelectableFlags_AllowOverlap)) {
-    if (ImGui::GetIO().KeyCtrl) {
-      state.toggle_pick(id);
-    } else {
-      state.select(id);
-    }
-  }
-  ImGui::PopID();
-  if (chosen) {  // a bar at the left edge: chosen without relying on the shade
-    ImGui::GetWindowDrawList()->AddRectFilled(
-        ImVec2(corner.x - em() * 0.35f, corner.y),
-        ImVec2(corner.x - em() * 0.15f, corner.y + ImGui::GetTextLineHeight()), theme.accent);
-  }
-  ImGui::SameLine(0, 0);
-  text_muted(context, std::to_string(rank + 1));
-  ImGui::TableNextColumn();
-  ImGui::TextUnformatted(format_head(id).c_str());
-  const float relevant = score_at(base, MapScore::relevant, id);
-  if (!look.scores.empty()) {
-    const std::size_t index =
-        static_cast<std::size_t>(id.layer) * state.snapshot->model->heads + id.head;
-    bar_cell(context, index < look.scores.size() ? look.scores[index] : NAN, look.largest,
-             theme.text);
-    number_cell(format_mass(relevant), theme.text);
-  } else {
-    bar_cell(context, relevant, look.largest, theme.text);
-  }
-  if (!look.narrow) {
-    number_cell(format_mass(score_at(base, MapScore::sink, id)), theme.muted);
-    if (look.check == nullptr)
-      number_cell(format_mass(score_at(base, MapScore::irrelevant_sum, id)), theme.muted);
-  }
-  const float delta = score_at(edited, MapScore::relevant, id) - relevant;
-  number_cell(format_delta(delta),
-              std::isnan(delta) || std::abs(delta) < 0.0005f ? theme.muted : theme.text);
-  if (look.check != nullptr) {
-    const float drop = drop_of(*look.check, id);
-    number_cell(std::isnan(drop) ? "-" : format_drop(drop),
-                std::isnan(drop) ? theme.muted : theme.text);
+    ImGui::TableHeader(name.name);
+    const std::string like = columns[i] == HeadColumn::similar && options.like
+                                 ? "\nLike " + format_head(*options.like) + "."
+                                 : std::string();
+    ImGui::SetItemTooltip("%s%s\nClick: sort by it.", name.note, like.c_str());
+    if (ImGui::IsItemClicked()) click_header(options, columns[i]);
+    if (options.sort == columns[i]) sort_mark(context, options.descending);
   }
 }
 
 }  // namespace
 
-void ranking_view(ViewContext& context) {
+void RankingView::search(const std::string& text) {
+  search_.fill(0);
+  std::copy_n(text.begin(), std::min(text.size(), search_.size() - 1), search_.begin());
+}
+
+void RankingView::columns_menu(ViewContext& context) {
+  HeadListOptions& options = context.state.view.heads;
+  for (int i = static_cast<int>(HeadColumn::score); i < head_columns; ++i) {
+    const auto column = static_cast<HeadColumn>(i);
+    const ColumnName name = name_of(column, false);
+    const bool on =
+        std::find(options.extra.begin(), options.extra.end(), column) != options.extra.end();
+    if (ImGui::MenuItem(name.name, nullptr, on)) {
+      if (std::erase(options.extra, column) == 0) options.extra.push_back(column);
+    }
+    ImGui::SetItemTooltip("%s", name.note);
+  }
+  ImGui::Separator();
+  text_muted(context,
+             "The head map's metric and, where there is room,\nthe usual columns are shown "
+             "anyway.");
+}
+
+void RankingView::toolbar(ViewContext& context) {
   AppState& state = context.state;
-  if (state.ranking().empty()) {
-    empty_note(context, "No ranking yet",
-               state.baseline() ? "Mark a gold document: the ranking is by mass on it."
-                                : "It follows the first run.");
+  const float padding = ImGui::GetStyle().FramePadding.x * 2, gap = ImGui::GetStyle().ItemSpacing.x;
+  const std::string compare =
+      "Compare " + std::to_string(std::min<std::size_t>(state.view.heads.pinned.size(), 6));
+  const bool comparable = state.view.heads.pinned.size() >= 2;
+  float buttons = ImGui::CalcTextSize("Columns").x + padding + gap;
+  if (comparable) buttons += ImGui::CalcTextSize(compare.c_str()).x + padding + gap;
+  ImGui::SetNextItemWidth(std::max(em() * 4, ImGui::GetContentRegionAvail().x - buttons));
+  ImGui::InputTextWithHint("##search", "Search: L3 H7, sink > 0.3, pinned", search_.data(),
+                           search_.size());
+  const std::string& unknown = table_.filter().not_understood;
+  ImGui::SetItemTooltip(
+      "Terms that must all hold:\nL3, layer 3-5, H7, 3.7\nentropy < 2, drop > 0.1; >0.1 means the "
+      "column sorted by\npinned, on (acted on)%s%s",
+      unknown.empty() ? "" : "\n\nNot understood: ", unknown.c_str());
+  if (!unknown.empty()) {
+    ImGui::GetWindowDrawList()->AddRect(ImGui::GetItemRectMin(), ImGui::GetItemRectMax(),
+                                        context.theme.bad);
+  }
+  ImGui::SameLine();
+  if (ImGui::Button("Columns")) ImGui::OpenPopup("columns");
+  if (ImGui::BeginPopup("columns")) {
+    columns_menu(context);
+    ImGui::EndPopup();
+  }
+  if (comparable) {
+    ImGui::SameLine();
+    if (ImGui::Button((compare + "###compare").c_str())) open_comparison();
+    ImGui::SetItemTooltip("The numbers of the pinned heads side by side");
+  }
+  comparison_popup(context);
+}
+
+void RankingView::first_cell(ViewContext& context, HeadId head, bool on) {
+  AppState& state = context.state;
+  const ImVec2 corner = ImGui::GetCursorScreenPos();
+  if (ImGui::Selectable("##row", state.request.selected == head,
+                        ImGuiSelectableFlags_SpanAllColumns | ImGuiSelectableFlags_AllowOverlap)) {
+    if (ImGui::GetIO().KeyCtrl) {
+      state.toggle_pick(head);
+    } else {
+      state.select(head);
+    }
+  }
+  if (ImGui::BeginPopupContextItem("menu")) {
+    head_menu_items(context, head);
+    ImGui::EndPopup();
+  }
+  ImDrawList& list = *ImGui::GetWindowDrawList();
+  const float line = ImGui::GetTextLineHeight();
+  if (on) {  // a bar at the left edge: acted on without relying on the shade
+    list.AddRectFilled(ImVec2(corner.x - em() * 0.35f, corner.y),
+                       ImVec2(corner.x - em() * 0.15f, corner.y + line), context.theme.accent);
+  }
+  ImGui::SameLine(0, 0);
+  text_muted(context, table_.text(HeadColumn::rank, head));
+  if (state.view.heads.is_pinned(head)) {
+    const float right = corner.x + ImGui::CalcTextSize("000").x;
+    pin_mark(context, list, ImVec2(right - em(), corner.y), ImVec2(right, corner.y + line));
+  }
+}
+
+void RankingView::row(ViewContext& context, HeadId head, bool on) {
+  const Theme& theme = context.theme;
+  ImGui::TableNextRow();
+  if (on) ImGui::TableSetBgColor(ImGuiTableBgTarget_RowBg1, with_alpha(theme.accent, 0.16f));
+  ImGui::PushID(head.layer);
+  ImGui::PushID(head.head);
+  const HeadColumn main = main_column(context.state, table_);
+  for (const HeadColumn column : columns_) {
+    ImGui::TableNextColumn();
+    if (column == HeadColumn::rank) {
+      first_cell(context, head, on);
+      continue;
+    }
+    const std::string text = table_.text(column, head);
+    if (column == HeadColumn::head) {
+      ImGui::TextUnformatted(text.c_str());
+      continue;
+    }
+    const double value = table_.value(column, head);
+    if (column == main) value_bar(context, value, largest_);
+    const bool quiet =
+        column != main && (std::isnan(value) || std::abs(value) < 0.0005 ||
+                           column == HeadColumn::sink || column == HeadColumn::irrelevant);
+    right_aligned(text, quiet ? theme.muted : theme.text);
+  }
+  ImGui::PopID();
+  ImGui::PopID();
+}
+
+void RankingView::rows(ViewContext& context) {
+  AppState& state = context.state;
+  const std::vector<HeadId> on = state.chosen();
+  const std::vector<HeadId>& order = table_.order();
+  const HeadColumn main = main_column(state, table_);
+  largest_ = 0;
+  for (const HeadId head : order) {
+    const double value = table_.value(main, head);
+    if (!std::isnan(value)) largest_ = std::max(largest_, static_cast<float>(value));
+  }
+  ImGuiListClipper clipper;
+  clipper.Begin(static_cast<int>(order.size()));
+  while (clipper.Step()) {
+    for (int i = clipper.DisplayStart; i < clipper.DisplayEnd; ++i) {
+      const HeadId head = order[static_cast<std::size_t>(i)];
+      row(context, head, std::find(on.begin(), on.end(), head) != on.end());
+    }
+  }
+}
+
+void RankingView::draw(ViewContext& context) {
+  AppState& state = context.state;
+  if (state.baseline() == nullptr && state.ranking().empty()) {
+    empty_note(context, "No ranking yet", "It follows the first run.");
     return;
   }
-  const std::vector<HeadId> chosen = state.chosen();
-  const std::vector<float>& scores = state.snapshot->model->known_scores;
-  const RunResult* run = state.baseline();
-  const float largest =
-      largest_magnitude(!scores.empty() || run == nullptr ? scores : run->scores.relevant, 0);
-  const CausalCheck* check = state.snapshot->causal.get();
-  const Look look{scores, largest, ImGui::GetContentRegionAvail().x < em() * 22, check};
-  const std::vector<Column> columns = columns_of(!scores.empty(), look.narrow, check != nullptr);
+  table_.update(state, search_.data());
+  toolbar(context);
+  if (table_.order().empty()) {
+    empty_note(context, "No head meets the search", "Clear the field to see all of them.");
+    return;
+  }
+  columns_ = columns_for(state, table_, ImGui::GetContentRegionAvail().x);
   const float padding = std::floor(em() * 0.1f);
   ImGui::PushStyleVar(ImGuiStyleVar_CellPadding, ImVec2(em() * 0.45f, padding));
   const float line = ImGui::GetTextLineHeight() + 2 * padding;
   const float height = std::max(2.0f, std::floor(ImGui::GetContentRegionAvail().y / line)) *
                        line;  // no row cut in two
   if (ImGui::BeginTable(
-          "ranking", static_cast<int>(columns.size()),
+          "ranking", static_cast<int>(columns_.size()),
           ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp,
           ImVec2(0, height))) {
-    ImGui::TableSetupScrollFreeze(0, 1);
-    for (const Column& column : columns) {
-      if (column.widest != nullptr) {
-        ImGui::TableSetupColumn(column.name, ImGuiTableColumnFlags_WidthFixed,
-                                ImGui::CalcTextSize(column.widest).x);
+    // The pinned heads stay in sight where they leave room for others.
+    const auto kept = static_cast<int>(table_.pinned());
+    constexpr int most = 60;  // ImGui freezes no more than 127 rows
+    const bool freeze = kept < most && static_cast<float>(kept) < height / line - 4;
+    ImGui::TableSetupScrollFreeze(0, 1 + (freeze ? kept : 0));
+    for (const HeadColumn column : columns_) {
+      const char* name = name_of(column, table_.has(HeadColumn::score)).name;
+      if (column <= HeadColumn::head) {
+        ImGui::TableSetupColumn(
+            name, ImGuiTableColumnFlags_WidthFixed,
+            ImGui::CalcTextSize(column == HeadColumn::rank ? "000" : "L00 H00").x);
       } else {
-        ImGui::TableSetupColumn(column.name, ImGuiTableColumnFlags_WidthStretch, column.weight);
+        ImGui::TableSetupColumn(name, ImGuiTableColumnFlags_WidthStretch, 1.0f);
       }
     }
-    header_row(columns);
-    ImGuiListClipper clipper;
-    clipper.Begin(static_cast<int>(state.ranking().size()));
-    while (clipper.Step()) {
-      for (int i = clipper.DisplayStart; i < clipper.DisplayEnd; ++i) {
-        const HeadId id = state.ranking()[static_cast<std::size_t>(i)];
-        const bool acted_on = std::find(chosen.begin(), chosen.end(), id) != chosen.end();
-        row(context, i, id, acted_on, look);
-      }
-    }
+    header_row(context, columns_, table_.has(HeadColumn::score));
+    rows(context);
     ImGui::EndTable();
   }
   ImGui::PopStyleVar();

@@ -59,6 +59,7 @@ void draw_marks(ImDrawList& list, std::string_view text, std::span<const TextMar
 std::string tick_label(float value) {
   const float magnitude = std::abs(value);
   if (magnitude == 0) return "0";
+  if (magnitude >= 10) return print(magnitude >= 100 ? "%.0f" : "%.1f", value);
   if (magnitude >= 0.1f) return print("%.2f", value);
   if (magnitude >= 0.0095f) return print("%.3f", value);
   return print(value < 0 ? "-1e%d" : "1e%d", static_cast<int>(std::lround(std::log10(magnitude))));

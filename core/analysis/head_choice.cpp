@@ -32,6 +32,25 @@ std::vector<HeadId> first_heads(const std::vector<HeadId>& ids, int k, int layer
   return kept;
 }
 
+std::vector<HeadId> combined_heads(const std::vector<HeadId>& a, HeadSetOperation operation,
+                                   const std::vector<HeadId>& b) {
+  const std::set<HeadId> in_b(b.begin(), b.end());
+  std::vector<HeadId> result;
+  std::set<HeadId> seen;
+  const auto add = [&](HeadId id) {
+    if (seen.insert(id).second) result.push_back(id);
+  };
+  for (const HeadId id : a) {
+    const bool wanted = operation == HeadSetOperation::unite ||
+                        in_b.contains(id) == (operation == HeadSetOperation::intersect);
+    if (wanted) add(id);
+  }
+  if (operation == HeadSetOperation::unite) {
+    for (const HeadId id : b) add(id);
+  }
+  return result;
+}
+
 std::vector<HeadId> heads_outside(const std::vector<HeadId>& ranking, int k, int layers,
                                   int heads) {
   const auto contextual =

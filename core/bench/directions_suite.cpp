@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <span>
-#include <thread>
 
 #include "core/base/file.h"
 #include "core/base/safetensors.h"
 #include "core/bench/bench_model.h"
-#include "core/bench/machine.h"
 #include "core/bench/measure.h"
 #include "core/training/directions.h"
 
@@ -17,10 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr double kSameLoss = 1e-4;
-
-Json pair_json(TokenRange range) {
-  return {range.begin, range.end};
-}
 
 // What the repetitions of one side took.
 struct Side {
@@ -47,23 +41,22 @@ struct Side {
 
 class DirectionsSuite {
  public:
-  DirectionsSuite(const EngineSuiteOptions& options, const RunContext& context)
-      : options_(options), context_(context), config_(bench_model_config(options.quick)) {}
+  DirectionsSuite(const BenchOptions& options, const RunContext& context)
+      : options_(options), bench_(options, context), config_(bench_.config()) {}
 
   Result<Json> run() {
-    model_folder_ = options_.work / (options_.quick ? "quick-model" : "model");
-    note("random checkpoint in " + model_folder_.string());
-    HEADSCOPE_TRY(make_bench_checkpoint(config_, options_.seed, model_folder_));
+    HEADSCOPE_TRY(bench_.prepare());
     HEADSCOPE_TRY(write_start());
     const Json task = make_task();
     Side ours, theirs;
     theirs.skipped = options_.peers.missing;
     for (int i = 0; i < options_.repetitions; ++i) {
-      note("directions, repetition " + std::to_string(i + 1) + " of " +
-           std::to_string(options_.repetitions));
-      HEADSCOPE_ASSIGN(const Json result, measure(task, options_.own_command));
+      bench_.note("directions, repetition " + std::to_string(i + 1) + " of " +
+                  std::to_string(options_.repetitions));
+      HEADSCOPE_ASSIGN(const Json result, bench_.ours(task));
       ours.add(result);
-      HEADSCOPE_TRY(measure_peer(task, theirs));
+      HEADSCOPE_ASSIGN(const auto peer, bench_.peer(task, "hf_directions.py", theirs.skipped));
+      if (peer) theirs.add(*peer);
     }
     return report(ours, theirs);
   }
@@ -73,19 +66,10 @@ class DirectionsSuite {
   int epochs() const { return options_.quick ? 3 : 10; }
   std::int64_t tokens() const { return options_.quick ? 96 : 1024; }
   std::int64_t rows() const { return options_.quick ? 8 : 32; }
-  int threads() const {
-    return options_.threads > 0
-               ? options_.threads
-               : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  }
   // A tiny model learns little in few steps: larger ones, so that equal losses mean something.
   DirectionTrainingOptions training() const {
     return {
         .epochs = epochs(), .learning_rate = options_.quick ? 0.1 : 1e-3, .seed = options_.seed};
-  }
-
-  void note(const std::string& text) const {
-    if (options_.note) options_.note(text);
   }
 
   DirectionShape shape() const { return direction_shape(config_); }
@@ -113,8 +97,8 @@ class DirectionsSuite {
           {{"ids", prompt.ids}, {"rows", pair_json(prompt.rows)}, {"gold", pair_json(gold)}});
     }
     return {{"task", "directions"},
-            {"model", model_folder_.string()},
-            {"threads", threads()},
+            {"model", bench_.model_folder().string()},
+            {"threads", bench_.threads()},
             {"samples", std::move(list)},
             {"init_file", start_file().string()},
             {"directions_file", (options_.work / "theirs.safetensors").string()},
@@ -122,27 +106,6 @@ class DirectionsSuite {
             {"orders", sample_orders(static_cast<std::size_t>(samples()), training())},
             {"learning_rate", training().learning_rate},
             {"seed", options_.seed}};
-  }
-
-  Result<Json> measure(const Json& task, const std::vector<std::string>& command) const {
-    const fs::path file = options_.work / "task.json";
-    HEADSCOPE_TRY(write_file_atomically(file, dump_json(task)));
-    return run_measurement(command, file, threads(), context_);
-  }
-
-  // A peer that fails leaves a reason, not an error; only the user's interruption ends everything.
-  Result<> measure_peer(const Json& task, Side& theirs) const {
-    if (!theirs.skipped.empty()) return {};
-    const auto result = measure(
-        task, {options_.peers.python, (options_.peers.folder / "hf_directions.py").string()});
-    if (result) {
-      theirs.add(*result);
-    } else if (result.error().kind == ErrorKind::cancelled) {
-      return tl::unexpected(result.error());
-    } else {
-      theirs.skipped = result.error().message;
-    }
-    return {};
   }
 
   Json same_losses(const Side& ours, const Side& theirs) const {
@@ -160,42 +123,37 @@ class DirectionsSuite {
   }
 
   Json report(const Side& ours, const Side& theirs) const {
-    const std::optional<Goal> goal =
-        options_.quick ? std::nullopt : std::optional(Goal{Goal::Kind::at_least, 5});
     const std::optional<Goal> none;
-    return {{"suite", "directions"},
-            {"quick", options_.quick},
-            {"machine", machine_facts(threads())},
-            {"peers", options_.peers.usable() ? options_.peers.versions
-                                              : Json{{"skipped", options_.peers.missing}}},
-            {"samples", samples()},
-            {"epochs", epochs()},
-            {"tokens", tokens()},
-            {"rows", rows()},
-            {"layers", config_.layers},
-            {"heads", config_.heads},
-            {"ours", ours.to_json("headscope: cached keys and response rows, all layers at once")},
-            {"theirs", theirs.to_json("torch: each layer on its own, eager attention over the "
-                                      "whole sequence, autograd")},
-            {"same_losses", same_losses(ours, theirs)},
-            {"ratios",
-             {{"time", paired_ratio(theirs.all, ours.all,
-                                    "collecting and training, theirs over ours", goal)},
-              {"training", paired_ratio(theirs.train, ours.train, "training alone", none)},
-              {"collecting", paired_ratio(theirs.collect, ours.collect, "collecting alone", none)},
-              {"peak_memory",
-               paired_ratio(theirs.peak, ours.peak, "peak memory of the whole process", none)}}}};
+    Json json = bench_.report_head("directions");
+    json.update(
+        {{"samples", samples()},
+         {"epochs", epochs()},
+         {"tokens", tokens()},
+         {"rows", rows()},
+         {"layers", config_.layers},
+         {"heads", config_.heads},
+         {"ours", ours.to_json("headscope: cached keys and response rows, all layers at once")},
+         {"theirs", theirs.to_json("torch: each layer on its own, eager attention over the "
+                                   "whole sequence, autograd")},
+         {"same_losses", same_losses(ours, theirs)},
+         {"ratios",
+          {{"time", paired_ratio(theirs.all, ours.all, "collecting and training, theirs over ours",
+                                 bench_.at_least(5))},
+           {"training", paired_ratio(theirs.train, ours.train, "training alone", none)},
+           {"collecting", paired_ratio(theirs.collect, ours.collect, "collecting alone", none)},
+           {"peak_memory",
+            paired_ratio(theirs.peak, ours.peak, "peak memory of the whole process", none)}}}});
+    return json;
   }
 
-  const EngineSuiteOptions& options_;
-  const RunContext& context_;
-  ModelConfig config_;
-  fs::path model_folder_;
+  const BenchOptions& options_;
+  SideBySide bench_;
+  const ModelConfig& config_;
 };
 
 }  // namespace
 
-Result<Json> run_directions_suite(const EngineSuiteOptions& options, const RunContext& context) {
+Result<Json> run_directions_suite(const BenchOptions& options, const RunContext& context) {
   return DirectionsSuite(options, context).run();
 }
 

@@ -56,26 +56,14 @@ double median(const std::vector<double>& values) {
   return quantile(values, 0.5);
 }
 
-Json pair_json(TokenRange range) {
-  return Json::array({range.begin, range.end});
-}
-
 class EngineSuite {
  public:
-  EngineSuite(const EngineSuiteOptions& options, const RunContext& context)
-      : options_(options), context_(context), config_(bench_model_config(options.quick)) {
-    threads_ = options.threads > 0
-                   ? options.threads
-                   : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  }
+  EngineSuite(const BenchOptions& options, const RunContext& context)
+      : options_(options), bench_(options, context), config_(bench_.config()) {}
 
   Result<Json> run() {
-    Json report = {{"suite", "engine"}, {"quick", options_.quick}, {"seed", options_.seed}};
-    report["machine"] = machine_facts(threads_);
-    report["peers"] = options_.peers.usable() ? options_.peers.versions
-                                              : Json{{"skipped", options_.peers.missing}};
-    HEADSCOPE_TRY(prepare());
-    report["model"] = model_json();
+    HEADSCOPE_TRY(bench_.prepare());
+    Json report = bench_.report_head("engine");
     using Part = Result<Json> (EngineSuite::*)();
     const std::map<std::string, Part> parts = {{"scores", &EngineSuite::scores},
                                                {"interventions", &EngineSuite::interventions},
@@ -95,63 +83,11 @@ class EngineSuite {
   std::int64_t rows() const { return options_.quick ? 8 : 100; }
   int edited() const { return options_.quick ? 3 : 20; }
 
-  void note(const std::string& text) const {
-    if (options_.note) options_.note(text);
-  }
-  std::optional<Goal> goal(Goal::Kind kind, double limit) const {
-    if (options_.quick) return std::nullopt;  // goals are about the real sizes
-    return Goal{kind, limit};
-  }
-  std::optional<Goal> at_least(double limit) const { return goal(Goal::Kind::at_least, limit); }
-  std::optional<Goal> at_most(double limit) const { return goal(Goal::Kind::at_most, limit); }
-
-  Result<> prepare() {
-    model_folder_ = options_.work / (options_.quick ? "quick-model" : "model");
-    note("random checkpoint in " + model_folder_.string());
-    return make_bench_checkpoint(config_, options_.seed, model_folder_);
-  }
-
-  Json model_json() const {
-    return {{"what", "random weights, Llama family, fp32"},
-            {"layers", config_.layers},
-            {"heads", config_.heads},
-            {"kv_heads", config_.kv_heads},
-            {"hidden_size", config_.hidden_size},
-            {"intermediate_size", config_.intermediate_size},
-            {"vocab_size", config_.vocab_size},
-            {"parameters", parameter_count(config_)}};
-  }
-
+  void note(const std::string& text) const { bench_.note(text); }
+  std::optional<Goal> at_least(double limit) const { return bench_.at_least(limit); }
+  std::optional<Goal> at_most(double limit) const { return bench_.at_most(limit); }
   Json pass_task(std::int64_t tokens, const std::string& kind) const {
-    const BenchPrompt prompt = bench_prompt(config_, options_.seed, tokens, rows());
-    Json sets = Json::array();
-    for (const TokenRange set : prompt.sets) sets.push_back(pair_json(set));
-    return {{"task", kind},
-            {"model", model_folder_.string()},
-            {"threads", threads_},
-            {"ids", prompt.ids},
-            {"prompt_tokens", prompt.prompt_tokens},
-            {"rows", pair_json(prompt.rows)},
-            {"sets", sets}};
-  }
-
-  Result<Json> measure(const Json& task, const std::vector<std::string>& command) const {
-    const fs::path file = options_.work / "task.json";
-    HEADSCOPE_TRY(write_file_atomically(file, dump_json(task)));
-    return run_measurement(command, file, threads_, context_);
-  }
-  Result<Json> measure_ours(const Json& task) const { return measure(task, options_.own_command); }
-
-  // A peer that fails leaves a reason, not an error; only the user's interruption ends everything.
-  Result<std::optional<Json>> measure_peer(const Json& task, const std::string& script,
-                                           std::string& skipped) const {
-    if (!skipped.empty()) return std::nullopt;
-    const auto result =
-        measure(task, {options_.peers.python, (options_.peers.folder / script).string()});
-    if (result) return *result;
-    if (result.error().kind == ErrorKind::cancelled) return tl::unexpected(result.error());
-    skipped = result.error().message;
-    return std::nullopt;
+    return bench_.pass_task(kind, tokens, rows());
   }
 
   Result<std::vector<float>> read_scores(const fs::path& file) const {
@@ -173,11 +109,9 @@ class EngineSuite {
                             const std::vector<double>& shares);
   Result<Json> tokenizer(const fs::path& folder, const fs::path& texts);
 
-  const EngineSuiteOptions& options_;
-  const RunContext& context_;
-  ModelConfig config_;
-  int threads_ = 1;
-  fs::path model_folder_;
+  const BenchOptions& options_;
+  SideBySide bench_;
+  const ModelConfig& config_;
 };
 
 // Weights of every head and layer, and what one layer's softmax needs beside them.
@@ -194,7 +128,7 @@ double available_memory(const Json& machine) {
 std::string EngineSuite::eager_missing(std::int64_t tokens) const {
   if (!options_.peers.usable()) return options_.peers.missing;
   const double needed = eager_bytes(config_, tokens) + double(2 * gibibyte);
-  const double available = available_memory(machine_facts(threads_));
+  const double available = available_memory(machine_facts(bench_.threads()));
   if (needed <= available) return {};
   return "needs about " + memory_text(needed) + ", " + memory_text(available) + " are free";
 }
@@ -209,13 +143,13 @@ Result<> EngineSuite::repeat_scores(Series& ours, Series& eager, Series& sdpa, c
   for (int i = 0; i < options_.repetitions; ++i) {
     note("scores at " + std::to_string(tokens()) + " tokens, repetition " + std::to_string(i + 1) +
          " of " + std::to_string(options_.repetitions));
-    HEADSCOPE_ASSIGN(const Json result, measure_ours(named("ours")));
+    HEADSCOPE_ASSIGN(const Json result, bench_.ours(named("ours")));
     ours.add(result);
     if (eager.skipped.empty()) eager.skipped = eager_missing(tokens());
     HEADSCOPE_ASSIGN(const auto with_weights,
-                     measure_peer(named("eager"), "hf_scores.py", eager.skipped));
+                     bench_.peer(named("eager"), "hf_scores.py", eager.skipped));
     if (with_weights) eager.add(*with_weights);
-    HEADSCOPE_ASSIGN(const auto without, measure_peer(named("sdpa"), "hf_scores.py", sdpa.skipped));
+    HEADSCOPE_ASSIGN(const auto without, bench_.peer(named("sdpa"), "hf_scores.py", sdpa.skipped));
     if (without) sdpa.add(*without);
   }
   return {};
@@ -282,7 +216,7 @@ Result<Json> EngineSuite::cancellation(std::int64_t tokens, double seconds, doub
   Json after = Json::array();
   for (const double share : shares) after.push_back(share * seconds);
   task["cancel_after"] = after;
-  HEADSCOPE_ASSIGN(const Json result, measure_ours(task));
+  HEADSCOPE_ASSIGN(const Json result, bench_.ours(task));
   const auto latencies = result.at("latencies").get<std::vector<double>>();
   Json json = {{"what", "seconds from the request to cancel until the pass has returned"},
                {"asked_after", after},
@@ -307,7 +241,7 @@ Result<Json> EngineSuite::interventions() {
     heads.push_back({head.layer, head.head});
   }
   task["edited_heads"] = heads;
-  HEADSCOPE_ASSIGN(const Json result, measure_ours(task));
+  HEADSCOPE_ASSIGN(const Json result, bench_.ours(task));
   const auto seconds = [&](const char* name) { return result.at(name).get<std::vector<double>>(); };
   const auto ratio = [&](const char* name, const char* what) {
     return paired_ratio(seconds(name), seconds("plain"), what, at_most(1.15));
@@ -330,9 +264,9 @@ Result<Json> EngineSuite::tokenizer(const fs::path& folder, const fs::path& text
                      {"texts_file", texts.string()},
                      {"threads", 1},
                      {"repetitions", options_.repetitions}};
-  HEADSCOPE_ASSIGN(const Json ours, measure_ours(task));
+  HEADSCOPE_ASSIGN(const Json ours, bench_.ours(task));
   std::string skipped = options_.peers.missing;
-  HEADSCOPE_ASSIGN(const auto peer, measure_peer(task, "hf_tokenizer.py", skipped));
+  HEADSCOPE_ASSIGN(const auto peer, bench_.peer(task, "hf_tokenizer.py", skipped));
   const double megabytes = ours.at("bytes").get<double>() / 1e6;
   const auto speeds = [&](const Json& result) {
     std::vector<double> all;
@@ -381,7 +315,7 @@ Result<Json> EngineSuite::tokenizers() {
 
 // What headscope says before such a pass begins, asked of a process that runs as those measured do.
 Result<Json> EngineSuite::estimate(std::int64_t tokens) {
-  HEADSCOPE_ASSIGN(Json said, measure_ours(pass_task(tokens, "estimate")));
+  HEADSCOPE_ASSIGN(Json said, bench_.ours(pass_task(tokens, "estimate")));
   const double seconds = said.at("seconds"), bytes = said.at("bytes");
   note("estimate: " + count_text(tokens) + " tokens, " + memory_text(bytes) + ", " +
        duration_text(seconds) + " (span sums)");
@@ -404,7 +338,7 @@ Result<Json> EngineSuite::long_context() {
   task["scores_file"] = (options_.work / "ours_long.safetensors").string();
   note("scores at " + std::to_string(long_tokens()) + " tokens");
   Series ours{"headscope: one pass, span sums of every head at the response rows"};
-  HEADSCOPE_ASSIGN(const Json result, measure_ours(task));
+  HEADSCOPE_ASSIGN(const Json result, bench_.ours(task));
   ours.add(result);
   compare(said, ours);
   Json part = {
@@ -422,7 +356,7 @@ Result<Json> EngineSuite::long_context() {
 
 }  // namespace
 
-Result<Json> run_engine_suite(const EngineSuiteOptions& options, const RunContext& context) {
+Result<Json> run_engine_suite(const BenchOptions& options, const RunContext& context) {
   HEADSCOPE_TRY(create_folders(options.work));
   try {
     return EngineSuite(options, context).run();

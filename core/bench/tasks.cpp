@@ -17,7 +17,9 @@
 #include "core/base/rng.h"
 #include "core/base/safetensors.h"
 #include "core/bench/direction_task.h"
+#include "core/bench/rerun_task.h"
 #include "core/model/estimate.h"
+#include "core/model/head_map.h"
 #include "core/model/model.h"
 #include "core/text/tokenizer.h"
 
@@ -104,7 +106,10 @@ Result<Json> run_scores(const Json& task, const RunContext& context) {
   const std::uint64_t loaded = process_memory().resident;
   const auto start = Clock::now();
   gap.last = start;
-  HEADSCOPE_ASSIGN(const auto result, model->forward(request, watched));
+  ForwardResult result;
+  for (int i = task.value("samples", 1); i > 0; --i) {
+    HEADSCOPE_ASSIGN(result, model->forward(request, watched));
+  }
   gap.poll();
   const double seconds = seconds_since(start);
   const std::uint64_t peak = process_memory().peak;
@@ -113,6 +118,36 @@ Result<Json> run_scores(const Json& task, const RunContext& context) {
               {"loaded_bytes", loaded},
               {"peak_bytes", peak},
               {"longest_poll_gap", gap.longest}};
+}
+
+// The whole map of the last layer's first head, as the window keeps it.
+Result<> make_map(Model& model, const ForwardRequest& request, const RunContext& context) {
+  const HeadId head{model.config().layers - 1, 0};
+  return model.head_map_source(request.ids, head, {}, context, request.prompt_tokens)
+      .map([](const auto&) {});
+}
+
+Result<Json> run_pass(const Json& task, const RunContext& context) {
+  HEADSCOPE_ASSIGN(const auto model, load_model(task, context));
+  const std::string policy = task.at("capture");
+  ForwardRequest request =
+      policy == "nothing" || policy == "map" ? plain_request(task) : scores_request(task);
+  if (policy == "rows") {
+    request.capture->span_sets.clear();
+    request.capture->weights = true;
+  }
+  const std::uint64_t loaded = process_memory().resident;
+  const auto start = Clock::now();
+  for (int i = task.value("samples", 1); i > 0; --i) {
+    if (policy == "map") {
+      HEADSCOPE_TRY(make_map(*model, request, context));
+    } else {
+      HEADSCOPE_TRY(model->forward(request, context));
+    }
+  }
+  return Json{{"seconds", seconds_since(start)},
+              {"loaded_bytes", loaded},
+              {"peak_bytes", process_memory().peak}};
 }
 
 // Seconds from asking to the return, or nothing when the run was done before.
@@ -246,7 +281,8 @@ Result<Json> run_task(const Json& task, const RunContext& context) {
   const std::pair<const char*, Task> known[] = {
       {"scores", run_scores},       {"cancel", run_cancel},
       {"estimate", run_estimate},   {"interventions", run_interventions},
-      {"tokenizer", run_tokenizer}, {"directions", run_directions_task}};
+      {"tokenizer", run_tokenizer}, {"directions", run_directions_task},
+      {"rerun", run_rerun_task},    {"pass", run_pass}};
   try {
     for (const auto& [name, run] : known) {
       if (task.at("task") == name) return run(task, context);

@@ -10,9 +10,12 @@ namespace headscope::bench {
 
 /// `task["task"]` is one of
 ///   "scores": one pass over "ids" with span sums of "sets" at "rows" for all heads, written to
-///     "scores_file" as tensor "scores" [L, H, rows, sets].
+///     "scores_file" as tensor "scores" [L, H, rows, sets]; as often as "samples" says (1).
 ///     -> {"seconds","loaded_bytes","peak_bytes","longest_poll_gap"}
-///   "cancel": the same pass, begun once for each of "cancel_after" (seconds) and then cancelled.
+///   "pass": one pass that keeps "capture" ("nothing", "spans" of "sets", "rows", "map" of one
+///     head), "samples" times. -> {"seconds","loaded_bytes","peak_bytes"}
+///   "cancel": the "scores" pass, begun once for each of "cancel_after" (seconds) and then
+///   cancelled.
 ///     -> {"latencies":[seconds from the request to the return],"finished": runs that were done
 ///     before}
 ///   "estimate": what is said before that pass. -> {"seconds","bytes"}
@@ -21,7 +24,7 @@ namespace headscope::bench {
 ///   "tokenizer": the texts in "texts_file" (a JSON list) encoded one after the other,
 ///   "repetitions"
 ///     times, with the tokenizer in the folder "model". -> {"seconds":[],"bytes","tokens"}
-///   "directions": see direction_task.h.
+///   "directions": see direction_task.h; "rerun": see rerun_task.h.
 /// Times leave out loading and a first short pass. Errors: bad_input for anything else.
 Result<Json> run_task(const Json& task, const RunContext& context);
 

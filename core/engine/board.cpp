@@ -106,7 +106,10 @@ void Board::publish_baseline(const Work& work, std::shared_ptr<const RunResult> 
       snapshot.preview_inputs = nullptr;
       snapshot.preview_error.reset();
       snapshot.causal = nullptr;
+      snapshot.head_drops = nullptr;
       snapshot.auto_alpha = nullptr;
+      snapshot.lens = nullptr;
+      snapshot.scores = nullptr;
       snapshot.streaming_text.clear();
       if (change) change(snapshot);
     });

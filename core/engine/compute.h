@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -54,7 +55,16 @@ class Compute {
   Result<> ensure_intervened(const Work& work);
   Result<> ensure_auto_alpha(const Work& work);
   Result<> ensure_causal(const Work& work);
+  Result<> ensure_head_drops(const Work& work);
+  /// Drops of `heads` that are not known yet, and of the documents.
+  Result<> measure_drops(const std::vector<HeadId>& heads, bool documents,
+                         const RunContext& running);
+  /// Forgets what belongs to another answer.
+  void drops_belong_to_baseline();
+  void publish_head_drops();
   Result<> ensure_full_map(const Work& work, bool of_baseline);
+  Result<> ensure_lens(const Work& work);
+  Result<> ensure_scores(const Work& work);
 
   bool same_work(Step step, const Request& a, const Request& b) const;
   RunContext context(Step step, const Work& work, const std::string& activity);
@@ -96,6 +106,27 @@ class Compute {
     std::map<HeadId, double> heads;
   };
   std::optional<HeldDrops> drops_;
+
+  /// A part of an answer that is kept while a new request may want it again.
+  struct HeldLens {
+    RunKey run;
+    std::int64_t token = 0;
+    std::vector<std::int32_t> followed;
+    std::shared_ptr<const LensRun> lens;
+  };
+  struct HeldScores {
+    RunKey run;
+    HeadId head;
+    std::int64_t row = 0;
+    std::shared_ptr<const RowScores> scores;
+  };
+  Result<std::shared_ptr<const LensRun>> lens_of(const HeldRun& run, std::int64_t token,
+                                                 const std::vector<std::int32_t>& followed,
+                                                 const Work& work);
+  Result<std::shared_ptr<const RowScores>> scores_of(const HeldRun& run, HeadId head,
+                                                     std::int64_t row, const Work& work);
+  std::deque<HeldLens> lenses_;  ///< of the baseline and of the intervened run
+  std::deque<HeldScores> scores_;
   std::optional<Failure> failure_;
   std::chrono::steady_clock::time_point last_progress_;
 };

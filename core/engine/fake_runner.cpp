@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <thread>
 
 #include "core/analysis/likely_document.h"
@@ -24,17 +25,17 @@ TokenRange tokens_of(const std::vector<TokenView>& tokens, ByteSpan span) {
   return range;
 }
 
-std::vector<DocumentView> documents_of(const PromptRequest& prompt,
+std::vector<DocumentView> documents_of(const PromptRequest& prompt, const SplitPrompt& split,
                                        const std::vector<TokenView>& tokens) {
   std::vector<DocumentView> documents;
-  for (const auto& found : find_documents(prompt.text).documents) {
+  for (const auto& found : split.prompt.documents) {
     DocumentView view;
     view.number = found.number;
     view.title = found.title;
     view.line = found.line;
     view.relevant = found.relevant;
     view.tokens = tokens_of(tokens, found.relevant);
-    view.gold = static_cast<int>(documents.size()) == prompt.gold_document;
+    view.gold = prompt.is_gold(static_cast<int>(documents.size()));
     documents.push_back(std::move(view));
   }
   return documents;
@@ -244,8 +245,18 @@ Result<std::shared_ptr<const PromptView>> FakeRunner::prepare(const PromptReques
   auto view = std::make_shared<PromptView>();
   view->text = prompt.text;
   view->answers = prompt.answers;
+  for (const std::string& answer : prompt.answers) {
+    const auto words = fake_tokens(" " + answer, false);
+    if (words.empty()) continue;
+    view->answer_starts.push_back(words.front());
+    view->answer_starts.back().bytes = {};
+  }
   view->tokens = fake_tokens(prompt.text, true);
-  view->documents = documents_of(prompt, view->tokens);
+  HEADSCOPE_ASSIGN(const auto split, split_prompt(prompt.text, prompt.splitting));
+  view->documents = documents_of(prompt, split, view->tokens);
+  view->splitting = prompt.splitting;
+  view->split_method = split.method;
+  view->split_reason = split.reason;
   for (const auto& token : view->tokens)
     if (token.unknown) view->unknown_words.push_back(token.bytes);
   const auto limit = world_.options().context_length;
@@ -341,7 +352,7 @@ Result<std::shared_ptr<const RunResult>> FakeRunner::run(const PromptView& promp
   result->rows = {first, first + n};
   result->keys = prompt.prompt_tokens() + n;
   HEADSCOPE_TRY(capture(scene, edit, kept == KeepAttention::rows, steps, *result));
-  const SpanLayout layout{result->sets - 1, prompt.gold_document()};
+  const SpanLayout layout{result->sets - 1, prompt.gold_documents()};
   result->scores =
       scores_from_span_sums(result->span_sums, result->layers, result->heads, n, {0, n}, layout);
   result->matches_answer = best_subspan_em(result->response_text, prompt.answers);
@@ -354,25 +365,25 @@ Result<std::shared_ptr<const RunResult>> FakeRunner::run(const PromptView& promp
 
 namespace {
 
-/// Makes a long prompt's map of a whole one.
-void pool(FullMap& map, int level, const MapRegion& region) {
-  if (level == 0) return;
-  const std::vector<float> whole = std::move(map.weights);
+/// Makes a long prompt's map of a whole one: returns its overview.
+std::vector<float> pool(FullMap& map, std::vector<float> whole, int level,
+                        const MapRegion& region) {
+  if (level == 0) return whole;
   map.level = level;
-  map.weights.assign(static_cast<std::size_t>(map.side() * map.side()), 0.0f);
+  std::vector<float> overview(static_cast<std::size_t>(map.side() * map.side()), 0.0f);
   const auto end = [&](TokenRange range) { return std::min(range.end, map.tokens); };
   map.region = {{region.rows.begin, end(region.rows)}, {region.columns.begin, end(region.columns)}};
   for (std::int64_t row = 0; row < map.tokens; ++row) {
     for (std::int64_t key = 0; key < map.tokens; ++key) {
       const float weight = whole[static_cast<std::size_t>(row * map.tokens + key)];
-      auto& cell =
-          map.weights[static_cast<std::size_t>((row >> level) * map.side() + (key >> level))];
+      auto& cell = overview[static_cast<std::size_t>((row >> level) * map.side() + (key >> level))];
       cell = std::max(cell, weight);
       if (map.region.rows.contains(row) && map.region.columns.contains(key)) {
         map.exact.push_back(weight);
       }
     }
   }
+  return overview;
 }
 
 }  // namespace
@@ -390,13 +401,15 @@ Result<std::shared_ptr<const FullMap>> FakeRunner::full_map(const PromptView& pr
   map->head = head;
   map->settings = run.settings;
   map->tokens = prompt.prompt_tokens() + static_cast<std::int64_t>(run.response.size());
+  std::vector<float> whole;
   for (int part = 0; part < parts; ++part) {
     HEADSCOPE_TRY(steps.next("map"));
     const TokenRange rows{map->tokens * part / parts, map->tokens * (part + 1) / parts};
     const auto block = world_.weights(scene, head, rows, map->tokens, edit);
-    map->weights.insert(map->weights.end(), block.begin(), block.end());
+    whole.insert(whole.end(), block.begin(), block.end());
   }
-  pool(*map, world_.options().map_level, region);
+  map->weights = std::make_shared<const std::vector<float>>(
+      pool(*map, std::move(whole), world_.options().map_level, region));
   steps.finish();
   return map;
 }
@@ -440,6 +453,71 @@ Result<CausalDrops> FakeRunner::causal_drops(const PromptView& prompt, const Run
   }
   steps.finish();
   return drops;
+}
+
+Result<std::shared_ptr<const LensRun>> FakeRunner::lens(const PromptView&, const RunResult& run,
+                                                        std::int64_t token,
+                                                        const std::vector<std::int32_t>& followed,
+                                                        const RunContext& context) {
+  const int layers = world_.options().layers;
+  Steps steps(*control_, FakeCall::lens, context, layers);
+  if (token < 0 || token >= std::ssize(run.candidates))
+    return headscope::fail(ErrorKind::usage, "logit lens: no such token");
+  const auto& final = run.candidates[static_cast<std::size_t>(token)];
+  auto lens = std::make_shared<LensRun>();
+  for (int layer = 0; layer < layers; ++layer) {
+    HEADSCOPE_TRY(steps.next("logit lens"));
+    LensLayer& out = lens->layers.emplace_back();
+    const float share = static_cast<float>(layer + 1) / static_cast<float>(layers);
+    const std::size_t shift = layer + 1 < layers ? static_cast<std::size_t>(layers - layer) : 0;
+    for (std::size_t i = 0; i < std::min<std::size_t>(final.size(), lens_candidates); ++i) {
+      CandidateView view = final[(i + shift) % final.size()];
+      view.probability = final[i].probability * share;
+      out.top.push_back(std::move(view));
+    }
+    for (const std::int32_t id : followed) {
+      const auto at = std::find_if(out.top.begin(), out.top.end(),
+                                   [&](const CandidateView& view) { return view.id == id; });
+      const bool found = at != out.top.end();
+      out.probability.push_back(found ? at->probability : 1e-4f * share);
+      out.rank.push_back(found ? at - out.top.begin() + 1 : 40 + layers - layer);
+    }
+  }
+  steps.finish();
+  return lens;
+}
+
+Result<std::shared_ptr<const RowScores>> FakeRunner::row_scores(const PromptView& prompt,
+                                                                const RunResult& run, HeadId head,
+                                                                std::int64_t row,
+                                                                const RunContext& context) {
+  Steps steps(*control_, FakeCall::row_scores, context, 1);
+  HEADSCOPE_TRY(steps.next("scores"));
+  if (row < 0 || row >= run.keys) return headscope::fail(ErrorKind::usage, "no such row");
+  const bool baseline = run.settings.is_identity() || run.touched.empty();
+  const auto edit = baseline ? FakeEdit{} : FakeEdit::from(prompt, run.settings, run.touched);
+  const FakeScene scene(prompt);
+  const TokenRange rows{row, row + 1};
+  auto untouched = edit;
+  std::erase(untouched.heads, head);
+  const bool edited = edit.touches(head) && row >= edit.rows.first_row(prompt.prompt_tokens());
+  auto scores = std::make_shared<RowScores>();
+  scores->weights = world_.weights(scene, head, rows, row + 1, edit);
+  for (const float weight : world_.weights(scene, head, rows, row + 1, untouched))
+    scores->base.push_back(std::log(std::max(weight, 1e-30f)));
+  double sum = 0;
+  const auto bias = world_.focus_bias(scene, head, row + 1);
+  for (std::size_t j = 0; j < bias.size(); ++j) {
+    scores->focus.push_back(edited ? static_cast<float>(edit.alpha * bias[j]) : 0.0f);
+    sum += std::exp(double{scores->base[j]} + double{scores->focus[j]});
+  }
+  for (std::size_t j = 0; j < bias.size(); ++j) {
+    const double before = double{scores->base[j]} + double{scores->focus[j]} - std::log(sum);
+    const double after = std::log(double{std::max(scores->weights[j], 1e-30f)});
+    scores->log_factor.push_back(edited ? static_cast<float>(after - before) : 0.0f);
+  }
+  steps.finish();
+  return scores;
 }
 
 Engine::RunnerFactory fake_runner_factory(const FakeOptions& options,

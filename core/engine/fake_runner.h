@@ -16,7 +16,7 @@
 namespace headscope {
 
 /// The functions of Runner.
-enum class FakeCall { load, prepare, run, full_map, preview_inputs, causal };
+enum class FakeCall { load, prepare, run, full_map, preview_inputs, causal, lens, row_scores };
 
 /// What a test or a demonstration does to fake runners from outside; safe from any thread.
 class FakeControl {
@@ -86,6 +86,16 @@ class FakeRunner : public Runner {
   Result<CausalDrops> causal_drops(const PromptView& prompt, const RunResult& baseline,
                                    bool documents, const std::vector<HeadId>& heads,
                                    const RunContext& context) override;
+  /// The candidates at the token, less certain the lower the layer; other tokens are unlikely.
+  Result<std::shared_ptr<const LensRun>> lens(const PromptView& prompt, const RunResult& run,
+                                              std::int64_t token,
+                                              const std::vector<std::int32_t>& followed,
+                                              const RunContext& context) override;
+  /// Base scores are the logarithms of the unedited weights.
+  Result<std::shared_ptr<const RowScores>> row_scores(const PromptView& prompt,
+                                                      const RunResult& run, HeadId head,
+                                                      std::int64_t row,
+                                                      const RunContext& context) override;
 
  private:
   class Steps;

@@ -120,6 +120,8 @@ class NewestResult {
     if (taken && asked_ && taken->first == *asked_) shown_ = std::move(taken);
     return shown_ ? &*shown_ : nullptr;
   }
+  /// What `newest` gave last.
+  const std::pair<Job, Result>* shown() const { return shown_ ? &*shown_ : nullptr; }
   /// The worker has not come to what was asked for last.
   bool busy() const { return worker_.busy(); }
   void forget() {

@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <span>
+
+#include "core/engine/preview.h"
+#include "core/intervention/method.h"
 
 namespace headscope {
 namespace {
@@ -51,13 +55,24 @@ TokenMasses measured(std::vector<float> values, Pooling pooling) {
   return masses;
 }
 
+/// Keys together: added up, for Pooling::max the one with the largest magnitude.
+float together(std::span<const float> values, Pooling pooling) {
+  float all = 0;
+  for (const float value : values) {
+    const bool larger = std::abs(value) > std::abs(all);
+    all = pooling != Pooling::max ? all + value : larger ? value : all;
+  }
+  return all;
+}
+
 std::vector<float> column_of(const RunResult& run, const OverlaySelection& selection,
-                             std::int64_t rows, std::int64_t token) {
+                             std::int64_t rows, TokenRange keys) {
+  const auto count = static_cast<std::size_t>(keys.size());
   std::vector<float> column;
   for (std::int64_t row = 0; row < rows; ++row) {
-    RowPool pool(1, selection.pooling);
-    for (const HeadId head : selection.heads) pool.add({run.row(head, row) + token, 1});
-    column.push_back(pool.values().front());
+    RowPool pool(count, selection.pooling);
+    for (const HeadId head : selection.heads) pool.add({run.row(head, row) + keys.begin, count});
+    column.push_back(together(pool.values(), selection.pooling));
   }
   return column;
 }
@@ -94,19 +109,45 @@ std::optional<TokenMasses> pool_tokens(const RunResult& run, const RunResult* ba
   return measured(std::move(*values), selection.pooling);
 }
 
+void add_documents(const PromptView& prompt, Pooling pooling, TokenMasses& masses) {
+  const auto tokens = std::ssize(masses.values);
+  for (const DocumentView& document : prompt.documents) {
+    const auto begin = std::clamp<std::int64_t>(document.tokens.begin, 0, tokens);
+    const auto end = std::clamp<std::int64_t>(document.tokens.end, begin, tokens);
+    const auto values =
+        std::span(masses.values)
+            .subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+    masses.documents.push_back(together(values, pooling));
+    masses.largest_document = std::max(masses.largest_document, std::abs(masses.documents.back()));
+  }
+}
+
 std::vector<float> pool_rows(const RunResult& run, const RunResult* baseline,
-                             const OverlaySelection& selection, std::int64_t token) {
-  const std::int64_t keys = baseline ? std::min(run.keys, baseline->keys) : run.keys;
-  if (token < 0 || token >= keys || !has_weights(run, selection) ||
+                             const OverlaySelection& selection, TokenRange keys) {
+  const std::int64_t most = baseline ? std::min(run.keys, baseline->keys) : run.keys;
+  if (keys.begin < 0 || keys.begin >= keys.end || keys.end > most || !has_weights(run, selection) ||
       (baseline != nullptr && !has_weights(*baseline, selection)))
     return {};
   const std::int64_t rows =
       baseline ? std::min(run.rows.size(), baseline->rows.size()) : run.rows.size();
-  auto column = column_of(run, selection, rows, token);
+  auto column = column_of(run, selection, rows, keys);
   if (baseline == nullptr) return column;
-  const auto before = column_of(*baseline, selection, rows, token);
+  const auto before = column_of(*baseline, selection, rows, keys);
   for (std::size_t i = 0; i < column.size(); ++i) column[i] -= before[i];
   return column;
+}
+
+TouchedTokens touched_tokens(const RunResult& run, const PromptView& prompt) {
+  TouchedTokens touched;
+  touched.first_row = std::numeric_limits<std::int64_t>::max();
+  if (run.settings.is_identity() || run.touched.empty()) return touched;
+  touched.first_row = run.settings.rows.first_row(prompt.prompt_tokens());
+  const InterventionMethod* also = find_method(run.settings.also);
+  const bool marks = run.settings.tau != 1 || (also != nullptr && also->marks_keys);
+  const int document = marked_document(run.settings, prompt);
+  if (marks && document >= 0)
+    touched.keys = prompt.documents[static_cast<std::size_t>(document)].tokens;
+  return touched;
 }
 
 }  // namespace headscope

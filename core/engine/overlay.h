@@ -22,10 +22,12 @@ struct OverlaySelection {
 
 /// Attention on the tokens of the prompt.
 struct TokenMasses {
-  std::vector<float> values;  ///< [prompt tokens]; with sign where it is a difference
-  float largest = 0;          ///< largest magnitude of all of them
-  float largest_text = 0;     ///< the same without the sink, tokens 0 and 1
-  float sink = 0;             ///< on tokens 0 and 1: added up, for Pooling::max the larger one
+  std::vector<float> values;     ///< [prompt tokens]; with sign where it is a difference
+  float largest = 0;             ///< largest magnitude of all of them
+  float largest_text = 0;        ///< the same without the sink, tokens 0 and 1
+  std::vector<float> documents;  ///< on every document: added up, for Pooling::max the largest
+  float largest_document = 0;    ///< largest magnitude of those
+  float sink = 0;                ///< on tokens 0 and 1: added up, for Pooling::max the larger one
 
   static bool is_sink(std::size_t token) { return token < 2; }
 };
@@ -43,10 +45,23 @@ std::optional<TokenMasses> pool_tokens(const RunResult& run, const RunResult* ba
                                        const OverlaySelection& selection, std::int64_t tokens,
                                        const std::function<bool()>& is_stale = {});
 
-/// What every response row gives to key `token`, pooled over the heads of `selection` alone
-/// [rows of the run]; with `baseline` the difference over the rows that both have. Empty without
-/// weights.
+/// Fills `documents` of masses that were pooled by `pooling`.
+void add_documents(const PromptView& prompt, Pooling pooling, TokenMasses& masses);
+
+/// What every response row gives to `keys` together, pooled over the heads of `selection` alone
+/// [rows of the run]: keys are added up, for Pooling::max the largest counts. With `baseline` the
+/// difference over the rows that both have. Empty without weights.
 std::vector<float> pool_rows(const RunResult& run, const RunResult* baseline,
-                             const OverlaySelection& selection, std::int64_t token);
+                             const OverlaySelection& selection, TokenRange keys);
+
+/// Where an intervention acts on the text.
+struct TouchedTokens {
+  TokenRange keys;             ///< marked keys S; empty = the methods mark none
+  std::int64_t first_row = 0;  ///< rows from this position on are edited
+  bool edits_row(std::int64_t position) const { return position >= first_row; }
+};
+
+/// What was done in `run`; no rows and no keys where nothing was.
+TouchedTokens touched_tokens(const RunResult& run, const PromptView& prompt);
 
 }  // namespace headscope

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "core/engine/explain.h"
 #include "core/engine/snapshot.h"
 
 namespace headscope {
@@ -43,6 +44,18 @@ class Runner {
   virtual Result<CausalDrops> causal_drops(const PromptView& prompt, const RunResult& baseline,
                                            bool documents, const std::vector<HeadId>& heads,
                                            const RunContext& context) = 0;
+  /// What every layer of `run` says at the row where its response token `token` was chosen; ids
+  /// `followed` are looked for. Errors: no such token.
+  virtual Result<std::shared_ptr<const LensRun>> lens(const PromptView& prompt,
+                                                      const RunResult& run, std::int64_t token,
+                                                      const std::vector<std::int32_t>& followed,
+                                                      const RunContext& context) = 0;
+  /// One row of one head's attention in its parts; `row` counts prompt and response. Errors: no
+  /// such row.
+  virtual Result<std::shared_ptr<const RowScores>> row_scores(const PromptView& prompt,
+                                                              const RunResult& run, HeadId head,
+                                                              std::int64_t row,
+                                                              const RunContext& context) = 0;
 };
 
 }  // namespace headscope

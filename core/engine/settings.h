@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/types.h"
+#include "core/text/splitting.h"
 
 namespace headscope {
 
@@ -18,7 +19,7 @@ enum class HeadChoice {
 
 /// Where split-softmax's marked keys S come from.
 enum class SpanChoice {
-  gold,      ///< the gold document
+  gold,      ///< the documents marked as relevant, together
   document,  ///< document number `marked_document` (index)
 };
 
@@ -54,14 +55,26 @@ struct InterventionSettings {
   friend bool operator==(const InterventionSettings&, const InterventionSettings&) = default;
 };
 
-/// A prompt: plain text in any form; documents are found in it (core/text/prompt.h).
+/// A prompt: plain text in any form; documents are found in it (core/text/splitting.h).
 struct PromptRequest {
   std::string text;
-  int gold_document = -1;            ///< index of the gold document among those found, -1 = none
+  int gold_document = -1;      ///< index of a relevant document among those found, -1 = none
+  std::vector<int> more_gold;  ///< indices of others, ascending; empty unless there is a first one
   std::vector<std::string> answers;  ///< expected answers, may be empty
   bool chat = true;                  ///< wrap in the model's chat template, if it has one
+  Splitting splitting;               ///< where the documents of `text` are
+
+  /// Indices of all documents marked as relevant, ascending.
+  std::vector<int> gold_documents() const;
+  void mark(std::vector<int> documents);
+  bool is_gold(int document) const;
   friend bool operator==(const PromptRequest&, const PromptRequest&) = default;
 };
+
+/// The documents that methods mark, ascending, of `documents` ones of which `gold` are relevant;
+/// empty = none.
+std::vector<int> marked_among(const InterventionSettings& settings, const std::vector<int>& gold,
+                              int documents);
 
 /// A part of a head's full map, in tokens.
 struct MapRegion {
@@ -70,10 +83,27 @@ struct MapRegion {
   friend bool operator==(const MapRegion&, const MapRegion&) = default;
 };
 
+/// The logit lens at one response token (core/engine/explain.h).
+struct LensQuestion {
+  bool wanted = false;
+  std::int64_t token = 0;  ///< index into the response
+  friend bool operator==(const LensQuestion&, const LensQuestion&) = default;
+};
+
+/// The scores of one row of the selected head in their parts (core/engine/explain.h).
+struct ScoreQuestion {
+  bool wanted = false;
+  std::int64_t row = 0;  ///< position of the query
+  friend bool operator==(const ScoreQuestion&, const ScoreQuestion&) = default;
+};
+
 /// What is asked for once, beside the runs: it takes a while, or changes nothing that is shown.
 struct Questions {
   bool causal = false;      ///< the causal check of the baseline's answer (core/analysis/causal.h)
   bool auto_alpha = false;  ///< a strength for the chosen heads (core/analysis/auto_alpha.h)
+  bool head_drops = false;  ///< what the answer loses without each head of the model: a pass a head
+  LensQuestion lens;
+  ScoreQuestion scores;
   friend bool operator==(const Questions&, const Questions&) = default;
 };
 

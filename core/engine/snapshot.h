@@ -67,12 +67,22 @@ struct PromptView {
   std::vector<TokenView> tokens;  ///< prompt tokens 0..P-1
   std::vector<DocumentView> documents;
   std::vector<std::string> answers;  ///< expected answers if the sample has them
+  /// Tokens with which those begin, with and without a blank before them; no id twice.
+  std::vector<TokenView> answer_starts;
   std::vector<ByteSpan> unknown_words;
   std::int64_t prompt_tokens() const { return static_cast<std::int64_t>(tokens.size()); }
-  int gold_document() const {  ///< index into documents, -1 = none
+  Splitting splitting;                     ///< as asked for
+  std::string split_method, split_reason;  ///< how the documents were found (SplitPrompt)
+  int gold_document() const {              ///< index of the first relevant document, -1 = none
     for (std::size_t i = 0; i < documents.size(); ++i)
       if (documents[i].gold) return static_cast<int>(i);
     return -1;
+  }
+  std::vector<int> gold_documents() const {  ///< of all relevant ones, ascending
+    std::vector<int> all;
+    for (std::size_t i = 0; i < documents.size(); ++i)
+      if (documents[i].gold) all.push_back(static_cast<int>(i));
+    return all;
   }
 };
 
@@ -157,14 +167,15 @@ struct FullMap {
   HeadId head;
   InterventionSettings settings;
   std::int64_t tokens = 0;
-  int level = 0;               ///< 0 = one cell for each pair of tokens
-  std::vector<float> weights;  ///< [side(), side()]
-  MapRegion region;            ///< where `exact` lies; empty = nowhere
-  std::vector<float> exact;    ///< [region.rows, region.columns]
+  int level = 0;  ///< 0 = one cell for each pair of tokens
+  /// [side(), side()], never null; maps that differ in their region alone share it.
+  std::shared_ptr<const std::vector<float>> weights;
+  MapRegion region;          ///< where `exact` lies; empty = nowhere
+  std::vector<float> exact;  ///< [region.rows, region.columns]
 
   std::int64_t cell() const { return std::int64_t{1} << level; }
   std::int64_t side() const { return (tokens + cell() - 1) / cell(); }
-  std::uint64_t bytes() const { return (weights.size() + exact.size()) * sizeof(float); }
+  std::uint64_t bytes() const { return (weights->size() + exact.size()) * sizeof(float); }
 };
 
 /// What the preview worker needs beside the baseline's weights.
@@ -173,6 +184,9 @@ struct PreviewInputs {
   /// directions. Row scores follow from log of the baseline weights.
   std::vector<float> focus_bias;
 };
+
+struct LogitLens;   // core/engine/explain.h
+struct ScoreSplit;  // core/engine/explain.h
 
 /// State of the engine beside its results.
 struct EngineStatus {
@@ -196,7 +210,10 @@ struct Snapshot {
   std::shared_ptr<const FullMap> full_map_baseline;
   std::shared_ptr<const PreviewInputs> preview_inputs;
   std::shared_ptr<const CausalCheck> causal;    ///< of the baseline's answer; null = not asked for
+  std::shared_ptr<const HeadDrops> head_drops;  ///< of the same, as far as measured; null = nothing
   std::shared_ptr<const AutoAlpha> auto_alpha;  ///< the last one asked for, of this baseline
+  std::shared_ptr<const LogitLens> lens;        ///< the last one asked for; says of which runs
+  std::shared_ptr<const ScoreSplit> scores;     ///< the last row asked for; says of which runs
   std::string streaming_text;                   ///< response while it is being generated
   bool streaming_is_baseline = false;
   std::optional<double> preview_error;  ///< max |preview - exact| over touched heads' rows

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/model/memory.h"
+
 namespace headscope {
 
 TokenRange response_rows(RowConvention convention, std::int64_t response_tokens) {
@@ -27,8 +29,24 @@ std::optional<std::string> note_on_marks(const InterventionSet& set,
          " samples have no gold document: what acts on gold documents is left out there";
 }
 
+namespace {
+
+// Weights of every layer are kept for a while: too many are refused before the model runs.
+Result<> require_room_for_rows(const Model& model, const SamplePrompt& prompt, int max_new_tokens) {
+  const ModelConfig& config = model.config();
+  const double rows = max_new_tokens + 1.0,
+               keys = static_cast<double>(prompt.tokens()) + max_new_tokens;
+  refresh_memory_limit();
+  return require_memory("attention of the response rows in every layer",
+                        4.0 * config.layers * config.heads * rows * keys,
+                        "use a lower --max-new-tokens, or leave entropy and distance out");
+}
+
+}  // namespace
+
 Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const SamplePrompt& prompt,
                              const SampleRunOptions& options, const RunContext& context) {
+  if (options.spread) HEADSCOPE_TRY(require_room_for_rows(model, prompt, options.max_new_tokens));
   GenerateRequest request;
   request.prompt_ids = prompt.encoding.ids;
   request.max_new_tokens = options.max_new_tokens;
@@ -39,7 +57,7 @@ Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const Sam
   }
   Capture capture;
   capture.span_sets = prompt.span_sets();
-  capture.weights = false;
+  capture.weights = options.spread;
   capture.edited_also = options.before_split;
   request.capture = std::move(capture);
   // The steps of one sample would drown the progress over samples.
@@ -56,6 +74,10 @@ Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const Sam
   SampleRun run;
   run.scores = scores(attention.span_sums);
   if (!attention.span_sums_before.empty()) run.scores_before = scores(attention.span_sums_before);
+  if (options.spread) {
+    run.spread = head_spread(attention.weights, run.scores.relevant.size(), attention.rows, rows,
+                             attention.keys);
+  }
   run.response = tokenizer.decode(generation.ids);
   run.stopped_at_eos = generation.stopped_at_eos;
   run.prompt_work = generation.prompt_work;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/analysis/head_scores.h"
+#include "core/analysis/row_metrics.h"
 #include "core/base/error.h"
 #include "core/base/run_context.h"
 #include "core/experiment/intervention_set.h"
@@ -38,6 +39,7 @@ struct SampleRunOptions {
   int max_new_tokens = 100;
   RowConvention rows = RowConvention::input;
   InterventionsFor interventions = {};
+  bool spread = false;        ///< entropy and distance too: keeps the weights of the rows meanwhile
   bool before_split = false;  ///< scores before split-softmax too
   /// Tokens to feed instead of decoding (teacher forcing); empty = greedy decoding.
   std::vector<std::int32_t> forced_response = {};
@@ -49,6 +51,7 @@ struct SampleRun {
   std::string response;
   bool stopped_at_eos = false;
   HeadScores scores;                        ///< NaN where the response is empty
+  std::optional<HeadSpread> spread;         ///< if asked for
   std::optional<HeadScores> scores_before;  ///< before split-softmax, if asked for
   PromptWork prompt_work;
 };

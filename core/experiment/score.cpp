@@ -1,5 +1,6 @@
 #include "core/experiment/score.h"
 
+#include <optional>
 #include <variant>
 
 #include "core/analysis/metrics.h"
@@ -11,6 +12,7 @@ using Skipped = const char*;
 
 struct Scored {
   HeadScores scores, gold_only;
+  std::optional<HeadSpread> spread;
   bool correct = false;
 };
 
@@ -20,11 +22,12 @@ struct Scorer {
   const ScoreOptions& options;
   const RunContext& context;
 
-  Result<SampleRun> run(const SamplePrompt& prompt) const {
+  Result<SampleRun> run(const SamplePrompt& prompt, bool spread = false) const {
     return run_sample(model, encoder.tokenizer(), prompt,
                       {.max_new_tokens = options.max_new_tokens,
                        .rows = options.rows,
-                       .interventions = options.interventions},
+                       .interventions = options.interventions,
+                       .spread = spread},
                       context);
   }
 
@@ -32,9 +35,12 @@ struct Scorer {
     HEADSCOPE_ASSIGN(const auto prompt, make_sample_prompt(sample, PromptKind::all, encoder));
     if (prompt.gold.empty()) return skip_no_gold;
     if (prompt.tokens() > model.config().context_length) return skip_too_long;
-    HEADSCOPE_ASSIGN(auto all, run(prompt));
+    HEADSCOPE_ASSIGN(auto all, run(prompt, options.spread));
     if (all.ids.empty()) return skip_empty_response;
-    Scored scored{std::move(all.scores), {}, best_subspan_em(all.response, sample.answers)};
+    Scored scored{std::move(all.scores),
+                  {},
+                  std::move(all.spread),
+                  best_subspan_em(all.response, sample.answers)};
     if (!options.gold_only) return scored;
     HEADSCOPE_ASSIGN(const auto gold_prompt,
                      make_sample_prompt(sample, PromptKind::gold_only, encoder));
@@ -45,13 +51,27 @@ struct Scorer {
   }
 };
 
+// Sums over samples, which become means when all are there.
+void add(std::vector<double>& sums, const std::vector<float>& values) {
+  sums.resize(values.size(), 0.0);
+  for (std::size_t i = 0; i < values.size(); ++i) sums[i] += static_cast<double>(values[i]);
+}
+
+std::vector<float> means(const std::vector<double>& sums, std::int64_t samples) {
+  std::vector<float> values;
+  for (const double sum : sums)
+    values.push_back(static_cast<float>(sum / static_cast<double>(samples)));
+  return values;
+}
+
 }  // namespace
 
 Result<ScoreRun> score_samples(Model& model, const PromptEncoder& encoder,
                                std::span<const QaSample> samples, const ScoreOptions& options,
                                const RunContext& context) {
   const Scorer scorer{model, encoder, options, context};
-  ScoreRun run{ScoreAccumulator(model.config().layers, model.config().heads), {}, false};
+  ScoreRun run{ScoreAccumulator(model.config().layers, model.config().heads), {}, {}, false};
+  std::vector<double> entropy, distance;
   for (std::size_t i = 0; i < samples.size(); ++i) {
     context.progress("sample", static_cast<double>(i), static_cast<double>(samples.size()));
     run.cancelled = context.cancelled();
@@ -70,8 +90,12 @@ Result<ScoreRun> score_samples(Model& model, const PromptEncoder& encoder,
     if (run.scores.add(scored.scores, options.gold_only ? &scored.gold_only : nullptr,
                        scored.correct)) {
       run.questions.push_back(samples[i].question);
+      if (!scored.spread) continue;
+      add(entropy, scored.spread->entropy);
+      add(distance, scored.spread->distance);
     }
   }
+  run.spread = {means(entropy, run.scores.samples()), means(distance, run.scores.samples())};
   return run;
 }
 

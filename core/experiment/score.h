@@ -16,10 +16,12 @@ struct ScoreOptions {
   RowConvention rows = RowConvention::input;
   bool gold_only = true;  ///< run the gold-only prompt too, with its own response
   InterventionsFor interventions = {};
+  bool spread = false;  ///< entropy and distance too
 };
 
 struct ScoreRun {
   ScoreAccumulator scores;             ///< of the samples that could be scored, and why others not
+  HeadSpread spread;                   ///< means over the same samples; empty = not asked for
   std::vector<std::string> questions;  ///< of the samples that were scored
   bool cancelled = false;              ///< stopped early: `scores` hold what was finished
 };

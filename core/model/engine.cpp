@@ -62,6 +62,14 @@ at::Tensor KvCache::values(int layer, std::int64_t end) const {
   return layers_[static_cast<std::size_t>(layer)].values.narrow(2, 0, end);
 }
 
+void LayerOutputs::keep(int layer, std::int64_t first, const at::Tensor& x) {
+  const std::int64_t from = std::max(first, rows.begin), to = std::min(first + x.size(1), rows.end);
+  if (from >= to) return;
+  layers.resize(std::max(layers.size(), static_cast<std::size_t>(layer) + 1));
+  layers[static_cast<std::size_t>(layer)].push_back(
+      x.squeeze(0).narrow(0, from - first, to - from).to(at::kCPU, at::kFloat).contiguous());
+}
+
 DecoderEngine::DecoderEngine(ModelConfig config, DecoderWeights weights, Placement placement)
     : config_(std::move(config)), weights_(std::move(weights)), placement_(std::move(placement)) {}
 
@@ -147,6 +155,7 @@ at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, std::size
     const auto heads = run_attention(layer, projections.q, first, cache, options, context);
     poll(context);
     x = run_rest(weights, x, attention_branch(weights, config_, heads), options, context);
+    if (options.outputs != nullptr) options.outputs->keep(layer, first, x);
   }
   cache.advance(rows);
   const std::int64_t from = std::max(first, options.hidden_rows.begin),

@@ -52,6 +52,15 @@ struct ResidualPass {
   std::map<int, std::vector<at::Tensor>> kept;
 };
 
+/// The residual stream after every layer at some rows, as they come by.
+struct LayerOutputs {
+  TokenRange rows;
+  std::vector<std::vector<at::Tensor>> layers;  ///< parts [rows, hidden], fp32 on the CPU
+
+  /// Keeps those of `x` [1, R, hidden], whose first row is `first`, that are wanted.
+  void keep(int layer, std::int64_t first, const at::Tensor& x);
+};
+
 /// How tokens are run.
 struct EngineOptions {
   AttentionBackend backend = AttentionBackend::fused;
@@ -61,6 +70,7 @@ struct EngineOptions {
   int layers = -1;          ///< stop after this layer's queries and keys (head maps); -1 = run all
   double memory_scale = 1;  ///< below 1: fewer rows at once (after an allocation failed)
   ResidualPass* residuals = nullptr;  ///< nullptr = from the embeddings, nothing kept
+  LayerOutputs* outputs = nullptr;    ///< nullptr = none wanted; its rows are hidden_rows too
 };
 
 class DecoderEngine {

@@ -24,7 +24,8 @@ void keep_rows(at::Tensor& all, std::int64_t tokens, std::int64_t first, const a
 void add_focus(HeadMapSource::Impl& map, const LayerEditTensors& edits) {
   for (const FocusTensors& focus : edits.focus) {
     const std::int64_t first = std::min(focus.first_row, map.tokens), rows = map.tokens - first;
-    map.q.narrow(0, first, rows).add_(focus.query[map.head.head].to(at::kFloat));
+    map.focus.push_back({focus.first_row, focus.query[map.head.head].to(at::kFloat)});
+    map.q.narrow(0, first, rows).add_(map.focus.back().query);
   }
   for (const FocusTensors& focus : edits.focus) {
     const auto& heads = focus.key_heads;
@@ -55,6 +56,7 @@ void add_mass_edits(HeadMapSource::Impl& map, const LayerEditTensors& edits) {
 }
 
 Result<> check_tile(const MapTile& tile, const HeadMapSource& map) {
+  if (!map.has_tiles()) return fail(ErrorKind::usage, "this head's rows were kept without its map");
   const bool known = tile.level >= 0 && tile.level < 32;
   const std::int64_t side = known ? map.side(tile.level) : 0;
   const auto inside = [&](std::int64_t first, std::int64_t count) {
@@ -209,6 +211,9 @@ std::int64_t HeadMapSource::tokens() const {
 int HeadMapSource::overview_level() const {
   return impl_->overview_level;
 }
+bool HeadMapSource::has_tiles() const {
+  return !impl_->pyramid.empty();
+}
 std::int64_t HeadMapSource::side(int level) const {
   const std::int64_t size = std::int64_t{1} << level;
   return (impl_->tokens + size - 1) / size;
@@ -259,7 +264,8 @@ Result<std::shared_ptr<const HeadMapSource>> Model::head_map_source(
         observer.take(edits[static_cast<std::size_t>(head.layer)], attention_scale(config()));
     map->window = config().attention_in(head.layer).window;
     map->softcap = config().attention_softcap;
-    map->finish(overview > 0 ? overview : HeadMapSource::max_overview, context);
+    if (overview != HeadMapSource::rows_only)
+      map->finish(overview > 0 ? overview : HeadMapSource::max_overview, context);
     return std::make_shared<const HeadMapSource>(std::move(map));
   };
   return with_less_memory(body, [] { return true; });

@@ -19,6 +19,16 @@ struct MapTile {
   std::int64_t rows = 0, columns = 0;  ///< at most max_tile each
 };
 
+/// One row of a head in its parts, over the keys that it sees: weights are softmax(base + focus)
+/// times exp(log_factor).
+struct HeadRow {
+  std::int64_t first_key = 0;
+  std::vector<float> base;        ///< scale * q . k without what directions add; after a soft-cap
+  std::vector<float> focus;       ///< what directions add to it
+  std::vector<float> log_factor;  ///< ln of what moving mass multiplies by; 0 where nothing does
+  std::vector<float> weights;     ///< after everything
+};
+
 /// Weights after every intervention. A cell of level n holds the largest of 2^n x 2^n weights, so
 /// that single large weights stay visible from afar. Made by Model::head_map_source; holds tensors,
 /// so it belongs to the compute thread.
@@ -26,6 +36,7 @@ class HeadMapSource {
  public:
   static constexpr std::int64_t max_tile = 4096;
   static constexpr std::int64_t max_overview = 2048;  ///< usual number of cells of the overview
+  static constexpr std::int64_t rows_only = -1;       ///< as an overview: none, and no tiles
 
   struct Impl;
   explicit HeadMapSource(std::unique_ptr<Impl> impl);
@@ -41,6 +52,10 @@ class HeadMapSource {
   /// Values [rows, columns] of a tile. Levels below the overview are computed on demand, row block
   /// by row block. Errors: usage (outside the map, too large), cancelled, out_of_memory.
   Result<std::vector<float>> tile(const MapTile& tile, const RunContext& context) const;
+
+  bool has_tiles() const;  ///< false: made for rows only
+  /// The query at position `row` and every key it sees. Errors: usage (outside the map).
+  Result<HeadRow> row(std::int64_t row) const;
 
  private:
   std::unique_ptr<Impl> impl_;

@@ -19,6 +19,12 @@ struct MapMass {
   MassMap map;
 };
 
+/// A direction added to the head's queries from a row on.
+struct MapFocus {
+  std::int64_t first_row = 0;
+  at::Tensor query;  ///< fp32 [1, D], times alpha
+};
+
 struct HeadMapSource::Impl {
   HeadId head;
   std::int64_t tokens = 0;
@@ -27,6 +33,7 @@ struct HeadMapSource::Impl {
   at::Tensor q, k;      ///< fp32 [T, D], focus on queries included
   at::Tensor row_bias;  ///< fp32 [T, 1]: what key directions add to a row's products
   at::Tensor log_sum;   ///< fp32 [T, 1]
+  std::vector<MapFocus> focus;
   std::vector<MapMass> masses;
   int overview_level = 0;
   std::vector<at::Tensor> pyramid;  ///< overview and the levels above it, fp32 on the CPU

@@ -124,6 +124,7 @@ struct ForwardResult {
 };
 
 class HeadMapSource;
+struct ResidualRows;
 
 /// One head's full attention map.
 struct HeadMap {
@@ -165,7 +166,8 @@ class Model {
   Result<ForwardResult> forward(const ForwardRequest& request, const RunContext& context);
   /// All rows of one head as tiles on demand (core/model/head_map.h), with interventions applied;
   /// `prompt_tokens` as in ForwardRequest. Runs the layers below the head's once. `overview`: most
-  /// cells a side of the level that is kept; 0 = the usual.
+  /// cells a side of the level that is kept; 0 = the usual; HeadMapSource::rows_only = no tiles,
+  /// and no pass over all pairs of tokens.
   Result<std::shared_ptr<const HeadMapSource>> head_map_source(
       const std::vector<std::int32_t>& ids, HeadId head,
       const std::vector<Intervention>& interventions, const RunContext& context,
@@ -181,6 +183,15 @@ class Model {
   /// multiplies (method.md 3); what the preview needs for live alpha.
   Result<std::vector<float>> focus_bias(const std::vector<std::int32_t>& ids,
                                         const Directions& directions, const RunContext& context);
+
+  /// The residual stream after every layer at the rows where the tokens `which` of
+  /// `request.forced_response` are chosen (core/model/logit_lens.h). Errors: no such tokens, and
+  /// those of generate.
+  Result<ResidualRows> residual_rows(const GenerateRequest& request, TokenRange which,
+                                     const RunContext& context);
+  /// Logits [rows, vocab] of residual streams [rows, hidden]: final norm, output matrix, soft-cap.
+  Result<std::vector<float>> read_out(const std::vector<float>& residuals,
+                                      const RunContext& context);
 
  private:
   struct Impl;

@@ -67,6 +67,8 @@ Result<std::shared_ptr<const ModelInfo>> ModelRunner::load(const Request& reques
   info_.reset();
   directions_.reset();
   sources_.clear();
+  row_sources_.clear();
+  residuals_.clear();
   store_belongs_to({});
   HEADSCOPE_ASSIGN(
       opened_,
@@ -158,25 +160,38 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
   return result;
 }
 
-Result<std::shared_ptr<const HeadMapSource>> ModelRunner::map_source(const PromptView& prompt,
-                                                                     const RunResult& run,
-                                                                     HeadId head,
-                                                                     const RunContext& context) {
+Result<const ModelRunner::HeldSource*> ModelRunner::map_source(const PromptView& prompt,
+                                                               const RunResult& run, HeadId head,
+                                                               bool rows_only,
+                                                               const RunContext& context) {
   constexpr std::size_t kept = 2;
-  HeldSource held{all_ids(prompt, run), head, run.settings, run.touched, nullptr};
-  for (const HeldSource& known : sources_) {
-    if (known.ids == held.ids && known.head == head && known.settings == held.settings &&
-        known.touched == held.touched) {
-      return known.source;
+  HeldSource held{all_ids(prompt, run), head, run.settings, run.touched, nullptr, nullptr};
+  const auto known_in = [&](const std::deque<HeldSource>& all) -> const HeldSource* {
+    for (const HeldSource& known : all) {
+      if (known.ids == held.ids && known.head == head && known.settings == held.settings &&
+          known.touched == held.touched) {
+        return &known;
+      }
     }
-  }
-  if (sources_.size() >= kept) sources_.pop_front();
+    return nullptr;
+  };
+  if (const HeldSource* known = known_in(sources_)) return known;
+  if (const HeldSource* known = rows_only ? known_in(row_sources_) : nullptr) return known;
+  auto& kept_here = rows_only ? row_sources_ : sources_;
+  if (kept_here.size() >= kept) kept_here.pop_front();
   HEADSCOPE_ASSIGN(const auto plan,
                    plan_interventions(run.settings, run.touched, prompt, directions_));
-  HEADSCOPE_ASSIGN(held.source, opened_->model->head_map_source(held.ids, head, plan, context,
-                                                                prompt.prompt_tokens(), map_side_));
-  sources_.push_back(held);
-  return held.source;
+  HEADSCOPE_ASSIGN(held.source, opened_->model->head_map_source(
+                                    held.ids, head, plan, context, prompt.prompt_tokens(),
+                                    rows_only ? HeadMapSource::rows_only : map_side_));
+  if (!rows_only) {
+    const int level = held.source->overview_level();
+    const std::int64_t side = held.source->side(level);
+    HEADSCOPE_ASSIGN(auto overview, held.source->tile({level, 0, 0, side, side}, context));
+    held.overview = std::make_shared<const std::vector<float>>(std::move(overview));
+  }
+  kept_here.push_back(std::move(held));
+  return &kept_here.back();
 }
 
 Result<std::shared_ptr<const FullMap>> ModelRunner::full_map(const PromptView& prompt,
@@ -184,14 +199,14 @@ Result<std::shared_ptr<const FullMap>> ModelRunner::full_map(const PromptView& p
                                                              const MapRegion& region,
                                                              const RunContext& context) {
   HEADSCOPE_TRY(require_model());
-  HEADSCOPE_ASSIGN(const auto source, map_source(prompt, run, head, context));
+  HEADSCOPE_ASSIGN(const HeldSource* held, map_source(prompt, run, head, false, context));
+  const auto& source = held->source;
   auto full = std::make_shared<FullMap>();
   full->head = head;
   full->settings = run.settings;
   full->tokens = source->tokens();
   full->level = source->overview_level();
-  const std::int64_t side = source->side(full->level);
-  HEADSCOPE_ASSIGN(full->weights, source->tile({full->level, 0, 0, side, side}, context));
+  full->weights = held->overview;
   if (full->level == 0 || region.empty()) return full;
   const auto within = [&](TokenRange range) {
     return TokenRange{range.begin,

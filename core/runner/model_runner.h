@@ -9,6 +9,7 @@
 
 #include "core/engine/runner.h"
 #include "core/model/head_map.h"
+#include "core/model/logit_lens.h"
 #include "core/runner/open_model.h"
 #include "core/text/chat_prompt.h"
 
@@ -42,6 +43,14 @@ class ModelRunner final : public Runner {
   Result<CausalDrops> causal_drops(const PromptView& prompt, const RunResult& baseline,
                                    bool documents, const std::vector<HeadId>& heads,
                                    const RunContext& context) override;
+  Result<std::shared_ptr<const LensRun>> lens(const PromptView& prompt, const RunResult& run,
+                                              std::int64_t token,
+                                              const std::vector<std::int32_t>& followed,
+                                              const RunContext& context) override;
+  Result<std::shared_ptr<const RowScores>> row_scores(const PromptView& prompt,
+                                                      const RunResult& run, HeadId head,
+                                                      std::int64_t row,
+                                                      const RunContext& context) override;
 
  private:
   struct Key {
@@ -69,13 +78,27 @@ class ModelRunner final : public Runner {
     InterventionSettings settings;
     std::vector<HeadId> touched;
     std::shared_ptr<const HeadMapSource> source;
+    HeadWeights overview;  ///< of the source, shared by the maps of its regions
   };
-  Result<std::shared_ptr<const HeadMapSource>> map_source(const PromptView& prompt,
-                                                          const RunResult& run, HeadId head,
-                                                          const RunContext& context);
+  /// `rows_only`: no overview is made where none is at hand.
+  Result<const HeldSource*> map_source(const PromptView& prompt, const RunResult& run, HeadId head,
+                                       bool rows_only, const RunContext& context);
+
+  /// Residual streams of responses: the lens at another token shall not run the model again.
+  struct HeldResiduals {
+    std::vector<std::int32_t> ids;
+    InterventionSettings settings;
+    std::vector<HeadId> touched;
+    std::shared_ptr<const ResidualRows> rows;
+  };
+  Result<std::shared_ptr<const ResidualRows>> residuals(const PromptView& prompt,
+                                                        const RunResult& run, std::int64_t token,
+                                                        const RunContext& context);
 
   std::shared_ptr<const Directions> directions_;
-  std::deque<HeldSource> sources_;  ///< of the baseline and of the intervened run
+  std::deque<HeldResiduals> residuals_;  ///< of the baseline and of the intervened run
+  std::deque<HeldSource> sources_;       ///< of the baseline and of the intervened run
+  std::deque<HeldSource> row_sources_;   ///< the same, of heads whose rows alone were asked for
   /// What runs over the current prompt share: a slider's run begins at its first touched layer.
   PromptStore store_{std::uint64_t{4} << 30};
   std::vector<std::int32_t> stored_ids_;

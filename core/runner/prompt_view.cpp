@@ -20,13 +20,26 @@ std::vector<TokenView> prompt_tokens(const Encoding& encoding, const Tokenizer& 
   return tokens;
 }
 
+/// A token over which two documents meet belongs to the relevant one of them, else to the second:
+/// no token counts twice.
+void part(DocumentView& first, DocumentView& second) {
+  if (first.tokens.size() == 0 || second.tokens.size() == 0) return;
+  if (first.tokens.end <= second.tokens.begin) return;
+  if (first.gold && !second.gold) {
+    second.tokens.begin = std::min(first.tokens.end, second.tokens.end);
+  } else {
+    first.tokens.end = std::max(first.tokens.begin, second.tokens.begin);
+  }
+}
+
 std::vector<DocumentView> documents_of(const BuiltPrompt& built, const Encoding& encoding,
-                                       int gold) {
+                                       const PromptRequest& request) {
   std::vector<DocumentView> documents;
   for (const DocumentSpan& span : built.documents) {
     DocumentView view{span.number, span.title, span.line, span.relevant, {}, false};
     view.tokens = token_range(encoding.offsets, span.relevant);
-    view.gold = static_cast<int>(documents.size()) == gold;
+    view.gold = request.is_gold(static_cast<int>(documents.size()));
+    if (!documents.empty()) part(documents.back(), view);
     documents.push_back(std::move(view));
   }
   return documents;
@@ -47,19 +60,38 @@ std::vector<ByteSpan> unknown_words(const Encoding& encoding) {
   return words;
 }
 
-Result<> check(const PromptRequest& prompt, std::int64_t tokens, std::int64_t context_length) {
+Result<> check(const PromptRequest& prompt, const BuiltPrompt& built, std::int64_t tokens,
+               std::int64_t context_length) {
   if (tokens == 0) return bad_input("the prompt is empty");
   if (tokens > context_length) {
     return bad_input("the prompt has " + std::to_string(tokens) + " tokens, the model's context " +
                      std::to_string(context_length) + ": shorten it or take out documents");
   }
-  const BuiltPrompt built = find_documents(prompt.text);
   const auto count = static_cast<int>(built.documents.size());
-  if (prompt.gold_document >= count) {
-    return bad_input("document " + std::to_string(prompt.gold_document + 1) +
-                     " is marked gold, the prompt has " + std::to_string(count));
+  for (const int gold : prompt.gold_documents()) {
+    if (gold < count) continue;
+    return bad_input("document " + std::to_string(gold + 1) +
+                     " is marked as relevant, the prompt has " + std::to_string(count));
   }
   return {};
+}
+
+/// First tokens of the answers, as they are written and after a blank.
+Result<std::vector<TokenView>> answer_starts(const std::vector<std::string>& answers,
+                                             const Tokenizer& tokenizer) {
+  std::vector<TokenView> starts;
+  for (const std::string& answer : answers) {
+    for (const std::string& text : {" " + answer, answer}) {
+      HEADSCOPE_ASSIGN(const Encoding encoding, tokenizer.encode(text, false));
+      if (encoding.ids.empty()) continue;
+      const std::int32_t id = encoding.ids.front();
+      const bool known = std::any_of(starts.begin(), starts.end(),
+                                     [&](const TokenView& start) { return start.id == id; });
+      if (!known && encoding.unknown[0] == 0)
+        starts.push_back({id, tokenizer.token_label(id), {}, false, false});
+    }
+  }
+  return starts;
 }
 
 }  // namespace
@@ -69,12 +101,18 @@ Result<std::shared_ptr<const PromptView>> make_prompt_view(const PromptRequest& 
                                                            std::int64_t context_length) {
   if (prompt.text.empty()) return bad_input("the prompt is empty");
   HEADSCOPE_ASSIGN(const auto encoding, encoder.encode(prompt.text));
-  HEADSCOPE_TRY(check(prompt, static_cast<std::int64_t>(encoding.size()), context_length));
+  HEADSCOPE_ASSIGN(const auto split, split_prompt(prompt.text, prompt.splitting));
+  HEADSCOPE_TRY(
+      check(prompt, split.prompt, static_cast<std::int64_t>(encoding.size()), context_length));
   auto view = std::make_shared<PromptView>();
   view->text = prompt.text;
   view->tokens = prompt_tokens(encoding, encoder.tokenizer());
-  view->documents = documents_of(find_documents(prompt.text), encoding, prompt.gold_document);
+  view->documents = documents_of(split.prompt, encoding, prompt);
+  view->splitting = prompt.splitting;
+  view->split_method = split.method;
+  view->split_reason = split.reason;
   view->answers = prompt.answers;
+  HEADSCOPE_ASSIGN(view->answer_starts, answer_starts(prompt.answers, encoder.tokenizer()));
   view->unknown_words = unknown_words(encoding);
   return view;
 }

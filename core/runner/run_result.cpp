@@ -82,7 +82,7 @@ std::shared_ptr<RunResult> make_run_result(const PromptView& prompt, const Gener
   const RowWindow window = row_window(*result, attention);
   copy_weights(attention, window, *result);
   copy_span_sums(attention, window, *result);
-  const SpanLayout layout{static_cast<int>(prompt.documents.size()), prompt.gold_document()};
+  const SpanLayout layout{static_cast<int>(prompt.documents.size()), prompt.gold_documents()};
   result->scores = scores_from_span_sums(result->span_sums, result->layers, result->heads,
                                          result->rows.size(), {0, result->rows.size()}, layout);
   result->seconds = generation.prefill_seconds + generation.decode_seconds;

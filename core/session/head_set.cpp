@@ -19,9 +19,10 @@ constexpr std::int64_t max_layers_or_heads = 4096;
 struct ScoreField {
   const char* key;
   std::vector<float> HeadSet::*values;
+  bool always = true;  ///< written as null where it is empty
 };
 
-constexpr std::array<ScoreField, 8> score_fields = {{
+constexpr std::array<ScoreField, 10> score_fields = {{
     {"relevant", &HeadSet::relevant},
     {"relevant_low", &HeadSet::relevant_low},
     {"relevant_high", &HeadSet::relevant_high},
@@ -30,6 +31,8 @@ constexpr std::array<ScoreField, 8> score_fields = {{
     {"irrelevant_max", &HeadSet::irrelevant_max},
     {"gold_only_relevant", &HeadSet::gold_only_relevant},
     {"gold_only_sink", &HeadSet::gold_only_sink},
+    {"entropy", &HeadSet::entropy, false},
+    {"distance", &HeadSet::distance, false},
 }};
 
 Json number_or_null(double value) {
@@ -280,7 +283,8 @@ Json to_json(const HeadSet& set) {
     json["layers"] = set.layers;
     json["heads"] = set.heads;
     for (const auto& field : score_fields)
-      json[field.key] = rows_of(set.*field.values, set.layers, set.heads);
+      if (field.always || !(set.*field.values).empty())
+        json[field.key] = rows_of(set.*field.values, set.layers, set.heads);
   }
   Json ranking = Json::array();
   for (const auto id : set.ranking) ranking.push_back({id.layer, id.head});

@@ -21,7 +21,8 @@ struct HeadSet {
   std::vector<float> relevant, relevant_low, relevant_high;
   std::vector<float> sink, irrelevant_sum, irrelevant_max;
   std::vector<float> gold_only_relevant, gold_only_sink;
-  std::vector<HeadId> ranking;  ///< never empty after reading
+  std::vector<float> entropy, distance;  ///< core/analysis/row_metrics.h; written where they are
+  std::vector<HeadId> ranking;           ///< never empty after reading
   std::map<std::string, std::int64_t> skipped;
   Json extra = Json::object();  ///< other keys of the file, kept as they are
   Passport passport;

@@ -1,0 +1,154 @@
+#include "app/views/head_sets_view.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace headscope {
+namespace {
+
+std::string heads_text(std::size_t count) {
+  return std::to_string(count) + (count == 1 ? " head" : " heads");
+}
+
+// "5 heads", "first 5 of 672"
+std::string size_text(const SavedHeads& saved, int top_k) {
+  const std::size_t used = saved.heads(top_k).size();
+  return saved.is_ranking()
+             ? "first " + std::to_string(used) + " of " + std::to_string(saved.set.ranking.size())
+             : heads_text(used);
+}
+
+std::string names_of(const std::vector<HeadId>& heads) {
+  constexpr std::size_t most = 24;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(most, heads.size()); ++i)
+    text += (i == 0 ? "" : i % 6 == 0 ? "\n" : "  ") + format_head(heads[i]);
+  if (heads.size() > most) text += "\nand " + std::to_string(heads.size() - most) + " more";
+  return text;
+}
+
+bool same_heads(std::vector<HeadId> a, std::vector<HeadId> b) {
+  std::sort(a.begin(), a.end());
+  std::sort(b.begin(), b.end());
+  return a == b;
+}
+
+}  // namespace
+
+void HeadSetsView::save_line(ViewContext& context) {
+  AppState& state = context.state;
+  const std::vector<HeadId> chosen = state.chosen();
+  ImGui::AlignTextToFramePadding();
+  text_muted(context, heads_text(chosen.size()) + " on");
+  ImGui::SetItemTooltip("The heads acted on now\n%s", names_of(chosen).c_str());
+  ImGui::SameLine();
+  const bool taken = state.head_sets.find(name_.data()) != nullptr;
+  const char* verb = taken ? "Replace" : "Save";
+  const float padding = ImGui::GetStyle().FramePadding.x * 2, gap = ImGui::GetStyle().ItemSpacing.x;
+  const float buttons =
+      ImGui::CalcTextSize(verb).x + ImGui::CalcTextSize("Load ...").x + 2 * (padding + gap);
+  ImGui::SetNextItemWidth(std::max(em() * 4, ImGui::GetContentRegionAvail().x - buttons));
+  const bool entered = ImGui::InputTextWithHint("##name", "Name", name_.data(), name_.size(),
+                                                ImGuiInputTextFlags_EnterReturnsTrue);
+  ImGui::SameLine();
+  ImGui::BeginDisabled(name_[0] == 0 || chosen.empty() || !state.head_sets.configured());
+  const bool pressed = ImGui::Button((std::string(verb) + "###save").c_str());
+  ImGui::EndDisabled();
+  if ((entered || pressed) && name_[0] != 0 && state.save_heads(name_.data())) name_.fill(0);
+  ImGui::SameLine();
+  if (ImGui::Button("Load ...")) ask_for_file_();
+  ImGui::SetItemTooltip(
+      "A head set file (heads.json, a list of [layer, head] pairs, retrieval "
+      "scores); or drop it onto the window.");
+}
+
+void HeadSetsView::buttons(ViewContext& context, const SavedHeads& saved) {
+  AppState& state = context.state;
+  const std::vector<HeadId> heads = saved.heads(state.request.intervention.top_k);
+  const auto combine = [&](const char* label, HeadSetOperation operation, const char* note) {
+    ImGui::SameLine(0, em() * 0.25f);
+    if (ImGui::SmallButton(label)) state.combine_heads(operation, heads);
+    ImGui::SetItemTooltip("%s", note);
+  };
+  if (state.snapshot->model &&
+      saved.fits(state.snapshot->model->layers, state.snapshot->model->heads)) {
+    if (ImGui::SmallButton("Use")) state.use_heads(heads);
+    ImGui::SetItemTooltip("Act on these heads");
+    combine("+", HeadSetOperation::unite, "Union: the heads that are on, and these");
+    combine("-", HeadSetOperation::subtract, "Minus: the heads that are on, without these");
+    combine("&", HeadSetOperation::intersect,
+            "Intersection: the heads that are on and in this set");
+    ImGui::SameLine(0, em() * 0.6f);
+    if (ImGui::SmallButton("Compare")) state.compare_heads(saved.path.string());
+    ImGui::SetItemTooltip("Show on the head map which heads it shares with the ranking in use");
+    ImGui::SameLine(0, em() * 0.6f);
+  }
+  const bool sure = deleting_ == saved.name;
+  if (ImGui::SmallButton(sure ? "Really delete###delete" : "Delete###delete")) {
+    if (sure) {
+      later_ = [&state, name = saved.name] {
+        if (const auto removed = state.head_sets.remove(name); !removed)
+          state.notify(Notice::Kind::error, removed.error().message);
+      };
+    }
+    deleting_ = sure ? std::string() : saved.name;
+  }
+}
+
+void HeadSetsView::row(ViewContext& context, const SavedHeads& saved) {
+  AppState& state = context.state;
+  const int top_k = state.request.intervention.top_k;
+  ImGui::PushID(saved.name.c_str());
+  ImGui::TableNextRow();
+  ImGui::TableNextColumn();
+  const std::vector<HeadId> heads = saved.heads(top_k);
+  const bool in_use = !heads.empty() && same_heads(heads, state.chosen());
+  if (in_use) {  // a bar beside the name of the set that is acted on
+    const ImVec2 at = ImGui::GetCursorScreenPos();
+    ImGui::GetWindowDrawList()->AddRectFilled(
+        ImVec2(at.x - em() * 0.3f, at.y),
+        ImVec2(at.x - em() * 0.1f, at.y + ImGui::GetTextLineHeight()), context.theme.accent);
+  }
+  ImGui::TextUnformatted(saved.name.c_str());
+  ImGui::SetItemTooltip("%s\n%s", saved.path.string().c_str(),
+                        saved.problem ? saved.problem->message.c_str() : names_of(heads).c_str());
+  ImGui::TableNextColumn();
+  const bool fits = state.snapshot->model &&
+                    saved.fits(state.snapshot->model->layers, state.snapshot->model->heads);
+  if (saved.problem) {
+    text_colored(context.theme.bad, "damaged");
+  } else if (state.snapshot->model && !fits) {
+    text_muted(context, "another model");
+  } else {
+    text_muted(context, size_text(saved, top_k));
+  }
+  ImGui::TableNextColumn();
+  buttons(context, saved);
+  ImGui::PopID();
+}
+
+void HeadSetsView::list(ViewContext& context) {
+  if (!ImGui::BeginTable("sets", 3,
+                         ImGuiTableFlags_RowBg | ImGuiTableFlags_ScrollY | ImGuiTableFlags_ScrollX |
+                             ImGuiTableFlags_SizingFixedFit))
+    return;
+  for (const SavedHeads& saved : context.state.head_sets.sets()) row(context, saved);
+  ImGui::EndTable();
+}
+
+void HeadSetsView::draw(ViewContext& context) {
+  AppState& state = context.state;
+  if (ImGui::IsWindowAppearing()) state.head_sets.refresh();
+  save_line(context);
+  if (state.head_sets.sets().empty()) {
+    empty_note(
+        context, "No head set of your own yet",
+        "Pick heads (ctrl-click on the map, or a layer's number), give them a name, save. Or "
+        "load a file.");
+    return;
+  }
+  list(context);
+  if (later_) std::exchange(later_, {})();
+}
+
+}  // namespace headscope
