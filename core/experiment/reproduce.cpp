@@ -11,7 +11,7 @@
 #include "core/experiment/control.h"
 #include "core/experiment/control_file.h"
 #include "core/experiment/direction_study.h"
-#include "core/experiment/score.h"
+#include "core/experiment/score_lines.h"
 #include "core/experiment/sweep.h"
 #include "core/session/directions_file.h"
 
@@ -107,7 +107,12 @@ class Reproduction {
   }
 
   Result<> score() {
-    const ScoreOptions how{.max_new_tokens = settings_.max_new_tokens, .rows = settings_.rows};
+    HEADSCOPE_ASSIGN(auto lines, ScoreLines::open(folder_.score_work(), {{"study", fingerprint_}}));
+    const ScoreOptions how{
+        .max_new_tokens = settings_.max_new_tokens,
+        .rows = settings_.rows,
+        .finished = lines.finished(),
+        .on_sample = [&lines](const ScoredSample& sample) { return lines.add(sample); }};
     HEADSCOPE_ASSIGN(const auto run, score_samples(inputs_.model, inputs_.encoder,
                                                    inputs_.data.train, how, context_));
     if (run.cancelled) return fail(ErrorKind::cancelled, "interrupted while scoring");
@@ -123,7 +128,8 @@ class Reproduction {
     passport.options["part"] = part_name(DataPart::train);
     passport.options["study"] = fingerprint_;
     record_questions(passport, run.questions);
-    return write_head_set(folder_.heads(), head_set_from(summary, std::move(passport)));
+    HEADSCOPE_TRY(write_head_set(folder_.heads(), head_set_from(summary, std::move(passport))));
+    return lines.finish();
   }
 
   Result<> sweeps(const std::vector<HeadId>& ranking,

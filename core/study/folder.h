@@ -3,7 +3,7 @@
 //   study.json                what is run, with which model and data, and the rule of every claim;
 //                             written before anything runs, and another study is refused by name
 //   data.jsonl.gz             samples of the embedded model's world, where no data were given
-//   heads.json                contextual scores (training part)
+//   heads.json                contextual scores (training part; heads.unfinished until then)
 //   directions.safetensors    focus directions (directions.unfinished/ until they are there)
 //   directions.json           their held-out check, and how far another seed agrees
 //   key.json                  what the key half does
@@ -61,6 +61,7 @@ class Folder {
   std::filesystem::path study() const { return path_ / "study.json"; }
   std::filesystem::path data() const { return path_ / "data.jsonl.gz"; }
   std::filesystem::path heads() const { return path_ / "heads.json"; }
+  std::filesystem::path score_work() const { return path_ / "heads.unfinished"; }
   std::filesystem::path directions() const { return path_ / "directions.safetensors"; }
   std::filesystem::path direction_work() const { return path_ / "directions.unfinished"; }
   std::filesystem::path direction_check() const { return path_ / "directions.json"; }
