@@ -89,7 +89,8 @@ class Reproduce(CliTest):
         self.assertGreaterEqual(kills, 4)
         self.ok(*self.study(cut))
         for name in ("study.json", "heads.json", "directions.json", "key.json", "control.json", "suite.json",
-                     "suites.jsonl", "verdicts.json", "report.html", "sweep/results.csv", "positions/results.csv", "figures/em-against-tau.svg"):
+                     "suites.jsonl", "verdicts.json", "report.html", "sweep/results.csv", "positions/results.csv",
+                     "figures/em-against-tau.svg"):
             self.assertEqual((self.whole / name).read_bytes(), (cut / name).read_bytes(), name)
         for name in ("heads.unfinished", "directions.unfinished"):
             self.assertFalse((cut / name).exists())

@@ -58,7 +58,7 @@ class Reproduction {
       return train_study_directions(inputs_, folder_, heads.ranking, context_);
     }));
     HEADSCOPE_TRY(check_fingerprint(folder_.direction_check()));
-    HEADSCOPE_TRY(remove_direction_work());
+    HEADSCOPE_TRY(remove_unfinished());
     HEADSCOPE_TRY(step("key half", folder_.key_check(),
                        [&] { return check_key_half(inputs_, folder_, context_); }));
     HEADSCOPE_TRY(check_fingerprint(folder_.key_check()));
@@ -128,8 +128,7 @@ class Reproduction {
     passport.options["part"] = part_name(DataPart::train);
     passport.options["study"] = fingerprint_;
     record_questions(passport, run.questions);
-    HEADSCOPE_TRY(write_head_set(folder_.heads(), head_set_from(summary, std::move(passport))));
-    return lines.finish();
+    return write_head_set(folder_.heads(), head_set_from(summary, std::move(passport)));
   }
 
   Result<> sweeps(const std::vector<HeadId>& ranking,
@@ -232,11 +231,15 @@ class Reproduction {
     return add_time("causal check", start);
   }
 
-  // Not within the step: a run that was killed between its result and this goes on here.
-  Result<> remove_direction_work() const {
+  // Not within the steps: a run that was killed between a result and this goes on here.
+  Result<> remove_unfinished() const {
     DirectionStudyOptions how;
     how.work = folder_.direction_work();
-    return finish_direction_study(how);
+    HEADSCOPE_TRY(finish_direction_study(how));
+    std::error_code code;
+    std::filesystem::remove(folder_.score_work(), code);
+    if (code) return bad_input(folder_.score_work().string() + ": " + code.message());
+    return {};
   }
 
   Result<> suites(const std::vector<HeadId>& ranking,
