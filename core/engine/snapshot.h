@@ -28,6 +28,7 @@ struct ModelInfo {
   ParityReport parity;  ///< self-check at load
   bool is_demo = false;
   bool has_chat_template = false;     ///< prompts can be wrapped as its user messages
+  std::string chat_template;          ///< of passports: "chat " and its fingerprint; empty = none
   bool has_directions = false;        ///< focus directions of matching shape are at hand
   std::string directions_source;      ///< file name, or empty
   std::vector<HeadId> known_ranking;  ///< shipped or loaded head set's ranking; empty = none
