@@ -291,8 +291,8 @@ void DifferenceView::documents(ViewContext& context) const {
   ImGui::SameLine(0, em() * 0.6f);
   text_muted(context, heads.size() == 1 ? format_head(heads.front())
                                         : "mean of " + std::to_string(heads.size()) + " heads");
-  const auto before = document_mass(*snapshot.baseline, heads),
-             after = document_mass(*snapshot.intervened, heads);
+  const auto before = state.mass_of(snapshot.baseline, heads),
+             after = state.mass_of(snapshot.intervened, heads);
   if (!before || !after) return text_muted(context, "No attention was kept for these heads.");
   const auto lines = document_changes(*snapshot.prompt, *before, *after);
   same_line_right(ImGui::CalcTextSize("Copy").x + 2 * ImGui::GetStyle().FramePadding.x);

@@ -358,9 +358,9 @@ void DocumentsPanel::draw(ViewContext& context) {
   comparison.likely = state.likely().index;
   if (snapshot.causal && snapshot.causal->documents.size() == snapshot.prompt->documents.size())
     comparison.check = snapshot.causal.get();
-  comparison.baseline = document_mass(*snapshot.baseline, heads);
+  comparison.baseline = state.mass_of(snapshot.baseline, heads);
   if (snapshot.intervened && snapshot.intervened != snapshot.baseline) {
-    comparison.intervened = document_mass(*snapshot.intervened, heads);
+    comparison.intervened = state.mass_of(snapshot.intervened, heads);
   }
   if (!comparison.baseline ||
       comparison.baseline->documents.size() != snapshot.prompt->documents.size()) {
