@@ -27,7 +27,7 @@ const Column columns[] = {
     {"below", "What interventions on layers below changed in the base score",
      &KeyShift::moved_base},
     {"focus", "What focus directions add: alpha * scale * d . k", &KeyShift::focus},
-    {"ln mass", "Logarithm of what methods that move mass multiply the weight by",
+    {"mass", "Logarithm of what methods that move mass multiply the weight by",
      &KeyShift::log_factor},
 };
 
@@ -40,6 +40,18 @@ std::string signed_number(float value) {
 std::string key_text(const PromptView& prompt, const RunResult& run, std::int64_t key) {
   const TokenView* token = token_at(prompt, run, key);
   return std::to_string(key) + "  " + (token ? shown_token(token->text) : "?");
+}
+
+// The query's token, of both runs where they differ: their rows are then not of the same text.
+std::string query_text(const Snapshot& snapshot, std::int64_t row) {
+  const TokenView* before = token_at(*snapshot.prompt, *snapshot.baseline, row);
+  const TokenView* after =
+      snapshot.intervened ? token_at(*snapshot.prompt, *snapshot.intervened, row) : before;
+  const auto text = [](const TokenView* token) {
+    return token ? shown_token(token->text) : std::string("(ended)");
+  };
+  const bool same = before != nullptr && after != nullptr && before->id == after->id;
+  return "query " + text(after) + (same ? "" : ", in the baseline " + text(before));
 }
 
 void number_cell(const std::string& text, ImU32 color) {
@@ -79,13 +91,11 @@ void ScoreView::toolbar(ViewContext& context, std::int64_t row) {
       "Position of the query: any token of the prompt or the response. The arrows go through the "
       "response.");
   ImGui::SameLine();
-  const RunResult& run = state.intervened() ? *state.intervened() : *state.baseline();
-  const TokenView* token = token_at(*state.snapshot->prompt, run, row);
   const ImVec2 at = ImGui::GetCursorScreenPos();
   draw_fitted_text(*ImGui::GetWindowDrawList(),
                    ImVec2(at.x, at.y + ImGui::GetStyle().FramePadding.y),
                    ImGui::GetContentRegionAvail().x - em() * 3.5f, context.theme.muted,
-                   "query " + (token ? shown_token(token->text) : std::string("?")));
+                   query_text(*state.snapshot, row));
   ImGui::Dummy(ImVec2(1, ImGui::GetFrameHeight()));
   if (keys_.empty() || !split_) return;
   same_line_right(ImGui::CalcTextSize("Copy").x + 2 * ImGui::GetStyle().FramePadding.x);
