@@ -38,7 +38,7 @@ TEST_CASE("scores from span sums by hand") {
       0.2f, 0.2f, 0.0f, 0.5f,  //
       0.9f, 0.9f, 0.9f, 0.9f,
   };
-  const auto scores = scores_from_span_sums(sums, 1, 2, 3, {0, 2}, {3, 1});
+  const auto scores = scores_from_span_sums(sums, 1, 2, 3, {0, 2}, {3, {1}});
   CHECK(scores.relevant[0] == doctest::Approx(0.3));
   CHECK(scores.sink[0] == doctest::Approx(0.2));
   CHECK(scores.irrelevant_sum[0] == doctest::Approx(0.4));
@@ -49,26 +49,26 @@ TEST_CASE("scores from span sums by hand") {
   CHECK(scores.irrelevant_max[1] == doctest::Approx(0.1));
   CHECK(scores.sink[1] == doctest::Approx(0.3));
 
-  const auto one_row = scores_from_span_sums(sums, 1, 2, 3, {1, 2}, {3, 0});
+  const auto one_row = scores_from_span_sums(sums, 1, 2, 3, {1, 2}, {3, {0}});
   CHECK(one_row.relevant[0] == doctest::Approx(0.3));
   CHECK(one_row.irrelevant_max[0] == doctest::Approx(0.4));
 }
 
 TEST_CASE("scores without gold mark, rows or documents") {
   const std::vector<float> sums = {0.1f, 0.2f, 0.3f, 0.4f};
-  const auto unmarked = scores_from_span_sums(sums, 1, 1, 2, {0, 2}, {1, -1});
+  const auto unmarked = scores_from_span_sums(sums, 1, 1, 2, {0, 2}, {1, {}});
   CHECK(std::isnan(unmarked.relevant[0]));
   CHECK(std::isnan(unmarked.irrelevant_sum[0]));
   CHECK(std::isnan(unmarked.irrelevant_max[0]));
   CHECK(unmarked.sink[0] == doctest::Approx(0.3));
-  const auto empty = scores_from_span_sums({}, 1, 1, 0, {0, 0}, {1, 0});
+  const auto empty = scores_from_span_sums({}, 1, 1, 0, {0, 0}, {1, {0}});
   CHECK(std::isnan(empty.sink[0]));
   CHECK(empty.relevant.size() == 1);
-  const auto alone = scores_from_span_sums(sums, 1, 1, 2, {0, 2}, {1, 0});
+  const auto alone = scores_from_span_sums(sums, 1, 1, 2, {0, 2}, {1, {0}});
   CHECK(alone.relevant[0] == doctest::Approx(0.2));
   CHECK(alone.irrelevant_sum[0] == 0);
   CHECK(alone.irrelevant_max[0] == 0);
-  const auto wrong_size = scores_from_span_sums({0.1f}, 1, 1, 2, {0, 2}, {1, 0});
+  const auto wrong_size = scores_from_span_sums({0.1f}, 1, 1, 2, {0, 2}, {1, {0}});
   CHECK(std::isnan(wrong_size.sink[0]));
 }
 

@@ -45,7 +45,7 @@ TEST_CASE("shares under a bias are those of softmax(scores + alpha bias)") {
   const Json file = golden();
   ContextSets sets;
   for (const Json& document : file["documents"]) sets.documents.push_back(range(document));
-  sets.gold = file["gold"].get<int>();
+  sets.gold = {file["gold"].get<int>()};
   sets.sink = range(file["sink"]);
   const auto weights = file["weights"].get<std::vector<std::vector<float>>>();
   const auto bias = file["bias"].get<std::vector<std::vector<float>>>();
@@ -58,7 +58,7 @@ TEST_CASE("shares under a bias are those of softmax(scores + alpha bias)") {
     CHECK(shares.relevant == doctest::Approx(expected["relevant"].get<double>()).epsilon(1e-5));
     CHECK(shares.context == doctest::Approx(expected["context"].get<double>()).epsilon(1e-5));
   }
-  sets.gold = -1;
+  sets.gold.clear();
   CHECK(std::isnan(shares_under(heads, sets, 0.3).relevant));
   CHECK(std::isnan(shares_under({}, sets, 0.3).sink));
 }

@@ -10,6 +10,7 @@
 #include "core/experiment/causal.h"
 #include "core/experiment/causal_report.h"
 #include "core/model/answer_probability.h"
+#include "core/text/split_edit.h"
 #include "tests/random_demo_model.h"
 #include "tests/resources.h"
 #include "tests/temporary_folder.h"
@@ -131,7 +132,7 @@ TEST_CASE("removing a document leaves the prompt that is built without it") {
   QaSample sample = test::demo_test_sample(3, 4);
   const auto built = build_prompt(sample);
   for (std::size_t i = 0; i < built.documents.size(); ++i) {
-    const auto rest = find_documents(without_document(built, i));
+    const auto rest = find_documents(without_document(built, i).text);
     REQUIRE(rest.documents.size() == 3);
     CHECK(rest.text.find("\n\n\n") == std::string::npos);
     for (const auto& document : rest.documents) CHECK(document.number != static_cast<int>(i) + 1);
@@ -140,7 +141,7 @@ TEST_CASE("removing a document leaves the prompt that is built without it") {
   const auto one = build_prompt(sample);
   QaSample none = sample;
   none.documents.clear();
-  CHECK(without_document(one, 0) == build_prompt(none).text);
+  CHECK(without_document(one, 0).text == build_prompt(none).text);
 }
 
 TEST_CASE("prompts that cannot be checked are skipped and counted") {

@@ -229,8 +229,30 @@ class Bench(CliTest):
             self.assertEqual(grid["together"]["layer_rows"], [rows * (1 - layer)] * 9)
             self.assertEqual(grid["ratios"]["bound"]["value"], 10 if layer else 1)
 
+    def test_frames_of_the_window(self):
+        if not (PROGRAM.parent / "headscope").exists():
+            self.skipTest("this build has no window")
+        report = self.ok("bench", "--suite", "ui", "--quick", "--repetitions", 2, "--no-peers", env={"DISPLAY": "", "WAYLAND_DISPLAY": ""}).json
+        self.assertEqual(report["suite"], "ui")
+        frames = report["frames"]
+        for size in ("long", "short"):
+            self.assertEqual(frames[size]["heads"], 672)
+            for phase in ("still", "pan", "sliders", "overlay", "both"):
+                for clock in ("wall_ms", "cpu_ms"):
+                    times = frames[size][phase][clock]
+                    self.assertEqual(times["frames"], 2 * 20)
+                    self.assertLessEqual(times["median"], times["p99"])
+                    self.assertLessEqual(times["p99"], times["largest"])
+                    self.assertGreater(times["median"], 0)
+        self.assertGreater(frames["long"]["tokens"], 2 * frames["short"]["tokens"])
+        self.assertAlmostEqual(frames["p99_ms"]["value"], frames["long"]["both"]["wall_ms"]["p99"])
+        self.assertAlmostEqual(frames["ratios"]["p99_of_frame"]["value"], frames["p99_ms"]["value"] * 60 / 1000)
+        self.assertAlmostEqual(frames["ratios"]["long_over_short"]["value"],
+                               frames["long"]["both"]["cpu_ms"]["median"] / frames["short"]["both"]["cpu_ms"]["median"])
+        self.assertNotIn("goal", frames["p99_ms"])  # goals are about the real sizes
+        self.assertIn("display", report["idle"]["skipped"])
+
     def test_what_is_not_there_is_refused(self):
-        self.refused(2, "bench", "--suite", "ui", says=("not there yet", "ui"))
         self.refused(2, "bench", "--suite", "growth", "--parts", "scores", says=("scores", "documents"))
         self.refused(2, "bench", "--suite", "frob", says="frob")
         self.refused(2, "bench", "--parts", "frob", says="frob")

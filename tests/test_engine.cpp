@@ -384,7 +384,7 @@ TEST_CASE("work: settings that differ in name only are one run") {
   };
   auto request = with_tau(engine_request(), 0.1);
   const auto reference = applied(request);
-  CHECK(reference.marked == 4);
+  CHECK(reference.marked == std::vector<int>{4});
   CHECK(reference.heads.size() == 5);
   auto same = request;
   same.intervention.random_seed = 9;

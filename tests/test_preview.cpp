@@ -163,7 +163,7 @@ TEST_CASE("the fast row edit equals the plain functions") {
           apply_focus_bias(expected, bias, alpha);
           if (tau != 1) apply_split_softmax(expected, marked, tau);
           auto edited = row;
-          RowEdit(bias, alpha, marked, tau).apply(edited);
+          RowEdit(bias, alpha, {marked}, tau).apply(edited);
           for (std::size_t j = 0; j < keys; ++j)
             CHECK(std::abs(edited[j] - expected[j]) <= 2e-6f * std::max(expected[j], 0.1f));
         }

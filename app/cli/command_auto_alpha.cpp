@@ -9,6 +9,7 @@
 #include "core/experiment/causal.h"
 #include "core/runner/alpha_run.h"
 #include "core/runner/prompt_view.h"
+#include "core/text/split_edit.h"
 
 namespace headscope::cli {
 namespace {
@@ -75,9 +76,12 @@ Result<std::shared_ptr<const PromptView>> view_of(const ExplainInput& input,
                                                   const BuiltPrompt& built,
                                                   const std::vector<std::string>& answers) {
   PromptRequest request{.text = built.text, .answers = answers};
+  request.splitting = {"hand", "", bounds_of(built.documents)};
+  std::vector<int> gold;
   for (std::size_t i = 0; i < built.documents.size(); ++i) {
-    if (built.documents[i].gold) request.gold_document = static_cast<int>(i);
+    if (built.documents[i].gold) gold.push_back(static_cast<int>(i));
   }
+  request.mark(std::move(gold));
   return make_prompt_view(request, input.encoder, input.opened.model->config().context_length);
 }
 

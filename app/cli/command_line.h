@@ -49,5 +49,6 @@ void add_bench(CommandLine& line);
 void add_causal(CommandLine& line);
 void add_auto_alpha(CommandLine& line);
 void add_lens(CommandLine& line);
+void add_tune(CommandLine& line);
 
 }  // namespace headscope::cli

@@ -19,6 +19,7 @@
 #include "core/runner/companions.h"
 #include "core/runner/run_outlook.h"
 #include "core/session/head_set.h"
+#include "core/text/splitting_json.h"
 
 namespace headscope::cli {
 namespace {
@@ -27,8 +28,8 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 constexpr auto kSaveInterval = std::chrono::seconds(30);
 
-struct Options : CommonOptions, ModelChoice, PromptOptions {
-  std::string prompt_file, heads, reference, folder, rows = "input", theme = "light";
+struct Options : CommonOptions, ModelChoice, PromptOptions, PromptSource {
+  std::string heads, reference, folder, rows = "input", theme = "light";
   std::vector<int> documents;
   std::vector<std::size_t> positions;
   std::vector<std::string> answers;
@@ -60,8 +61,8 @@ Result<Passport> passport_of(const Options& options, const OpenedModel& opened,
   passport.model = opened.name;
   HEADSCOPE_ASSIGN(passport.weights_sha256, weights_sha256(opened.folder, context, opened.adapter));
   passport.tokenizer_sha256 = opened.tokenizer->sha256();
-  passport.data = fs::path(options.prompt_file).filename().string();
-  HEADSCOPE_ASSIGN(passport.data_sha256, sha256_file(options.prompt_file));
+  passport.data = fs::path(*options.prompt_file).filename().string();
+  HEADSCOPE_ASSIGN(passport.data_sha256, sha256_file(*options.prompt_file));
   passport.n = 1;
   passport.seed = options.seed;
   passport.chat_template = encoder.template_name();
@@ -74,6 +75,9 @@ Result<Passport> passport_of(const Options& options, const OpenedModel& opened,
                       {"reference", test.reference},
                       {"answers", test.answers},
                       {"mass_heads", std::move(heads)}};
+  // Which documents are moved among which others decides every row.
+  HEADSCOPE_ASSIGN(const auto splitting, read_splitting(options.split));
+  passport.options["split"] = to_json(splitting);
   if (!options.intervene.empty()) passport.options["intervene"] = described_file(options.intervene);
   return passport;
 }
@@ -179,13 +183,14 @@ void announce_runs(ProgressPrinter& progress, const OpenedModel& opened, const E
 Result<> positions(const Options& options) {
   ProgressPrinter progress(options.quiet);
   const RunContext context = progress.context();
-  HEADSCOPE_ASSIGN(const auto text, read_text_file(options.prompt_file));
+  HEADSCOPE_ASSIGN(const auto text, read_text_file(*options.prompt_file));
   HEADSCOPE_ASSIGN(const auto opened,
                    open_model(options.model, load_options(options, options), context));
   HEADSCOPE_ASSIGN(const auto encoder, prompt_encoder(options, opened));
   HEADSCOPE_ASSIGN(const auto set, read_interventions(options, opened, options.seed, progress));
   HEADSCOPE_ASSIGN(const auto encoding, encoder.encode(text));
-  announce_runs(progress, opened, encoding, options, find_documents(text).documents.size());
+  HEADSCOPE_ASSIGN(const auto split, split_source(text, options));
+  announce_runs(progress, opened, encoding, options, split.prompt.documents.size());
   PositionTest test{
       .documents = options.documents,
       .positions = options.positions,
@@ -208,7 +213,7 @@ Result<> positions(const Options& options) {
     saved = Clock::now();
     return write_table(options, kept, passport, false).map([](const Json&) {});
   };
-  const auto run = run_position_test(*opened.model, encoder, text, test, context, keep);
+  const auto run = run_position_test(*opened.model, encoder, split.prompt, test, context, keep);
   if (!run && kept.empty()) return tl::unexpected(run.error());
   HEADSCOPE_ASSIGN(const auto whole, write_all(options, kept, passport, run.has_value()));
   if (!run) return tl::unexpected(run.error());
@@ -231,6 +236,7 @@ void add_positions(CommandLine& line) {
       ->add_option("--document,--gold", options->documents,
                    "numbers of the documents that are moved, as printed (default: each in turn)")
       ->delimiter(',');
+  add_split(*command, *options);
   command->add_option("--positions", options->positions, "places from 0 (default: all)")
       ->delimiter(',');
   command->add_option("--answers", options->answers,

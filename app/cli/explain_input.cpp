@@ -4,6 +4,7 @@
 #include "core/base/hash.h"
 #include "core/session/directions_file.h"
 #include "core/session/head_set.h"
+#include "core/text/splitting_json.h"
 
 namespace headscope::cli {
 namespace {
@@ -63,9 +64,10 @@ Result<Dataset> read_one(const ExplainOptions& options, ExplainInput& input) {
   Dataset data;
   data.name = options.prompt_file.value_or("");
   data.sha256 = sha256_hex(prompt.text);
-  input.one = BuiltPrompt{std::move(prompt.text), std::move(prompt.documents), {}};
+  input.one = BuiltPrompt{std::move(prompt.text), std::move(prompt.documents), prompt.question};
   if (input.one->documents.empty()) {
-    return bad_input("the prompt has no documents: lines that begin with 'Document [1](Title: '");
+    return bad_input("the prompt has no documents (" + prompt.split_reason +
+                     "); --split says where they are");
   }
   return data;
 }
@@ -102,6 +104,11 @@ Result<ExplainInput> open_explain(const ExplainOptions& options, ProgressPrinter
   Json heads = Json::array();
   for (const HeadId head : input.heads) heads.push_back({head.layer, head.head});
   input.passport.options["heads"] = std::move(heads);
+  if (input.one) {
+    HEADSCOPE_ASSIGN(const auto splitting, read_splitting(options.split));
+    input.passport.options["split"] = to_json(splitting);
+    if (!options.gold.empty()) input.passport.options["gold"] = options.gold;
+  }
   if (!options.directions.empty()) {
     input.passport.options["directions"] = options.directions;
     if (const auto hash = directions_sha256(options.directions)) {
@@ -115,10 +122,7 @@ void add_explain(CLI::App& command, ExplainOptions& options, const std::string& 
   add_loaded_model(command, options);
   command.add_option("--prompt", options.prompt, "the prompt");
   command.add_option("--prompt-file", options.prompt_file, "file that holds it, used as it is");
-  command
-      .add_option("--gold", options.gold,
-                  "number of the prompt's gold document, if it is known; works without")
-      ->check(CLI::PositiveNumber);
+  add_documents(command, options);
   add_data(command, options, false,
            "samples of --data to use (default: all, or those that the heads were not made from)");
   command.add_option("--heads", options.heads,

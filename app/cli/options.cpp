@@ -5,6 +5,7 @@
 #include "core/base/file.h"
 #include "core/intervention/method.h"
 #include "core/model/memory.h"
+#include "core/text/splitting.h"
 
 namespace headscope::cli {
 namespace {
@@ -95,9 +96,28 @@ void add_prompt_source(CLI::App& command, PromptSource& options) {
   source->add_option("--prompt-file", options.prompt_file, "file that holds it, used as it is");
   source->add_option("--ids", options.ids, "token ids, separated by commas, used as they are");
   source->require_option(1);
+  add_documents(command, options);
+}
+
+void add_documents(CLI::App& command, PromptSource& options) {
   command
-      .add_option("--gold", options.gold, "number of the gold document, as the prompt prints it")
-      ->check(CLI::PositiveNumber);
+      .add_option("--gold", options.gold,
+                  "numbers of the relevant documents as the prompt prints them, such as 3 or 3,7; "
+                  "works without")
+      ->delimiter(',')
+      ->check(CLI::NonNegativeNumber);
+  add_split(command, options);
+}
+
+void add_split(CLI::App& command, PromptSource& options) {
+  std::string names;
+  for (const SplitFormat& format : split_formats()) names += std::string(format.name) + ", ";
+  command
+      .add_option("--split", options.split,
+                  "how the prompt's documents are found: auto, " + names +
+                      "none, a regular expression that begins each document, between:REGEX, or "
+                      "@FILE with a splitting as sessions hold it")
+      ->capture_default_str();
 }
 
 }  // namespace headscope::cli

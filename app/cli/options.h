@@ -35,7 +35,8 @@ struct PromptSource {
   std::optional<std::string> prompt;
   std::optional<std::string> prompt_file;
   std::optional<std::string> ids;
-  int gold = 0;  ///< number of the gold document as printed in the prompt; 0 = not marked
+  std::vector<int> gold;       ///< numbers of the relevant documents as printed; empty = not marked
+  std::string split = "auto";  ///< splitting_named, or "@FILE"
 };
 
 struct ModelChoice {
@@ -55,5 +56,8 @@ void add_loaded_model(CLI::App& command, ModelChoice& options);
 void add_chat_options(CLI::App& command, PromptOptions& options);
 void add_prompt_options(CLI::App& command, PromptOptions& options);
 void add_prompt_source(CLI::App& command, PromptSource& options);
+void add_split(CLI::App& command, PromptSource& options);
+/// --gold and --split.
+void add_documents(CLI::App& command, PromptSource& options);
 
 }  // namespace headscope::cli

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/base/file.h"
+#include "core/text/splitting_json.h"
 
 namespace headscope::cli {
 namespace {
@@ -16,15 +17,15 @@ Result<std::string> prompt_text(const PromptSource& source) {
 }
 
 Result<> mark_gold(std::vector<DocumentSpan>& documents, int number) {
-  if (number == 0) return {};
+  bool found = false;
   for (DocumentSpan& document : documents) {
     if (document.number != number) continue;
-    document.gold = true;
-    return {};
+    document.gold = found = true;
   }
-  return bad_input("--gold " + std::to_string(number) +
-                   ": the prompt has no line that begins with 'Document [" +
-                   std::to_string(number) + "](Title: '");
+  if (found) return {};
+  return bad_input("--gold " + std::to_string(number) + ": the prompt has no document with this " +
+                   "number; its " + std::to_string(documents.size()) +
+                   " documents were found by --split");
 }
 
 }  // namespace
@@ -50,11 +51,26 @@ Result<std::vector<std::int32_t>> parse_ids(const std::string& text) {
   return bad_input("--ids: the prompt is empty; expected at least one token id");
 }
 
+Result<Splitting> read_splitting(const std::string& name) {
+  if (!name.starts_with("@")) return splitting_named(name);
+  const std::string file = name.substr(1);
+  HEADSCOPE_ASSIGN(const Json json, read_json_file(file));
+  HEADSCOPE_ASSIGN(const JsonObject object, JsonObject::open(json, file));
+  return splitting_from_json(object);
+}
+
+Result<SplitPrompt> split_source(const std::string& text, const PromptSource& source) {
+  HEADSCOPE_ASSIGN(const auto splitting, read_splitting(source.split));
+  HEADSCOPE_ASSIGN(auto split, split_prompt(text, splitting));
+  for (const int number : source.gold) HEADSCOPE_TRY(mark_gold(split.prompt.documents, number));
+  return split;
+}
+
 Result<PromptInput> read_prompt(const PromptSource& source,
                                 const std::optional<PromptEncoder>& encoder) {
   PromptInput input;
   if (source.ids) {
-    if (source.gold != 0) return fail(ErrorKind::usage, "--gold needs a prompt given as text");
+    if (!source.gold.empty()) return fail(ErrorKind::usage, "--gold needs a prompt given as text");
     HEADSCOPE_ASSIGN(input.encoding.ids, parse_ids(*source.ids));
     return input;
   }
@@ -63,8 +79,10 @@ Result<PromptInput> read_prompt(const PromptSource& source,
   if (input.text.empty()) return bad_input(name + ": the prompt is empty");
   HEADSCOPE_ASSIGN(input.encoding, encoder->encode(input.text));
   if (input.encoding.size() == 0) return bad_input(name + ": the prompt has no token");
-  input.documents = find_documents(input.text).documents;
-  HEADSCOPE_TRY(mark_gold(input.documents, source.gold));
+  HEADSCOPE_ASSIGN(auto split, split_source(input.text, source));
+  input.documents = std::move(split.prompt.documents);
+  input.question = split.prompt.question;
+  input.split_reason = std::move(split.reason);
   return input;
 }
 

@@ -12,6 +12,7 @@
 #include "core/runner/open_model.h"
 #include "core/text/chat_prompt.h"
 #include "core/text/prompt.h"
+#include "core/text/splitting.h"
 #include "core/text/tokenizer.h"
 
 namespace headscope::cli {
@@ -20,11 +21,17 @@ struct PromptInput {
   std::string text;   ///< empty when ids were given
   Encoding encoding;  ///< ids alone when ids were given
   std::vector<DocumentSpan> documents;
+  ByteSpan question;
+  std::string split_reason;  ///< how they were found
 };
 
+/// The splitting that `--split` names. Errors: unreadable file, empty pattern.
+Result<Splitting> read_splitting(const std::string& name);
+/// `text` with the documents of `--split` and the marks of `--gold`. bad_input: no such number.
+Result<SplitPrompt> split_source(const std::string& text, const PromptSource& source);
+
 /// Reads what the user gave. Errors: unreadable file, empty prompt, malformed ids, no document with
-/// the number `source.gold`.
-/// `encoder` may be missing when ids are given.
+/// a number of `source.gold`. `encoder` may be missing when ids are given.
 Result<PromptInput> read_prompt(const PromptSource& source,
                                 const std::optional<PromptEncoder>& encoder);
 

@@ -19,6 +19,13 @@ void App::register_commands() {
                  [this] { ask_for_model(); },
                  {},
                  {}});
+  commands_.add({"file.models",
+                 "Models on this machine",
+                 "File",
+                 ImGuiMod_Ctrl | ImGuiKey_M,
+                 [this] { views_.show(titles::models); },
+                 {},
+                 {}});
   commands_.add({"file.open_data",
                  "Open data ...",
                  "File",
@@ -33,10 +40,12 @@ void App::register_commands() {
                  [&s] { s.choose_model("demo"); },
                  {},
                  [&s] { return s.request.model == "demo"; }});
+  register_session_commands();
+  register_export_commands();
   commands_.add({"file.picture",
                  "Save a picture of the window",
                  "File",
-                 ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_S,
+                 ImGuiMod_Ctrl | ImGuiMod_Alt | ImGuiKey_S,
                  [this] { picture_ = true; },
                  {},
                  {},
@@ -50,6 +59,13 @@ void App::register_commands() {
                  {},
                  true});
 
+  commands_.add({"edit.preferences",
+                 "Preferences and shortcuts",
+                 "Edit",
+                 0,
+                 [this] { views_.show(titles::preferences); },
+                 {},
+                 {}});
   const auto typing = [] { return ImGui::GetIO().WantTextInput; };  // a text field has its own undo
   commands_.add({"edit.undo",
                  "Undo",
@@ -96,6 +112,13 @@ void App::register_commands() {
                  [&s] { s.new_sample(); },
                  [&s] { return static_cast<bool>(s.sample_source); },
                  {}});
+  commands_.add({"prompt.own_people",
+                 "People and facts of your own ...",
+                 "Prompt",
+                 0,
+                 [&s] { s.view_to_show = titles::own_people; },
+                 {},
+                 {}});
   commands_.add({"data.previous",
                  "Previous sample of the data file",
                  "Prompt",
@@ -139,6 +162,7 @@ void App::register_commands() {
                           !s.snapshot->prompt->documents.empty() && !s.baseline()->response.empty();
                  },
                  [&s] { return s.request.questions.causal; }, true});
+  register_test_commands();
   commands_.add({"settings.auto_alpha",
                  "Automatic strength of focus directions",
                  "Prompt",
@@ -163,14 +187,49 @@ void App::register_commands() {
                  },
                  {},
                  true});
+  register_tab_commands();
   register_model_commands();
   register_head_commands();
   register_exploration_commands();
   register_experiment_commands();
   register_lesson_commands();
-  register_view_commands();
-  register_explain_commands();
   register_map_commands();
+  register_explain_commands();
+  register_view_commands();
+}
+
+void App::register_test_commands() {
+  AppState& s = state_;
+  for (int i = 0; i < prompt_tests; ++i) {
+    const auto test = static_cast<PromptTest>(i);
+    commands_.add({"test." + std::to_string(i),
+                   std::string("Test of this prompt: ") + prompt_test_name(test),
+                   "Prompt",
+                   0,
+                   [this, test] {
+                     tests_.start(state_, test);
+                     views_.show(titles::tests);
+                   },
+                   [&s] {
+                     return s.baseline() != nullptr && s.prompt_is_current() &&
+                            s.snapshot->prompt->documents.size() > 1;
+                   },
+                   {}});
+  }
+  commands_.add({"prompt.report",
+                 "Save a report of this prompt",
+                 "Prompt",
+                 0,
+                 [this] { tests_.save_report(state_); },
+                 [&s] { return s.baseline() != nullptr && s.prompt_is_current(); },
+                 {}});
+  commands_.add({"prompt.accept_likely",
+                 "Mark the likely document as relevant",
+                 "Prompt",
+                 0,
+                 [&s] { s.accept_likely(); },
+                 [&s] { return s.likely().index >= 0; },
+                 {}});
 }
 
 void App::register_model_commands() {
@@ -340,6 +399,20 @@ void App::register_view_commands() {
                  [this] { views_.show(titles::overlay); },
                  {},
                  {}});
+  commands_.add({"view.tests",
+                 "Tests of this prompt",
+                 "View",
+                 ImGuiKey_T,
+                 [this] { views_.show(titles::tests); },
+                 {},
+                 {}});
+  commands_.add({"view.by_token",
+                 "Documents token by token",
+                 "View",
+                 0,
+                 [&s] { s.view.documents_by_token = !s.view.documents_by_token; },
+                 {},
+                 [&s] { return s.view.documents_by_token; }});
   commands_.add({"view.candidates",
                  "Next-token candidates",
                  "View",

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <string>
 
+#include "app/shell/frame_bench.h"
 #include "app/shell/run_window.h"
 #include "app/shell/runner_module.h"
 #include "app/shell/sample_source.h"
@@ -41,6 +42,16 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"auto", "float32", "bfloat16", "float16", "int8"}));
   cli.add_option("--threads", options.threads, "threads of the model, 0 = all")
       ->check(CLI::Range(0, 1024));
+  FrameBenchOptions frames;
+  bool measure = false;  // both are asked for by `headscope-cli bench --suite ui`
+  cli.add_flag("--measure-frames", measure, "print what frames cost, as JSON, without a display")
+      ->group("");
+  cli.add_option("--tokens", frames.tokens)->check(CLI::Range(256, 1 << 20))->group("");
+  cli.add_option("--frames", frames.frames)->check(CLI::Range(2, 100'000))->group("");
+  cli.add_option("--measure-idle", options.measure_idle,
+                 "print the processor time of so many seconds at rest, as JSON")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->group("");
   cli.add_flag("--builtin-font", options.builtin_font, "do not use the system's fonts");
   try {
     cli.parse(argc, argv);
@@ -54,6 +65,15 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "headscope: --size: expected WIDTHxHEIGHT, e.g. 1280x800, found \"%s\"\n",
                  size.c_str());
     return exit_code(ErrorKind::usage);
+  }
+  if (measure) {
+    const Result<Json> report = measure_frames(frames);
+    if (!report) {
+      std::fprintf(stderr, "headscope: %s\n", report.error().message.c_str());
+      return exit_code(report.error().kind);
+    }
+    std::puts(report->dump().c_str());
+    return 0;
   }
   return run_window(options, {torch_runner_factory(), demo_sample_source()});
 }

@@ -1,6 +1,7 @@
 #include "app/shell/run_window.h"
 
 #include <imgui.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
@@ -45,14 +46,17 @@ class Session {
   int run();
 
  private:
-  bool picture_only() const { return !options_.screenshot.empty(); }
+  // Nobody sits before it: user files are neither read nor written.
+  bool unattended() const { return !options_.screenshot.empty() || options_.measure_idle > 0; }
   void load_user_files();
+  void restore_session(App& app);
   void fill_request(App& app);
   void find_lessons(App& app);
   void apply_options(App& app);
   void draw(App& app);
-  void wait_for_work(const App& app);
-  void loop(App& app);
+  void wait_for_work(const App& app, double longest);
+  int loop(App& app, double seconds);
+  int measure_idle(App& app);
   int take_screenshot(App& app);
   void save_user_files(App& app);
   void save_picture(App& app);
@@ -68,7 +72,7 @@ class Session {
 };
 
 void Session::load_user_files() {
-  if (picture_only()) return;  // a picture depends on the command line alone
+  if (unattended()) return;  // a picture depends on the command line alone
   Result<Preferences> preferences = load_preferences();
   if (preferences) {
     preferences_ = *preferences;
@@ -78,17 +82,17 @@ void Session::load_user_files() {
 }
 
 void Session::apply_options(App& app) {
-  ThemeKind theme = preferences_.theme;
-  if (!options_.theme.empty()) theme_from_name(options_.theme, theme);
-  app.set_theme(theme);
-  app.set_scale(window_->scale(), preferences_.zoom);
+  if (!options_.theme.empty()) theme_from_name(options_.theme, preferences_.theme);
+  app.set_preferences(preferences_, window_->scale());
+  if (!unattended()) app.configure_layouts(config_folder() / "layouts");
   app.set_fonts(window_->fonts());
-  app.state().view = preferences_.view;
   app.state().sample_source = parts_.samples;
   app.state().wake = Window::wake;
-  if (!picture_only()) app.state().head_sets.configure(config_folder() / "head_sets");
+  if (!unattended()) app.state().head_sets.configure(config_folder() / "head_sets");
   if (const auto folder = executable_folder()) {
     app.experiments().configure(*folder / "headscope-cli", state_folder() / "experiments");
+    app.configure_models(*folder / "headscope-cli");
+    app.tests().configure(*folder / "headscope-cli", state_folder() / "tests");
   }
 }
 
@@ -99,34 +103,40 @@ void Session::find_lessons(App& app) {
   } else {
     problems_.push_back(assets.error());
   }
-  if (!picture_only()) folders.push_back(config_folder() / "lessons");
+  if (!unattended()) folders.push_back(config_folder() / "lessons");
   app.configure_lessons(std::move(folders));
+}
+
+// The named session, else what was open last time. A picture depends on the command line alone.
+void Session::restore_session(App& app) {
+  app.state().request.threads = options_.threads;
+  std::vector<std::string> problems, notes;
+  if (!unattended()) {
+    app.load_recent();
+    app.session().begin(problems, notes);
+  }
+  if (!options_.session.empty()) {
+    if (const Result<> opened = app.session().open(options_.session); !opened)
+      problems_.push_back(opened.error());
+  }
+  for (std::string& problem : problems)
+    problems_.push_back({ErrorKind::bad_input, std::move(problem)});
+  for (std::string& note : notes) app.state().notify(Notice::Kind::info, std::move(note));
+  if (options_.model.empty()) app.note_missing_model();
 }
 
 void Session::fill_request(App& app) {
   AppState& state = app.state();
   first_request(state);
-  const bool named = !options_.session.empty();
-  if (named || !picture_only()) {
-    const std::filesystem::path path =
-        named ? std::filesystem::path(options_.session) : session_path();
-    Result<std::optional<Request>> session = load_session(path);
-    if (!session) {
-      problems_.push_back(session.error());
-    } else if (*session) {
-      state.request = **session;
-    } else if (named) {
-      problems_.push_back({ErrorKind::bad_input, path.string() + ": no such session file"});
-    }
-  }
-  state.request.device = options_.device;
-  state.request.dtype = options_.dtype;
+  restore_session(app);
+  if (options_.device != "auto") state.request.device = options_.device;
+  if (options_.dtype != "auto") state.request.dtype = options_.dtype;
   state.request.threads = options_.threads;
   if (!options_.model.empty()) state.request.model = options_.model;
   if (!options_.model.empty() || !options_.adapter.empty()) {
     state.request.adapter = options_.adapter;
   }
-  if (!options_.prompt_file.empty()) app.open_path(options_.prompt_file);
+  if (!options_.prompt_file.empty()) app.open_prompt(options_.prompt_file);
   if (!options_.data.empty()) state.open_data(options_.data);
   state.heads_to_compare = options_.compare_heads;
   for (const Error& problem : problems_) state.notify(Notice::Kind::error, problem.message);
@@ -141,22 +151,21 @@ void Session::draw(App& app) {
   if (const std::string error = window_->take_gl_error(); !error.empty()) {
     app.state().notify(Notice::Kind::error, error);
   }
-  const ModelInfo* model = app.state().snapshot->model.get();
-  window_->set_title(model == nullptr || model->is_demo ? "Headscope"
-                                                        : "Headscope - " + model->name);
+  window_->set_title(app.window_title());
   if (app.take_picture_request()) save_picture(app);
   window_->present();
-  for (const std::string& path : window_->take_dropped()) app.open_path(path);
+  for (const std::string& path : window_->take_dropped()) app.take_dropped(path);
 }
 
 // Sleeps unless something is due: input, a snapshot, a tooltip's delay, the text cursor.
-void Session::wait_for_work(const App& app) {
+void Session::wait_for_work(const App& app, double longest) {
   double sleep = app.redraw_in();
   const auto at_most = [&](double seconds) {
     sleep = sleep < 0 ? seconds : std::min(sleep, seconds);
   };
   if (ImGui::GetIO().WantTextInput) at_most(0.3);
   if (seconds_since(last_input_) < 1.0) at_most(0.1);
+  if (longest >= 0) at_most(longest);
   window_->wait(sleep);
   // Progress of the model alone is shown twenty times a second: on a machine without a graphics
   // card drawing would take the cores that the model needs.
@@ -169,17 +178,53 @@ void Session::wait_for_work(const App& app) {
   frames_due_ = kSettlingFrames;
 }
 
-void Session::loop(App& app) {
-  while (!window_->closing() && !app.quit_requested() && !signals_->stopped()) {
+// Until the window is closed, or for `seconds` where they are not negative. Returns the frames
+// drawn.
+int Session::loop(App& app, double seconds) {
+  const auto begin = Clock::now();
+  const auto left = [&] {
+    return seconds < 0 ? -1.0 : std::max(0.0, seconds - seconds_since(begin));
+  };
+  int frames = 0;
+  for (; !window_->closing() && !app.quit_requested() && !signals_->stopped() && left() != 0;
+       ++frames) {
     if (frames_due_ > 0) {
       window_->poll();
       --frames_due_;
     } else {
-      wait_for_work(app);
+      wait_for_work(app, left());
     }
     draw(app);
     last_frame_ = Clock::now();
   }
+  return frames;
+}
+
+double processor_seconds() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+int Session::measure_idle(App& app) {
+  constexpr double kPatience = 120, kRest = 2;
+  const auto begin = Clock::now();
+  do {
+    loop(app, 0.2);
+  } while (!app.settled() && seconds_since(begin) < kPatience && !signals_->stopped());
+  loop(app, kRest);  // whatever the last results still ask for
+  if (!app.settled()) {
+    complain({ErrorKind::internal, "the engine does not come to rest"});
+    return exit_code(ErrorKind::internal);
+  }
+  const double before = processor_seconds();
+  const int frames = loop(app, options_.measure_idle);
+  std::printf("{\"seconds\": %.3f, \"cpu_seconds\": %.6f, \"frames\": %d}\n", options_.measure_idle,
+              processor_seconds() - before, frames);
+  return 0;
 }
 
 int Session::take_screenshot(App& app) {
@@ -218,27 +263,24 @@ void Session::save_picture(App& app) {
 }
 
 void Session::save_user_files(App& app) {
-  app.present(false);  // its theme and size are not the user's
-  preferences_.theme = app.theme();
-  preferences_.zoom = app.zoom();
-  preferences_.view = app.state().view;
+  preferences_ = app.preferences();
   window_->size_in_units(preferences_.width, preferences_.height);
-  for (const Result<>& saved : {save_preferences(preferences_),
-                                write_file_atomically(layout_path(), save_layout(app.view_table())),
-                                save_session(session_path(), app.state().request)}) {
+  for (const Result<>& saved :
+       {save_preferences(preferences_),
+        write_file_atomically(layout_path(), save_layout(app.view_table())), app.session().end()}) {
     if (!saved) complain(saved.error());
   }
 }
 
 int Session::run() {
   // Before the graphics driver and the engine start threads, which must not get the signals.
-  if (!picture_only()) signals_ = std::make_unique<SignalWatch>(Window::wake);
+  if (options_.screenshot.empty()) signals_ = std::make_unique<SignalWatch>(Window::wake);
   load_user_files();
   WindowOptions window;
   window.width = options_.width > 0 ? options_.width : preferences_.width;
   window.height = options_.height > 0 ? options_.height : preferences_.height;
-  window.scale = options_.scale > 0 ? options_.scale : picture_only() ? 1.0f : 0.0f;
-  window.hidden = picture_only();
+  window.scale = options_.scale > 0 ? options_.scale : unattended() ? 1.0f : 0.0f;
+  window.hidden = unattended();
   window.builtin_font = options_.builtin_font;
   Result<std::unique_ptr<Window>> opened = Window::create(window);
   if (!opened) {
@@ -251,7 +293,7 @@ int Session::run() {
     Engine engine(parts_.make_runner, Window::wake);
     App app(&engine);
     apply_options(app);
-    if (!picture_only()) {
+    if (!unattended()) {
       if (const Result<std::string> layout = read_text_file(layout_path(), 1 << 20))
         load_layout(*layout, app.view_table());
     }
@@ -261,10 +303,12 @@ int Session::run() {
     if (!lesson) {
       complain(lesson.error());
       code = exit_code(lesson.error().kind);
-    } else if (picture_only()) {
+    } else if (!options_.screenshot.empty()) {
       code = take_screenshot(app);
+    } else if (options_.measure_idle > 0) {
+      code = measure_idle(app);
     } else {
-      loop(app);
+      loop(app, -1);
       save_user_files(app);
     }
   }

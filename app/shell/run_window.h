@@ -18,6 +18,8 @@ struct RunOptions {
   std::string device = "auto", dtype = "auto";
   int threads = 0;
   bool builtin_font = false;
+  double measure_idle =
+      0;  ///< seconds at rest after which the processor time is printed, then exit
 };
 
 /// What differs between the program and its tests.

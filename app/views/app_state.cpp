@@ -12,6 +12,7 @@
 #include "core/engine/causal_view.h"
 #include "core/engine/steps.h"
 #include "core/session/head_set.h"
+#include "core/text/split_edit.h"
 
 namespace headscope {
 
@@ -42,8 +43,11 @@ void AppState::take(std::shared_ptr<const Snapshot> next) {
   take_auto_alpha();
   if (snapshot->model && !heads_to_compare.empty())
     compare_heads(std::exchange(heads_to_compare, {}));
-  if (!new_baseline) return;
+  if (new_baseline) take_ranking();
+  runs.observe(*snapshot, chosen());
+}
 
+void AppState::take_ranking() {
   const RunResult* run = baseline();
   ranking_.clear();
   if (snapshot->model && !snapshot->model->known_ranking.empty()) {
@@ -101,7 +105,8 @@ std::vector<HeadId> AppState::overlay_heads() const {
 }
 
 bool AppState::prompt_is_current() const {
-  return snapshot->prompt && snapshot->prompt->text == request.prompt.text;
+  return snapshot->prompt && snapshot->prompt->text == request.prompt.text &&
+         snapshot->prompt->splitting == request.prompt.splitting;
 }
 
 void AppState::show_candidates(std::optional<std::size_t> token) {
@@ -190,12 +195,21 @@ const LikelyDocument& AppState::likely() const {
   return likely_;
 }
 
-const BuiltPrompt& AppState::layout() const {
-  if (!layout_ || layout_text_ != request.prompt.text) {
-    layout_text_ = request.prompt.text;
-    layout_ = find_documents(layout_text_);
-  }
+const SplitPrompt& AppState::split() const {
+  const PromptRequest& prompt = request.prompt;
+  if (layout_ && layout_text_ == prompt.text && layout_splitting_ == prompt.splitting)
+    return *layout_;
+  layout_text_ = prompt.text;
+  layout_splitting_ = prompt.splitting;
+  auto found = split_prompt(prompt.text, prompt.splitting);
+  layout_error_ = found ? std::string() : found.error().message;
+  layout_ = found ? std::move(*found) : SplitPrompt{{prompt.text, {}, {}}, "none", ""};
   return *layout_;
+}
+
+const std::string& AppState::split_error() const {
+  split();
+  return layout_error_;
 }
 
 void AppState::choose_model(const std::string& model) {
@@ -204,8 +218,15 @@ void AppState::choose_model(const std::string& model) {
 }
 
 void AppState::edit_text(std::string text) {
-  constexpr double kPause = 0.35;
+  Splitting& splitting = request.prompt.splitting;
+  if (splitting.method == "hand")
+    splitting.by_hand = after_edit(request.prompt.text, text, std::move(splitting.by_hand));
   request.prompt.text = std::move(text);
+  pause();
+}
+
+void AppState::pause() {
+  constexpr double kPause = 0.35;
   quiet_until = ImGui::GetTime() + kPause;
 }
 
@@ -215,15 +236,70 @@ void AppState::edit_question(const std::string& question) {
   edit_text(text.replace(at.begin, at.end - at.begin, question));
 }
 
-void AppState::mark_gold(int document) {
-  request.prompt.gold_document = request.prompt.gold_document == document ? -1 : document;
+void AppState::mark_gold(int document, bool add) {
+  auto gold = request.prompt.gold_documents();
+  const bool was = request.prompt.is_gold(document);
+  if (!add) gold.clear();
+  if (add && was) std::erase(gold, document);
+  if (!was) gold.push_back(document);
+  request.prompt.mark(std::move(gold));
+}
+
+void AppState::accept_likely() {
+  const int index = likely().index;
+  if (index >= 0) mark_gold(index);
+}
+
+void AppState::keep_marks(const std::vector<DocumentSpan>& before, const std::vector<int>& gold) {
+  std::vector<int> marked;
+  const auto& now = layout().documents;
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    const bool covers = std::any_of(gold.begin(), gold.end(), [&](int index) {
+      return index < static_cast<int>(before.size()) &&
+             before[static_cast<std::size_t>(index)].relevant.overlaps(now[i].relevant);
+    });
+    if (covers) marked.push_back(static_cast<int>(i));
+  }
+  request.prompt.mark(std::move(marked));
+}
+
+void AppState::split_by(Splitting splitting) {
+  const auto before = layout().documents;
+  const auto gold = request.prompt.gold_documents();
+  request.prompt.splitting = std::move(splitting);
+  keep_marks(before, gold);
+}
+
+void AppState::correct(std::vector<DocumentBounds> bounds) {
+  split_by({"hand", "", std::move(bounds)});
+}
+
+void AppState::select_document(ByteSpan selection, bool relevant) {
+  const auto gold = request.prompt.gold_documents();
+  const auto before = layout().documents;
+  std::size_t place = before.size();
+  auto bounds = with_document(request.prompt.text, bounds_of(before), selection, place);
+  if (place > bounds.size()) return;
+  correct(std::move(bounds));
+  if (!relevant) return;
+  // What a relevant document keeps beside the selection is no longer what was meant.
+  std::vector<int> kept = {static_cast<int>(place)};
+  for (const int index : request.prompt.gold_documents()) {
+    const ByteSpan now = layout().documents[static_cast<std::size_t>(index)].relevant;
+    const bool whole = std::any_of(gold.begin(), gold.end(), [&](int old) {
+      return before[static_cast<std::size_t>(old)].relevant == now;
+    });
+    if (whole) kept.push_back(index);
+  }
+  request.prompt.mark(std::move(kept));
 }
 
 void AppState::show_sample(const QaSample& sample) {
   request.prompt.text = build_prompt(sample).text;
   request.prompt.answers = sample.answers;
   const std::optional<std::size_t> gold = sample.gold_position();
-  request.prompt.gold_document = gold ? static_cast<int>(*gold) : -1;
+  request.prompt.splitting = {};
+  request.prompt.mark(gold ? std::vector<int>{static_cast<int>(*gold)} : std::vector<int>{});
 }
 
 void AppState::new_sample() {
@@ -239,10 +315,14 @@ void AppState::new_sample() {
     return;
   }
   book.samples.clear();
+  book.path.clear();
   show_sample(*sample);
 }
 
-void AppState::open_data(const std::string& path) {
+void AppState::open_data(const std::string& path, std::optional<std::size_t> resume) {
+  book.path = path;
+  book.resume = resume;
+  if (resume) book.current = *resume;
   std::function<void()> wake_window = wake;
   book.loading = std::async(std::launch::async, [path, wake_window] {
     Result<Dataset> data = load_dataset(path);
@@ -256,14 +336,16 @@ void AppState::poll_data() {
       book.loading.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
     return;
   Result<Dataset> data = book.loading.get();
+  const auto resume = std::exchange(book.resume, std::nullopt);
   if (!data) {
+    if (!resume) book.path.clear();
     notify(Notice::Kind::error, data.error().message);
     return;
   }
   book.name = data->name;
   book.samples = std::move(data->samples);
-  book.current = 0;
-  if (!book.samples.empty()) show_sample(book.samples.front());
+  book.current = resume && *resume < book.samples.size() ? *resume : 0;
+  if (!book.samples.empty() && !resume) show_sample(book.samples.front());
 }
 
 void AppState::compare_heads(const std::string& path) {

@@ -16,6 +16,7 @@
 #include "app/views/head_options.h"
 #include "app/views/history.h"
 #include "app/views/map_options.h"
+#include "app/views/run_log.h"
 #include "core/analysis/head_choice.h"
 #include "core/analysis/likely_document.h"
 #include "core/analysis/pooling.h"
@@ -57,11 +58,12 @@ struct ViewOptions {
   bool map_logarithmic = true;
   MapOptions map;
   bool bars_of_selected =
-      false;               ///< documents: the selected head instead of the mean of the chosen heads
-  bool edit_text = false;  ///< prompt: one text field instead of documents
+      false;  ///< documents: the selected head instead of the mean of the chosen heads
+  bool documents_by_token = false;  ///< documents: a strip of tokens instead of bars
+  bool edit_text = false;           ///< prompt: one text field instead of documents
   OverlayOptions overlay;
-  LensOptions lens;
   HeadListOptions heads;
+  LensOptions lens;
   Palette palette = Palette::viridis;
   friend bool operator==(const ViewOptions&, const ViewOptions&) = default;
 };
@@ -83,10 +85,12 @@ using SampleSource = std::function<Result<QaSample>(const SampleWish&)>;
 
 /// Samples of a data file, one of which is in the prompt.
 struct SampleBook {
+  std::string path;  ///< of the file; empty = none
   std::string name;
   std::vector<QaSample> samples;
   std::size_t current = 0;
   std::future<Result<Dataset>> loading;  ///< valid while a file is being read
+  std::optional<std::size_t> resume;     ///< sample to go on from, the prompt staying as it is
 };
 
 /// A head set that the one in use is compared with.
@@ -115,6 +119,7 @@ class AppState {
   Request request;
   std::shared_ptr<const Snapshot> snapshot;  ///< never null after construction
   History history;
+  RunLog runs;
   ViewOptions view;
   std::vector<Notice> notices;
   SampleWish wish;
@@ -122,9 +127,11 @@ class AppState {
   SampleBook book;
   CandidatesPopup candidates;
   std::optional<OtherHeads> other_heads;
-  HeadNumbers numbers;           ///< of every head, worked out when a view asks
+  /// Of every head, worked out when a view asks; one for all prompts that are open.
+  std::shared_ptr<HeadNumbers> numbers = std::make_shared<HeadNumbers>();
   HeadSetFolder head_sets;       ///< the user's own
   std::string heads_to_compare;  ///< path to read once a model is open; empty = none
+  int show_document = -1;        ///< index of a document that the prompt shall scroll to; -1 = none
   std::string view_to_show;      ///< title of a view to open and bring to the front; empty = none
   double quiet_until = 0;  ///< ImGui time before which nothing is submitted: somebody is typing
   std::function<void()>
@@ -141,13 +148,24 @@ class AppState {
 
   /// Replaces the prompt's text as it is typed; asking the engine waits for a short pause.
   void edit_text(std::string text);
+  void pause();  ///< somebody types: the engine is asked after a short rest
   void edit_question(const std::string& question);
-  /// Marks a document as gold, or none when it was the gold one.
-  void mark_gold(int document);
+  /// Marks a document as the relevant (gold) one, or none when it was; `add`: beside the others.
+  void mark_gold(int document, bool add = false);
+  /// Marks the likely document, where one is guessed.
+  void accept_likely();
+  /// Finds the documents another way; marks stay on those that cover the same text.
+  void split_by(Splitting splitting);
+  /// Documents set by hand from here on (core/text/split_edit.h).
+  void correct(std::vector<DocumentBounds> bounds);
+  /// Makes a selection of the text a document of its own, relevant alone or beside the others.
+  void select_document(ByteSpan selection, bool relevant);
   /// Puts a sample into the request: text, gold document, answers.
   void show_sample(const QaSample& sample);
   void new_sample();
-  void open_data(const std::string& path);
+  /// Reads a data file and shows its first sample; with `resume`, goes on from that one and leaves
+  /// the prompt as it is.
+  void open_data(const std::string& path, std::optional<std::size_t> resume = std::nullopt);
   void poll_data();  ///< takes over a data file that was read meanwhile
   /// Reads a head set to compare with and shows the overlap; a notice when it is none of this
   /// model.
@@ -157,6 +175,8 @@ class AppState {
   void select(HeadId head);
   void toggle_pick(HeadId head);  ///< picks by hand; the choice becomes "picked"
   void select_rank(int step);     ///< next or previous head of the ranking
+  void select_beside(int layers,
+                     int heads);  ///< that many layers and heads away, as far as it goes
   /// Picks every head of a layer, or none of them where all are acted on (app/views/head_actions).
   void toggle_layer(int layer);
   bool layer_is_on(int layer) const;  ///< all heads of it are acted on
@@ -197,7 +217,10 @@ class AppState {
   void keep_questions();
 
   /// Documents and question of the text being edited (not of the last run).
-  const BuiltPrompt& layout() const;
+  const BuiltPrompt& layout() const { return split().prompt; }
+  /// The same with how they were found; no documents while the splitting is an error.
+  const SplitPrompt& split() const;
+  const std::string& split_error() const;  ///< empty = none
 
   const std::vector<HeadId>& ranking() const { return ranking_; }
   int rank_of(HeadId head) const;  ///< 0-based; -1 when unknown
@@ -215,6 +238,7 @@ class AppState {
 
  private:
   void take_auto_alpha();
+  void take_ranking();
 
   std::vector<HeadId> ranking_;
   bool head_chosen_ = false;  ///< by the user; until then the first of the ranking is shown
@@ -227,9 +251,13 @@ class AppState {
   mutable std::shared_ptr<const RunResult> likely_of_;
   mutable int likely_heads_ = -1;
   mutable LikelyDocument likely_;
+  void keep_marks(const std::vector<DocumentSpan>& before, const std::vector<int>& gold);
+
   mutable std::string layout_text_;
-  mutable std::optional<BuiltPrompt> layout_;
   mutable AlignedResponses aligned_;
+  mutable Splitting layout_splitting_;
+  mutable std::optional<SplitPrompt> layout_;
+  mutable std::string layout_error_;
 };
 
 /// Values of one score, [layers * heads]; empty when the run has none, always for `head_set` and

@@ -13,11 +13,18 @@ namespace {
 
 struct Comparison {
   std::optional<DocumentMass> baseline, intervened;
-  int gold = -1;
+  std::vector<int> gold;               ///< relevant ones, ascending
   int likely = -1;                     ///< where none is gold
   const CausalCheck* check = nullptr;  ///< of this prompt; null = not made
 
-  int marked() const { return gold >= 0 ? gold : likely; }
+  /// Of one run: what is on the relevant documents together.
+  float gold_mass(const DocumentMass& mass) const {
+    float total = 0;
+    for (const int index : gold)
+      if (index < static_cast<int>(mass.documents.size()))
+        total += mass.documents[static_cast<std::size_t>(index)];
+    return total;
+  }
 };
 
 // A part of the attention, as the gauge draws it.
@@ -37,14 +44,17 @@ float sum(const std::vector<float>& values) {
 std::vector<Part> parts_of(const Theme& theme, const DocumentMass& mass, const Comparison& of) {
   std::vector<Part> parts = {{"sink", mass.sink, theme.sink, theme.text}};
   float others = sum(mass.documents);
-  const int marked = of.marked();
-  if (marked >= 0 && marked < static_cast<int>(mass.documents.size())) {
-    const float share = mass.documents[static_cast<std::size_t>(marked)];
+  const bool guessed =
+      of.gold.empty() && of.likely >= 0 && of.likely < static_cast<int>(mass.documents.size());
+  const bool marked = !of.gold.empty() || guessed;
+  if (marked) {
+    const float share =
+        guessed ? mass.documents[static_cast<std::size_t>(of.likely)] : of.gold_mass(mass);
     others -= share;
-    parts.push_back(of.gold >= 0 ? Part{"gold", share, theme.gold, theme.page}
-                                 : Part{"likely", share, theme.gold_soft, theme.text});
+    parts.push_back(guessed ? Part{"likely", share, theme.gold_soft, theme.text}
+                            : Part{"gold", share, theme.gold, theme.page});
   }
-  parts.push_back({marked >= 0 ? "others" : "documents", others, theme.line, theme.text});
+  parts.push_back({marked ? "others" : "documents", others, theme.line, theme.text});
   parts.push_back({"rest", mass.rest, theme.card_hover, theme.muted});
   return parts;
 }
@@ -56,10 +66,8 @@ void gauge_tooltip(const std::vector<Part>& parts, const DocumentMass& mass, con
     ImGui::Text("%s  %s", format_mass(part.share).c_str(), part.label.c_str());
   ImGui::Separator();
   ImGui::Text("%s  sink to context", format_mass(mass.sink / context_mass).c_str());
-  if (of.gold >= 0 && of.gold < static_cast<int>(mass.documents.size())) {
-    const float gold = mass.documents[static_cast<std::size_t>(of.gold)];
-    ImGui::Text("%s  gold / all documents", format_mass(gold / context_mass).c_str());
-  }
+  if (!of.gold.empty())
+    ImGui::Text("%s  gold / all documents", format_mass(of.gold_mass(mass) / context_mass).c_str());
   ImGui::EndTooltip();
 }
 
@@ -115,14 +123,18 @@ std::string correlation_text(double value) {
   return format_drop(static_cast<float>(value));
 }
 
-void likely_badge(const ViewContext& context, const PromptView& prompt) {
+void likely_button(ViewContext& context, const PromptView& prompt) {
   const LikelyDocument& likely = context.state.likely();
   if (likely.index < 0 || likely.index >= static_cast<int>(prompt.documents.size())) return;
   const int number = prompt.documents[static_cast<std::size_t>(likely.index)].number;
-  badge("likely: " + std::to_string(number) + (likely.is_clear() ? "" : " ?"),
-        context.theme.gold_soft, context.theme.text);
+  ImGui::PushStyleColor(ImGuiCol_Button, context.theme.gold_soft);
+  const std::string name =
+      "Mark likely: " + std::to_string(number) + (likely.is_clear() ? "" : " ?") + "###accept";
+  if (ImGui::Button(name.c_str())) context.state.accept_likely();
+  ImGui::PopStyleColor();
   ImGui::SetItemTooltip(
-      "No document is marked. The model's known contextual heads look most at this one:\n%s of the "
+      "Click to mark it as relevant. No document is marked. The model's known contextual heads "
+      "look most at this one:\n%s of the "
       "documents' attention, %s more than at the next.%s",
       format_mass(static_cast<float>(likely.share)).c_str(),
       format_mass(static_cast<float>(likely.margin)).c_str(),
@@ -131,10 +143,10 @@ void likely_badge(const ViewContext& context, const PromptView& prompt) {
 }
 
 // What attention is worth as an explanation here, and the button that finds out.
-void check_line(const ViewContext& context, const Comparison& comparison) {
+void check_line(ViewContext& context, const Comparison& comparison) {
   const PromptView& prompt = *context.state.snapshot->prompt;
   ImGui::AlignTextToFramePadding();
-  if (comparison.gold < 0) likely_badge(context, prompt);
+  if (comparison.gold.empty()) likely_button(context, prompt);
   const CausalCheck* check = comparison.check;
   if (check != nullptr) {
     const Agreement documents = check->document_agreement(), heads = check->head_agreement();
@@ -166,12 +178,15 @@ void check_line(const ViewContext& context, const Comparison& comparison) {
 }
 
 void gold_band(const ViewContext& context, const Comparison& comparison) {
-  if (comparison.marked() < 0) return;
+  auto marked = comparison.gold;
+  if (marked.empty() && comparison.likely >= 0) marked = {comparison.likely};
   const ImPlotRect limits = ImPlot::GetPlotLimits();
-  const ImVec2 a = ImPlot::PlotToPixels(comparison.marked() + 0.5, limits.Y.Max),
-               b = ImPlot::PlotToPixels(comparison.marked() + 1.5, limits.Y.Min);
   ImPlot::PushPlotClipRect();
-  ImPlot::GetPlotDrawList()->AddRectFilled(a, b, context.theme.gold_soft);
+  for (const int index : marked) {
+    const ImVec2 a = ImPlot::PlotToPixels(index + 0.5, limits.Y.Max),
+                 b = ImPlot::PlotToPixels(index + 1.5, limits.Y.Min);
+    ImPlot::GetPlotDrawList()->AddRectFilled(a, b, context.theme.gold_soft);
+  }
   ImPlot::PopPlotClipRect();
 }
 
@@ -203,7 +218,7 @@ std::vector<double> drops_of(const CausalCheck& check) {
   return drops;
 }
 
-void hover(const ViewContext& context, const Comparison& comparison) {
+void hover(ViewContext& context, const Comparison& comparison) {
   if (!ImPlot::IsPlotHovered()) return;
   const int index = static_cast<int>(ImPlot::GetPlotMousePos().x - 0.5);
   const PromptView& prompt = *context.state.snapshot->prompt;
@@ -223,7 +238,9 @@ void hover(const ViewContext& context, const Comparison& comparison) {
     ImGui::Text("%s  drop of log p without it (nats)",
                 format_drop(static_cast<float>(comparison.check->documents[slot].drop)).c_str());
   }
+  text_muted(context, "Click: show it in the prompt");
   ImGui::EndTooltip();
+  if (ImGui::IsMouseClicked(ImGuiMouseButton_Left)) show_in_prompt(context.state, index);
 }
 
 void tick_labels(const PromptView& prompt, float room) {
@@ -276,7 +293,7 @@ void columns(const ViewContext& context, const Comparison& comparison) {
   ImPlot::SetAxes(ImAxis_X1, ImAxis_Y1);
 }
 
-void plot(const ViewContext& context, const Comparison& comparison) {
+void plot(ViewContext& context, const Comparison& comparison) {
   const PromptView& prompt = *context.state.snapshot->prompt;
   float top = 0.01f;
   for (const auto* mass : {&comparison.baseline, &comparison.intervened}) {
@@ -307,7 +324,7 @@ void plot(const ViewContext& context, const Comparison& comparison) {
 
 }  // namespace
 
-void documents_view(ViewContext& context) {
+void DocumentsPanel::draw(ViewContext& context) {
   AppState& state = context.state;
   const Snapshot& snapshot = *state.snapshot;
   if (!snapshot.prompt || !snapshot.baseline) {
@@ -322,11 +339,22 @@ void documents_view(ViewContext& context) {
   ImGui::SameLine();
   ImGui::AlignTextToFramePadding();
   if (heads.empty()) heads = {state.request.selected};
-  text_muted(context, heads.size() == 1 ? format_head(heads.front())
-                                        : std::to_string(heads.size()) + " heads");
+  const char* by_token = "By token";
+  const float spacing = ImGui::GetStyle().ItemSpacing.x,
+              switch_width = ImGui::CalcTextSize(by_token).x + ImGui::GetFrameHeight() +
+                             ImGui::GetStyle().ItemInnerSpacing.x;
+  const std::string of_heads =
+      heads.size() == 1 ? format_head(heads.front()) : std::to_string(heads.size()) + " heads";
+  // In a narrow column the bars' tooltips still say it.
+  if (ImGui::CalcTextSize(of_heads.c_str()).x + spacing + switch_width <=
+      ImGui::GetContentRegionAvail().x)
+    text_muted(context, of_heads);
+  same_line_right(switch_width);
+  ImGui::Checkbox(by_token, &state.view.documents_by_token);
+  ImGui::SetItemTooltip("Which document took the attention at each token of the answer");
 
   Comparison comparison;
-  comparison.gold = snapshot.prompt->gold_document();
+  comparison.gold = snapshot.prompt->gold_documents();
   comparison.likely = state.likely().index;
   if (snapshot.causal && snapshot.causal->documents.size() == snapshot.prompt->documents.size())
     comparison.check = snapshot.causal.get();
@@ -355,7 +383,11 @@ void documents_view(ViewContext& context) {
     return;
   }
   check_line(context, comparison);
-  plot(context, comparison);
+  if (state.view.documents_by_token) {
+    strip_.draw(context, heads);
+  } else {
+    plot(context, comparison);
+  }
 }
 
 }  // namespace headscope

@@ -1,10 +1,17 @@
 // Attention per document: baseline beside intervened, with sink and rest.
 #pragma once
 
+#include "app/views/document_strip.h"
 #include "app/views/widgets.h"
 
 namespace headscope {
 
-void documents_view(ViewContext& context);
+class DocumentsPanel {
+ public:
+  void draw(ViewContext& context);
+
+ private:
+  DocumentStrip strip_;
+};
 
 }  // namespace headscope

@@ -201,7 +201,7 @@ ScoreValues score_of(AppState& state, MapScore score, bool intervened) {
       break;
     case MapScore::entropy:
     case MapScore::distance:
-      if (const auto metrics = run ? state.numbers.metrics(intervened) : nullptr)
+      if (const auto metrics = run ? state.numbers->metrics(intervened) : nullptr)
         return {metrics, score == MapScore::entropy ? &metrics->entropy : &metrics->distance};
       break;
     case MapScore::drop:
@@ -209,7 +209,7 @@ ScoreValues score_of(AppState& state, MapScore score, bool intervened) {
       break;
     case MapScore::similar:
       if (!state.view.heads.like) break;
-      if (const auto alike = state.numbers.similarity(*state.view.heads.like))
+      if (const auto alike = state.numbers->similarity(*state.view.heads.like))
         return {alike, &alike->values};
       break;
   }

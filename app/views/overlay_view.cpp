@@ -329,9 +329,12 @@ void OverlayView::text_line(const ViewContext& context, const TextLine& line, Im
                             float height) const {
   const OverlayOptions& options = context.state.view.overlay;
   const Theme& theme = context.theme;
-  const int gold = job_.prompt->gold_document();
-  const TokenRange gold_tokens =
-      gold < 0 ? TokenRange{} : job_.prompt->documents[static_cast<std::size_t>(gold)].tokens;
+  const auto& documents = job_.prompt->documents;
+  const auto is_gold = [&](std::int64_t token) {
+    return std::any_of(documents.begin(), documents.end(), [&](const DocumentView& document) {
+      return document.gold && document.tokens.contains(token);
+    });
+  };
   ImDrawList& list = *ImGui::GetWindowDrawList();
   for (std::uint32_t i = line.first; i < line.last; ++i) {
     const TextPiece& piece = text_.pieces()[text_.runs()[i].piece];
@@ -342,10 +345,10 @@ void OverlayView::text_line(const ViewContext& context, const TextLine& line, Im
     const ImU32 background = scale_.color(value);
     if (value != 0) list.AddRectFilled(top, end, background);
     if (masked) list.AddRect(top, end, with_alpha(theme.sink, 0.7f));
-    if (piece.is_token() && gold_tokens.contains(piece.first)) {
+    if (piece.is_token() && is_gold(piece.first)) {
       list.AddRectFilled(ImVec2(top.x, end.y - em() * 0.1f), end, theme.gold);
     }
-    if (options.mark_touched && piece.is_token() && touched_.keys.contains(piece.first))
+    if (options.mark_touched && piece.is_token() && touched_.marks(piece.first))
       list.AddRectFilled(top, ImVec2(end.x, top.y + em() * 0.1f), theme.accent);
     if (piece.first == hovered_token_ && piece.is_token()) list.AddRect(top, end, theme.selection);
     const bool plain = !piece.is_token() || piece.hidden;
@@ -532,7 +535,7 @@ void OverlayView::tooltip(const ViewContext& context) {
                 shown_token(job_.prompt->tokens[token].text).c_str());
     text_muted(context, place_of(*job_.prompt, hovered_token_));
     ImGui::Text("%s %s", pooling, format_weight(masses_->values[token]).c_str());
-    if (touched_.keys.contains(hovered_token_)) text_muted(context, "marked key (S)");
+    if (touched_.marks(hovered_token_)) text_muted(context, "marked key (S)");
     if (touched_.edits_row(hovered_token_)) text_muted(context, "its row is edited");
   }
   looked_at_from(context);

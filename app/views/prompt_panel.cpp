@@ -6,6 +6,8 @@
 #include <functional>
 #include <string>
 
+#include "core/text/split_edit.h"
+
 namespace headscope {
 namespace {
 
@@ -18,9 +20,10 @@ std::string_view slice(const std::string& text, ByteSpan span) {
 
 // The document's text without "Document [3](Title: T) ".
 ByteSpan body_of(const std::string& text, const DocumentSpan& document) {
+  if (!slice(text, document.relevant).starts_with("(Title: ")) return document.relevant;
   std::size_t begin =
       document.relevant.begin + std::string_view("(Title: ").size() + document.title.size() + 1;
-  while (begin < document.relevant.end && text[begin] == ' ') ++begin;
+  while (begin < document.relevant.end && (text[begin] == ' ' || text[begin] == ':')) ++begin;
   return {std::min(begin, document.relevant.end), document.relevant.end};
 }
 
@@ -34,7 +37,9 @@ void PromptPanel::draw(ViewContext& context) {
     heights_.clear();
     show_gold_ = ImGui::GetTime() >= state.quiet_until;  // not while somebody types
   }
-  sample_controls(context);
+  const ModelInfo* model = state.snapshot->model.get();
+  // Samples are of the embedded model's world: another model has no use for them.
+  if (model != nullptr ? model->is_demo : state.request.model == "demo") sample_controls(context);
   data_pager(context);
   int mode = state.view.edit_text ? 1 : 0;
   if (segmented(context, "mode", {"Documents", "Edit text"}, mode))
@@ -46,16 +51,114 @@ void PromptPanel::draw(ViewContext& context) {
     text_muted(context, tokens);
   }
   unknown_words(context);
+  split_controls(context);
   if (state.view.edit_text) {
-    std::string text = state.request.prompt.text;
-    if (ImGui::InputTextMultiline("##text", &text, ImVec2(-FLT_MIN, -FLT_MIN),
-                                  ImGuiInputTextFlags_WordWrap)) {
-      state.edit_text(std::move(text));
-    }
+    text_field(context);
     return;
   }
   question_field(context);
   cards(context);
+}
+
+void PromptPanel::split_controls(ViewContext& context) {
+  AppState& state = context.state;
+  const Splitting& now = state.request.prompt.splitting;
+  const SplitPrompt& split = state.split();
+  std::string shown = split_label(now.method);
+  if (now.method == "auto" && split.method != "none") shown += ": " + split_label(split.method);
+  ImGui::SetNextItemWidth(-FLT_MIN);
+  if (ImGui::BeginCombo("##split", shown.c_str())) {
+    const auto choice = [&](const char* method, const char* example) {
+      const bool chosen = now.method == method;
+      if (ImGui::Selectable(split_label(method).c_str(), chosen)) {
+        const bool by_hand = std::string_view(method) == "hand";
+        Splitting wanted{method, now.pattern, {}};
+        if (by_hand) wanted.by_hand = bounds_of(state.layout().documents);
+        state.split_by(std::move(wanted));
+      }
+      if (example != nullptr) ImGui::SetItemTooltip("%s", example);
+    };
+    choice("auto", "The first format that the text shows");
+    for (const SplitFormat& format : split_formats()) choice(format.name, format.example);
+    choice("pattern", "Every match of a regular expression begins a document");
+    choice("between", "Matches of a regular expression stand between documents");
+    choice("hand", "The documents of now, to be corrected: Edit text, and the cards' menus");
+    choice("none", nullptr);
+    ImGui::EndCombo();
+  }
+  ImGui::SetItemTooltip("How documents are found in the text: %s", split.reason.c_str());
+  if (now.method == "pattern" || now.method == "between") {
+    Splitting changed = now;
+    ImGui::SetNextItemWidth(-FLT_MIN);
+    if (ImGui::InputTextWithHint("##pattern", "regular expression, such as ^## ",
+                                 &changed.pattern)) {
+      state.split_by(std::move(changed));
+      state.pause();
+    }
+  }
+  const std::string& error = state.split_error();
+  ImGui::PushTextWrapPos(0);
+  if (!error.empty()) {
+    text_colored(context.theme.bad, error);
+  } else if (!split.prompt.text.empty() && split.method != "titled") {
+    text_muted(context, split.reason);
+  }
+  ImGui::PopTextWrapPos();
+}
+
+void PromptPanel::text_field(ViewContext& context) {
+  AppState& state = context.state;
+  const std::string& prompt = state.request.prompt.text;
+  const ByteSpan at{std::min(selection_.begin, prompt.size()),
+                    std::min(selection_.end, prompt.size())};
+  if (ImGui::Button("Split here"))
+    state.correct(split_at(prompt, bounds_of(state.layout().documents), at.end));
+  ImGui::SetItemTooltip("The document at the cursor becomes two");
+  ImGui::BeginDisabled(at.empty());
+  ImGui::SameLine();
+  if (ImGui::Button("Document")) state.select_document(at, false);
+  ImGui::SetItemTooltip("The selected text becomes a document");
+  ImGui::SameLine();
+  if (ImGui::Button("Relevant")) state.select_document(at, true);
+  ImGui::SetItemTooltip(
+      "The selected text becomes a document of its own that is marked as relevant,\nbeside others "
+      "that are");
+  ImGui::EndDisabled();
+  const auto follow = [](ImGuiInputTextCallbackData* data) {
+    auto& selection = *static_cast<ByteSpan*>(data->UserData);
+    const int first = std::min(data->SelectionStart, data->SelectionEnd);
+    const int last = std::max(data->SelectionStart, data->SelectionEnd);
+    selection = {static_cast<std::size_t>(first), static_cast<std::size_t>(last)};
+    if (first == last) selection.begin = selection.end = static_cast<std::size_t>(data->CursorPos);
+    return 0;
+  };
+  std::string text = prompt;
+  if (ImGui::InputTextMultiline("##text", &text, ImVec2(-FLT_MIN, -FLT_MIN),
+                                ImGuiInputTextFlags_WordWrap | ImGuiInputTextFlags_CallbackAlways,
+                                follow, &selection_)) {
+    state.edit_text(std::move(text));
+  }
+}
+
+void PromptPanel::card_menu(ViewContext& context, int index) {
+  AppState& state = context.state;
+  if (!ImGui::BeginPopup("card menu")) return;
+  const std::string text = state.request.prompt.text;
+  const auto bounds = bounds_of(state.layout().documents);
+  const auto slot = static_cast<std::size_t>(index);
+  const bool gold = state.request.prompt.is_gold(index);
+  if (ImGui::MenuItem("Relevant", nullptr, gold)) state.mark_gold(index, true);
+  ImGui::SetItemTooltip("Beside other documents that are marked");
+  if (ImGui::MenuItem("Relevant, and no other")) state.request.prompt.mark({index});
+  ImGui::Separator();
+  if (ImGui::MenuItem("Merge with the next one", nullptr, false, slot + 1 < bounds.size()))
+    state.correct(merge_with_next(bounds, slot));
+  if (ImGui::MenuItem("Not a document")) state.correct(without(bounds, slot));
+  if (ImGui::MenuItem("Set its bounds in the text ...")) {
+    selection_ = {bounds[slot].content, bounds[slot].content_end};
+    state.view.edit_text = true;
+  }
+  ImGui::EndPopup();
 }
 
 void PromptPanel::chat_switch(ViewContext& context) {
@@ -82,11 +185,16 @@ void PromptPanel::sample_controls(ViewContext& context) {
   const float documents_width = em() * 5.6f;
   ImGui::SetNextItemWidth(std::max(em() * 4, ImGui::GetContentRegionAvail().x - documents_width -
                                                  ImGui::GetStyle().ItemSpacing.x));
-  if (ImGui::Combo("##kind", &kind, "similar\0neutral\0mixed\0"))
-    state.wish.kind = static_cast<SampleKind>(kind);
+  if (ImGui::Combo("##kind", &kind, "similar\0neutral\0mixed\0own people ...\0")) {
+    if (kind < 3) {
+      state.wish.kind = static_cast<SampleKind>(kind);
+    } else {
+      context.commands.run("prompt.own_people");
+    }
+  }
   ImGui::SetItemTooltip(
       "Distractors: similar = shared names and the same relations;\nneutral = unlike names; mixed "
-      "= some of both");
+      "= some of both;\nown people = a form for people and facts of your own");
   ImGui::SameLine();
   ImGui::SetNextItemWidth(documents_width);
   ImGui::DragInt("##documents", &state.wish.documents, 0.1f, 1, 20, "%d docs",
@@ -158,10 +266,10 @@ void PromptPanel::cards(ViewContext& context) {
   const std::vector<DocumentSpan>& documents = context.state.layout().documents;
   if (documents.empty()) {
     const bool blank = context.state.request.prompt.text.empty();
-    empty_note(
-        context, blank ? "No prompt yet" : "No documents found in this text",
-        blank ? "New sample makes one; a data file or a text file can be dropped here."
-              : "Documents begin with \"Document [1](Title: ...)\". Use Edit text to see it all.");
+    empty_note(context, blank ? "No prompt yet" : "No documents found in this text",
+               blank
+                   ? "Edit text: paste any prompt. A text file or a data file can be dropped here."
+                   : "Choose above how they are found, or mark them in Edit text.");
     return;
   }
   heights_.resize(documents.size(), 0.0f);
@@ -178,9 +286,11 @@ void PromptPanel::cards(ViewContext& context) {
     const float before = ImGui::GetCursorPosY();
     card(context, i, documents[static_cast<std::size_t>(i)], width);
     height = ImGui::GetCursorPosY() - before - ImGui::GetStyle().ItemSpacing.y;
-    if (show_gold_ && i == context.state.request.prompt.gold_document) {
+    int& wanted = context.state.show_document;
+    if (wanted == i || (show_gold_ && i == context.state.request.prompt.gold_document)) {
       ImGui::SetScrollHereY(0.35f);
       show_gold_ = false;
+      wanted = -1;
     }
   }
   ImGui::PopStyleVar();
@@ -191,7 +301,7 @@ void PromptPanel::card(ViewContext& context, int index, const DocumentSpan& docu
   AppState& state = context.state;
   const Theme& theme = context.theme;
   const std::string& text = state.request.prompt.text;
-  const bool gold = state.request.prompt.gold_document == index;
+  const bool gold = state.request.prompt.is_gold(index);
   const float pad = em() * 0.5f;
   ImDrawList& list = *ImGui::GetWindowDrawList();
   ImGui::PushID(index);
@@ -202,12 +312,21 @@ void PromptPanel::card(ViewContext& context, int index, const DocumentSpan& docu
 
   // Header: number, title, gold mark. Clicking it marks the document as gold.
   const float header = em() * 1.25f + pad;
-  ImGui::SetNextItemAllowOverlap();
-  if (ImGui::InvisibleButton("gold", ImVec2(width, header))) state.mark_gold(index);
+  const float menu = em() * 1.6f;
+  if (ImGui::InvisibleButton("gold", ImVec2(width - menu, header)))
+    state.mark_gold(index, ImGui::GetIO().KeyCtrl);
   const bool hovered = ImGui::IsItemHovered();
-  if (hovered)
-    ImGui::SetTooltip(gold ? "The gold document. Click to unmark it"
-                           : "Click to mark this document as gold");
+  ImGui::OpenPopupOnItemClick("card menu", ImGuiPopupFlags_MouseButtonRight);
+  if (hovered) {
+    ImGui::SetTooltip("%s; with Ctrl beside others.\nRight click: merge, take out, set bounds",
+                      gold ? "A relevant (gold) document. Click to unmark it"
+                           : "Click to mark this document as the relevant (gold) one");
+  }
+  ImGui::SameLine(0, 0);
+  if (ImGui::InvisibleButton("menu", ImVec2(menu, header))) ImGui::OpenPopup("card menu");
+  list.AddText(ImVec2(top.x + width - menu + em() * 0.3f, top.y),
+               ImGui::IsItemHovered() || ImGui::IsItemFocused() ? theme.text : theme.muted, "...");
+  card_menu(context, index);
   const float line_y = top.y + pad * 0.8f;
   const std::string number = std::to_string(document.number);
   list.AddText(ImVec2(top.x + pad + em() * 0.3f, line_y), gold ? theme.gold : theme.muted,
@@ -215,7 +334,7 @@ void PromptPanel::card(ViewContext& context, int index, const DocumentSpan& docu
   const bool likely = state.likely().index == index;
   const char* likely_tag = state.likely().is_clear() ? "likely" : "likely?";
   const char* tag = gold ? "gold" : hovered ? "mark gold" : likely ? likely_tag : "";
-  const float tag_width = *tag ? ImGui::CalcTextSize(tag).x + pad : 0;
+  const float tag_width = menu + (*tag ? ImGui::CalcTextSize(tag).x + pad * 0.4f : 0);
   ImGui::PushFont(context.fonts.bold, 0.0f);
   draw_fitted_text(list, ImVec2(top.x + pad + em() * 1.9f, line_y),
                    width - em() * 1.9f - 2 * pad - tag_width, theme.text, document.title);

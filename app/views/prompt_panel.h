@@ -16,14 +16,18 @@ class PromptPanel {
   void sample_controls(ViewContext& context);
   void data_pager(ViewContext& context);
   void unknown_words(ViewContext& context);
+  void split_controls(ViewContext& context);
+  void text_field(ViewContext& context);
   void question_field(ViewContext& context);
   void cards(ViewContext& context);
+  void card_menu(ViewContext& context, int index);
   void card(ViewContext& context, int index, const DocumentSpan& document, float width);
 
   std::vector<float> heights_;  ///< of the cards, so that those out of sight cost nothing
   std::vector<bool> expanded_;
   std::size_t text_hash_ = 0;
   bool show_gold_ = false;  ///< scroll to the gold card: another sample came
+  ByteSpan selection_;      ///< of the text field, ordered; its end is the cursor where it is empty
 };
 
 }  // namespace headscope

@@ -68,7 +68,8 @@ void add_row(const std::vector<double>& edited, double sum, const ContextSets& s
   for (std::size_t i = 0; i < sets.documents.size(); ++i) {
     const double mass = sum_over(edited, sets.documents[i]) / sum;
     total.context += mass;
-    if (static_cast<int>(i) == sets.gold) total.relevant += mass;
+    if (std::binary_search(sets.gold.begin(), sets.gold.end(), static_cast<int>(i)))
+      total.relevant += mass;
   }
 }
 
@@ -146,7 +147,7 @@ AttentionShares shares_under(std::span<const HeadRows> heads, const ContextSets&
     }
   }
   const double n = rows > 0 ? rows : undefined;
-  return {total.sink / n, sets.gold < 0 ? undefined : total.relevant / n, total.context / n};
+  return {total.sink / n, sets.gold.empty() ? undefined : total.relevant / n, total.context / n};
 }
 
 std::vector<AlphaPoint> mean_scan(const std::vector<std::vector<AlphaPoint>>& scans) {

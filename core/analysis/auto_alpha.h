@@ -33,7 +33,7 @@ struct HeadRows {
 /// The key sets of a prompt.
 struct ContextSets {
   std::vector<TokenRange> documents;
-  int gold = -1;  ///< index of the gold one; -1 = none
+  std::vector<int> gold;  ///< indices of the relevant ones, ascending; empty = none
   TokenRange sink = {0, 2};
 };
 

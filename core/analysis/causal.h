@@ -32,7 +32,7 @@ struct DocumentEffect {
 
 struct HeadEffect {
   HeadId head;
-  double mass = 0;  ///< attention on the gold document, or on the likely one where none is marked
+  double mass = 0;  ///< attention on the gold documents, or on the likely one where none is marked
   double drop = 0;  ///< with the head's output zeroed
 };
 
@@ -50,7 +50,8 @@ struct CausalCheck {
   double log_probability = 0;             ///< of the answer with everything in place, nats
   std::vector<DocumentEffect> documents;  ///< in the order of the prompt
   std::vector<HeadEffect> heads;          ///< in the order of the ranking
-  int mass_document = -1;  ///< index of the document that HeadEffect::mass is of; -1 = none
+  /// Index of the document that HeadEffect::mass is of, the first of several; -1 = none.
+  int mass_document = -1;
 
   Agreement document_agreement() const;
   Agreement head_agreement() const;

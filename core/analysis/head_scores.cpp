@@ -44,14 +44,18 @@ HeadScores scores_from_span_sums(const std::vector<float>& span_sums, int layers
     const float* sums = span_sums.data() + i * static_cast<std::size_t>(rows * sets);
     const auto mean = mean_masses(sums, sets, used);
     scores.sink[i] = static_cast<float>(mean[static_cast<std::size_t>(layout.sink_set())]);
-    if (layout.gold < 0 || layout.gold >= layout.documents) continue;
-    double other_sum = 0, other_max = 0;
+    if (layout.gold.empty()) continue;
+    double relevant = 0, other_sum = 0, other_max = 0;
     for (int d = 0; d < layout.documents; ++d) {
-      if (d == layout.gold) continue;
-      other_sum += mean[static_cast<std::size_t>(d)];
-      other_max = std::max(other_max, mean[static_cast<std::size_t>(d)]);
+      const double mass = mean[static_cast<std::size_t>(d)];
+      if (std::binary_search(layout.gold.begin(), layout.gold.end(), d)) {
+        relevant += mass;
+        continue;
+      }
+      other_sum += mass;
+      other_max = std::max(other_max, mass);
     }
-    scores.relevant[i] = static_cast<float>(mean[static_cast<std::size_t>(layout.gold)]);
+    scores.relevant[i] = static_cast<float>(relevant);
     scores.irrelevant_sum[i] = static_cast<float>(other_sum);
     scores.irrelevant_max[i] = static_cast<float>(other_max);
   }

@@ -13,7 +13,7 @@ namespace headscope {
 struct HeadScores {
   int layers = 0;
   int heads = 0;
-  std::vector<float> relevant;        ///< mean over rows R of mass on the gold document's tokens
+  std::vector<float> relevant;        ///< mean over rows R of mass on the gold documents' tokens
   std::vector<float> sink;            ///< same on S0 = {0,1}
   std::vector<float> irrelevant_sum;  ///< same on the union of the other documents
   std::vector<float> irrelevant_max;  ///< the largest single other document
@@ -27,7 +27,7 @@ struct HeadScores {
 /// the rest up to the end of the prompt.
 struct SpanLayout {
   int documents = 0;
-  int gold = -1;  ///< index among the documents, -1 = none
+  std::vector<int> gold;  ///< indices of the relevant ones, ascending; empty = none
   int sets() const { return documents + 1; }
   int sink_set() const { return documents; }
 };

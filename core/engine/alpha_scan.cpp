@@ -13,7 +13,7 @@ constexpr std::int64_t sink_tokens = 2;  // S0 = {0,1} of method.md
 ContextSets sets_of(const PromptView& prompt) {
   ContextSets sets;
   for (const DocumentView& document : prompt.documents) sets.documents.push_back(document.tokens);
-  sets.gold = prompt.gold_document();
+  sets.gold = prompt.gold_documents();
   sets.sink = {0, std::min(sink_tokens, prompt.prompt_tokens())};
   return sets;
 }
@@ -48,11 +48,11 @@ std::optional<AttentionShares> shares_of(const PromptView& prompt, const RunResu
   if (heads.empty() || rows == 0 || !fits || !all_valid) return std::nullopt;
   const auto masses =
       document_masses(run.span_sums, run.heads, rows, {0, rows}, run.sets, run.sets, heads);
-  const int gold = prompt.gold_document();
+  const auto gold = prompt.gold_documents();
   AttentionShares shares;
   shares.sink = masses.back();
-  shares.relevant =
-      gold < 0 ? std::numeric_limits<double>::quiet_NaN() : masses[static_cast<std::size_t>(gold)];
+  if (gold.empty()) shares.relevant = std::numeric_limits<double>::quiet_NaN();
+  for (const int document : gold) shares.relevant += masses[static_cast<std::size_t>(document)];
   for (int i = 0; i < documents; ++i) shares.context += masses[static_cast<std::size_t>(i)];
   return shares;
 }

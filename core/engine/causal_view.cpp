@@ -32,13 +32,18 @@ CausalCheck causal_check_of(const PromptView& prompt, const RunResult& baseline,
     const DocumentView& document = prompt.documents[i];
     check.documents.push_back({document.number, document.gold, masses[i], drops.documents[i]});
   }
-  const int gold = prompt.gold_document();
-  check.mass_document = gold >= 0 ? gold : likely_document(masses).index;
+  auto looked_at = prompt.gold_documents();
+  check.mass_document = looked_at.empty() ? likely_document(masses).index : looked_at.front();
   if (check.mass_document < 0) return check;
+  if (looked_at.empty()) looked_at = {check.mass_document};
   for (std::size_t i = 0; i < std::min(heads.size(), drops.heads.size()); ++i) {
     const auto own = masses_of(prompt, baseline, heads.subspan(i, 1));
-    const auto of = static_cast<std::size_t>(check.mass_document);
-    if (of < own.size()) check.heads.push_back({heads[i], own[of], drops.heads[i]});
+    double mass = 0;
+    for (const int document : looked_at)
+      mass += static_cast<std::size_t>(document) < own.size()
+                  ? own[static_cast<std::size_t>(document)]
+                  : 0;
+    if (!own.empty()) check.heads.push_back({heads[i], mass, drops.heads[i]});
   }
   return check;
 }

@@ -64,12 +64,12 @@ std::string activity_of(Step step) {
       return "auto alpha";
     case Step::causal:
       return "causal check";
+    case Step::head_drops:
+      return "ablating every head";
     case Step::lens:
       return "logit lens";
     case Step::scores:
       return "scores of a row";
-    case Step::head_drops:
-      return "ablating every head";
   }
   return "";
 }
@@ -131,12 +131,12 @@ bool Compute::same_work(Step step, const Request& a, const Request& b) const {
   // Without a known ranking the heads follow from the baseline's scores, hence from the gold mark.
   const auto same_run = [&] {
     const bool same_ranking =
-        !model_->known_ranking.empty() || a.prompt.gold_document == b.prompt.gold_document;
+        !model_->known_ranking.empty() || a.prompt.gold_documents() == b.prompt.gold_documents();
     return same_baseline(a, b) && a.keep == b.keep && same_ranking && applied(a) == applied(b);
   };
   const auto same_heads = [&] {
     const auto* run = baseline_ ? baseline_->run.get() : nullptr;
-    return same_baseline(a, b) && a.prompt.gold_document == b.prompt.gold_document &&
+    return same_baseline(a, b) && a.prompt.gold_documents() == b.prompt.gold_documents() &&
            looked_at_heads(a, *model_, run) == looked_at_heads(b, *model_, run);
   };
   switch (step) {
@@ -158,12 +158,12 @@ bool Compute::same_work(Step step, const Request& a, const Request& b) const {
       return b.questions.auto_alpha && same_heads();
     case Step::causal:
       return b.questions.causal && same_heads();
+    case Step::head_drops:
+      return b.questions.head_drops && same_baseline(a, b);
     case Step::lens:
       return a.questions.lens == b.questions.lens && same_run();
     case Step::scores:
       return a.questions.scores == b.questions.scores && a.selected == b.selected && same_run();
-    case Step::head_drops:
-      return b.questions.head_drops && same_baseline(a, b);
   }
   return false;
 }
@@ -190,12 +190,12 @@ Result<> Compute::ensure(Step step, const Work& work) {
       return ensure_auto_alpha(work);
     case Step::causal:
       return ensure_causal(work);
+    case Step::head_drops:
+      return ensure_head_drops(work);
     case Step::lens:
       return ensure_lens(work);
     case Step::scores:
       return ensure_scores(work);
-    case Step::head_drops:
-      return ensure_head_drops(work);
   }
   return {};
 }
@@ -293,6 +293,7 @@ Result<> Compute::ensure_prompt(const Work& work) {
   HEADSCOPE_ASSIGN(auto prompt, runner_->prepare(work.request->prompt));
   const bool same_text = prompt_request_ &&
                          prompt_request_->prompt.text == work.request->prompt.text &&
+                         prompt_request_->prompt.splitting == work.request->prompt.splitting &&
                          prompt_request_->prompt.chat == work.request->prompt.chat;
   prompt_request_ = work.request;
   prompt_ = std::move(prompt);

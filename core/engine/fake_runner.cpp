@@ -7,6 +7,7 @@
 
 #include "core/analysis/likely_document.h"
 #include "core/analysis/metrics.h"
+#include "core/engine/prompt_groups.h"
 #include "core/text/prompt.h"
 
 namespace headscope {
@@ -25,17 +26,17 @@ TokenRange tokens_of(const std::vector<TokenView>& tokens, ByteSpan span) {
   return range;
 }
 
-std::vector<DocumentView> documents_of(const PromptRequest& prompt,
+std::vector<DocumentView> documents_of(const PromptRequest& prompt, const SplitPrompt& split,
                                        const std::vector<TokenView>& tokens) {
   std::vector<DocumentView> documents;
-  for (const auto& found : find_documents(prompt.text).documents) {
+  for (const auto& found : split.prompt.documents) {
     DocumentView view;
     view.number = found.number;
     view.title = found.title;
     view.line = found.line;
     view.relevant = found.relevant;
     view.tokens = tokens_of(tokens, found.relevant);
-    view.gold = static_cast<int>(documents.size()) == prompt.gold_document;
+    view.gold = prompt.is_gold(static_cast<int>(documents.size()));
     documents.push_back(std::move(view));
   }
   return documents;
@@ -252,7 +253,11 @@ Result<std::shared_ptr<const PromptView>> FakeRunner::prepare(const PromptReques
     view->answer_starts.back().bytes = {};
   }
   view->tokens = fake_tokens(prompt.text, true);
-  view->documents = documents_of(prompt, view->tokens);
+  HEADSCOPE_ASSIGN(const auto split, split_prompt(prompt.text, prompt.splitting));
+  view->documents = documents_of(prompt, split, view->tokens);
+  view->splitting = prompt.splitting;
+  view->split_method = split.method;
+  view->split_reason = split.reason;
   for (const auto& token : view->tokens)
     if (token.unknown) view->unknown_words.push_back(token.bytes);
   const auto limit = world_.options().context_length;
@@ -348,7 +353,7 @@ Result<std::shared_ptr<const RunResult>> FakeRunner::run(const PromptView& promp
   result->rows = {first, first + n};
   result->keys = prompt.prompt_tokens() + n;
   HEADSCOPE_TRY(capture(scene, edit, kept == KeepAttention::rows, steps, *result));
-  const SpanLayout layout{result->sets - 1, prompt.gold_document()};
+  const SpanLayout layout{result->sets - 1, prompt.gold_documents()};
   result->scores =
       scores_from_span_sums(result->span_sums, result->layers, result->heads, n, {0, n}, layout);
   result->matches_answer = best_subspan_em(result->response_text, prompt.answers);
@@ -368,7 +373,9 @@ std::vector<float> pool(FullMap& map, std::vector<float> whole, int level,
   map.level = level;
   std::vector<float> overview(static_cast<std::size_t>(map.side() * map.side()), 0.0f);
   const auto end = [&](TokenRange range) { return std::min(range.end, map.tokens); };
-  map.region = {{region.rows.begin, end(region.rows)}, {region.columns.begin, end(region.columns)}};
+  map.region = {{region.rows.begin, end(region.rows)},
+                {region.columns.begin, end(region.columns)},
+                region.groups};
   for (std::int64_t row = 0; row < map.tokens; ++row) {
     for (std::int64_t key = 0; key < map.tokens; ++key) {
       const float weight = whole[static_cast<std::size_t>(row * map.tokens + key)];
@@ -403,6 +410,12 @@ Result<std::shared_ptr<const FullMap>> FakeRunner::full_map(const PromptView& pr
     const TokenRange rows{map->tokens * part / parts, map->tokens * (part + 1) / parts};
     const auto block = world_.weights(scene, head, rows, map->tokens, edit);
     whole.insert(whole.end(), block.begin(), block.end());
+  }
+  if (world_.options().map_level > 0 && region.groups != TokenGrouping::none) {
+    auto groups = prompt_groups(prompt, std::ssize(run.response), region.groups);
+    MapGrouper grouper(groups.axis(), groups.axis());
+    grouper.add({whole.data(), map->tokens, map->tokens, 0}, 0, 0);
+    map->groups = std::make_shared<GroupedMap>(GroupedMap::from(groups, grouper));
   }
   map->weights = std::make_shared<const std::vector<float>>(
       pool(*map, std::move(whole), world_.options().map_level, region));

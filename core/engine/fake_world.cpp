@@ -62,27 +62,33 @@ void softmax(std::vector<double>& scores) {
   for (auto& score : scores) score /= sum;
 }
 
+bool contains(const std::vector<TokenRange>& marked, std::size_t token) {
+  return std::any_of(marked.begin(), marked.end(), [&](const TokenRange& range) {
+    return range.contains(static_cast<std::int64_t>(token));
+  });
+}
+
 /// method.md 2, written as it stands there.
-void split(std::vector<double>& weights, const TokenRange& marked, double tau) {
+void split(std::vector<double>& weights, const std::vector<TokenRange>& marked, double tau) {
   double p = 0;
   for (std::size_t j = 0; j < weights.size(); ++j)
-    if (marked.contains(static_cast<std::int64_t>(j))) p += weights[j];
+    if (contains(marked, j)) p += weights[j];
   if (!(p > 0) || p >= 1 || std::log(p) < -80) return;
   const double marked_mass = std::pow(p, tau);
   for (std::size_t j = 0; j < weights.size(); ++j) {
-    weights[j] *= marked.contains(static_cast<std::int64_t>(j)) ? marked_mass / p
-                                                                : (1 - marked_mass) / (1 - p);
+    weights[j] *= contains(marked, j) ? marked_mass / p : (1 - marked_mass) / (1 - p);
   }
 }
 
 /// The method's map of the mass on S.
-void move_mass(std::vector<double>& weights, const TokenRange& marked, const MassMap& map) {
+void move_mass(std::vector<double>& weights, const std::vector<TokenRange>& marked,
+               const MassMap& map) {
   double p = 0;
   for (std::size_t j = 0; j < weights.size(); ++j)
-    if (marked.contains(static_cast<std::int64_t>(j))) p += weights[j];
+    if (contains(marked, j)) p += weights[j];
   const MassFactors factors = map.factors(std::log(p));
   for (std::size_t j = 0; j < weights.size(); ++j)
-    weights[j] *= marked.contains(static_cast<std::int64_t>(j)) ? factors.inside : factors.outside;
+    weights[j] *= contains(marked, j) ? factors.inside : factors.outside;
 }
 
 bool same_word(std::string_view text, std::size_t at, std::string_view wanted) {
@@ -148,10 +154,10 @@ FakeEdit FakeEdit::from(const PromptView& prompt, const InterventionSettings& se
   edit.rows = settings.rows;
   const InterventionMethod* also = find_method(settings.also);
   if (also != nullptr && also->log_mass != nullptr) edit.also = {also, {settings.also_strength}};
-  const int marked =
-      settings.span == SpanChoice::gold ? prompt.gold_document() : settings.marked_document;
-  if (marked >= 0 && marked < static_cast<int>(prompt.documents.size()))
-    edit.marked = prompt.documents[static_cast<std::size_t>(marked)].tokens;
+  const auto marked =
+      marked_among(settings, prompt.gold_documents(), static_cast<int>(prompt.documents.size()));
+  for (const int index : marked)
+    edit.marked.push_back(prompt.documents[static_cast<std::size_t>(index)].tokens);
   std::sort(heads.begin(), heads.end());
   edit.heads = std::move(heads);
   return edit;

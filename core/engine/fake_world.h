@@ -32,9 +32,9 @@ struct FakeOptions {
 struct FakeEdit {
   double tau = 1, alpha = 0;
   RowSelection rows;
-  TokenRange marked;            ///< S
-  std::optional<MassMap> also;  ///< one more method that moves mass; ablation shows in no weight
-  std::vector<HeadId> heads;    ///< sorted; empty = baseline
+  std::vector<TokenRange> marked;  ///< S
+  std::optional<MassMap> also;     ///< one more method that moves mass; ablation shows in no weight
+  std::vector<HeadId> heads;       ///< sorted; empty = baseline
 
   bool touches(HeadId head) const;
   static FakeEdit from(const PromptView& prompt, const InterventionSettings& settings,

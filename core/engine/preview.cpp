@@ -14,8 +14,8 @@ namespace {
 /// Everything that is the same for all touched heads.
 struct Move {
   double tau = 1, alpha = 0;
-  TokenRange marked;
-  int marked_set = -1;
+  std::vector<TokenRange> marked;
+  std::vector<int> marked_sets;
   std::int64_t first_row = 0;  ///< first edited row among the kept ones
 };
 
@@ -23,11 +23,10 @@ Move move_of(const PromptView& prompt, const RunResult& baseline,
              const InterventionSettings& settings) {
   Move move;
   move.alpha = settings.alpha;
-  move.marked_set = marked_document(settings, prompt);
-  if (move.marked_set >= 0) {
-    move.tau = settings.tau;
-    move.marked = prompt.documents[static_cast<std::size_t>(move.marked_set)].tokens;
-  }
+  move.marked_sets = marked_documents(settings, prompt);
+  if (!move.marked_sets.empty()) move.tau = settings.tau;
+  for (const int set : move.marked_sets)
+    move.marked.push_back(prompt.documents[static_cast<std::size_t>(set)].tokens);
   const auto first = settings.rows.first_row(prompt.prompt_tokens()) - baseline.rows.begin;
   move.first_row = std::clamp<std::int64_t>(first, 0, baseline.rows.size());
   return move;
@@ -70,17 +69,19 @@ void preview_sums(const RunResult& baseline, const Move& move, HeadId head, RunR
     const auto row_number =
         static_cast<std::int64_t>(baseline.index(head)) * baseline.rows.size() + row;
     float* sums = result.span_sums.data() + row_number * baseline.sets;
-    const double p = static_cast<double>(sums[move.marked_set]);
+    double p = 0;
+    for (const int set : move.marked_sets) p += static_cast<double>(sums[set]);
     const auto factors = split_factors(p, 1 - p, move.tau);
     for (int set = 0; set < baseline.sets; ++set) {
-      const double factor = set == move.marked_set ? factors.marked : factors.rest;
+      const bool marked = std::binary_search(move.marked_sets.begin(), move.marked_sets.end(), set);
+      const double factor = marked ? factors.marked : factors.rest;
       sums[set] = static_cast<float>(static_cast<double>(sums[set]) * factor);
     }
   }
 }
 
 void grade(RunResult& run, const PromptView& prompt) {
-  const SpanLayout layout{run.sets - 1, prompt.gold_document()};
+  const SpanLayout layout{run.sets - 1, prompt.gold_documents()};
   run.scores = scores_from_span_sums(run.span_sums, run.layers, run.heads, run.rows.size(),
                                      {0, run.rows.size()}, layout);
   run.matches_answer = best_subspan_em(run.response_text, prompt.answers);
@@ -113,10 +114,8 @@ std::int64_t comparable_rows(const RunResult& a, const RunResult& b) {
 
 }  // namespace
 
-int marked_document(const InterventionSettings& settings, const PromptView& prompt) {
-  if (settings.span == SpanChoice::gold) return prompt.gold_document();
-  const auto count = static_cast<int>(prompt.documents.size());
-  return settings.marked_document < count ? std::max(settings.marked_document, -1) : -1;
+std::vector<int> marked_documents(const InterventionSettings& settings, const PromptView& prompt) {
+  return marked_among(settings, prompt.gold_documents(), static_cast<int>(prompt.documents.size()));
 }
 
 std::shared_ptr<const RunResult> preview_run(const PromptView& prompt, const RunResult& baseline,

@@ -11,8 +11,8 @@
 
 namespace headscope {
 
-/// Index of the document that split-softmax marks; -1 = none (no gold mark, or out of range).
-int marked_document(const InterventionSettings& settings, const PromptView& prompt);
+/// Indices of the documents that split-softmax marks, ascending; empty = none.
+std::vector<int> marked_documents(const InterventionSettings& settings, const PromptView& prompt);
 
 /// Weights' = split-softmax(softmax(log a + alpha * focus_bias)) in the rows the settings name, for
 /// `heads` only; span sums and scores follow, everything else is the baseline's (response

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "core/analysis/split_softmax.h"
 
@@ -42,8 +43,9 @@ double sum_of(std::span<const float> values) {
   return sum_in_lanes(values.size(), [&](std::size_t i) { return static_cast<double>(values[i]); });
 }
 
-RowEdit::RowEdit(std::span<const float> bias, double alpha, TokenRange marked, double tau)
-    : bias_(bias), alpha_(alpha), marked_(marked), tau_(tau) {
+RowEdit::RowEdit(std::span<const float> bias, double alpha, std::vector<TokenRange> marked,
+                 double tau)
+    : bias_(bias), alpha_(alpha), marked_(std::move(marked)), tau_(tau) {
   if (alpha == 0 || bias.empty()) return;
   double top = alpha * static_cast<double>(bias[0]);
   for (const float b : bias) top = std::max(top, alpha * static_cast<double>(b));
@@ -65,20 +67,37 @@ double RowEdit::focus(std::span<float> row) const {
   return total;
 }
 
-void RowEdit::apply(std::span<float> row) const {
+/// Calls `visit(part, is_marked)` for the parts of `row` in order.
+template <class Visit>
+void RowEdit::each_part(std::span<float> row, Visit visit) const {
   const auto keys = static_cast<std::int64_t>(row.size());
-  const auto begin = static_cast<std::size_t>(std::clamp<std::int64_t>(marked_.begin, 0, keys));
-  const auto end =
-      std::max(begin, static_cast<std::size_t>(std::clamp<std::int64_t>(marked_.end, 0, keys)));
+  std::int64_t done = 0;
+  const auto part = [&](std::int64_t end, bool marked) {
+    if (end <= done) return;
+    visit(row.subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(end - done)),
+          marked);
+    done = end;
+  };
+  for (const TokenRange range : marked_) {
+    part(std::min(range.begin, keys), false);
+    part(std::min(range.end, keys), true);
+  }
+  part(keys, false);
+}
+
+void RowEdit::apply(std::span<float> row) const {
   double total = 1;
   if (!factors_.empty()) total = focus(row);
-  const auto before = row.first(begin), marked = row.subspan(begin, end - begin),
-             after = row.subspan(end);
   SplitFactors factors;
-  if (tau_ != 1) factors = split_factors(sum_of(marked), sum_of(before) + sum_of(after), tau_);
-  scale(before, factors.rest / total);
-  scale(marked, factors.marked / total);
-  scale(after, factors.rest / total);
+  if (tau_ != 1) {
+    double marked = 0, rest = 0;
+    each_part(
+        row, [&](std::span<float> part, bool inside) { (inside ? marked : rest) += sum_of(part); });
+    factors = split_factors(marked, rest, tau_);
+  }
+  each_part(row, [&](std::span<float> part, bool inside) {
+    scale(part, (inside ? factors.marked : factors.rest) / total);
+  });
 }
 
 }  // namespace headscope

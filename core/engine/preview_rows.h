@@ -14,17 +14,20 @@ double sum_of(std::span<const float> values);
 /// What one head's rows become: softmax(log a + alpha * bias), then split-softmax.
 class RowEdit {
  public:
-  /// `bias` [keys] may be empty when alpha = 0; it must outlive the object. `marked` is clipped.
-  RowEdit(std::span<const float> bias, double alpha, TokenRange marked, double tau);
+  /// `bias` [keys] may be empty when alpha = 0; it must outlive the object. `marked`: ascending and
+  /// disjoint; clipped to the row.
+  RowEdit(std::span<const float> bias, double alpha, std::vector<TokenRange> marked, double tau);
   void apply(std::span<float> row) const;
 
  private:
   double focus(std::span<float> row) const;
+  template <class Visit>
+  void each_part(std::span<float> row, Visit visit) const;
 
   std::span<const float> bias_;
   double alpha_ = 0;
   std::vector<float> factors_;  ///< exp(alpha * bias - max): the same for every row of the head
-  TokenRange marked_;
+  std::vector<TokenRange> marked_;
   double tau_ = 1;
 };
 

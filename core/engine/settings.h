@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/types.h"
+#include "core/text/splitting.h"
 
 namespace headscope {
 
@@ -18,7 +19,7 @@ enum class HeadChoice {
 
 /// Where split-softmax's marked keys S come from.
 enum class SpanChoice {
-  gold,      ///< the gold document
+  gold,      ///< the documents marked as relevant, together
   document,  ///< document number `marked_document` (index)
 };
 
@@ -54,18 +55,36 @@ struct InterventionSettings {
   friend bool operator==(const InterventionSettings&, const InterventionSettings&) = default;
 };
 
-/// A prompt: plain text in any form; documents are found in it (core/text/prompt.h).
+/// A prompt: plain text in any form; documents are found in it (core/text/splitting.h).
 struct PromptRequest {
   std::string text;
-  int gold_document = -1;            ///< index of the gold document among those found, -1 = none
+  int gold_document = -1;      ///< index of a relevant document among those found, -1 = none
+  std::vector<int> more_gold;  ///< indices of others, ascending; empty unless there is a first one
   std::vector<std::string> answers;  ///< expected answers, may be empty
   bool chat = true;                  ///< wrap in the model's chat template, if it has one
+  Splitting splitting;               ///< where the documents of `text` are
+
+  /// Indices of all documents marked as relevant, ascending.
+  std::vector<int> gold_documents() const;
+  void mark(std::vector<int> documents);
+  bool is_gold(int document) const;
   friend bool operator==(const PromptRequest&, const PromptRequest&) = default;
 };
 
-/// A part of a head's full map, in tokens.
+/// The documents that methods mark, ascending, of `documents` ones of which `gold` are relevant;
+/// empty = none.
+std::vector<int> marked_among(const InterventionSettings& settings, const std::vector<int>& gold,
+                              int documents);
+
+/// How the tokens of a map are grouped.
+enum class TokenGrouping { none, documents, sentences };
+
+/// What of a head's pooled full map shall be exact: a part of it, in tokens, and the whole of it by
+/// groups.
 struct MapRegion {
   TokenRange rows, columns;
+  TokenGrouping groups = TokenGrouping::none;
+  /// No part of it.
   bool empty() const { return rows.size() == 0 || columns.size() == 0; }
   friend bool operator==(const MapRegion&, const MapRegion&) = default;
 };

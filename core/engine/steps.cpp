@@ -16,17 +16,18 @@ bool same_model(const Request& a, const Request& b) {
 bool same_baseline(const Request& a, const Request& b) {
   return same_model(a, b) && a.prompt.chat == b.prompt.chat &&
          a.row_convention == b.row_convention && a.max_new_tokens == b.max_new_tokens &&
-         a.prompt.text == b.prompt.text;
+         a.prompt.text == b.prompt.text && a.prompt.splitting == b.prompt.splitting;
 }
 
 BaselineKey baseline_key(const Request& request) {
-  return {request.model,       request.adapter,        request.device,
-          request.dtype,       request.threads,        request.prompt.text,
-          request.prompt.chat, request.row_convention, request.max_new_tokens};
+  return {
+      request.model,          request.adapter,       request.device,           request.dtype,
+      request.threads,        request.prompt.text,   request.prompt.splitting, request.prompt.chat,
+      request.row_convention, request.max_new_tokens};
 }
 
 GradeKey grade_key(const PromptRequest& prompt) {
-  return {prompt.gold_document, prompt.answers};
+  return {prompt.gold_documents(), prompt.answers};
 }
 
 std::vector<HeadId> ranking_of(const ModelInfo& model, const RunResult* baseline) {
@@ -50,9 +51,9 @@ Applied applied_settings(const Request& request, const ModelInfo& model, const P
                          const RunResult* baseline, std::vector<HeadId>* heads_in_order) {
   const auto& settings = request.intervention;
   Applied applied;
-  const int marked =
-      settings.span == SpanChoice::gold ? request.prompt.gold_document : settings.marked_document;
-  const bool marks = marked >= 0 && marked < static_cast<int>(prompt.documents.size());
+  const auto marked = marked_among(settings, request.prompt.gold_documents(),
+                                   static_cast<int>(prompt.documents.size()));
+  const bool marks = !marked.empty();
   if (marks && settings.tau != 1) {
     applied.tau = settings.tau;
     applied.marked = marked;

@@ -31,6 +31,7 @@ struct BaselineKey {
   std::string model, adapter, device, dtype;
   int threads = 0;
   std::string text;
+  Splitting splitting;  ///< the key sets of its sums
   bool chat = false;
   RowConvention row_convention = RowConvention::input;
   int max_new_tokens = 0;
@@ -43,8 +44,8 @@ struct Applied {
   double tau = 1, alpha = 0;
   RowSelection rows;
   bool use_key_directions = false;
-  int marked = -1;   ///< document, -1 = none
-  std::string also;  ///< InterventionSettings::also
+  std::vector<int> marked;  ///< documents, ascending
+  std::string also;         ///< InterventionSettings::also
   double also_strength = 0;
   std::vector<HeadId> heads;  ///< sorted; empty = identity
   bool is_identity() const { return heads.empty(); }
@@ -65,7 +66,7 @@ struct MapKey {
 
 /// What determines scores and correctness of a run beside the run itself.
 struct GradeKey {
-  int gold_document = -1;
+  std::vector<int> gold_documents;
   std::vector<std::string> answers;
   friend bool operator==(const GradeKey&, const GradeKey&) = default;
 };

@@ -7,6 +7,7 @@
 #include "core/analysis/metrics.h"
 #include "core/model/answer_probability.h"
 #include "core/text/spans.h"
+#include "core/text/split_edit.h"
 
 namespace headscope {
 namespace {
@@ -77,12 +78,7 @@ struct Checker {
   /// log p(answer) where document `index` is not in the prompt.
   Result<double> removed(std::size_t index) const {
     SamplePrompt rest;
-    rest.built = find_documents(without_document(prompt.built, index));
-    std::size_t from = 0;
-    for (DocumentSpan& document : rest.built.documents) {
-      from += from == index ? 1 : 0;
-      document.gold = prompt.built.documents[from++].gold;
-    }
+    rest.built = without_document(prompt.built, index);
     HEADSCOPE_ASSIGN(rest.encoding, encoder.encode(rest.built.text));
     rest.gold = tokens_in_spans(rest.encoding.offsets, rest.built.gold_spans());
     ForcedAnswer without{rest.encoding.ids, answer.response, {}};
@@ -196,17 +192,6 @@ void add_guess(const CausalRun& run, CausalSummary& summary) {
 }
 
 }  // namespace
-
-std::string without_document(const BuiltPrompt& built, std::size_t index) {
-  const ByteSpan line = built.documents[index].line;
-  std::string text = built.text;
-  const bool last = index + 1 == built.documents.size();
-  const bool only = built.documents.size() == 1;
-  // One newline joins two documents: the one after it goes, or before the last document.
-  const std::size_t begin = last && !only ? line.begin - 1 : line.begin;
-  const std::size_t end = last ? line.end : line.end + 1;
-  return text.erase(begin, end - begin);
-}
 
 Result<CausalSample> check_prompt(Model& model, const PromptEncoder& encoder,
                                   const CausalPrompt& prompt, const CausalOptions& options,

@@ -86,7 +86,4 @@ struct CausalSummary {
 
 CausalSummary summary_of(const CausalRun& run, std::uint64_t seed = 0);
 
-/// `text` without document `index` and the newline that went with it.
-std::string without_document(const BuiltPrompt& built, std::size_t index);
-
 }  // namespace headscope

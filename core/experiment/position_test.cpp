@@ -68,14 +68,14 @@ struct Tester {
   const PositionTest& test;
   const RunContext& context;
 
-  Result<PositionRow> run(const std::string& text, const BuiltPrompt& found, std::size_t document,
+  Result<PositionRow> run(const BuiltPrompt& found, std::size_t document,
                           std::size_t position) const {
     const int number = found.documents[document].number;
     const auto known = std::ranges::find_if(test.finished, [&](const PositionRow& row) {
       return row.document == number && row.position == position;
     });
     if (known != test.finished.end()) return *known;
-    HEADSCOPE_ASSIGN(auto built, with_document_at(text, found, document, position));
+    HEADSCOPE_ASSIGN(auto built, with_document_at(found.text, found, document, position));
     HEADSCOPE_ASSIGN(const auto prompt, tokenised(std::move(built), encoder));
     HEADSCOPE_ASSIGN(auto row, measure(prompt));
     row.document = number;
@@ -152,7 +152,8 @@ Result<BuiltPrompt> with_document_at(const std::string& text, const BuiltPrompt&
     copied = slot.relevant.end;
     DocumentSpan span = content;
     span.number = slot.number;
-    span.line = {begin, moved.text.size()};
+    // What closes a slot ("</document>") stays too.
+    span.line = {begin, moved.text.size() + (slot.line.end - slot.relevant.end)};
     span.relevant = {relevant, moved.text.size()};
     span.gold = place == to;
     moved.documents.push_back(std::move(span));
@@ -164,13 +165,11 @@ Result<BuiltPrompt> with_document_at(const std::string& text, const BuiltPrompt&
 }
 
 Result<std::vector<PositionRow>> run_position_test(
-    Model& model, const PromptEncoder& encoder, const std::string& text, const PositionTest& test,
+    Model& model, const PromptEncoder& encoder, const BuiltPrompt& found, const PositionTest& test,
     const RunContext& context, const std::function<Result<>(const PositionRow&)>& on_row) {
-  const BuiltPrompt found = find_documents(text);
   if (found.documents.size() < 2) {
     return bad_input("the prompt has " + std::to_string(found.documents.size()) +
-                     " documents; expected at least two lines that begin with 'Document "
-                     "[1](Title: '");
+                     " documents; expected at least two (--split says where they are)");
   }
   HEADSCOPE_ASSIGN(const auto documents, chosen_documents(found, test));
   HEADSCOPE_ASSIGN(const auto positions, chosen_positions(found.documents.size(), test));
@@ -181,7 +180,7 @@ Result<std::vector<PositionRow>> run_position_test(
     for (const std::size_t position : positions) {
       context.progress("position", static_cast<double>(rows.size()), total);
       if (context.cancelled()) return fail(ErrorKind::cancelled, "interrupted");
-      HEADSCOPE_ASSIGN(auto row, tester.run(text, found, document, position));
+      HEADSCOPE_ASSIGN(auto row, tester.run(found, document, position));
       if (on_row) HEADSCOPE_TRY(on_row(row));
       rows.push_back(std::move(row));
     }

@@ -44,11 +44,11 @@ struct PositionTest {
 Result<BuiltPrompt> with_document_at(const std::string& text, const BuiltPrompt& found,
                                      std::size_t from, std::size_t to);
 
-/// Runs the prompt with each chosen document at each position. Errors: no documents, an unknown
-/// number, a position out of range, a prompt beyond the context. `on_row` after each, those of
-/// PositionTest::finished too.
+/// Runs the prompt with each chosen document at each position. Errors: fewer than two documents, an
+/// unknown number, a position out of range, a prompt beyond the context. `on_row` after each, those
+/// of PositionTest::finished too.
 Result<std::vector<PositionRow>> run_position_test(
-    Model& model, const PromptEncoder& encoder, const std::string& text, const PositionTest& test,
+    Model& model, const PromptEncoder& encoder, const BuiltPrompt& found, const PositionTest& test,
     const RunContext& context, const std::function<Result<>(const PositionRow&)>& on_row = {});
 
 Json to_json(const PositionRow& row);

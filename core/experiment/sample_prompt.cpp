@@ -22,8 +22,11 @@ std::vector<TokenSet> SamplePrompt::span_sets() const {
 }
 
 SpanLayout SamplePrompt::layout() const {
-  const int marked = gold.empty() ? 0 : 1;
-  return {marked + static_cast<int>(others.size()), marked - 1};
+  SpanLayout layout{static_cast<int>(others.size()), {}};
+  if (gold.empty()) return layout;
+  ++layout.documents;  // all that is relevant is one set, the first
+  layout.gold = {0};
+  return layout;
 }
 
 Result<SamplePrompt> make_sample_prompt(const QaSample& sample, PromptKind kind,

@@ -5,6 +5,7 @@
 #include "core/engine/outlook.h"
 #include "core/model/answer_probability.h"
 #include "core/runner/companions.h"
+#include "core/runner/grouped_map.h"
 #include "core/runner/prompt_view.h"
 #include "core/runner/run_outlook.h"
 #include "core/runner/run_plan.h"
@@ -16,7 +17,7 @@ namespace {
 /// What checking a model may add to loading it.
 constexpr double kSelfCheckSeconds = 3;
 
-std::shared_ptr<const ModelInfo> describe(const OpenedModel& opened, const Companions& companions,
+std::shared_ptr<ModelInfo> describe(const OpenedModel& opened, const Companions& companions,
                                           const ParityReport& parity, bool has_template) {
   const ModelConfig& config = opened.model->config();
   auto info = std::make_shared<ModelInfo>();
@@ -80,7 +81,9 @@ Result<std::shared_ptr<const ModelInfo>> ModelRunner::load(const Request& reques
   directions_ = companions.directions;
   HEADSCOPE_ASSIGN(const auto parity, opened_->model->self_check(kSelfCheckSeconds, context));
   chat_ = opened_->is_demo ? std::nullopt : open_chat_template(opened_->folder);
-  info_ = describe(*opened_, companions, parity, !chat_ || chat_->has_value());
+  auto info = describe(*opened_, companions, parity, !chat_ || chat_->has_value());
+  if (chat_ && *chat_) info->chat_template = "chat " + (*chat_)->fingerprint();
+  info_ = std::move(info);
   key_ = key;
   return info_;
 }
@@ -221,12 +224,17 @@ Result<std::shared_ptr<const FullMap>> ModelRunner::full_map(const PromptView& p
   full->tokens = source->tokens();
   full->level = source->overview_level();
   full->weights = held->overview;
-  if (full->level == 0 || region.empty()) return full;
+  if (full->level == 0) return full;
+  full->region.groups = region.groups;
+  if (region.groups != TokenGrouping::none) {
+    HEADSCOPE_ASSIGN(full->groups, grouped_map(*source, prompt, region.groups, context));
+  }
+  if (region.empty()) return full;
   const auto within = [&](TokenRange range) {
     return TokenRange{range.begin,
                       std::min({range.end, full->tokens, range.begin + HeadMapSource::max_tile})};
   };
-  full->region = {within(region.rows), within(region.columns)};
+  full->region = {within(region.rows), within(region.columns), region.groups};
   if (full->region.empty()) return full;
   const MapTile tile{0, full->region.rows.begin, full->region.columns.begin,
                      full->region.rows.size(), full->region.columns.size()};

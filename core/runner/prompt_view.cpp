@@ -13,20 +13,36 @@ constexpr std::int64_t kSinkTokens = 2;  // S0 = {0,1} of method.md
 
 std::vector<TokenView> prompt_tokens(const Encoding& encoding, const Tokenizer& tokenizer) {
   std::vector<TokenView> tokens(encoding.size());
+  const bool placed = encoding.offsets.size() == tokens.size();  // not of ids alone
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    tokens[i] = {encoding.ids[i], tokenizer.token_label(encoding.ids[i]), encoding.offsets[i],
-                 encoding.special[i] != 0, encoding.unknown[i] != 0};
+    tokens[i] = {encoding.ids[i], tokenizer.token_label(encoding.ids[i]), {}};
+    if (!placed) continue;
+    tokens[i].bytes = encoding.offsets[i];
+    tokens[i].special = encoding.special[i] != 0;
+    tokens[i].unknown = encoding.unknown[i] != 0;
   }
   return tokens;
 }
 
-std::vector<DocumentView> documents_of(const BuiltPrompt& built, const Encoding& encoding,
-                                       int gold) {
+/// A token over which two documents meet belongs to the relevant one of them, else to the second:
+/// no token counts twice.
+void part(DocumentView& first, DocumentView& second) {
+  if (first.tokens.size() == 0 || second.tokens.size() == 0) return;
+  if (first.tokens.end <= second.tokens.begin) return;
+  if (first.gold && !second.gold) {
+    second.tokens.begin = std::min(first.tokens.end, second.tokens.end);
+  } else {
+    first.tokens.end = std::max(first.tokens.begin, second.tokens.begin);
+  }
+}
+
+std::vector<DocumentView> documents_of(const std::vector<DocumentSpan>& spans,
+                                       const Encoding& encoding) {
   std::vector<DocumentView> documents;
-  for (const DocumentSpan& span : built.documents) {
-    DocumentView view{span.number, span.title, span.line, span.relevant, {}, false};
+  for (const DocumentSpan& span : spans) {
+    DocumentView view{span.number, span.title, span.line, span.relevant, {}, span.gold};
     view.tokens = token_range(encoding.offsets, span.relevant);
-    view.gold = static_cast<int>(documents.size()) == gold;
+    if (!documents.empty()) part(documents.back(), view);
     documents.push_back(std::move(view));
   }
   return documents;
@@ -35,7 +51,7 @@ std::vector<DocumentView> documents_of(const BuiltPrompt& built, const Encoding&
 // Words of several unknown tokens are one word to the reader.
 std::vector<ByteSpan> unknown_words(const Encoding& encoding) {
   std::vector<ByteSpan> words;
-  for (std::size_t i = 0; i < encoding.size(); ++i) {
+  for (std::size_t i = 0; i < encoding.unknown.size(); ++i) {
     if (encoding.unknown[i] == 0 || encoding.offsets[i].empty()) continue;
     const ByteSpan span = encoding.offsets[i];
     if (!words.empty() && words.back().end == span.begin) {
@@ -47,17 +63,18 @@ std::vector<ByteSpan> unknown_words(const Encoding& encoding) {
   return words;
 }
 
-Result<> check(const PromptRequest& prompt, std::int64_t tokens, std::int64_t context_length) {
+Result<> check(const PromptRequest& prompt, const BuiltPrompt& built, std::int64_t tokens,
+               std::int64_t context_length) {
   if (tokens == 0) return bad_input("the prompt is empty");
   if (tokens > context_length) {
     return bad_input("the prompt has " + std::to_string(tokens) + " tokens, the model's context " +
                      std::to_string(context_length) + ": shorten it or take out documents");
   }
-  const BuiltPrompt built = find_documents(prompt.text);
   const auto count = static_cast<int>(built.documents.size());
-  if (prompt.gold_document >= count) {
-    return bad_input("document " + std::to_string(prompt.gold_document + 1) +
-                     " is marked gold, the prompt has " + std::to_string(count));
+  for (const int gold : prompt.gold_documents()) {
+    if (gold < count) continue;
+    return bad_input("document " + std::to_string(gold + 1) +
+                     " is marked as relevant, the prompt has " + std::to_string(count));
   }
   return {};
 }
@@ -87,13 +104,28 @@ Result<std::shared_ptr<const PromptView>> make_prompt_view(const PromptRequest& 
                                                            std::int64_t context_length) {
   if (prompt.text.empty()) return bad_input("the prompt is empty");
   HEADSCOPE_ASSIGN(const auto encoding, encoder.encode(prompt.text));
-  HEADSCOPE_TRY(check(prompt, static_cast<std::int64_t>(encoding.size()), context_length));
-  auto view = std::make_shared<PromptView>();
-  view->text = prompt.text;
-  view->tokens = prompt_tokens(encoding, encoder.tokenizer());
-  view->documents = documents_of(find_documents(prompt.text), encoding, prompt.gold_document);
+  HEADSCOPE_ASSIGN(const auto split, split_prompt(prompt.text, prompt.splitting));
+  HEADSCOPE_TRY(
+      check(prompt, split.prompt, static_cast<std::int64_t>(encoding.size()), context_length));
+  auto documents = split.prompt.documents;
+  for (std::size_t i = 0; i < documents.size(); ++i)
+    documents[i].gold = prompt.is_gold(static_cast<int>(i));
+  auto view = prompt_view_of(prompt.text, encoding, documents, encoder.tokenizer());
+  view->splitting = prompt.splitting;
+  view->split_method = split.method;
+  view->split_reason = split.reason;
   view->answers = prompt.answers;
   HEADSCOPE_ASSIGN(view->answer_starts, answer_starts(prompt.answers, encoder.tokenizer()));
+  return view;
+}
+
+std::shared_ptr<PromptView> prompt_view_of(std::string text, const Encoding& encoding,
+                                           const std::vector<DocumentSpan>& documents,
+                                           const Tokenizer& tokenizer) {
+  auto view = std::make_shared<PromptView>();
+  view->text = std::move(text);
+  view->tokens = prompt_tokens(encoding, tokenizer);
+  view->documents = documents_of(documents, encoding);
   view->unknown_words = unknown_words(encoding);
   return view;
 }

@@ -10,16 +10,19 @@ namespace {
 
 Result<TokenSet> marked_tokens(const InterventionSettings& settings, const PromptView& prompt,
                                const std::string& method) {
-  const bool gold = settings.span == SpanChoice::gold;
-  const int index = gold ? prompt.gold_document() : settings.marked_document;
-  if (index < 0 || index >= static_cast<int>(prompt.documents.size())) {
-    return bad_input(gold ? method + " needs a marked document: mark the gold one"
+  const auto documents =
+      marked_among(settings, prompt.gold_documents(), static_cast<int>(prompt.documents.size()));
+  if (documents.empty()) {
+    const bool gold = settings.span == SpanChoice::gold;
+    return bad_input(gold ? method + " needs a marked document: mark the relevant one"
                           : method + ": the prompt has no document number " +
-                                std::to_string(index + 1));
+                                std::to_string(settings.marked_document + 1));
   }
-  TokenSet marked;
-  const TokenRange tokens = prompt.documents[static_cast<std::size_t>(index)].tokens;
-  for (auto t = tokens.begin; t < tokens.end; ++t) marked.push_back(t);
+  TokenSet marked;  // documents of a prompt view share no token
+  for (const int index : documents) {
+    const TokenRange tokens = prompt.documents[static_cast<std::size_t>(index)].tokens;
+    for (auto t = tokens.begin; t < tokens.end; ++t) marked.push_back(t);
+  }
   return marked;
 }
 

@@ -2,6 +2,7 @@
 
 #include <oniguruma.h>
 
+#include <chrono>
 #include <mutex>
 
 #include "core/text/unicode.h"
@@ -13,6 +14,8 @@ namespace {
 // hostile one within a second.
 constexpr unsigned long max_steps_per_match = 40'000'000;
 constexpr unsigned int max_stack_entries = 8'000'000;
+// A tenth of a second or so: what a user types is tried at every keystroke.
+constexpr unsigned long typed_steps_per_match = 2'000'000;
 
 void start_oniguruma() {
   static std::once_flag once;
@@ -36,10 +39,10 @@ std::string onig_message(int code, OnigErrorInfo* info = nullptr) {
 struct Workspace {
   OnigRegion* region = onig_region_new();
   OnigMatchParam* limits = onig_new_match_param();
-  Workspace() {
+  explicit Workspace(unsigned long steps) {
     onig_initialize_match_param(limits);
-    onig_set_retry_limit_in_match_of_match_param(limits, max_steps_per_match);
-    onig_set_retry_limit_in_search_of_match_param(limits, max_steps_per_match);
+    onig_set_retry_limit_in_match_of_match_param(limits, steps);
+    onig_set_retry_limit_in_search_of_match_param(limits, steps);
     onig_set_match_stack_limit_size_of_match_param(limits, max_stack_entries);
   }
   Workspace(const Workspace&) = delete;
@@ -118,7 +121,7 @@ Result<> Pattern::find(std::string_view text, std::vector<Segment>& segments) co
     cover.gap_until(text.size());
     return {};
   }
-  thread_local Workspace workspace;
+  thread_local Workspace workspace(max_steps_per_match);
   const OnigUChar* begin = bytes(text.data());
   const OnigUChar* end = bytes(text.data() + text.size());
   std::size_t from = 0;
@@ -143,6 +146,33 @@ Result<> Pattern::find(std::string_view text, std::vector<Segment>& segments) co
   }
   cover.gap_until(text.size());
   return {};
+}
+
+Result<std::vector<ByteSpan>> Pattern::matches(std::string_view text, std::size_t most,
+                                               double seconds) const {
+  using Clock = std::chrono::steady_clock;
+  std::vector<ByteSpan> found;
+  if (!compiled_) return found;
+  Workspace workspace(typed_steps_per_match);
+  const OnigUChar* begin = bytes(text.data());
+  const OnigUChar* end = bytes(text.data() + text.size());
+  const auto hopeless = [&](const std::string& why) {
+    return bad_input("the pattern \"" + compiled_->expression + "\" gives up on this text: " + why);
+  };
+  const auto until = Clock::now() + std::chrono::duration<double>(seconds);
+  for (std::size_t from = 0; from <= text.size() && found.size() <= most;) {
+    if (Clock::now() > until) return hopeless("it takes too long; write it without nested repeats");
+    const int at = onig_search_with_param(compiled_->regex, begin, end, begin + from, end,
+                                          workspace.region, ONIG_OPTION_NONE, workspace.limits);
+    if (at == ONIG_MISMATCH) break;
+    if (at < 0) return hopeless(onig_message(at));
+    const ByteSpan match{static_cast<std::size_t>(workspace.region->beg[0]),
+                         static_cast<std::size_t>(workspace.region->end[0])};
+    found.push_back(match);
+    from = match.end;
+    if (match.empty()) from += from < text.size() ? unicode::length_of(text[from]) : 1;
+  }
+  return found;
 }
 
 }  // namespace headscope

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/types.h"
 #include "core/text/aligned_text.h"
 
 namespace headscope {
@@ -21,6 +22,11 @@ class Pattern {
   /// Covers `text` (valid UTF-8) with segments: matches and what lies between them, in order.
   /// bad_input when a match takes more steps or memory than any sensible expression needs.
   Result<> find(std::string_view text, std::vector<Segment>& segments) const;
+
+  /// The first `most` + 1 matches in order, for expressions that a user types: bad_input when it
+  /// takes longer than `seconds` in all.
+  Result<std::vector<ByteSpan>> matches(std::string_view text, std::size_t most,
+                                        double seconds) const;
 
  private:
   struct Compiled;
