@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "app/views/candidates_view.h"
-#include "app/views/explain_tables.h"
 
 namespace headscope {
 namespace {
@@ -227,11 +226,8 @@ void toolbar(ViewContext& context) {
   const ImVec2 place = ImGui::GetCursorScreenPos();
   draw_fitted_text(*ImGui::GetWindowDrawList(),
                    ImVec2(place.x, place.y + ImGui::GetStyle().FramePadding.y),
-                   ImGui::GetContentRegionAvail().x - em() * 3.5f, context.theme.muted, title);
+                   ImGui::GetContentRegionAvail().x, context.theme.muted, title);
   ImGui::Dummy(ImVec2(1, ImGui::GetFrameHeight()));
-  if (!state.snapshot->lens) return;
-  same_line_right(ImGui::CalcTextSize("Copy").x + 2 * ImGui::GetStyle().FramePadding.x);
-  copy_button("what every layer says", [&] { return lens_csv(*state.snapshot->lens); });
 }
 
 bool is_stale(const AppState& state, const LogitLens& lens) {

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "app/views/candidates_view.h"
-#include "app/views/explain_tables.h"
 
 namespace headscope {
 namespace {
@@ -35,6 +34,13 @@ std::string signed_number(float value) {
   char text[32];
   std::snprintf(text, sizeof text, "%+.2f", static_cast<double>(value));
   return std::abs(value) < 0.005f ? "0" : text;
+}
+
+const TokenView* token_at(const PromptView& prompt, const RunResult& run, std::int64_t position) {
+  if (position < 0) return nullptr;
+  if (position < prompt.prompt_tokens()) return &prompt.tokens[static_cast<std::size_t>(position)];
+  const auto index = static_cast<std::size_t>(position - prompt.prompt_tokens());
+  return index < run.response.size() ? &run.response[index] : nullptr;
 }
 
 std::string key_text(const PromptView& prompt, const RunResult& run, std::int64_t key) {
@@ -92,14 +98,10 @@ void ScoreView::toolbar(ViewContext& context, std::int64_t row) {
       "response.");
   ImGui::SameLine();
   const ImVec2 at = ImGui::GetCursorScreenPos();
-  draw_fitted_text(*ImGui::GetWindowDrawList(),
-                   ImVec2(at.x, at.y + ImGui::GetStyle().FramePadding.y),
-                   ImGui::GetContentRegionAvail().x - em() * 3.5f, context.theme.muted,
-                   query_text(*state.snapshot, row));
+  draw_fitted_text(
+      *ImGui::GetWindowDrawList(), ImVec2(at.x, at.y + ImGui::GetStyle().FramePadding.y),
+      ImGui::GetContentRegionAvail().x, context.theme.muted, query_text(*state.snapshot, row));
   ImGui::Dummy(ImVec2(1, ImGui::GetFrameHeight()));
-  if (keys_.empty() || !split_) return;
-  same_line_right(ImGui::CalcTextSize("Copy").x + 2 * ImGui::GetStyle().FramePadding.x);
-  copy_button("these keys", [&] { return scores_csv(*state.snapshot->prompt, *split_, keys_); });
 }
 
 void ScoreView::update(const std::shared_ptr<const ScoreSplit>& split) {
