@@ -152,13 +152,19 @@ class Score(CliTest):
     def test_interrupt_keeps_what_was_finished(self):
         data = write_data(self.folder / "d.jsonl", 4000)
         out = self.folder / "heads.json"
-        result = interrupted("score", "--model", GOLDEN, "--data", data, "--part", "all", "--out", out, "--threads", 1,
-                             after=1.5)
+        arguments = ("score", "--model", GOLDEN, "--data", data, "--part", "all", "--out", out, "--threads", 1)
+        result = interrupted(*arguments, after=1.5)
         self.assertEqual(result.code, 130, result.err)
         self.assertIn("kept", result.err)
         heads = json.loads(out.read_text())
         self.assertTrue(0 < heads["samples"] < 4000)
         self.assertEqual(heads["passport"]["n"], heads["samples"])
+        again = interrupted(*arguments, after=1.5)
+        self.assertIn(f"going on after {heads['samples']} samples", again.err)
+        self.assertGreater(json.loads(out.read_text())["samples"], heads["samples"])
+        few = write_data(self.folder / "few.jsonl", 4)
+        self.ok("score", "--model", GOLDEN, "--data", few, "--part", "all", "--out", out)
+        self.assertFalse((self.folder / "heads.json.unfinished").exists())
 
 
 class Compare(CliTest):

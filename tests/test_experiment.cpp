@@ -8,15 +8,17 @@
 #include <fstream>
 #include <numeric>
 
+#include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/experiment/data_part.h"
 #include "core/experiment/direction_data.h"
 #include "core/experiment/evaluate.h"
 #include "core/experiment/intervention_set.h"
-#include "core/experiment/score.h"
+#include "core/experiment/score_lines.h"
 #include "core/experiment/selftest.h"
 #include "core/experiment/weights_hash.h"
 #include "core/session/directions_file.h"
+#include "core/session/head_set.h"
 #include "tests/random_demo_model.h"
 #include "tests/temporary_folder.h"
 
@@ -36,6 +38,12 @@ struct Fixture : test::RandomDemoModel {
     return *made;
   }
 };
+
+std::string last_line(const std::string& text) {
+  const auto end = text.size() - 1;
+  const auto begin = text.rfind('\n', end - 1);
+  return text.substr(begin + 1, end - begin - 1);
+}
 
 // Tokens whose bytes lie in [begin, end) of the prompt, by walking over every byte.
 TokenSet tokens_of_bytes(const Encoding& encoding, ByteSpan span) {
@@ -172,6 +180,40 @@ TEST_CASE("scoring averages over samples and counts what it skips") {
   }
   CHECK(summary.relevant[5] == doctest::Approx(mean));
   CHECK(summary.gold_only_relevant[5] == doctest::Approx(gold_only));
+}
+
+TEST_CASE("a scoring goes on from the lines that are whole, to the same bits") {
+  Fixture f;
+  const auto file = f.folder / "heads.unfinished";
+  const Json heading = {{"seed", 1}};
+  const auto score = [&](ScoreLines& lines) {
+    ScoreOptions how{.max_new_tokens = 4, .spread = true};
+    how.finished = lines.finished();
+    how.on_sample = [&lines](const ScoredSample& sample) { return lines.add(sample); };
+    auto run = score_samples(*f.model, *f.tokenizer, f.samples, how, {});
+    REQUIRE(run);
+    return to_json(head_set_from(run->scores.summary(), {}));
+  };
+  auto lines = ScoreLines::open(file, heading);
+  REQUIRE(lines);
+  const Json whole = score(*lines);
+  auto text = read_text_file(file);
+  REQUIRE(text);
+  // Killed within the third line.
+  const std::string torn = text->substr(0, text->size() - 100);
+  REQUIRE(write_file_atomically(file, torn));
+  auto again = ScoreLines::open(file, heading);
+  REQUIRE(again);
+  CHECK(again->finished().size() == 2);
+  CHECK(score(*again) == whole);
+  CHECK(read_text_file(file) == *text);
+  // What was there is believed.
+  auto changed = *ScoreLines::open(file, heading);
+  REQUIRE(changed.finished().size() == 3);
+  CHECK(to_json(changed.finished()[2]) == parse_json(last_line(*text), "line"));
+  CHECK(ScoreLines::open(file, {{"seed", 2}})->finished().empty());
+  REQUIRE(again->finish());
+  CHECK_FALSE(std::filesystem::exists(file));
 }
 
 TEST_CASE("a cancelled scoring or evaluation keeps the samples that were finished") {

@@ -76,7 +76,7 @@ void script_ranking(ImGuiTestContext* test) {
                 table.value(HeadColumn::distance, farthest));
   }
   s.state().select(farthest);
-  test->KeyPress(ImGuiMod_Shift | ImGuiKey_P);
+  test->KeyPress(ImGuiKey_K);
   IM_CHECK(options.is_pinned(farthest));
   options.sort = HeadColumn::rank;
   options.descending = false;

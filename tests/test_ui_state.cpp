@@ -260,6 +260,8 @@ TEST_CASE("session and preferences survive being written and read") {
   p.width = 1600;
   p.view.palette = Palette::cividis;
   p.view.map_source = MapSource::difference;
+  p.view.map = {true,  true, TokenGrouping::sentences, Pooling::max, MapRange::manual, 95,
+                0.25f, 0.5f};
   p.view.overlay = {MapSource::difference, OverlayHeads::layer, Pooling::max, {}, false, false,
                     false};
   p.view.lens.ranks = true;

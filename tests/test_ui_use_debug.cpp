@@ -6,12 +6,16 @@
 #include <imgui.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <string>
+#include <thread>
 
+#include "app/shell/layout.h"
 #include "core/text/prompt.h"
 #include "tests/gallery.h"
 #include "tests/skip.h"
+#include "tests/temporary_folder.h"
 
 using namespace headscope;
 using test::Stage;
@@ -104,14 +108,34 @@ void script_mark(ImGuiTestContext* test) {
   IM_CHECK(std::string(ImGui::GetClipboardText()).find("rivers") != std::string::npos);
 }
 
+// Where would the model find it? The right document at every place of the prompt, by headscope-cli
+// beside the window.
+void script_positions(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  IM_CHECK(s.app->commands().run("test.0"));
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (s.app->tests().result(s.state(), PromptTest::positions) == nullptr &&
+         std::chrono::steady_clock::now() < limit) {
+    test->Yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  IM_CHECK(s.app->tests().result(s.state(), PromptTest::positions) != nullptr);
+  IM_CHECK(s.state().notices.empty());
+  test::rest(test);
+  test::shoot(test, "debug-4-positions");
+}
+
 }  // namespace
 
 TEST_CASE("debug distraction") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
   if (!test::has_embedded_model()) SKIP_TEST("no libheadscope_torch.so in this build");
+  const test::TemporaryFolder folder;
   const auto stage = test::newcomers_stage();
+  stage->app->tests().configure(test::build_folder() / "headscope-cli", folder.path());
   stage->run("paste a prompt", script_paste);
   stage->run("no mark", script_unmarked);
   stage->run("causal check", script_check);
   stage->run("mark the right document", script_mark);
+  stage->run("test of the prompt", script_positions);
 }

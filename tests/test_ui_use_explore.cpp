@@ -8,6 +8,7 @@
 #include <cmath>
 #include <string>
 
+#include "app/shell/layout.h"
 #include "tests/gallery.h"
 #include "tests/skip.h"
 
@@ -102,6 +103,23 @@ void script_candidates(ImGuiTestContext* test) {
   IM_CHECK(s.app->take_picture_request());
 }
 
+// All heads of a layer side by side, and what the layers say before the last one speaks.
+void script_layers(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  s.state().select({1, 1});
+  s.state().view_to_show = titles::layer;
+  s.settle(test);
+  test->Yield(6);
+  test::rest(test);
+  test::shoot(test, "explore-5-layer");
+  s.state().view_to_show = titles::lens;
+  test->Yield(6);
+  s.settle(test);
+  IM_CHECK(s.snapshot().lens != nullptr);
+  test::rest(test);
+  test::shoot(test, "explore-6-lens");
+}
+
 }  // namespace
 
 TEST_CASE("explore") {
@@ -112,4 +130,5 @@ TEST_CASE("explore") {
   stage->run("heads", script_heads);
   stage->run("token overlay", script_overlay);
   stage->run("candidates and export", script_candidates);
+  stage->run("layers", script_layers);
 }

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <string>
 
+#include "app/shell/layout.h"
 #include "tests/gallery.h"
 #include "tests/skip.h"
 
@@ -41,6 +42,13 @@ void script_tau(ImGuiTestContext* test) {
   s.app->commands().run("view.difference");
   test::rest(test);
   test::shoot(test, "intervene-1-difference");
+  s.state().view_to_show = titles::difference;
+  test->Yield(6);
+  s.settle(test);
+  test::rest(test);
+  test::shoot(test, "intervene-2-aligned");
+  s.state().view_to_show = titles::attention;
+  test->Yield(4);
   s.app->commands().run("view.intervened");
 }
 
@@ -58,7 +66,7 @@ void script_pick(ImGuiTestContext* test) {
   IM_CHECK(s.state().chosen() == std::vector<HeadId>(std::begin(others), std::end(others)));
   IM_CHECK(!s.snapshot().intervened->matches_answer);
   test::rest(test);
-  test::shoot(test, "intervene-2-other-heads");
+  test::shoot(test, "intervene-3-other-heads");
   for (int i = 0; i < 12 && s.state().request.intervention.choice == HeadChoice::picked; ++i) {
     test->KeyPress(ImGuiMod_Ctrl | ImGuiKey_Z);
     test->Yield(2);
@@ -87,7 +95,7 @@ void script_two(ImGuiTestContext* test) {
   s.settle(test);
   IM_CHECK(s.snapshot().intervened->settings.rows.kind == RowSelection::Kind::response);
   test::rest(test);
-  test::shoot(test, "intervene-3-two-at-once");
+  test::shoot(test, "intervene-4-two-at-once");
 }
 
 // The way back: everything off, by its shortcut.
@@ -99,7 +107,7 @@ void script_reset(ImGuiTestContext* test) {
   IM_CHECK(s.snapshot().intervened == s.snapshot().baseline);
   test->MenuClick("//##MainMenuBar/View/Light theme");
   test::rest(test);
-  test::shoot(test, "intervene-4-off-light");
+  test::shoot(test, "intervene-5-off-light");
 }
 
 }  // namespace

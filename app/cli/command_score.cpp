@@ -6,7 +6,7 @@
 #include "app/cli/intervene.h"
 #include "app/cli/output.h"
 #include "app/cli/prompt_input.h"
-#include "core/experiment/score.h"
+#include "core/experiment/score_lines.h"
 #include "core/session/head_set.h"
 
 namespace headscope::cli {
@@ -64,8 +64,19 @@ Result<> keep(const Options& options, const ScoreRun& run, Passport passport,
                             {"stability", stability_json(summary)},
                             {"outcome", outcome_json(summary.outcome)}},
                            ""));
-  if (run.cancelled) return fail(ErrorKind::cancelled, "interrupted; what was finished is kept");
+  if (run.cancelled) {
+    return fail(ErrorKind::cancelled, "interrupted; what was finished is kept, run again to go on");
+  }
   return {};
+}
+
+// Samples of an interrupted run with the same settings, and where those to come are kept.
+Result<ScoreLines> unfinished(const Options& options, const Passport& passport) {
+  Json heading = {{"passport", to_json(passport)},
+                  {"gold_only", !options.no_gold_only},
+                  {"metrics", options.metrics}};
+  if (!options.intervene.empty()) heading["intervene"] = described_file(options.intervene);
+  return ScoreLines::open(options.file + ".unfinished", heading);
 }
 
 Result<> score(const Options& options) {
@@ -81,15 +92,22 @@ Result<> score(const Options& options) {
   HEADSCOPE_ASSIGN(auto passport, make_passport(opened, encoder, data, chosen, options, options,
                                                 options, context));
   HEADSCOPE_ASSIGN(const auto set, read_interventions(options, opened, options.seed, progress));
-  const ScoreOptions how{.max_new_tokens = options.max_new_tokens,
-                         .rows = options.row_convention(),
-                         .gold_only = !options.no_gold_only,
-                         .interventions = on_samples(set),
-                         .spread = options.metrics};
+  ScoreOptions how{.max_new_tokens = options.max_new_tokens,
+                   .rows = options.row_convention(),
+                   .gold_only = !options.no_gold_only,
+                   .interventions = on_samples(set),
+                   .spread = options.metrics};
+  HEADSCOPE_ASSIGN(auto lines, unfinished(options, passport));
+  if (!lines.finished().empty()) {
+    progress.note("going on after " + std::to_string(lines.finished().size()) + " samples");
+  }
+  how.finished = lines.finished();
+  how.on_sample = [&lines](const ScoredSample& sample) { return lines.add(sample); };
   HEADSCOPE_TRY(announce_samples(progress, opened, chosen.samples, options.max_new_tokens));
   HEADSCOPE_ASSIGN(const auto run,
                    score_samples(*opened.model, encoder, chosen.samples, how, context));
-  return keep(options, run, std::move(passport), chosen);
+  HEADSCOPE_TRY(keep(options, run, std::move(passport), chosen));
+  return lines.finish();
 }
 
 }  // namespace

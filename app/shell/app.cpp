@@ -42,6 +42,7 @@ App::App(Engine* engine) : engine_(engine), bench_(state_, engine), keeper_(benc
   imgui.ConfigNavWindowingKeyNext = ImGuiMod_Ctrl | ImGuiKey_F6;  // Ctrl+Tab goes through prompts
   imgui.ConfigNavWindowingKeyPrev = ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_F6;
   register_views();
+  register_exports();
   register_commands();
 }
 App::~App() = default;
@@ -71,15 +72,22 @@ bool App::take_picture_request() {
 
 bool App::settled() const {
   if (state_.book.loading.valid() || overlay_.busy() || attention_.busy() || layer_.busy() ||
-      state_.numbers->busy() || ImGui::GetTime() < state_.quiet_until)
+      state_.numbers->busy() || exports_.busy() || ImGui::GetTime() < state_.quiet_until)
     return false;
   return bench_.settled();
 }
 
 double App::redraw_in() const {
+  constexpr double kExportInterval = 0.2;  // its progress is shown without news from it too
   const double now = ImGui::GetTime(), wait = state_.quiet_until - now, due = keeper_.due_in(now);
-  if (wait <= 0) return due < 0 ? -1 : due + 0.01;
-  return (due < 0 ? wait : std::min(wait, due)) + 0.01;
+  double next = -1;
+  const auto sooner = [&next](double seconds) {
+    next = next < 0 ? seconds : std::min(next, seconds);
+  };
+  if (wait > 0) sooner(wait + 0.01);
+  if (due >= 0) sooner(due + 0.01);
+  if (exports_.busy()) sooner(kExportInterval);
+  return next;
 }
 
 void App::submit_if_changed() {
@@ -116,6 +124,8 @@ void App::frame() {
   status_window(context);
   path_dialog_.draw(context);
   palette_.draw(context);
+  if (export_request_) std::exchange(export_request_, nullptr)(context);
+  exports_.draw(context);
   if (!heatmaps_.error().empty()) state_.notify(Notice::Kind::error, heatmaps_.error());
   notices(context);
   submit_if_changed();

@@ -26,6 +26,7 @@
 #include "app/views/difference_view.h"
 #include "app/views/documents_view.h"
 #include "app/views/experiments_panel.h"
+#include "app/views/export_menu.h"
 #include "app/views/head_sets_view.h"
 #include "app/views/layer_view.h"
 #include "app/views/lesson_view.h"
@@ -84,6 +85,7 @@ class App {
   void present(bool on);
   bool presenting() const { return presenting_; }
   OverlayView& overlay() { return overlay_; }
+  ExportMenu& exports() { return exports_; }
   AttentionPanel& attention() { return attention_; }
   RankingView& ranking() { return ranking_; }
   LayerView& layer() { return layer_; }
@@ -140,6 +142,8 @@ class App {
   void list_layout_commands();
   void ask_for_layout_name();
   void load_own_layout(const std::filesystem::path& path);
+  void register_exports();
+  void register_export_commands();
   void register_test_commands();
   void register_model_commands();
   void register_head_commands();
@@ -211,6 +215,8 @@ class App {
   float zoom_before_ = 1;
   CommandPalette palette_;
   PathDialog path_dialog_;
+  ExportMenu exports_;
+  std::function<void(ViewContext&)> export_request_;  ///< of a command; done after the views
 };
 
 }  // namespace headscope

@@ -41,6 +41,7 @@ void App::register_commands() {
                  {},
                  [&s] { return s.request.model == "demo"; }});
   register_session_commands();
+  register_export_commands();
   commands_.add({"file.picture",
                  "Save a picture of the window",
                  "File",
@@ -215,6 +216,13 @@ void App::register_test_commands() {
                    },
                    {}});
   }
+  commands_.add({"prompt.report",
+                 "Save a report of this prompt",
+                 "Prompt",
+                 0,
+                 [this] { tests_.save_report(state_); },
+                 [&s] { return s.baseline() != nullptr && s.prompt_is_current(); },
+                 {}});
   commands_.add({"prompt.accept_likely",
                  "Mark the likely document as relevant",
                  "Prompt",

@@ -64,7 +64,9 @@ class StandIn : public FakeRunner {
     result->layers = options_.layers;
     result->heads = options_.heads;
     result->sets = static_cast<int>(prompt.documents.size()) + 1;
-    for (std::int64_t i = 0; i < kResponse; ++i) result->response.push_back({.text = " word"});
+    TokenView word;
+    word.text = " word";
+    result->response.assign(static_cast<std::size_t>(kResponse), word);
     result->rows = {prompt.prompt_tokens(), prompt.prompt_tokens() + kResponse};
     result->keys = result->rows.end;
     const HeadWeights shared = block(result->keys, 1);
@@ -118,7 +120,7 @@ class StandIn : public FakeRunner {
     const auto rows = static_cast<std::size_t>(result.layers * result.heads * kResponse);
     for (std::size_t i = 0; i < rows * static_cast<std::size_t>(result.sets); ++i)
       result.span_sums.push_back(static_cast<float>(i % 97) / 97.0f / 50.0f);
-    const SpanLayout layout{result.sets - 1, prompt.gold_document()};
+    const SpanLayout layout{result.sets - 1, prompt.gold_documents()};
     result.scores = scores_from_span_sums(result.span_sums, result.layers, result.heads, kResponse,
                                           {0, kResponse}, layout);
   }
@@ -258,8 +260,10 @@ Result<Json> measure(Stand& stand, const Phase& phase, int frames) {
   auto next = Clock::now();
   for (int i = 0; i < frames; ++i) {
     if (phase.sliders) state.request.intervention.tau = 0.05 + 0.9 * (i % 61) / 61.0;
-    const auto [seconds, processor] =
-        stand.frame(phase.pan ? dragged(i) : ImVec2(-1, -1), phase.pan && i > 0);
+    // A slider that moves is held: so is the map.
+    const bool held = phase.pan || phase.sliders;
+    const ImVec2 mouse = held ? dragged(phase.pan ? i : 0) : ImVec2(-1, -1);
+    const auto [seconds, processor] = stand.frame(mouse, held && i > 0);
     wall.push_back(seconds * 1e3);
     own.push_back(processor * 1e3);
     next += kFrame;

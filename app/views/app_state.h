@@ -175,6 +175,8 @@ class AppState {
   void select(HeadId head);
   void toggle_pick(HeadId head);  ///< picks by hand; the choice becomes "picked"
   void select_rank(int step);     ///< next or previous head of the ranking
+  void select_beside(int layers,
+                     int heads);  ///< that many layers and heads away, as far as it goes
   /// Picks every head of a layer, or none of them where all are acted on (app/views/head_actions).
   void toggle_layer(int layer);
   bool layer_is_on(int layer) const;  ///< all heads of it are acted on

@@ -88,9 +88,10 @@ void document_line(ViewContext& context, const DocumentChange& line, float large
   ImDrawList& list = *ImGui::GetWindowDrawList();
   if (ImGui::IsItemHovered())
     list.AddRectFilled(at, ImVec2(at.x + width, at.y + height), theme.card_hover);
-  if (line.gold)
+  if (line.gold) {
     list.AddRectFilled(ImVec2(at.x, at.y + 2), ImVec2(at.x + em() * 0.2f, at.y + height - 2),
                        theme.gold);
+  }
   draw_fitted_text(list, ImVec2(at.x + em() * 0.4f, at.y + (height - em()) * 0.5f),
                    label - em() * 0.6f, line.document < 0 ? theme.muted : theme.text, line.label);
   change_bar(context, ImVec2(at.x + label, at.y), width - label - number - gap, line.change(),
@@ -216,15 +217,18 @@ float DifferenceView::pair_cell(ViewContext& context, const AlignedPair& pair, s
   line(before, theme.baseline, at.y);
   line(after, theme.accent, at.y + height);
   const ImVec2 end(at.x + width, at.y + 2 * height);
-  if (state.aligned().first_change() == index)  // first divergence: a bar before it
+  const bool diverges = state.aligned().first_change() == index;
+  if (diverges) {  // a bar before it
     list.AddRectFilled(ImVec2(at.x - em() * 0.08f, at.y), ImVec2(at.x + em() * 0.1f, end.y),
                        theme.selection);
+  }
   const bool chosen = token == static_cast<std::int64_t>(state.candidates.token);
   if (chosen || ImGui::IsItemHovered())
     list.AddRect(at, end, chosen ? theme.selection : theme.muted);
-  ImGui::SetItemTooltip("token %lld: %s%s", static_cast<long long>(token + 1),
-                        state.aligned().explain(pair).c_str(),
-                        state.aligned().first_change() == index ? "\nfirst divergence" : "");
+  if (ImGui::IsItemHovered()) {
+    ImGui::SetTooltip("token %s: %s%s", std::to_string(token + 1).c_str(),
+                      state.aligned().explain(pair).c_str(), diverges ? "\nfirst divergence" : "");
+  }
   return width;
 }
 
@@ -291,7 +295,6 @@ void DifferenceView::documents(ViewContext& context) const {
              after = document_mass(*snapshot.intervened, heads);
   if (!before || !after) return text_muted(context, "No attention was kept for these heads.");
   const auto lines = document_changes(*snapshot.prompt, *before, *after);
-  ImGui::SameLine();
   same_line_right(ImGui::CalcTextSize("Copy").x + 2 * ImGui::GetStyle().FramePadding.x);
   copy_button("documents", [&] { return documents_csv(lines); });
   std::vector<float> changes;
@@ -314,8 +317,7 @@ void DifferenceView::heads(ViewContext& context) {
   draw_fitted_text(*ImGui::GetWindowDrawList(), ImGui::GetCursorScreenPos(),
                    ImGui::GetContentRegionAvail().x - right, context.theme.muted,
                    std::string("by mass on ") + score_name_);
-  ImGui::NewLine();
-  ImGui::SameLine();
+  ImGui::Dummy(ImVec2(1, ImGui::GetTextLineHeight()));
   const float padding = 2 * ImGui::GetStyle().FramePadding.x;
   same_line_right(ImGui::CalcTextSize("Sort: changeCopy").x + 2 * padding +
                   ImGui::GetStyle().ItemSpacing.x);

@@ -339,11 +339,17 @@ void DocumentsPanel::draw(ViewContext& context) {
   ImGui::SameLine();
   ImGui::AlignTextToFramePadding();
   if (heads.empty()) heads = {state.request.selected};
-  text_muted(context, heads.size() == 1 ? format_head(heads.front())
-                                        : std::to_string(heads.size()) + " heads");
   const char* by_token = "By token";
-  same_line_right(ImGui::CalcTextSize(by_token).x + ImGui::GetFrameHeight() +
-                  ImGui::GetStyle().ItemInnerSpacing.x);
+  const float spacing = ImGui::GetStyle().ItemSpacing.x,
+              switch_width = ImGui::CalcTextSize(by_token).x + ImGui::GetFrameHeight() +
+                             ImGui::GetStyle().ItemInnerSpacing.x;
+  const std::string of_heads =
+      heads.size() == 1 ? format_head(heads.front()) : std::to_string(heads.size()) + " heads";
+  // In a narrow column the bars' tooltips still say it.
+  if (ImGui::CalcTextSize(of_heads.c_str()).x + spacing + switch_width <=
+      ImGui::GetContentRegionAvail().x)
+    text_muted(context, of_heads);
+  same_line_right(switch_width);
   ImGui::Checkbox(by_token, &state.view.documents_by_token);
   ImGui::SetItemTooltip("Which document took the attention at each token of the answer");
 

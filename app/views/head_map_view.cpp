@@ -152,13 +152,18 @@ void toolbar(ViewContext& context) {
 void score_note(ViewContext& context) {
   const AppState& state = context.state;
   if (state.view.score == MapScore::similar && state.view.heads.like) {
-    fitted_note(context, "like " + format_head(*state.view.heads.like));
+    fitted_note(context, format_head(*state.view.heads.like));
     const auto alike = context.state.numbers->similarity(*state.view.heads.like);
     const bool documents = alike && alike->over == SimilarityOver::documents;
     ImGui::SetItemTooltip("Likeness with the attention of %s over %s.\n%s",
                           format_head(*state.view.heads.like).c_str(),
                           documents ? "documents, sink and rest (rows are not kept)" : "all tokens",
                           name_of(MapScore::similar).note);
+    if (*state.view.heads.like != state.request.selected) {
+      ImGui::SameLine(0, em() * 0.6f);
+      const std::string label = "Like " + format_head(state.request.selected);
+      command_button(context, "heads.like", (label + "###like").c_str());
+    }
   }
   const auto& drops = state.snapshot->head_drops;
   if (state.view.score != MapScore::drop || !drops) return;
@@ -443,6 +448,9 @@ bool is_mass(MapScore score) {
 
 Shown find_shown(AppState& state) {
   const MapScore score = state.view.score;
+  // Compared with the head that is selected when the metric is first looked at.
+  if (score == MapScore::similar && !state.view.heads.like && state.baseline() != nullptr)
+    state.view.heads.like = state.request.selected;
   const bool baseline = state.view.score_source == MapSource::baseline;
   Shown shown;
   const ScoreValues values = score_of(state, score, !baseline);

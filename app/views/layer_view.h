@@ -20,6 +20,9 @@ class LayerView {
   bool busy() const { return maps_.busy(); }
   int layer() const { return layer_; }
   void show(int layer) { layer_ = layer; }
+  /// What its pictures are of.
+  LayerQuestion question() const { return {layer_, kind_}; }
+  bool logarithmic() const { return logarithmic_; }
 
  private:
   struct Job {

@@ -23,7 +23,7 @@ ByteSpan body_of(const std::string& text, const DocumentSpan& document) {
   if (!slice(text, document.relevant).starts_with("(Title: ")) return document.relevant;
   std::size_t begin =
       document.relevant.begin + std::string_view("(Title: ").size() + document.title.size() + 1;
-  while (begin < document.relevant.end && text[begin] == ' ') ++begin;
+  while (begin < document.relevant.end && (text[begin] == ' ' || text[begin] == ':')) ++begin;
   return {std::min(begin, document.relevant.end), document.relevant.end};
 }
 

@@ -123,10 +123,14 @@ void ScoreView::key_row(ViewContext& context, const KeyShift& key) const {
   const std::string text = key_text(prompt, *split_->after, key.key);
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float width = ImGui::GetContentRegionAvail().x;
-  const int gold = prompt.gold_document();
-  if (gold >= 0 && prompt.documents[static_cast<std::size_t>(gold)].tokens.contains(key.key))
+  const bool relevant = std::any_of(prompt.documents.begin(), prompt.documents.end(),
+                                    [&](const DocumentView& document) {
+                                      return document.gold && document.tokens.contains(key.key);
+                                    });
+  if (relevant) {
     ImGui::GetWindowDrawList()->AddRectFilled(ImVec2(at.x - em() * 0.3f, at.y),
                                               ImVec2(at.x - em() * 0.12f, at.y + em()), theme.gold);
+  }
   ImGui::PushID(static_cast<int>(key.key));
   ImGui::InvisibleButton("key", ImVec2(std::max(width, 1.0f), ImGui::GetTextLineHeight()));
   ImGui::PopID();

@@ -11,7 +11,7 @@
 #include "core/experiment/control.h"
 #include "core/experiment/control_file.h"
 #include "core/experiment/direction_study.h"
-#include "core/experiment/score.h"
+#include "core/experiment/score_lines.h"
 #include "core/experiment/sweep.h"
 #include "core/session/directions_file.h"
 
@@ -58,7 +58,7 @@ class Reproduction {
       return train_study_directions(inputs_, folder_, heads.ranking, context_);
     }));
     HEADSCOPE_TRY(check_fingerprint(folder_.direction_check()));
-    HEADSCOPE_TRY(remove_direction_work());
+    HEADSCOPE_TRY(remove_unfinished());
     HEADSCOPE_TRY(step("key half", folder_.key_check(),
                        [&] { return check_key_half(inputs_, folder_, context_); }));
     HEADSCOPE_TRY(check_fingerprint(folder_.key_check()));
@@ -107,7 +107,12 @@ class Reproduction {
   }
 
   Result<> score() {
-    const ScoreOptions how{.max_new_tokens = settings_.max_new_tokens, .rows = settings_.rows};
+    HEADSCOPE_ASSIGN(auto lines, ScoreLines::open(folder_.score_work(), {{"study", fingerprint_}}));
+    const ScoreOptions how{
+        .max_new_tokens = settings_.max_new_tokens,
+        .rows = settings_.rows,
+        .finished = lines.finished(),
+        .on_sample = [&lines](const ScoredSample& sample) { return lines.add(sample); }};
     HEADSCOPE_ASSIGN(const auto run, score_samples(inputs_.model, inputs_.encoder,
                                                    inputs_.data.train, how, context_));
     if (run.cancelled) return fail(ErrorKind::cancelled, "interrupted while scoring");
@@ -226,11 +231,15 @@ class Reproduction {
     return add_time("causal check", start);
   }
 
-  // Not within the step: a run that was killed between its result and this goes on here.
-  Result<> remove_direction_work() const {
+  // Not within the steps: a run that was killed between a result and this goes on here.
+  Result<> remove_unfinished() const {
     DirectionStudyOptions how;
     how.work = folder_.direction_work();
-    return finish_direction_study(how);
+    HEADSCOPE_TRY(finish_direction_study(how));
+    std::error_code code;
+    std::filesystem::remove(folder_.score_work(), code);
+    if (code) return bad_input(folder_.score_work().string() + ": " + code.message());
+    return {};
   }
 
   Result<> suites(const std::vector<HeadId>& ranking,

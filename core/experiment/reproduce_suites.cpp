@@ -135,6 +135,10 @@ Result<> run_study_suites(const ReproduceInputs& inputs, const study::Folder& fo
                           const std::vector<HeadId>& ranking,
                           std::shared_ptr<const Directions> directions, Passport passport,
                           const RunContext& context) {
+  // Heads and directions come from the study's data, the questions do not.
+  passport.data = "suite all";
+  passport.data_sha256.clear();
+  passport.n = inputs.study.settings.suite_samples;
   const study::ModelFacts& model = inputs.study.model;
   const int top_k = inputs.study.settings.top_k;
   return SuiteStep(inputs, folder, std::move(passport), context)

@@ -1,6 +1,6 @@
 #include "core/experiment/score.h"
 
-#include <optional>
+#include <algorithm>
 #include <variant>
 
 #include "core/analysis/metrics.h"
@@ -9,12 +9,6 @@ namespace headscope {
 namespace {
 
 using Skipped = const char*;
-
-struct Scored {
-  HeadScores scores, gold_only;
-  std::optional<HeadSpread> spread;
-  bool correct = false;
-};
 
 struct Scorer {
   Model& model;
@@ -31,16 +25,33 @@ struct Scorer {
                       context);
   }
 
-  Result<std::variant<Scored, Skipped>> score(const QaSample& sample) const {
+  const ScoredSample* known(const QaSample& sample) const {
+    const auto found = std::ranges::find_if(options.finished, [&](const ScoredSample& before) {
+      return before.index == sample.index && before.question == sample.question;
+    });
+    return found == options.finished.end() ? nullptr : &*found;
+  }
+
+  Result<std::variant<ScoredSample, Skipped>> score(const QaSample& sample) const {
+    if (const ScoredSample* before = known(sample)) return *before;
+    HEADSCOPE_ASSIGN(auto outcome, measure(sample));
+    const auto* scored = std::get_if<ScoredSample>(&outcome);
+    if (scored != nullptr && options.on_sample) HEADSCOPE_TRY(options.on_sample(*scored));
+    return outcome;
+  }
+
+  Result<std::variant<ScoredSample, Skipped>> measure(const QaSample& sample) const {
     HEADSCOPE_ASSIGN(const auto prompt, make_sample_prompt(sample, PromptKind::all, encoder));
     if (prompt.gold.empty()) return skip_no_gold;
     if (prompt.tokens() > model.config().context_length) return skip_too_long;
     HEADSCOPE_ASSIGN(auto all, run(prompt, options.spread));
     if (all.ids.empty()) return skip_empty_response;
-    Scored scored{std::move(all.scores),
-                  {},
-                  std::move(all.spread),
-                  best_subspan_em(all.response, sample.answers)};
+    ScoredSample scored;
+    scored.index = sample.index;
+    scored.question = sample.question;
+    scored.scores = std::move(all.scores);
+    scored.spread = std::move(all.spread);
+    scored.correct = best_subspan_em(all.response, sample.answers);
     if (!options.gold_only) return scored;
     HEADSCOPE_ASSIGN(const auto gold_prompt,
                      make_sample_prompt(sample, PromptKind::gold_only, encoder));
@@ -86,8 +97,8 @@ Result<ScoreRun> score_samples(Model& model, const PromptEncoder& encoder,
       run.scores.skip(*skipped);
       continue;
     }
-    const Scored& scored = std::get<Scored>(*outcome);
-    if (run.scores.add(scored.scores, options.gold_only ? &scored.gold_only : nullptr,
+    const auto& scored = std::get<ScoredSample>(*outcome);
+    if (run.scores.add(scored.scores, scored.gold_only ? &*scored.gold_only : nullptr,
                        scored.correct)) {
       run.questions.push_back(samples[i].question);
       if (!scored.spread) continue;

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/analysis/score_summary.h"
@@ -11,12 +14,25 @@
 
 namespace headscope {
 
+/// What one sample gave.
+struct ScoredSample {
+  std::int64_t index = 0;
+  std::string question;
+  HeadScores scores;
+  std::optional<HeadScores> gold_only;
+  std::optional<HeadSpread> spread;
+  bool correct = false;
+};
+
 struct ScoreOptions {
   int max_new_tokens = 100;
   RowConvention rows = RowConvention::input;
   bool gold_only = true;  ///< run the gold-only prompt too, with its own response
   InterventionsFor interventions = {};
-  bool spread = false;  ///< entropy and distance too
+  bool spread = false;                      ///< entropy and distance too
+  std::vector<ScoredSample> finished = {};  ///< of an interrupted run: not run again
+  /// Called with each sample that was run; may be empty.
+  std::function<Result<>(const ScoredSample&)> on_sample = {};
 };
 
 struct ScoreRun {

@@ -70,7 +70,7 @@ std::vector<NamedFigure> all_figures(const Results& results) {
   if (results.suites && !results.suites->rows.empty()) {
     const std::int64_t samples = results.study.settings.suite_samples;
     figure::Provenance of_suites = provenance_of(results, samples);
-    of_suites.data = "Headscope's suites";
+    of_suites.data = "suite all";
     of_suites.data_hash.clear();
     figures.push_back(suite_figure(table_of(results.suites->rows), of_suites));
   }

@@ -83,6 +83,10 @@ Result<HeldOutMasses> masses_of(const JsonObject& effect) {
   HEADSCOPE_ASSIGN(masses.irrelevant, heads.number("irrelevant"));
   const double undefined = std::numeric_limits<double>::quiet_NaN();
   HEADSCOPE_ASSIGN(masses.share, heads.number_or("share", undefined));
+  const Json* gain = effect.find("share_gained");
+  if (gain == nullptr || !gain->is_array() || gain->size() != 2) return masses;
+  if ((*gain)[0].is_number()) masses.gain_low = (*gain)[0].get<double>();
+  if ((*gain)[1].is_number()) masses.gain_high = (*gain)[1].get<double>();
   return masses;
 }
 

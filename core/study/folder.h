@@ -3,7 +3,7 @@
 //   study.json                what is run, with which model and data, and the rule of every claim;
 //                             written before anything runs, and another study is refused by name
 //   data.jsonl.gz             samples of the embedded model's world, where no data were given
-//   heads.json                contextual scores (training part)
+//   heads.json                contextual scores (training part; heads.unfinished until then)
 //   directions.safetensors    focus directions (directions.unfinished/ until they are there)
 //   directions.json           their held-out check, and how far another seed agrees
 //   key.json                  what the key half does
@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -60,6 +61,7 @@ class Folder {
   std::filesystem::path study() const { return path_ / "study.json"; }
   std::filesystem::path data() const { return path_ / "data.jsonl.gz"; }
   std::filesystem::path heads() const { return path_ / "heads.json"; }
+  std::filesystem::path score_work() const { return path_ / "heads.unfinished"; }
   std::filesystem::path directions() const { return path_ / "directions.safetensors"; }
   std::filesystem::path direction_work() const { return path_ / "directions.unfinished"; }
   std::filesystem::path direction_check() const { return path_ / "directions.json"; }
@@ -86,9 +88,11 @@ class Folder {
 struct HeldOutMasses {
   double alpha = 0;
   double relevant = 0, irrelevant = 0, share = 0;
+  /// 95 % of the share less that without directions, over samples; NaN = not known.
+  double gain_low = std::numeric_limits<double>::quiet_NaN(), gain_high = gain_low;
 };
 
-/// Their means; all zero where there is none.
+/// Their means, without an interval; all zero where there is none.
 HeldOutMasses mean_of(const std::vector<HeldOutMasses>& draws);
 
 struct DirectionCheck {

@@ -10,6 +10,7 @@ namespace headscope::study {
 namespace {
 
 constexpr std::size_t kListedHeads = 10;
+constexpr int kShareDecimals = 4;
 
 double number_of(const SweepResult& result, const char* field) {
   const Json value = result.summary.value(field, Json(nullptr));
@@ -156,11 +157,20 @@ Result<> ExperimentSections::split_softmax() {
 }
 
 void ExperimentSections::held_out_rows(const DirectionCheck& check) {
-  Html list = table("Held-out samples: means over the top heads.",
-                    {"", "α", "relevant", "irrelevant", "relevant / (relevant + irrelevant)"});
-  const auto row = [&list](const std::string& name, const HeldOutMasses& masses) {
+  Html list = table(
+      "Held-out samples: means over the top heads; share = relevant / (relevant + "
+      "irrelevant); gain in share with its 95 % bootstrap interval over samples, "
+      "each for itself (C18 tests α = 1, corrected with all other claims).",
+      {"", "α", "relevant", "irrelevant", "share", "gain in share"});
+  const auto row = [&](const std::string& name, const HeldOutMasses& masses) {
+    std::string gain = signed_number(masses.share - check.unedited.share, kShareDecimals);
+    if (std::isfinite(masses.gain_low) && std::isfinite(masses.gain_high)) {
+      gain += " [" + signed_number(masses.gain_low, kShareDecimals) + ", " +
+              signed_number(masses.gain_high, kShareDecimals) + "]";
+    }
     list.row({name, shortest_number(masses.alpha), fixed_number(masses.relevant),
-              fixed_number(masses.irrelevant), fixed_number(masses.share)});
+              fixed_number(masses.irrelevant), fixed_number(masses.share, kShareDecimals),
+              masses.alpha == 0 ? "–" : gain});
   };
   row("without directions", check.unedited);
   row("trained directions", check.trained);
@@ -168,7 +178,9 @@ void ExperimentSections::held_out_rows(const DirectionCheck& check) {
     row("random, of equal norm, mean of " + std::to_string(check.random.size()),
         mean_of(check.random));
   }
-  for (const HeldOutMasses& masses : check.scan) row("trained directions, scan", masses);
+  for (const HeldOutMasses& masses : check.scan) {
+    if (masses.alpha != check.trained.alpha) row("trained directions", masses);
+  }
 }
 
 void ExperimentSections::direction_table() {
@@ -296,8 +308,8 @@ void ExperimentSections::causal() {
 void ExperimentSections::suite_rows(const SuiteCheck& suites) {
   Html list = table(
       "Score without and with focus directions on the same samples; the difference "
-      "with its paired 95 % bootstrap interval. " +
-          std::string(suite_average) + ": the mean over tasks.",
+      "with its paired 95 % bootstrap interval. The average, where there are several tasks, is "
+      "the mean over them.",
       {"task", "metric", "tokens", "n", "without", "with", "difference"});
   for (const SuiteTableRow& row : suites.rows) {
     if (row.method == suite_baseline) continue;

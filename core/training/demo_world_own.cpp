@@ -202,10 +202,10 @@ void add_people(OwnWorld& world, int count, bool namesakes) {
   const std::size_t names = words.first_names.size();
   for (std::size_t i = 1; i <= names && count > 0 && world.people.size() < own_most_people; ++i) {
     const std::string& first = words.first_names[i * kStep % names];
-    if (has_first_name(world, first)) continue;
+    const std::string& last = words.last_names[i * kStep % names];
+    if (has_first_name(world, first) || (!namesakes && last == model.last)) continue;
     const std::size_t n = world.people.size();
-    world.people.push_back({first, namesakes ? model.last : words.last_names[i * kStep % names],
-                            other_facts(model.facts, n)});
+    world.people.push_back({first, namesakes ? model.last : last, other_facts(model.facts, n)});
     --count;
   }
 }
