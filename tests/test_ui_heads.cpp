@@ -60,7 +60,7 @@ void script_metrics(ImGuiTestContext* test) {
   IM_CHECK(s.state().view.score == MapScore::entropy);
   IM_CHECK(score_of(s.state(), MapScore::entropy, true).any());
   IM_CHECK(s.app->ranking().table().has(HeadColumn::entropy));
-  choose_metric(test, "drop without it");
+  choose_metric(test, "answer drop");
   IM_CHECK(s.snapshot().head_drops == nullptr);
   test->ItemClick("//Heads/Ablate every head");
   s.settle(test);
