@@ -98,7 +98,7 @@ void script_candidates(ImGuiTestContext* test) {
   const std::string copied = ImGui::GetClipboardText();
   IM_CHECK(copied.find(s.snapshot().baseline->response_text) != std::string::npos);
   IM_CHECK(copied.find(s.snapshot().intervened->response_text) != std::string::npos);
-  test->KeyPress(ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_S);
+  test->MenuClick("//##MainMenuBar/File/Save a picture of the window");
   test->Yield(2);
   IM_CHECK(s.app->take_picture_request());
 }
