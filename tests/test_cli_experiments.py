@@ -67,6 +67,10 @@ class Score(CliTest):
             self.assertLess(difference(heads[key], golden[key]), tolerance, key)
         self.ok(*arguments)
         self.assertNotIn("entropy", json.loads(out.read_text()))
+        picture = self.folder / "map.svg"
+        caption = self.ok("render", "--figure", "head-map", "--score", "entropy", "--data", folder / "data.jsonl",
+                          "--max-new-tokens", 4, "--out", picture).json["caption"]
+        self.assertIn("entropy (nats)", caption.lower())
 
     def test_metrics_of_single_rows(self):
         """Tensors of `attention --metrics` follow from the weights beside them."""

@@ -167,7 +167,9 @@ TEST_CASE_FIXTURE(Fixture,
   cli::ProgressPrinter progress(true);
   const auto run = cli::run_for_figure(options, progress);
   REQUIRE(run);
-  const auto overlay = cli::overlay_figure(*run, options);
+  const auto choice = cli::overlay_choice(*run, options);
+  REQUIRE(choice);
+  const auto overlay = overlay_figure(run->runs, *choice).value();
   std::string text;
   double gold = 0, all = overlay.hidden;
   for (const auto& piece : overlay.pieces) {
@@ -177,7 +179,7 @@ TEST_CASE_FIXTURE(Fixture,
   }
   CHECK(text == run->prompt.text);
   // The bars come from span sums, the overlay from weights.
-  const auto bars = cli::documents_figure(*run, options);
+  const auto bars = documents_figure(run->runs, cli::heads_shown(*run, options).value()).value();
   double of_bars = 0;
   for (const auto& document : bars.documents) of_bars += document.gold ? document.baseline : 0;
   CHECK(of_bars > 0);
@@ -232,7 +234,8 @@ TEST_CASE_FIXTURE(Fixture, "bars and map of a head agree with scores that plain 
       options.figure = "attention";
       auto run = cli::run_for_figure(options, progress);
       if (!run) FAIL(run.error().message);
-      const auto attention = cli::attention_figure(*run, options);
+      const auto attention =
+          attention_figure(run->runs, cli::attention_choice(*run, options)).value();
       const auto rows = static_cast<std::int64_t>(attention.row_tokens.size());
       CHECK(attention.first_row == attention.prompt_tokens);
       CHECK(attention.keys == attention.prompt_tokens + rows);
@@ -248,7 +251,8 @@ TEST_CASE_FIXTURE(Fixture, "bars and map of a head agree with scores that plain 
       options.figure = "documents";
       run = cli::run_for_figure(options, progress);
       REQUIRE(run);
-      const auto documents = cli::documents_figure(*run, options);
+      const auto documents =
+          documents_figure(run->runs, cli::heads_shown(*run, options).value()).value();
       for (const auto& document : documents.documents)
         bars += document.gold ? document.baseline : 0;
       sink += documents.sink_baseline;

@@ -144,7 +144,13 @@ TEST_CASE("a store gives the same, and what cannot be is refused") {
   const auto plain = must(golden.model->residual_rows(request, {0, 8}, {}));
   PromptStore store(1 << 24);
   request.store = &store;
+  GenerateRequest run = request;  // the run whose store it is
+  run.forced_response.clear();
+  (void)must(golden.model->generate(run, {}));
+  const auto held = store.bytes();
+  CHECK(held > 0);
   (void)must(golden.model->residual_rows(request, {0, 8}, {}));
+  CHECK(store.bytes() == held);  // used, not begun again
   const auto again = must(golden.model->residual_rows(request, {3, 6}, {}));
   for (std::int64_t token = 3; token < 6; ++token)
     CHECK(difference(plain.at_token(token), again.at_token(token)) < 1e-5f);

@@ -107,6 +107,36 @@ TEST_CASE("groups of rows and keys: every cell by its definition") {
   }
 }
 
+TEST_CASE("groups from tiles are those of the whole map") {
+  constexpr int kGroups = 6;
+  constexpr std::int64_t kTokens = 50;
+  const Case c = random_map(kTokens, kTokens, 0, 31);
+  const auto of = random_groups(kTokens, kGroups, 32);
+  const AxisGroups axis{of, kGroups};
+  MapGrouper grouper(axis, axis);
+  for (std::int64_t row = 0; row < kTokens; row += 8) {
+    const std::int64_t rows = std::min<std::int64_t>(8, kTokens - row);
+    for (std::int64_t column = 0; column < row + rows; column += 16) {  // none beyond the diagonal
+      const std::int64_t columns = std::min<std::int64_t>(16, kTokens - column);
+      std::vector<float> tile;
+      for (std::int64_t i = row; i < row + rows; ++i) {
+        const float* values = c.values.data() + i * kTokens + column;
+        tile.insert(tile.end(), values, values + columns);
+      }
+      grouper.add({tile.data(), rows, columns, row - column}, row, column);
+    }
+  }
+  for (const Pooling pooling : {Pooling::sum, Pooling::mean, Pooling::max}) {
+    const auto cells = grouper.cells(pooling);
+    for (int g = 0; g < kGroups; ++g) {
+      for (int h = 0; h < kGroups; ++h) {
+        CHECK(same(cells[static_cast<std::size_t>(g * kGroups + h)],
+                   cell_of(c, of, of, g, h, pooling)));
+      }
+    }
+  }
+}
+
 TEST_CASE("groups of an overview: never below the group's own, and its own where borders agree") {
   constexpr std::int64_t kTokens = 61, kCell = 4, kSide = 16;
   Case c = random_map(kTokens, kTokens, 0, 21);

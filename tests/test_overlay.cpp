@@ -194,8 +194,9 @@ TEST_CASE("where an intervention acts on the text") {
   };
   InterventionSettings settings = request.intervention;
   const auto split = run_with(settings);
-  CHECK(split.keys.begin == prompt->documents[4].tokens.begin);
-  CHECK(split.keys.end == prompt->documents[4].tokens.end);
+  CHECK(split.keys == std::vector<TokenRange>{prompt->documents[4].tokens});
+  CHECK(split.marks(prompt->documents[4].tokens.begin));
+  CHECK_FALSE(split.marks(prompt->documents[4].tokens.end));
   CHECK(split.edits_row(0));
   settings.rows.kind = RowSelection::Kind::response;
   CHECK_FALSE(run_with(settings).edits_row(prompt->prompt_tokens() - 2));

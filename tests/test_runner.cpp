@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "core/engine/engine.h"
+#include "core/engine/prompt_groups.h"
 #include "core/runner/factory.h"
 #include "core/runner/model_runner.h"
 #include "core/session/directions_file.h"
@@ -316,7 +317,7 @@ TEST_CASE("the full map holds the run's rows, edited alike") {
     REQUIRE(map);
     REQUIRE((*map)->tokens == run->keys);
     for (std::int64_t row = 0; row < run->rows.size(); ++row) {
-      const float* whole = (*map)->weights.data() + (run->rows.begin + row) * run->keys;
+      const float* whole = (*map)->weights->data() + (run->rows.begin + row) * run->keys;
       for (std::int64_t key = 0; key < run->keys; ++key) {
         CHECK(whole[key] == doctest::Approx(run->row(kFirst, row)[key]).epsilon(1e-3));
       }
@@ -368,6 +369,29 @@ TEST_CASE("a long prompt's full map: pooled by maxima, exact where it is asked f
   REQUIRE(elsewhere);
   CHECK(steps == 0);
   CHECK((*elsewhere)->weights == b.weights);  // the same numbers in the same place
+  // Whole and by groups: what the map of all pairs gives.
+  for (const TokenGrouping grouping : {TokenGrouping::documents, TokenGrouping::sentences}) {
+    const auto grouped = small.full_map(*f.prompt, *run, kFirst, {{}, {}, grouping}, counted);
+    REQUIRE(grouped);
+    REQUIRE((*grouped)->groups);
+    const GroupedMap& map = *(*grouped)->groups;
+    const auto expected_groups =
+        prompt_groups(*f.prompt, a.tokens - f.prompt->prompt_tokens(), grouping);
+    CHECK(map.groups.of == expected_groups.of);
+    for (const Pooling pooling : {Pooling::sum, Pooling::mean, Pooling::max}) {
+      const auto cells = group_map({a.weights->data(), a.tokens, a.tokens, 0},
+                                   expected_groups.axis(), expected_groups.axis(), pooling);
+      REQUIRE(map.cells(pooling).size() == cells.size());
+      for (std::size_t i = 0; i < cells.size(); ++i) {
+        if (std::isnan(cells[i])) {
+          CHECK(std::isnan(map.cells(pooling)[i]));
+        } else {
+          CHECK(map.cells(pooling)[i] == doctest::Approx(cells[i]).epsilon(1e-4));
+        }
+      }
+    }
+  }
+  CHECK(steps == 0);
 }
 
 TEST_CASE("weights over the budget are dropped, span sums stay") {

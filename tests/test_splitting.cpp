@@ -275,6 +275,9 @@ TEST_CASE("every format but the last declines texts of the others") {
   CHECK(must(prompt_of("no_documents"), {"numbered", "", {}}).prompt.documents.empty());
   CHECK(must(prompt_of("xml_plain"), {"langchain", "", {}}).prompt.documents.empty());
   CHECK(must("See [3] and [1].\n[7] is later", {"numbered", "", {}}).prompt.documents.empty());
+  const auto counted = must("[1] one\n[5] says so\n[2] two", {}).prompt.documents;
+  REQUIRE(counted.size() == 2);  // a citation at the start of a line is none
+  CHECK(counted[1].number == 2);
   CHECK(must("Source 2 of the river\nSource 1 of it", {}).method == "none");
 }
 
@@ -416,7 +419,9 @@ TEST_CASE("what each correction does") {
   CHECK(cut(text, pieces[1].relevant) == "Venus is");
   CHECK(cut(text, pieces[2].relevant) == "hotter");
   CHECK(cut(text, pieces[3].relevant).starts_with("than Mercury."));
-  CHECK(pieces[3].number == 2);
+  CHECK(pieces[1].number == 2);
+  CHECK(pieces[2].number == 4);
+  CHECK(pieces[3].number == 5);
   const auto moved = documents(with_bounds(text, bounds, 2, {word, text.size()}));
   REQUIRE(moved.size() == 3);
   CHECK(cut(text, moved[1].relevant) == "Venus is");
@@ -426,6 +431,9 @@ TEST_CASE("what each correction does") {
   const auto after = must(edited, {"hand", "", after_edit(text, edited, bounds)}).prompt.documents;
   CHECK(cut(edited, after[1].relevant).starts_with("Venus is much hotter"));
   CHECK(cut(edited, after[2].relevant) == "Mars is red.");
+  // Of a character of two bytes one is typed over, and the begin of a document with it.
+  const std::string accent = "\u00e9x y", other = "\u00e8 y";
+  CHECK(split_prompt(other, {"hand", "", after_edit(accent, other, {{{2, 5}, 2, 5, 1}})}));
   CHECK_FALSE(split_prompt(text, {"hand", "", {{{5, 3}, 5, 3, 1}}}));
   CHECK_FALSE(split_prompt("é", {"hand", "", {{{1, 2}, 1, 2, 1}}}));
   CHECK_FALSE(split_prompt("abc", {"hand", "", {{{0, 9}, 0, 9, 1}}}));

@@ -35,7 +35,7 @@ Request edited_request() {
 // Draws until nothing is being worked out.
 void settle(NullWindow& window, App& app, ImVec2 size = kNormal) {
   window.draw(app, size, 3);
-  for (int i = 0; i < 2000 && (app.state().numbers.busy() || app.layer().busy()); ++i) {
+  for (int i = 0; i < 2000 && (app.state().numbers->busy() || app.layer().busy()); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
     window.draw(app, size, 1);
   }
@@ -196,7 +196,7 @@ TEST_CASE("every metric, where it is there and where it is not") {
   }
   CHECK_FALSE(score_of(state, MapScore::drop, false).any());
   CHECK(why_missing(state, MapScore::drop).command == "run.head_drops");
-  CHECK_FALSE(score_of(state, MapScore::similar, false).any());
+  CHECK(state.view.heads.like == state.request.selected);  // looked at above: of the selected head
   state.show_like({0, 0});
   settle(window, app);
   const ScoreValues alike = score_of(state, MapScore::similar, false);
@@ -262,6 +262,7 @@ TEST_CASE("a frame with 672 heads costs the same at any length of the prompt") {
   options.weights_budget = std::uint64_t{1} << 30;
   for (const int words : {10, 2000}) {
     state.request = edited_request();
+    state.request.max_new_tokens = 4;
     for (int i = 0; i < words; ++i) state.request.prompt.text.insert(0, "some words more ");
     state.take(test::snapshot_of(state.request, options));
     state.view.score = MapScore::entropy;
@@ -311,6 +312,12 @@ TEST_CASE("layers and head sets are switched, and undo takes it back") {
   CHECK(state.layer_is_on(2));
   CHECK(state.history.undo(state.request));
   CHECK(state.request == before);
+
+  state.select({0, 0});
+  state.select_beside(2, 3);
+  CHECK(state.request.selected == HeadId{2, 3});
+  state.select_beside(-9, 99);
+  CHECK(state.request.selected == HeadId{0, 7});
 
   state.use_heads({{1, 1}, {0, 3}, {90, 0}});
   CHECK(state.chosen() == std::vector<HeadId>{{0, 3}, {1, 1}});

@@ -76,7 +76,7 @@ void script_ranking(ImGuiTestContext* test) {
                 table.value(HeadColumn::distance, farthest));
   }
   s.state().select(farthest);
-  test->KeyPress(ImGuiMod_Shift | ImGuiKey_P);
+  test->KeyPress(ImGuiKey_K);
   IM_CHECK(options.is_pinned(farthest));
   options.sort = HeadColumn::rank;
   options.descending = false;
@@ -167,9 +167,9 @@ void script_head_sets(ImGuiTestContext* test) {
 
 void script_delete(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
-  test->ItemClick("//Head sets/**/###delete");
+  test->ItemClick("//Head sets/**/Delete");
   IM_CHECK_EQ(s.state().head_sets.sets().size(), 1u);  // asks first
-  test->ItemClick("//Head sets/**/###delete");
+  test->ItemClick("//Head sets/**/Really delete");
   test->Yield(2);
   IM_CHECK(s.state().head_sets.sets().empty());
 }
@@ -187,7 +187,8 @@ void script_layer(ImGuiTestContext* test) {
   const auto uploads = s.app->heatmaps().uploads();
   test->Yield(10);
   IM_CHECK_EQ(s.app->heatmaps().uploads(), uploads);
-  test->ItemClick("//Layer/**/$$3/picture");
+  test->SetRef(test->WindowInfo("//Layer/pictures").Window);
+  test->ItemClick("$$3/picture");
   s.settle(test);
   IM_CHECK(s.state().request.selected == (HeadId{2, 3}));
   IM_CHECK_EQ(s.app->layer().layer(), 2);

@@ -136,6 +136,22 @@ TEST_CASE("the shader colours values as the palette says") {
         }
       }
     }
+    SUBCASE("columns that are left out, and rows by values of their own") {
+      const Rgb page = pixel(show(window, renderer, {}, {}, style, whole), 1, 1);
+      const Values rows = make_values(5, 1, [](auto r, auto) { return 0.2f * (1.0f + r); });
+      style.left_out = 3;
+      style.rows = rows.data;
+      style.row_offset = 2;  // as of a part that begins at row 2 of an overview with 5 rows a cell
+      style.row_cell = 5;
+      const Pixels p = show(window, renderer, a.data, {}, style, whole);
+      for (int r = 0; r < 20; ++r) {
+        for (int c = 0; c < 40; ++c) {
+          const float v = a.data.values[r * 40 + c] / rows.data.values[(r + 2) / 5];
+          const Rgb expected = c < 3 ? page : palette_color(Palette::viridis, std::min(v, 1.0f));
+          CHECK(distance(pixel(p, c * 16 + 8, r * 20 + 10), expected) < kTolerance);
+        }
+      }
+    }
     SUBCASE("changing range, palette and part uploads nothing") {
       show(window, renderer, a.data, {}, style, whole);
       const std::int64_t uploads = renderer.uploads();

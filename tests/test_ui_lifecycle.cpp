@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "app/shell/run_window.h"
+#include "app/shell/session_file.h"
 #include "app/shell/user_files.h"
 #include "tests/skip.h"
 #include "tests/temporary_folder.h"
@@ -58,13 +59,22 @@ TEST_CASE(
   REQUIRE(preferences.has_value());
   CHECK(preferences->theme == ThemeKind::contrast);
   CHECK(std::filesystem::file_size(layout_path()) > 100);
-  auto session = load_session(session_path());
+  auto session = read_autosave(session_path());
   REQUIRE((session.has_value() && session->has_value()));
-  CHECK((*session)->prompt.answers == std::vector<std::string>{"violet"});
-  (*session)->intervention.tau = 0.77;
-  REQUIRE(save_session(session_path(), **session).has_value());
+  CHECK((*session)->ended);
+  REQUIRE((*session)->session.tabs.size() == 1);
+  Request& request = (*session)->session.tabs[0].request;
+  CHECK(request.prompt.answers == std::vector<std::string>{"violet"});
+  request.intervention.tau = 0.77;
+  (*session)->session.tabs.push_back((*session)->session.tabs[0]);
+  (*session)->session.tabs[1].name = "second";
+  REQUIRE(write_autosave(session_path(), **session).has_value());
   options.theme.clear();
   CHECK(run() == 0);
-  CHECK((*load_session(session_path()))->intervention.tau == 0.77);
+  session = read_autosave(session_path());
+  REQUIRE((session.has_value() && session->has_value()));
+  REQUIRE((*session)->session.tabs.size() == 2);
+  CHECK((*session)->session.tabs[0].request.intervention.tau == 0.77);
+  CHECK((*session)->session.tabs[1].name == "second");
   CHECK(load_preferences()->theme == ThemeKind::contrast);
 }

@@ -141,7 +141,7 @@ void script_scales(ImGuiTestContext* test) {
   IM_CHECK_EQ(s.app->heatmaps().uploads(), uploads);
   test->ItemClick("//Attention map/Sink");
   IM_CHECK(map.mask_sink);
-  test->KeyPress(ImGuiKey_S);
+  test->KeyPress(ImGuiKey_M);
   IM_CHECK(!map.mask_sink);
   s.settle(test);
 }
@@ -172,6 +172,39 @@ void script_groups(ImGuiTestContext* test) {
   test->ComboClick("##grouping/tokens");
   s.settle(test);
   IM_CHECK_EQ(zoom.columns, s.snapshot().intervened->keys);
+}
+
+void script_settle(ImGuiTestContext* test) {
+  stage_of(test).settle(test);
+}
+
+void script_near(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  s.settle(test);
+  s.app->attention().look_at({116, 150, 136, 165});
+  test->MouseMoveToPos(middle(test));
+  s.settle(test);
+}
+
+// For the eye: groups, single tokens with the crosshair, light theme and large type.
+void pictures(Stage& stage) {
+  MapOptions& map = stage.state().view.map;
+  map.mask_sink = true;
+  stage.state().request.want_full_map = true;
+  map.grouping = TokenGrouping::sentences;
+  stage.run("by sentence", script_settle);
+  stage.save_picture("map_sentences.png");
+  map = {};
+  map.per_row = true;
+  stage.app->set_theme(ThemeKind::light);
+  stage.run("near", script_near);
+  stage.save_picture("map_near.png");
+  map = {};
+  stage.state().request.want_full_map = false;
+  map.grouping = TokenGrouping::documents;
+  stage.app->set_scale(1, 1.5f);
+  stage.run("large", script_settle);
+  stage.save_picture("map_large_type.png");
 }
 
 // Nothing of the toolbar is outside of its view, however large the type.
@@ -223,9 +256,56 @@ void script_long(ImGuiTestContext* test) {
   s.settle(test);
   IM_CHECK_EQ(s.app->attention().zoom().rows,
               static_cast<std::int64_t>(s.snapshot().prompt->documents.size()) + 5);
+  IM_CHECK(s.snapshot().full_map->groups != nullptr);  // sums, asked of the engine
 }
 
 }  // namespace
+
+TEST_CASE("documents of the map are the masses of the document bars") {
+  Request request = test::with_tau(test::engine_request(), 0.1);
+  const auto snapshot = test::snapshot_of(request);
+  const RunResult& run = *snapshot->intervened;
+  const HeadId head{5, 0};
+  DigestJob job;
+  job.shown = {run.weights[run.index(head)], run.row(head, 0), run.keys, run.rows.size()};
+  job.prompt = snapshot->prompt;
+  job.tokens = run.keys;
+  job.response_tokens = std::ssize(run.response);
+  job.first_row = run.rows.begin;
+  job.grouping = TokenGrouping::documents;
+  const auto by_document = digest(job, [] { return false; });
+  REQUIRE(by_document);
+  const auto groups = std::ssize(by_document->groups.groups);
+  CHECK(by_document->shown.columns == groups);
+  CHECK(by_document->shown.rows == run.rows.size());
+  int documents = 0;
+  for (std::int64_t g = 0; g < groups; ++g) {
+    const int document = by_document->groups.groups[static_cast<std::size_t>(g)].document;
+    if (document < 0) continue;
+    ++documents;
+    for (std::int64_t row = 0; row < run.rows.size(); ++row) {
+      CHECK(by_document->shown.values[row * groups + g] ==
+            doctest::Approx(run.span_sum(head, row, document)).epsilon(1e-4));
+    }
+  }
+  CHECK(documents == std::ssize(snapshot->prompt->documents));
+
+  job.grouping = TokenGrouping::none;
+  for (const bool mask : {false, true}) {
+    job.mask_sink = mask;
+    const auto tokens = digest(job, [] { return false; });
+    REQUIRE(tokens);
+    for (std::int64_t row = 0; row < run.rows.size(); ++row) {
+      float largest = 0;
+      for (std::int64_t key = mask ? 2 : 0; key <= run.rows.begin + row; ++key)
+        largest = std::max(largest, run.row(head, row)[key]);
+      CHECK(tokens->row_scale.values[row] == largest);
+      CHECK(tokens->statistics.rows[static_cast<std::size_t>(row)].sum ==
+            doctest::Approx(1).epsilon(1e-3));
+    }
+  }
+  CHECK_FALSE(digest(job, [] { return true; }));
+}
 
 TEST_CASE("the attention map by mouse and keyboard") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
@@ -237,6 +317,7 @@ TEST_CASE("the attention map by mouse and keyboard") {
   stage->run("scales", script_scales);
   stage->run("groups", script_groups);
   stage->run("sizes", script_sizes);
+  pictures(*stage);
   CHECK(stage->app->heatmaps().error().empty());
 }
 

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "app/shell/app.h"
+#include "app/shell/session_file.h"
 #include "app/shell/user_files.h"
 #include "app/views/answer_view.h"
 #include "core/base/file.h"
@@ -93,6 +94,25 @@ TEST_CASE("masses per document are means over rows and heads and add up to one")
   CHECK_FALSE(document_mass(run, {}).has_value());
   const std::vector<HeadId> missing = {{3, 0}};
   CHECK_FALSE(document_mass(run, missing).has_value());
+}
+
+TEST_CASE("masses are kept, and follow the run and the heads") {
+  AppState state;
+  const Request request = test::with_tau(test::engine_request(), 0.1);
+  const auto snapshot = test::snapshot_of(request);
+  for (int round = 0; round < 2; ++round) {
+    for (const auto& run : {snapshot->baseline, snapshot->intervened}) {
+      for (const std::vector<HeadId>& heads :
+           {std::vector<HeadId>{{5, 0}}, std::vector<HeadId>{{5, 0}, {2, 3}},
+            std::vector<HeadId>{}}) {
+        const auto kept = state.mass_of(run, heads), fresh = document_mass(*run, heads);
+        REQUIRE(kept.has_value() == fresh.has_value());
+        if (!fresh) continue;
+        CHECK(kept->documents == fresh->documents);
+        CHECK(kept->sink == fresh->sink);
+      }
+    }
+  }
 }
 
 TEST_CASE("the likely document is named where none is marked and heads are known") {
@@ -241,12 +261,17 @@ TEST_CASE("session and preferences survive being written and read") {
   r.intervention.also_strength = 0.6;
   r.selected = {3, 4};
   r.want_full_map = true;
-  REQUIRE(save_session(folder / "session.json", r).has_value());
-  const auto read = load_session(folder / "session.json");
+  TabRecord tab{"a name", r, {}, "questions.jsonl", 3};
+  tab.view.overlay.rows = {1, 4};
+  tab.view.overlay.pooling = Pooling::max;
+  tab.view.bars_of_selected = true;
+  const SessionRecord session{{tab, {}}, 1};
+  REQUIRE(write_session(folder / "session.json", session).has_value());
+  const auto read = read_session(folder / "session.json");
   REQUIRE_MESSAGE(read.has_value(), (read ? "" : read.error().message));
-  REQUIRE(read->has_value());
-  CHECK(**read == r);
-  CHECK_FALSE(load_session(folder / "missing.json")->has_value());
+  CHECK(*read == session);
+  CHECK_FALSE(read_autosave(folder / "missing.json")->has_value());
+  CHECK_FALSE(read_session(folder / "missing.json").has_value());
 
   Preferences p;
   p.theme = ThemeKind::light;
@@ -254,8 +279,10 @@ TEST_CASE("session and preferences survive being written and read") {
   p.width = 1600;
   p.view.palette = Palette::cividis;
   p.view.map_source = MapSource::difference;
-  p.view.overlay = {MapSource::difference, OverlayHeads::layer, Pooling::max, {}, false, false,
-                    false};
+  p.view.map = {true,  true, TokenGrouping::sentences, Pooling::max, MapRange::manual, 95,
+                0.25f, 0.5f};
+  p.view.overlay = {
+      MapSource::difference, OverlayHeads::layer, Pooling::max, {}, false, false, false};
   p.view.lens.ranks = true;
   const auto again = preferences_from_json(preferences_to_json(p), "preferences.json");
   REQUIRE(again.has_value());
@@ -274,7 +301,14 @@ TEST_CASE("damaged user files are refused with the field named") {
     CHECK_MESSAGE(session.error().message.find(field) != std::string::npos,
                   session.error().message);
   };
-  refused(R"({"version":2})", "version");
+  refused(R"({"version":3})", "newer Headscope");
+  refused(R"({"version":0})", "version");
+  refused(R"({"version":2})", "tabs");
+  refused(R"({"version":2,"tabs":[]})", "tabs");
+  refused(R"({"version":2,"tabs":[{"prompt":{"text":"x"}},{"prompt":{"text":5}}]})",
+          "tabs[1].prompt.text");
+  refused(R"({"version":2,"tabs":[{"prompt":{"text":"x"},"view":{"map_source":"both"}}]})",
+          "map_source");
   refused(R"({"version":1})", "prompt");
   refused(R"({"version":1,"prompt":{"text":5}})", "text");
   refused(R"({"version":1,"prompt":{"text":"x"},"intervention":{"tau":7}})", "tau");
@@ -293,6 +327,12 @@ TEST_CASE("what is dropped onto the window is recognised") {
   {
     App app(nullptr);
     AppState& state = app.state();
+    app.open_path(folder.path().string());
+    CHECK(state.request.model == "demo");  // nothing in it yet
+    REQUIRE(state.notices.size() == 1);
+    CHECK(state.notices[0].text.find("config.json") != std::string::npos);
+    state.notices.clear();
+    REQUIRE(write_file_atomically(folder / "config.json", "{}").has_value());
     app.open_path(folder.path().string());
     CHECK(state.request.model == folder.path().string());
 
@@ -334,6 +374,11 @@ TEST_CASE("what is dropped onto the window is recognised") {
       CHECK(state.notices[0].text.find(name) != std::string::npos);
     }
     CHECK(state.request.prompt.text == "Question: Who?\nAnswer:");  // what was there stays
+
+    state.notices.clear();
+    app.take_dropped((folder / "prompt.txt").string());
+    REQUIRE(state.notices.size() == 1);
+    CHECK(state.notices[0].text == "prompt.txt: opened as the text of a prompt");
   }
   ImGui::DestroyContext();
 }

@@ -28,10 +28,11 @@ struct Stage {
   std::unique_ptr<App> app;
   ImGuiTestEngine* tests = nullptr;
 
-  static std::unique_ptr<Stage> open(Engine::RunnerFactory make_runner, SampleSource samples) {
+  static std::unique_ptr<Stage> open(Engine::RunnerFactory make_runner, SampleSource samples,
+                                     float scale = 1) {
     auto stage = std::make_unique<Stage>();
     WindowOptions options;
-    options.scale = 1;
+    options.scale = scale;
     options.hidden = true;
     options.builtin_font = true;
     auto window = Window::create(options);
@@ -40,7 +41,7 @@ struct Stage {
     stage->engine = std::make_unique<Engine>(std::move(make_runner), Window::wake);
     stage->app = std::make_unique<App>(stage->engine.get());
     stage->app->set_fonts(stage->window->fonts());
-    stage->app->set_scale(1, 1);
+    stage->app->set_scale(scale, 1);
     stage->app->state().sample_source = std::move(samples);
     stage->tests = ImGuiTestEngine_CreateContext();
     ImGuiTestEngineIO& io = ImGuiTestEngine_GetIO(stage->tests);
@@ -68,8 +69,17 @@ struct Stage {
     window->begin_frame();
     app->frame();
     window->render();
+    if (picture_wanted_) captured_ = window->capture();
     window->present();
     ImGuiTestEngine_PostSwap(tests);
+  }
+
+  // What the window shows, from within a script.
+  Pixels capture(ImGuiTestContext* test) {
+    picture_wanted_ = true;
+    test->Yield(2);
+    picture_wanted_ = false;
+    return captured_;
   }
 
   void save_picture(const char* name) {
@@ -108,6 +118,10 @@ struct Stage {
     while (!ImGuiTestEngine_IsTestQueueEmpty(tests)) frame();
     CHECK_MESSAGE(test->Output.Status == ImGuiTestStatus_Success, name);
   }
+
+ private:
+  bool picture_wanted_ = false;
+  Pixels captured_;
 };
 
 inline Stage& stage_of(ImGuiTestContext* test) {

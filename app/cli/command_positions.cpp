@@ -19,6 +19,7 @@
 #include "core/runner/companions.h"
 #include "core/runner/run_outlook.h"
 #include "core/session/head_set.h"
+#include "core/text/splitting_json.h"
 
 namespace headscope::cli {
 namespace {
@@ -74,6 +75,9 @@ Result<Passport> passport_of(const Options& options, const OpenedModel& opened,
                       {"reference", test.reference},
                       {"answers", test.answers},
                       {"mass_heads", std::move(heads)}};
+  // Which documents are moved among which others decides every row.
+  HEADSCOPE_ASSIGN(const auto splitting, read_splitting(options.split));
+  passport.options["split"] = to_json(splitting);
   if (!options.intervene.empty()) passport.options["intervene"] = described_file(options.intervene);
   return passport;
 }

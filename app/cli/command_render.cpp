@@ -10,6 +10,7 @@
 #include "app/cli/render_run.h"
 #include "core/analysis/head_choice.h"
 #include "core/base/hash.h"
+#include "core/engine/head_metrics.h"
 #include "core/figure/head_map.h"
 #include "core/figure/overlap.h"
 #include "core/figure/provenance.h"
@@ -101,7 +102,6 @@ std::string score_name_of(const HeadSet& set) {
 struct AllHeads {
   HeadSet set;
   figure::Provenance provenance;
-  bool difference = false;
 };
 
 Result<AllHeads> heads_of_file(const RenderOptions& options, const std::string& file) {
@@ -113,29 +113,71 @@ Result<AllHeads> heads_of_file(const RenderOptions& options, const std::string& 
   return all;
 }
 
-Result<AllHeads> heads_of_run(const RenderOptions& options, ProgressPrinter& progress) {
+// What --score names, of one run.
+std::vector<float> score_of(const RunResult& run, const std::string& option) {
+  if (option == "relevant") return run.scores.relevant;
+  if (option == "sink") return run.scores.sink;
+  if (option == "irrelevant-sum") return run.scores.irrelevant_sum;
+  if (option == "irrelevant-max") return run.scores.irrelevant_max;
+  const auto metrics = head_metrics(run);
+  return option == "entropy" ? metrics->entropy : metrics->distance;
+}
+
+std::string score_in_words(const std::string& option) {
+  if (option == "relevant") return "contextual score";
+  if (option == "sink") return "sink mass";
+  if (option == "entropy") return "entropy (nats)";
+  if (option == "distance") return "mean distance (tokens)";
+  return option == "irrelevant-sum" ? "irrelevant mass, sum" : "irrelevant mass, largest document";
+}
+
+Result<Exhibit> head_map_of_run(const RenderOptions& options, ProgressPrinter& progress) {
   HEADSCOPE_ASSIGN(const auto run, run_for_figure(options, progress));
-  AllHeads all;
-  const HeadScores& scores = run.shown().scores;
-  all.set.layers = scores.layers;
-  all.set.heads = scores.heads;
-  all.set.relevant = scores.relevant;
-  all.provenance = run.provenance;
+  HeadScoreChoice choice;
+  choice.option = options.score;
+  choice.name = score_in_words(options.score);
+  choice.baseline = score_of(*run.runs.baseline, options.score);
+  choice.intervened = score_of(run.runs.edited(), options.score);
+  choice.shown = run.runs.compares() ? options.shown() : ShownRun::baseline;
+  if (options.difference && !run.runs.compares())
+    return fail(ErrorKind::usage, "--difference needs --intervene");
+  const std::vector<float>& drawn = run.runs.compares() ? choice.intervened : choice.baseline;
+  if (drawn.empty() || std::isnan(drawn.front())) {
+    return bad_input("--figure " + options.figure +
+                     ": no document of this prompt is marked as gold; name it with --gold");
+  }
+  const int layers = run.runs.baseline->layers, heads = run.runs.baseline->heads;
+  if (options.choose.empty()) {
+    choice.outlined_by_rank = true;
+    choice.outlined =
+        first_heads(rank_heads(drawn, layers, heads),
+                    options.top_k.value_or(headscope::default_top_k(layers, heads)), layers, heads);
+  } else {
+    HEADSCOPE_ASSIGN(const auto group, heads_shown(run, options));
+    choice.outlined = group.heads;
+  }
+  return head_map_exhibit(run.runs, choice);
+}
+
+Result<Exhibit> ranking_of_run(const RenderOptions& options, ProgressPrinter& progress) {
+  HEADSCOPE_ASSIGN(auto run, run_for_figure(options, progress));
+  if (run.runs.compares()) {  // the heads as the intervention leaves them
+    run.runs.baseline = run.runs.intervened;
+  }
+  const HeadScores& scores = run.runs.baseline->scores;
   if (scores.relevant.empty() || std::isnan(scores.relevant.front())) {
     return bad_input("--figure " + options.figure +
                      ": no document of this prompt is marked as gold; name it with --gold");
   }
-  all.set.ranking = rank_heads(scores.relevant, scores.layers, scores.heads);
-  if (!options.difference) return all;
-  if (!run.intervened) return fail(ErrorKind::usage, "--difference needs --intervene");
-  all.difference = true;
-  for (std::size_t i = 0; i < all.set.relevant.size(); ++i)
-    all.set.relevant[i] -= run.baseline.scores.relevant[i];
-  return all;
+  HEADSCOPE_ASSIGN(
+      auto exhibit,
+      ranking_exhibit(run.runs, rank_heads(scores.relevant, scores.layers, scores.heads), {},
+                      nullptr));
+  exhibit.origin = run.runs.origin;
+  return exhibit;
 }
 
-Result<AllHeads> all_heads(const RenderOptions& options, ProgressPrinter& progress) {
-  if (options.has_prompt()) return heads_of_run(options, progress);
+Result<AllHeads> all_heads(const RenderOptions& options) {
   if (!options.heads.empty()) return heads_of_file(options, options.heads);
   HEADSCOPE_ASSIGN(const auto folder, model_folder(options.model));
   const auto beside = folder / "heads.json";
@@ -146,25 +188,21 @@ Result<AllHeads> all_heads(const RenderOptions& options, ProgressPrinter& progre
                   ": nothing to draw; give a head set (--heads heads.json) or a prompt");
 }
 
-Result<figure::Scene> head_map(const RenderOptions& options, const figure::Options& look,
-                               ProgressPrinter& progress) {
-  HEADSCOPE_ASSIGN(auto all, all_heads(options, progress));
+Result<figure::Scene> head_map(const RenderOptions& options, const figure::Options& look) {
+  HEADSCOPE_ASSIGN(auto all, all_heads(options));
   figure::HeadMapFigure f;
   f.layers = all.set.layers;
   f.heads = all.set.heads;
-  f.outlined =
-      all.difference ? 0 : options.top_k.value_or(headscope::default_top_k(f.layers, f.heads));
+  f.outlined = options.top_k.value_or(headscope::default_top_k(f.layers, f.heads));
   f.scores = std::move(all.set.relevant);
   f.ranking = std::move(all.set.ranking);
-  f.difference = all.difference;
   f.score_name = score_name_of(all.set);
   f.provenance = std::move(all.provenance);
   return figure::draw_head_map(f, look);
 }
 
-Result<figure::Scene> ranking(const RenderOptions& options, const figure::Options& look,
-                              ProgressPrinter& progress) {
-  HEADSCOPE_ASSIGN(auto all, all_heads(options, progress));
+Result<figure::Scene> ranking(const RenderOptions& options, const figure::Options& look) {
+  HEADSCOPE_ASSIGN(auto all, all_heads(options));
   if (all.set.relevant.empty()) {
     return bad_input(options.heads +
                      ": the head set has a ranking but no scores; --figure head-map can draw it");
@@ -208,31 +246,45 @@ Result<figure::Scene> overlap(const RenderOptions& options, const figure::Option
   return figure::draw_overlap(f, look);
 }
 
+Result<Exhibit> exhibit_of_run(const RenderOptions& options, ProgressPrinter& progress) {
+  if (options.figure == "head-map") return head_map_of_run(options, progress);
+  if (options.figure == "ranking") return ranking_of_run(options, progress);
+  HEADSCOPE_ASSIGN(const auto run, run_for_figure(options, progress));
+  if (options.difference && !run.runs.compares())
+    return fail(ErrorKind::usage, "--difference needs --intervene");
+  if (options.figure == "attention")
+    return attention_exhibit(run.runs, attention_choice(run, options));
+  if (options.figure == "answers") return answers_exhibit(run.runs);
+  if (options.figure == "overlay") {
+    HEADSCOPE_ASSIGN(const auto choice, overlay_choice(run, options));
+    return overlay_exhibit(run.runs, choice);
+  }
+  HEADSCOPE_ASSIGN(const auto group, heads_shown(run, options));
+  return documents_exhibit(run.runs, group);
+}
+
 Result<figure::Scene> draw(const RenderOptions& options, const figure::Options& look,
                            ProgressPrinter& progress) {
-  if (options.figure == "head-map") return head_map(options, look, progress);
-  if (options.figure == "ranking") return ranking(options, look, progress);
   if (options.figure == "overlap") return overlap(options, look);
-  if (!options.has_prompt()) {
-    return fail(ErrorKind::usage,
-                "--figure " + options.figure +
-                    ": give a prompt (--prompt, --prompt-file, --ids, or --data with --sample)");
+  if (options.has_prompt()) {
+    if (options.figure == "overlay" && options.ids)
+      return fail(ErrorKind::usage, "--figure overlay: give the prompt as text, not as ids");
+    HEADSCOPE_ASSIGN(const auto exhibit, exhibit_of_run(options, progress));
+    return exhibit.scene(look);
   }
-  if (options.figure == "overlay" && options.ids) {
-    return fail(ErrorKind::usage, "--figure overlay: give the prompt as text, not as ids");
-  }
-  HEADSCOPE_ASSIGN(const auto run, run_for_figure(options, progress));
-  if (options.figure == "attention")
-    return figure::draw_attention(attention_figure(run, options), look);
-  if (options.figure == "overlay") return figure::draw_overlay(overlay_figure(run, options), look);
-  return figure::draw_document_bars(documents_figure(run, options), look);
+  if (options.figure == "head-map") return head_map(options, look);
+  if (options.figure == "ranking") return ranking(options, look);
+  return fail(ErrorKind::usage,
+              "--figure " + options.figure +
+                  ": give a prompt (--prompt, --prompt-file, --ids, or --data with --sample)");
 }
 
 Result<> render(const RenderOptions& options) {
   HEADSCOPE_TRY(check_target(options));
   HEADSCOPE_ASSIGN(const auto look, look_of(options));
-  if (options.difference && options.figure != "head-map") {
-    return fail(ErrorKind::usage, "--difference is for --figure head-map");
+  if (options.difference && options.figure != "head-map" && options.figure != "attention" &&
+      options.figure != "overlay") {
+    return fail(ErrorKind::usage, "--difference is for --figure head-map, attention and overlay");
   }
   ProgressPrinter progress(options.quiet);
   HEADSCOPE_ASSIGN(const auto scene, draw(options, look, progress));
@@ -256,10 +308,12 @@ void add_prompt(CLI::App& command, RenderOptions& options) {
 void add_choice(CLI::App& command, RenderOptions& options) {
   constexpr int most = std::numeric_limits<int>::max();
   command
-      .add_option("--figure,-f", options.figure,
-                  "head-map, ranking, overlap, attention, documents or overlay (the prompt's text)")
-      ->check(
-          CLI::IsMember({"head-map", "ranking", "overlap", "attention", "documents", "overlay"}))
+      .add_option(
+          "--figure,-f", options.figure,
+          "head-map, ranking, overlap, attention, documents, overlay (the prompt's text) or "
+          "answers (token by token)")
+      ->check(CLI::IsMember(
+          {"head-map", "ranking", "overlap", "attention", "documents", "overlay", "answers"}))
       ->required();
   command.add_option("--heads", options.heads,
                      "head set: scores and ranking, without running a model");
@@ -268,13 +322,30 @@ void add_choice(CLI::App& command, RenderOptions& options) {
   command.add_option("--layer", options.layer, "layer of the head to draw")
       ->check(CLI::Range(0, most));
   command.add_option("--head", options.head, "query head to draw")->check(CLI::Range(0, most));
+  command.add_option("--choose", options.choose,
+                     "heads to outline or to average over: LAYER:HEAD,LAYER:HEAD,... or all");
+  command.add_option("--score", options.score, "head-map of a prompt: what is drawn")
+      ->check(CLI::IsMember(
+          {"relevant", "sink", "irrelevant-sum", "irrelevant-max", "entropy", "distance"}))
+      ->capture_default_str();
+  command.add_option("--pooling", options.pooling, "overlay: how rows and heads become one number")
+      ->check(CLI::IsMember({"mean", "sum", "max"}))
+      ->capture_default_str();
+  command
+      .add_option("--tokens", options.tokens,
+                  "overlay: response tokens whose attention is shown, counted from 0: 0,3,4")
+      ->delimiter(',')
+      ->check(CLI::NonNegativeNumber);
+  command.add_flag("--without-sink", options.without_sink,
+                   "overlay: tokens 0 and 1 are framed, and do not set the scale");
   command.add_option("--top-k", options.top_k, "heads that are outlined, or averaged over")
       ->check(CLI::Range(0, most));
   command
       .add_option("--rows", options.rows, "response rows: where tokens are the input, or predicted")
       ->check(CLI::IsMember({"input", "predict"}))
       ->capture_default_str();
-  command.add_flag("--difference", options.difference, "head map of intervened minus baseline");
+  command.add_flag("--difference", options.difference,
+                   "intervened minus baseline: head-map, attention, overlay");
   command.add_flag("--linear", options.linear,
                    "attention and overlay in linear instead of logarithmic colours");
 }

@@ -4,6 +4,7 @@
 #include "core/base/hash.h"
 #include "core/session/directions_file.h"
 #include "core/session/head_set.h"
+#include "core/text/splitting_json.h"
 
 namespace headscope::cli {
 namespace {
@@ -103,6 +104,11 @@ Result<ExplainInput> open_explain(const ExplainOptions& options, ProgressPrinter
   Json heads = Json::array();
   for (const HeadId head : input.heads) heads.push_back({head.layer, head.head});
   input.passport.options["heads"] = std::move(heads);
+  if (input.one) {
+    HEADSCOPE_ASSIGN(const auto splitting, read_splitting(options.split));
+    input.passport.options["split"] = to_json(splitting);
+    if (!options.gold.empty()) input.passport.options["gold"] = options.gold;
+  }
   if (!options.directions.empty()) {
     input.passport.options["directions"] = options.directions;
     if (const auto hash = directions_sha256(options.directions)) {

@@ -1,29 +1,37 @@
 #include "app/cli/render_run.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <limits>
-#include <span>
+#include <memory>
 
 #include "app/cli/intervene.h"
 #include "core/analysis/head_choice.h"
-#include "core/analysis/pooling.h"
 #include "core/base/hash.h"
-#include "core/base/version.h"
-#include "core/experiment/sample_run.h"
 #include "core/experiment/weights_hash.h"
 #include "core/figure/ticks.h"
 #include "core/model/memory.h"
 #include "core/runner/companions.h"
+#include "core/runner/prompt_view.h"
+#include "core/runner/run_result.h"
 #include "core/session/head_set.h"
 #include "core/session/intervention_file.h"
 #include "core/text/dataset.h"
-#include "core/text/spans.h"
 
 namespace headscope::cli {
 namespace {
 
+// Names what the prompt is: in the caption, and for the command that draws it again.
+void name_given_prompt(const std::string& option, const std::string& text, Origin& origin) {
+  constexpr std::size_t longest = 200;  // of a prompt within a command line
+  origin.data = "the prompt given";
+  origin.data_hash = sha256_hex(text);
+  origin.data_arguments = {option, text};
+  origin.repeatable = text.size() <= longest;
+}
+
 Result<PromptInput> prompt_of_sample(const RenderOptions& options, const PromptEncoder& encoder,
-                                     figure::Provenance& provenance) {
+                                     Origin& origin) {
   HEADSCOPE_ASSIGN(const auto data, load_dataset(options.data));
   if (options.sample >= static_cast<std::int64_t>(data.samples.size())) {
     return bad_input(options.data + ": --sample " + std::to_string(options.sample) +
@@ -35,13 +43,15 @@ Result<PromptInput> prompt_of_sample(const RenderOptions& options, const PromptE
   HEADSCOPE_ASSIGN(input.encoding, encoder.encode(built.text));
   input.text = std::move(built.text);
   input.documents = std::move(built.documents);
-  provenance.data = data.name + " sample " + std::to_string(options.sample);
-  provenance.data_hash = data.sha256;
+  const std::string sample = std::to_string(options.sample);
+  origin.data = data.name + " sample " + sample;
+  origin.data_hash = data.sha256;
+  origin.data_arguments = {"--data", data.name, "--sample", sample};
   return input;
 }
 
 Result<PromptInput> read_any_prompt(const RenderOptions& options, const OpenedModel& opened,
-                                    figure::Provenance& provenance) {
+                                    Origin& origin) {
   std::optional<PromptEncoder> encoder;
   if (options.data.empty()) {
     HEADSCOPE_ASSIGN(
@@ -49,69 +59,32 @@ Result<PromptInput> read_any_prompt(const RenderOptions& options, const OpenedMo
   } else {
     HEADSCOPE_ASSIGN(encoder, prompt_encoder(options, opened));
   }
-  if (encoder && encoder->template_name() != "none") {
-    provenance.settings.push_back(encoder->template_name());
-  }
-  if (!options.data.empty()) return prompt_of_sample(options, *encoder, provenance);
-  provenance.data = options.prompt_file ? "prompt " + *options.prompt_file : "the prompt given";
-  provenance.data_hash = options.ids ? sha256_hex(*options.ids) : "";
+  if (encoder) origin.chat_template = encoder->template_name();
+  origin.no_chat = options.no_chat;
+  if (!options.data.empty()) return prompt_of_sample(options, *encoder, origin);
   HEADSCOPE_ASSIGN(auto input, read_prompt(options, encoder));
-  if (!options.ids) provenance.data_hash = sha256_hex(input.text);
+  origin.gold = options.gold;
+  if (!options.ids) {
+    HEADSCOPE_ASSIGN(origin.splitting, read_splitting(options.split));
+  }
+  if (options.split.starts_with("@"))
+    origin.splitting_file = std::filesystem::path(options.split.substr(1)).filename().string();
+  origin.prompt = input.text;
+  if (options.prompt) name_given_prompt("--prompt", *options.prompt, origin);
+  if (options.ids) name_given_prompt("--ids", *options.ids, origin);
+  if (options.prompt_file)
+    origin.prompt_file = std::filesystem::path(*options.prompt_file).filename().string();
   return input;
 }
 
-// Every document's tokens, then the sink.
-std::vector<TokenSet> key_sets(const PromptInput& prompt) {
-  std::vector<TokenSet> sets;
-  for (const DocumentSpan& document : prompt.documents) {
-    sets.push_back(tokens_in_span(prompt.encoding.offsets, document.relevant));
-  }
-  sets.push_back(prompt.encoding.size() > 1 ? TokenSet{0, 1} : TokenSet{0});
-  return sets;
-}
-
-SpanLayout layout_of(const PromptInput& prompt) {
-  SpanLayout layout;
-  layout.documents = static_cast<int>(prompt.documents.size());
-  for (int i = 0; i < layout.documents; ++i) {
-    if (prompt.documents[static_cast<std::size_t>(i)].gold) layout.gold.push_back(i);
-  }
-  return layout;
-}
-
-// Whose mass bars and overlay show, and how to call them.
-std::pair<std::vector<HeadId>, std::string> heads_shown(const RenderRun& run,
-                                                        const RenderOptions& options) {
-  const ModelConfig& config = run.opened.model->config();
-  if (options.layer) {
-    return {std::vector<HeadId>{HeadId{*options.layer, *options.head}},
-            "Layer " + std::to_string(*options.layer) + ", head " + std::to_string(*options.head)};
-  }
-  if (!run.intervened_heads.empty()) {
-    return {run.intervened_heads, "Mean over the " + std::to_string(run.intervened_heads.size()) +
-                                      " heads intervened on"};
-  }
-  if (!run.ranking.empty()) {
-    const int wanted =
-        options.top_k.value_or(headscope::default_top_k(config.layers, config.heads));
-    const auto count =
-        std::clamp<std::size_t>(static_cast<std::size_t>(wanted), 1, run.ranking.size());
-    return {std::vector<HeadId>(run.ranking.begin(),
-                                run.ranking.begin() + static_cast<std::ptrdiff_t>(count)),
-            "Mean over the top " + std::to_string(count) + " contextual heads"};
-  }
-  std::vector<HeadId> all;
-  for (int i = 0; i < config.layers * config.heads; ++i)
-    all.push_back({i / config.heads, i % config.heads});
-  return {all, "Mean over all " + std::to_string(all.size()) + " heads"};
-}
-
 // Layers whose weights a figure needs; empty where it does without.
-TokenRange layers_of_weights(const RenderRun& run, const RenderOptions& options) {
-  if (options.figure == "attention") return {*options.layer, *options.layer + 1};
-  if (options.figure != "overlay") return {};
+Result<TokenRange> layers_of_weights(const RenderRun& run, const RenderOptions& options) {
+  if (options.needs_rows()) return TokenRange{0, run.opened.model->config().layers};
+  if (options.figure == "attention") return TokenRange{*options.layer, *options.layer + 1};
+  if (options.figure != "overlay") return TokenRange{};
+  HEADSCOPE_ASSIGN(const auto group, heads_shown(run, options));
   TokenRange layers{std::numeric_limits<std::int64_t>::max(), 0};
-  for (const HeadId head : heads_shown(run, options).first) {
+  for (const HeadId head : group.heads) {
     layers.begin = std::min<std::int64_t>(layers.begin, head.layer);
     layers.end = std::max<std::int64_t>(layers.end, head.layer + 1);
   }
@@ -120,8 +93,8 @@ TokenRange layers_of_weights(const RenderRun& run, const RenderOptions& options)
 
 Result<Capture> capture_for(const RenderRun& run, const RenderOptions& options) {
   Capture capture;
-  capture.span_sets = key_sets(run.prompt);
-  capture.layers = layers_of_weights(run, options);
+  capture.span_sets = document_sets(*run.runs.prompt);
+  HEADSCOPE_ASSIGN(capture.layers, layers_of_weights(run, options));
   capture.weights = capture.layers.size() > 0;
   if (!capture.weights) return capture;
   const double keys = static_cast<double>(run.prompt.encoding.size()) + options.max_new_tokens;
@@ -135,62 +108,42 @@ Result<Capture> capture_for(const RenderRun& run, const RenderOptions& options) 
   return capture;
 }
 
-Result<PromptRun> run_once(RenderRun& run, const RenderOptions& options,
-                           std::vector<Intervention> interventions, const RunContext& context) {
+Result<std::shared_ptr<const RunResult>> run_once(RenderRun& run, const RenderOptions& options,
+                                                  std::vector<Intervention> interventions,
+                                                  const RunContext& context) {
   GenerateRequest request;
   request.prompt_ids = run.prompt.encoding.ids;
   request.max_new_tokens = options.max_new_tokens;
   request.sampling.seed = options.seed;
   request.interventions = std::move(interventions);
+  if (options.figure == "answers") request.candidates = kept_candidates;
   HEADSCOPE_ASSIGN(request.capture, capture_for(run, options));
-  PromptRun result;
-  HEADSCOPE_ASSIGN(result.generation, run.opened.model->generate(request, context));
-  if (result.generation.ids.empty()) {
+  const TokenRange layers = request.capture->layers;
+  HEADSCOPE_ASSIGN(const auto generation, run.opened.model->generate(request, context));
+  if (generation.ids.empty()) {
     return bad_input("the model's response to this prompt is empty: there are no rows to draw");
   }
-  result.rows =
-      response_rows(options.convention(), static_cast<std::int64_t>(result.generation.ids.size()));
-  const CapturedAttention& attention = result.generation.attention;
-  result.scores = scores_from_span_sums(attention.span_sums, attention.layers, attention.heads,
-                                        attention.rows.size(), result.rows, layout_of(run.prompt));
-  return result;
+  return make_run_result(*run.runs.prompt, generation, options.convention(), *run.opened.tokenizer,
+                         layers, run.opened.model->config().layers);
 }
 
-std::string symbol_of(const std::string& parameter) {
-  return parameter == "tau" ? "τ" : parameter == "alpha" ? "α" : parameter;
-}
-
-Result<std::string> in_words(const RenderOptions& options, std::size_t heads) {
-  if (options.intervene.empty()) return std::string();
-  HEADSCOPE_ASSIGN(const auto file, read_interventions_file(options.intervene));
-  std::string text;
-  for (const InterventionDescription& part : file.interventions) {
-    text += (text.empty() ? "" : " + ") + std::string(part.method->name);
-    for (std::size_t i = 0; i < part.values.size(); ++i) {
-      const MethodParameter& parameter = part.method->parameters[i];
-      if (parameter.kind != MethodParameter::Kind::number) continue;
-      text += " " + symbol_of(parameter.name) + " = " + figure::shortest(part.values[i]);
-    }
-  }
-  return text + " on " + std::to_string(heads) + (heads == 1 ? " head" : " heads");
-}
-
-Result<> fill_provenance(RenderRun& run, const RenderOptions& options, const RunContext& context) {
-  run.provenance.model = run.opened.name;
-  HEADSCOPE_ASSIGN(run.provenance.model_hash,
-                   weights_sha256(run.opened.folder, context, run.opened.adapter));
-  run.provenance.samples = 1;
+Result<> fill_origin(RenderRun& run, const RenderOptions& options, const RunContext& context) {
+  Origin& origin = run.runs.origin;
   const Model& model = *run.opened.model;
-  std::vector<std::string>& settings = run.provenance.settings;
-  settings.push_back("rows: " + options.rows);
-  settings.push_back("greedy, at most " + std::to_string(options.max_new_tokens) + " new tokens");
-  settings.push_back(model.dtype_name() + " on " + model.device_name());
-  if (!run.intervention.empty()) {
-    run.provenance.settings.insert(run.provenance.settings.begin(),
-                                   "intervention: " + run.intervention);
-    run.provenance.settings.push_back("seed " + std::to_string(options.seed));
-  }
-  run.provenance.version = kVersion;
+  origin.model = run.opened.name;
+  HEADSCOPE_ASSIGN(origin.model_hash,
+                   weights_sha256(run.opened.folder, context, run.opened.adapter));
+  origin.adapter = std::filesystem::path(options.adapter).filename().string();
+  origin.dtype = options.dtype;
+  origin.numbers = model.dtype_name() + " on " + model.device_name();
+  origin.rows = options.convention();
+  origin.max_new_tokens = options.max_new_tokens;
+  origin.seed = options.seed;
+  if (options.intervene.empty()) return {};
+  HEADSCOPE_ASSIGN(auto file, read_interventions_file(options.intervene));
+  origin.intervention = std::move(file.interventions);
+  origin.heads_acted_on = run.intervened_heads.size();
+  origin.intervention_file = std::filesystem::path(options.intervene).filename().string();
   return {};
 }
 
@@ -220,70 +173,14 @@ Result<> check_head(const RenderOptions& options, const ModelConfig& config) {
                                       ", counted from 0");
   };
   HEADSCOPE_TRY(check("--layer", options.layer, config.layers));
-  return check("--head", options.head, config.heads);
-}
-
-// Mean over `heads` and the response rows of the mass on key set `set`.
-double mean_mass(const PromptRun& run, const std::vector<HeadId>& heads, int set) {
-  const CapturedAttention& attention = run.generation.attention;
-  const std::int64_t rows = attention.rows.size();
-  const auto all = static_cast<std::int64_t>(attention.layers) * attention.heads * rows;
-  const std::int64_t sets =
-      all > 0 ? static_cast<std::int64_t>(attention.span_sums.size()) / all : 0;
-  double sum = 0;
+  HEADSCOPE_TRY(check("--head", options.head, config.heads));
+  if (options.choose.empty() || options.choose == "all") return {};
+  HEADSCOPE_ASSIGN(const auto heads, heads_from_text(options.choose, "--choose"));
   for (const HeadId id : heads) {
-    const std::int64_t first =
-        (static_cast<std::int64_t>(id.layer) * attention.heads + id.head) * rows;
-    for (std::int64_t row = run.rows.begin; row < run.rows.end; ++row) {
-      sum += attention.span_sums[static_cast<std::size_t>((first + row) * sets + set)];
-    }
+    HEADSCOPE_TRY(check("--choose: layer", id.layer, config.layers));
+    HEADSCOPE_TRY(check("--choose: head", id.head, config.heads));
   }
-  return sum / static_cast<double>(heads.size() * static_cast<std::size_t>(run.rows.size()));
-}
-
-// Mean over `heads` and the response rows of the weight on every token of the prompt.
-std::vector<float> token_masses(const PromptRun& run, const std::vector<HeadId>& heads,
-                                std::int64_t first_layer, std::size_t tokens) {
-  const CapturedAttention& attention = run.generation.attention;
-  RowPool pool(tokens, Pooling::mean);
-  for (const HeadId id : heads) {
-    const std::int64_t block = (id.layer - first_layer) * attention.heads + id.head;
-    for (std::int64_t row = run.rows.begin; row < run.rows.end; ++row) {
-      const auto begin =
-          static_cast<std::size_t>((block * attention.rows.size() + row) * attention.keys);
-      pool.add(std::span(attention.weights).subspan(begin, tokens));
-    }
-  }
-  return pool.values();
-}
-
-bool in_gold(const PromptInput& prompt, const ByteSpan& span) {
-  return std::any_of(prompt.documents.begin(), prompt.documents.end(), [&](const auto& document) {
-    return document.gold && document.relevant.overlaps(span);
-  });
-}
-
-// The text in pieces; tokens that share a character become one.
-void add_pieces(figure::OverlayFigure& f, const PromptInput& prompt,
-                const std::vector<float>& masses) {
-  const auto text = [&](std::size_t begin, std::size_t end) {
-    return prompt.text.substr(begin, end - begin);
-  };
-  std::size_t at = 0;
-  for (std::size_t t = 0; t < masses.size(); ++t) {
-    const ByteSpan& span = prompt.encoding.offsets[t];
-    if (span.empty()) {
-      f.hidden += masses[t];
-    } else if (span.begin < at && !f.pieces.empty()) {
-      f.pieces.back().mass += masses[t];
-      if (span.end > at) f.pieces.back().text += text(at, span.end);
-    } else {
-      if (span.begin > at) f.pieces.push_back({text(at, span.begin)});
-      f.pieces.push_back({text(span.begin, span.end), masses[t], in_gold(prompt, span), true});
-    }
-    at = std::max(at, span.end);
-  }
-  if (at < prompt.text.size()) f.pieces.push_back({text(at, prompt.text.size())});
+  return {};
 }
 
 }  // namespace
@@ -295,73 +192,72 @@ Result<RenderRun> run_for_figure(const RenderOptions& options, ProgressPrinter& 
   HEADSCOPE_TRY(check_head(options, config));
   HEADSCOPE_ASSIGN(auto opened, open_model(options.model, load_options(options, options), context));
   RenderRun run(std::move(opened));
-  HEADSCOPE_ASSIGN(run.prompt, read_any_prompt(options, run.opened, run.provenance));
+  HEADSCOPE_ASSIGN(run.prompt, read_any_prompt(options, run.opened, run.runs.origin));
+  run.runs.prompt = prompt_view_of(run.prompt.text, run.prompt.encoding, run.prompt.documents,
+                                   *run.opened.tokenizer);
   HEADSCOPE_TRY(read_ranking(run, options));
   HEADSCOPE_ASSIGN(const auto set, read_interventions(options, run.opened, options.seed, progress));
   HEADSCOPE_ASSIGN(auto interventions, interventions_for(set, run.prompt));
   run.intervened_heads = set.heads();
-  HEADSCOPE_ASSIGN(run.intervention, in_words(options, run.intervened_heads.size()));
-  HEADSCOPE_TRY(fill_provenance(run, options, context));
-  HEADSCOPE_ASSIGN(run.baseline, run_once(run, options, {}, context));
+  HEADSCOPE_TRY(fill_origin(run, options, context));
+  HEADSCOPE_ASSIGN(run.runs.baseline, run_once(run, options, {}, context));
   if (interventions.empty()) return run;
-  HEADSCOPE_ASSIGN(run.intervened, run_once(run, options, std::move(interventions), context));
+  HEADSCOPE_ASSIGN(run.runs.intervened, run_once(run, options, std::move(interventions), context));
   return run;
 }
 
-figure::AttentionFigure attention_figure(const RenderRun& run, const RenderOptions& options) {
-  const PromptRun& shown = run.shown();
-  const CapturedAttention& attention = shown.generation.attention;
-  figure::AttentionFigure f;
-  f.head = {*options.layer, *options.head};
-  f.prompt_tokens = static_cast<std::int64_t>(run.prompt.encoding.size());
-  f.first_row = attention.rows.begin + shown.rows.begin;
-  f.keys = attention.keys;
-  std::vector<std::int32_t> ids = run.prompt.encoding.ids;
-  ids.insert(ids.end(), shown.generation.ids.begin(), shown.generation.ids.end());
-  const std::int64_t block = attention.rows.size() * attention.keys;
-  for (std::int64_t row = shown.rows.begin; row < shown.rows.end; ++row) {
-    const std::int32_t id = ids[static_cast<std::size_t>(attention.rows.begin + row)];
-    f.row_tokens.push_back(run.opened.tokenizer->token_label(id));
-    const auto begin = attention.weights.begin() + *options.head * block + row * attention.keys;
-    f.weights.insert(f.weights.end(), begin, begin + attention.keys);
+Result<HeadGroup> heads_shown(const RenderRun& run, const RenderOptions& options) {
+  const ModelConfig& config = run.opened.model->config();
+  if (options.layer)
+    return head_group({HeadId{*options.layer, *options.head}}, config.layers, config.heads);
+  if (!options.choose.empty() && options.choose != "all") {
+    HEADSCOPE_ASSIGN(auto heads, heads_from_text(options.choose, "--choose"));
+    return head_group(std::move(heads), config.layers, config.heads);
   }
-  for (const DocumentSpan& d : run.prompt.documents) {
-    f.documents.push_back({d.number, token_range(run.prompt.encoding.offsets, d.relevant), d.gold});
+  if (options.choose.empty() && !run.intervened_heads.empty()) {
+    return HeadGroup{
+        run.intervened_heads,
+        "Mean over the " + std::to_string(run.intervened_heads.size()) + " heads intervened on",
+        {}};
   }
-  f.logarithmic = !options.linear;
-  f.run = run.intervention.empty() ? "no intervention" : run.intervention;
-  f.provenance = run.provenance;
-  return f;
+  if (options.choose.empty() && !run.ranking.empty()) {
+    const int wanted =
+        options.top_k.value_or(headscope::default_top_k(config.layers, config.heads));
+    HeadGroup group{
+        first_heads(run.ranking, std::max(wanted, 1), config.layers, config.heads), {}, {}};
+    group.words = "Mean over the top " + std::to_string(group.heads.size()) + " contextual heads";
+    if (!options.heads.empty())
+      group.arguments = {"--heads", std::filesystem::path(options.heads).filename().string()};
+    if (options.top_k)
+      group.arguments.insert(group.arguments.end(), {"--top-k", std::to_string(*options.top_k)});
+    return group;
+  }
+  std::vector<HeadId> all;
+  for (int i = 0; i < config.layers * config.heads; ++i)
+    all.push_back({i / config.heads, i % config.heads});
+  return head_group(std::move(all), config.layers, config.heads);
 }
 
-figure::DocumentBarsFigure documents_figure(const RenderRun& run, const RenderOptions& options) {
-  const auto [heads, name] = heads_shown(run, options);
-  const PromptRun& after = run.shown();
-  figure::DocumentBarsFigure f;
-  f.of = name + (run.intervention.empty() ? "" : "; " + run.intervention);
-  f.compares = run.intervened.has_value();
-  int set = 0;
-  for (const DocumentSpan& d : run.prompt.documents) {
-    f.documents.push_back(
-        {d.number, d.gold, mean_mass(run.baseline, heads, set), mean_mass(after, heads, set)});
-    ++set;
-  }
-  f.sink_baseline = mean_mass(run.baseline, heads, set);
-  f.sink_intervened = mean_mass(after, heads, set);
-  f.provenance = run.provenance;
-  return f;
+AttentionChoice attention_choice(const RenderRun& run, const RenderOptions& options) {
+  AttentionChoice choice;
+  choice.head = {*options.layer, *options.head};
+  choice.shown = run.runs.compares() ? options.shown() : ShownRun::baseline;
+  choice.logarithmic = !options.linear;
+  return choice;
 }
 
-figure::OverlayFigure overlay_figure(const RenderRun& run, const RenderOptions& options) {
-  const auto [heads, name] = heads_shown(run, options);
-  figure::OverlayFigure f;
-  f.of = name + (run.intervention.empty() ? "" : "; " + run.intervention);
-  f.logarithmic = !options.linear;
-  f.provenance = run.provenance;
-  add_pieces(f, run.prompt,
-             token_masses(run.shown(), heads, layers_of_weights(run, options).begin,
-                          run.prompt.encoding.offsets.size()));
-  return f;
+Result<OverlayChoice> overlay_choice(const RenderRun& run, const RenderOptions& options) {
+  OverlayChoice choice;
+  HEADSCOPE_ASSIGN(choice.heads, heads_shown(run, options));
+  choice.shown = run.runs.compares() ? options.shown() : ShownRun::baseline;
+  choice.pooling = options.pooling == "sum"   ? Pooling::sum
+                   : options.pooling == "max" ? Pooling::max
+                                              : Pooling::mean;
+  choice.rows = options.tokens;
+  std::sort(choice.rows.begin(), choice.rows.end());
+  choice.logarithmic = !options.linear;
+  choice.without_sink = options.without_sink;
+  return choice;
 }
 
 }  // namespace headscope::cli

@@ -10,12 +10,7 @@
 #include "app/cli/options.h"
 #include "app/cli/prompt_input.h"
 #include "app/cli/terminal.h"
-#include "core/analysis/head_scores.h"
-#include "core/figure/attention_map.h"
-#include "core/figure/document_bars.h"
-#include "core/figure/overlay.h"
-#include "core/figure/page.h"
-#include "core/model/model.h"
+#include "core/exhibit/views.h"
 #include "core/runner/open_model.h"
 
 namespace headscope::cli {
@@ -28,6 +23,11 @@ struct RenderOptions : CommonOptions, ModelChoice, PromptOptions, PromptSource {
   std::string data;     ///< data set; empty = the prompt comes from elsewhere
   std::int64_t sample = 0;
   std::optional<int> layer, head;
+  std::string choose;  ///< heads by name, or "all"; empty = not given
+  std::string score = "relevant";
+  std::string pooling = "mean";
+  std::vector<std::int64_t> tokens;  ///< of the response, whose attention the overlay shows
+  bool without_sink = false;
   std::optional<int> top_k;
   std::string rows = "input";
   bool linear = false;
@@ -35,16 +35,15 @@ struct RenderOptions : CommonOptions, ModelChoice, PromptOptions, PromptSource {
   std::string theme = "light", palette = "viridis", size;
 
   bool has_prompt() const { return prompt || prompt_file || ids || !data.empty(); }
+  /// The score is made of the weights of every layer (core/engine/head_metrics.h).
+  bool needs_rows() const {
+    return figure == "head-map" && (score == "entropy" || score == "distance");
+  }
+  /// Which run is drawn once there is one with the intervention.
+  ShownRun shown() const { return difference ? ShownRun::difference : ShownRun::intervened; }
   RowConvention convention() const {
     return rows == "predict" ? RowConvention::predict : RowConvention::input;
   }
-};
-
-/// One generation with its attention.
-struct PromptRun {
-  Generation generation;
-  TokenRange rows;    ///< response rows among the captured ones
-  HeadScores scores;  ///< irrelevant and relevant are NaN without a gold document
 };
 
 /// The opened model with everything that was run on the prompt.
@@ -55,21 +54,16 @@ struct RenderRun {
   PromptInput prompt;
   std::vector<HeadId> ranking;           ///< --heads, or the one beside the model; may be empty
   std::vector<HeadId> intervened_heads;  ///< empty without intervention
-  std::string intervention;              ///< in words; empty = none
-  PromptRun baseline;
-  std::optional<PromptRun> intervened;
-  figure::Provenance provenance;
-
-  const PromptRun& shown() const { return intervened ? *intervened : baseline; }
+  ShownRuns runs;                        ///< as the window has them
 };
 
 /// Opens the model and runs what the figure needs. Errors: usage (attention without a head), bad
 /// input (no such sample, a response that is empty), out of memory, cancelled.
 Result<RenderRun> run_for_figure(const RenderOptions& options, ProgressPrinter& progress);
 
-figure::AttentionFigure attention_figure(const RenderRun& run, const RenderOptions& options);
-figure::DocumentBarsFigure documents_figure(const RenderRun& run, const RenderOptions& options);
-/// The prompt's text with the masses of the shown run.
-figure::OverlayFigure overlay_figure(const RenderRun& run, const RenderOptions& options);
+/// Whose mass bars and overlay show.
+Result<HeadGroup> heads_shown(const RenderRun& run, const RenderOptions& options);
+AttentionChoice attention_choice(const RenderRun& run, const RenderOptions& options);
+Result<OverlayChoice> overlay_choice(const RenderRun& run, const RenderOptions& options);
 
 }  // namespace headscope::cli

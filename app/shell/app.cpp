@@ -1,5 +1,7 @@
 #include "app/shell/app.h"
 
+#include <imgui_internal.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <string>
@@ -33,17 +35,14 @@ void status_window(ViewContext& context) {
   ImGui::PopStyleVar(3);
 }
 
-bool is_data_file(const std::string& path) {
-  for (const char* ending : {".jsonl", ".jsonl.gz", ".json.gz"}) {
-    if (path.ends_with(ending)) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
-App::App(Engine* engine) : engine_(engine) {
+App::App(Engine* engine) : engine_(engine), bench_(state_, engine), keeper_(bench_) {
+  ImGuiContext& imgui = *ImGui::GetCurrentContext();
+  imgui.ConfigNavWindowingKeyNext = ImGuiMod_Ctrl | ImGuiKey_F6;  // Ctrl+Tab goes through prompts
+  imgui.ConfigNavWindowingKeyPrev = ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_F6;
   register_views();
+  register_exports();
   register_commands();
 }
 App::~App() = default;
@@ -60,68 +59,59 @@ void App::set_scale(float display_scale, float zoom) {
 }
 
 void App::prepare_frame() {
+  if (!layout_to_load_.empty()) load_layout(std::exchange(layout_to_load_, {}), views_);
   if (!restyle_) return;
   restyle_ = false;
   theme_ = apply_theme(theme_kind_, display_scale_ * zoom_);
+  ImGui::GetStyle().TabCloseButtonMinWidthSelected = 0;  // crosses where the mouse is
 }
 
 bool App::take_picture_request() {
   return std::exchange(picture_, false);
 }
 
-void App::open_path(const std::string& path) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored) || path.ends_with(".gguf")) {
-    state_.choose_model(path);
-    state_.request.selected = {};
-    return;
-  }
-  if (is_data_file(path)) {
-    state_.open_data(path);
-    return;
-  }
-  constexpr std::uint64_t kMostText = 16u << 20;
-  const Result<std::string> text = read_text_file(path, kMostText);
-  if (!text) {
-    state_.notify(Notice::Kind::error, text.error().message);
-    return;
-  }
-  const bool chat = state_.request.prompt.chat;
-  state_.request.prompt = {.text = *text, .answers = {}, .chat = chat};
-}
-
 bool App::settled() const {
   if (state_.book.loading.valid() || overlay_.busy() || attention_.busy() || layer_.busy() ||
-      state_.numbers.busy() || ImGui::GetTime() < state_.quiet_until)
+      state_.numbers->busy() || exports_.busy() || ImGui::GetTime() < state_.quiet_until)
     return false;
-  if (engine_ == nullptr) return true;
-  return state_.request == submitted_ && engine_->idle() && state_.snapshot == engine_->snapshot();
+  return bench_.settled();
 }
 
 double App::redraw_in() const {
-  const double wait = state_.quiet_until - ImGui::GetTime();
-  return wait > 0 ? wait + 0.01 : -1;
+  constexpr double kExportInterval = 0.2;  // its progress is shown without news from it too
+  const double now = ImGui::GetTime(), wait = state_.quiet_until - now, due = keeper_.due_in(now);
+  double next = -1;
+  const auto sooner = [&next](double seconds) {
+    next = next < 0 ? seconds : std::min(next, seconds);
+  };
+  if (wait > 0) sooner(wait + 0.01);
+  if (due >= 0) sooner(due + 0.01);
+  if (exports_.busy()) sooner(kExportInterval);
+  return next;
 }
 
 void App::submit_if_changed() {
   const bool typing = ImGui::GetTime() < state_.quiet_until;
   state_.keep_questions();
   state_.history.observe(state_.request, ImGui::IsAnyItemActive() || typing);
-  if (engine_ == nullptr || typing) return;
-  if (submitted_id_ != 0 && state_.request == submitted_) return;
-  submitted_ = state_.request;
-  submitted_id_ = engine_->submit(submitted_);
+  if (!typing) bench_.submit_if_changed();
 }
 
 void App::frame() {
-  if (engine_ != nullptr) state_.take(engine_->snapshot());
+  bench_.poll();
   state_.poll_data();
-  state_.numbers.look(state_.snapshot, state_.wake);
+  watch_recent();
+  state_.numbers->look(state_.snapshot, state_.wake);
+  layer_.begin_frame();
   heatmaps_.begin_frame();
   ViewContext context{state_, theme_, fonts_, commands_, heatmaps_};
   if (std::exchange(reload_lessons_, false)) reload_lessons();
+  if (std::exchange(list_layouts_, false)) list_layout_commands();
+  // A shortcut that was being pressed when its view went away is not waited for.
+  if (!views_.find(titles::preferences)->open) commands_.suspend(false);
   commands_.handle_shortcuts();
   menu_bar(context);
+  if (!presenting_) tab_bar_.draw(context, bench_);
   if (!state_.view_to_show.empty()) views_.show(std::exchange(state_.view_to_show, {}));
   dock_space(status_bar_height(), std::exchange(arrange_, -1), views_, presenting_);
   // A view that is on screen asks for them again: what nobody sees is not computed.
@@ -135,9 +125,14 @@ void App::frame() {
   status_window(context);
   path_dialog_.draw(context);
   palette_.draw(context);
+  if (export_request_) std::exchange(export_request_, nullptr)(context);
+  exports_.draw(context);
   if (!heatmaps_.error().empty()) state_.notify(Notice::Kind::error, heatmaps_.error());
   notices(context);
   submit_if_changed();
+  keeper_.watch(ImGui::GetTime(), preferences_.autosave_seconds);
+  if (const std::string problem = keeper_.take_problem(); !problem.empty())
+    state_.notify(Notice::Kind::error, problem);
 }
 
 void App::menu_item(const Command& command) const {
@@ -158,10 +153,11 @@ void App::menu_items(const std::string& menu) const {
     if (command.menu == menu) {
       menu_item(command);
     } else if (command.menu.starts_with(menu + "/")) {
-      if (std::find(submenus.begin(), submenus.end(), command.menu) != submenus.end()) continue;
-      submenus.push_back(command.menu);
-      if (!ImGui::BeginMenu(command.menu.substr(menu.size() + 1).c_str())) continue;
-      menu_items(command.menu);
+      const std::string submenu = command.menu.substr(0, command.menu.find('/', menu.size() + 1));
+      if (std::find(submenus.begin(), submenus.end(), submenu) != submenus.end()) continue;
+      submenus.push_back(submenu);
+      if (!ImGui::BeginMenu(submenu.c_str() + menu.size() + 1)) continue;
+      menu_items(submenu);
       ImGui::EndMenu();
     }
   }

@@ -12,18 +12,26 @@
 #include "app/render/heatmap.h"
 #include "app/shell/commands.h"
 #include "app/shell/fonts.h"
+#include "app/shell/models_view.h"
+#include "app/shell/preferences_view.h"
+#include "app/shell/recent_files.h"
+#include "app/shell/session_keeper.h"
+#include "app/shell/tab_bar.h"
 #include "app/shell/theme.h"
 #include "app/shell/view_table.h"
+#include "app/shell/workbench.h"
 #include "app/views/app_state.h"
 #include "app/views/attention_panel.h"
 #include "app/views/command_palette.h"
 #include "app/views/difference_view.h"
 #include "app/views/documents_view.h"
 #include "app/views/experiments_panel.h"
+#include "app/views/export_menu.h"
 #include "app/views/head_sets_view.h"
 #include "app/views/layer_view.h"
 #include "app/views/lesson_view.h"
 #include "app/views/overlay_view.h"
+#include "app/views/own_people_view.h"
 #include "app/views/path_dialog.h"
 #include "app/views/prompt_panel.h"
 #include "app/views/ranking_view.h"
@@ -50,6 +58,24 @@ class App {
   TestsPanel& tests() { return tests_; }
   LessonPanel& lessons() { return lessons_; }
   ViewTable& view_table() { return views_; }
+  Workbench& workbench() { return bench_; }
+  SessionKeeper& session() { return keeper_; }
+  /// Reads what was opened lately, and keeps it from now on.
+  void load_recent();
+  const RecentFiles& recent() const { return recent_; }
+  /// Takes over the user's preferences; `preferences` gives them back as they are now.
+  void set_preferences(const Preferences& preferences, float display_scale);
+  Preferences preferences() const;
+  /// Seconds from a change to the copy that survives a crash; 0 = none before the end.
+  void set_autosave(double seconds) { preferences_.autosave_seconds = seconds; }
+  /// The model picker looks into models with this headscope-cli.
+  void configure_models(std::filesystem::path program);
+  /// Layouts under names of their own are kept in this folder.
+  void configure_layouts(std::filesystem::path folder);
+  void save_own_layout(const std::string& name);
+  std::string window_title() const;
+  /// Says that the model of the session in front is not there, if that is so.
+  void note_missing_model();
   /// Lessons of these folders: in the view, as commands and in the menu.
   void configure_lessons(std::vector<std::filesystem::path> folders);
   /// Opens a lesson by name or path and shows its view. bad_input: see LessonPanel::open.
@@ -59,6 +85,7 @@ class App {
   void present(bool on);
   bool presenting() const { return presenting_; }
   OverlayView& overlay() { return overlay_; }
+  ExportMenu& exports() { return exports_; }
   AttentionPanel& attention() { return attention_; }
   RankingView& ranking() { return ranking_; }
   LayerView& layer() { return layer_; }
@@ -74,8 +101,13 @@ class App {
   /// Before ImGui::NewFrame.
   void prepare_frame();
 
-  /// A file or folder dropped onto the window, or given on the command line.
+  /// A file or folder dropped onto the window, or given on the command line: what it is follows
+  /// from its content.
   void open_path(const std::string& path);
+  /// As `open_path`, and says what it was taken for.
+  void take_dropped(const std::string& path);
+  /// A file whose content is a prompt, whatever it looks like.
+  void open_prompt(const std::string& path);
   /// Nothing pending: engine idle, newest request answered, no file being read.
   bool settled() const;
   /// Seconds until something must be drawn again without input; < 0 = nothing is due.
@@ -87,15 +119,39 @@ class App {
  private:
   void register_commands();
   void register_views();
+  void register_session_commands();
+  void register_tab_commands();
+  void report(const Result<>& done, const std::string& said);
+  void open_tab();
+  void new_session();
+  void save_session();
+  void save_session_as(std::string path);
+  void open_session(const std::string& path);
+  void explain_directions(const std::string& path);
+  void ask_for_session();
+  void ask_where_to_save(const std::string& proposal = {});
+  void watch_recent();
+  void list_recent_commands();
+  void open_recent(RecentKind kind, const std::string& path);
   void register_view_commands();
   void register_explain_commands();
   void register_panel_commands();
+  void draw_preferences(ViewContext& context);
+  void draw_models(ViewContext& context);
+  void ask_for_model_folder();
+  void list_layout_commands();
+  void ask_for_layout_name();
+  void load_own_layout(const std::filesystem::path& path);
+  void register_exports();
+  void register_export_commands();
   void register_test_commands();
   void register_model_commands();
   void register_head_commands();
   void register_exploration_commands();
   void register_experiment_commands();
   void register_lesson_commands();
+  void register_answer_commands();
+  void next_in_lesson();
   void register_map_commands();
   void list_lesson_commands();
   void reload_lessons();
@@ -114,6 +170,21 @@ class App {
 
   Engine* engine_;
   AppState state_;
+  Workbench bench_;
+  SessionKeeper keeper_;
+  TabBar tab_bar_;
+  RecentFiles recent_;
+  bool recent_changed_ = false, keep_recent_ = false;
+  std::shared_ptr<const ModelInfo> noted_model_;
+  std::string noted_data_;
+  std::string overwrite_;  ///< a file that will be replaced when it is named once more
+  Preferences preferences_;
+  PreferencesView preferences_view_;
+  ModelFinder finder_;
+  ModelsView models_view_;
+  std::filesystem::path layouts_;  ///< folder of the user's own; empty = none are kept
+  std::string layout_to_load_;     ///< text of a layout file, taken over before the next frame
+  bool list_layouts_ = false;
   Commands commands_;
   ViewTable views_;
   HeatmapRenderer heatmaps_;
@@ -125,12 +196,11 @@ class App {
   int arrange_ = -1;  ///< arrangement to build in the next frame; < 0 = none
   bool quit_ = false;
   bool picture_ = false;
-  Request submitted_;
-  std::uint64_t submitted_id_ = 0;
   PromptPanel prompt_;
   DocumentsPanel documents_;
   TestsPanel tests_;
   OverlayView overlay_;
+  OwnPeoplePanel own_people_;
   AttentionPanel attention_;
   RankingView ranking_;
   HeadSetsView head_sets_{[this] { ask_for_head_set(); }};
@@ -145,6 +215,8 @@ class App {
   float zoom_before_ = 1;
   CommandPalette palette_;
   PathDialog path_dialog_;
+  ExportMenu exports_;
+  std::function<void(ViewContext&)> export_request_;  ///< of a command; done after the views
 };
 
 }  // namespace headscope

@@ -19,6 +19,13 @@ void App::register_commands() {
                  [this] { ask_for_model(); },
                  {},
                  {}});
+  commands_.add({"file.models",
+                 "Models on this machine",
+                 "File",
+                 ImGuiMod_Ctrl | ImGuiKey_M,
+                 [this] { views_.show(titles::models); },
+                 {},
+                 {}});
   commands_.add({"file.open_data",
                  "Open data ...",
                  "File",
@@ -33,10 +40,12 @@ void App::register_commands() {
                  [&s] { s.choose_model("demo"); },
                  {},
                  [&s] { return s.request.model == "demo"; }});
+  register_session_commands();
+  register_export_commands();
   commands_.add({"file.picture",
                  "Save a picture of the window",
                  "File",
-                 ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_S,
+                 ImGuiMod_Ctrl | ImGuiMod_Alt | ImGuiKey_S,
                  [this] { picture_ = true; },
                  {},
                  {},
@@ -50,6 +59,13 @@ void App::register_commands() {
                  {},
                  true});
 
+  commands_.add({"edit.preferences",
+                 "Preferences and shortcuts",
+                 "Edit",
+                 0,
+                 [this] { views_.show(titles::preferences); },
+                 {},
+                 {}});
   const auto typing = [] { return ImGui::GetIO().WantTextInput; };  // a text field has its own undo
   commands_.add({"edit.undo",
                  "Undo",
@@ -95,6 +111,13 @@ void App::register_commands() {
                  ImGuiMod_Ctrl | ImGuiKey_N,
                  [&s] { s.new_sample(); },
                  [&s] { return static_cast<bool>(s.sample_source); },
+                 {}});
+  commands_.add({"prompt.own_people",
+                 "People and facts of your own ...",
+                 "Prompt",
+                 0,
+                 [&s] { s.view_to_show = titles::own_people; },
+                 {},
                  {}});
   commands_.add({"data.previous",
                  "Previous sample of the data file",
@@ -164,6 +187,7 @@ void App::register_commands() {
                  },
                  {},
                  true});
+  register_tab_commands();
   register_model_commands();
   register_head_commands();
   register_exploration_commands();
@@ -192,6 +216,13 @@ void App::register_test_commands() {
                    },
                    {}});
   }
+  commands_.add({"prompt.report",
+                 "Save a report of this prompt",
+                 "Prompt",
+                 0,
+                 [this] { tests_.save_report(state_); },
+                 [&s] { return s.baseline() != nullptr && s.prompt_is_current(); },
+                 {}});
   commands_.add({"prompt.accept_likely",
                  "Mark the likely document as relevant",
                  "Prompt",

@@ -62,15 +62,55 @@ void App::present(bool on) {
   }
 }
 
+// Presenting, the answer comes before the next step: a remote control has one key.
+void App::next_in_lesson() {
+  if (presenting_ && lessons_.open_question() != nullptr) {
+    lessons_.reveal(state_);
+  } else {
+    lessons_.move(state_, 1);
+  }
+}
+
+void App::register_answer_commands() {
+  constexpr int kMostChoices = 9;
+  const auto typing = [] { return ImGui::GetIO().WantTextInput; };
+  for (int i = 0; i < kMostChoices; ++i) {
+    const auto index = static_cast<std::size_t>(i);
+    commands_.add({"lesson.choose_" + std::to_string(i + 1),
+                   "Choose answer " + std::to_string(i + 1),
+                   "",
+                   ImGuiKey_1 + i,
+                   [this, index] { lessons_.choose(index); },
+                   [this, index, typing] {
+                     const LessonQuestion* question = lessons_.open_question();
+                     return question != nullptr && index < question->choices.size() && !typing();
+                   },
+                   {}});
+  }
+  commands_.add({"lesson.reveal",
+                 "Reveal the answer",
+                 "Lessons",
+                 ImGuiKey_R,
+                 [this] { lessons_.reveal(state_); },
+                 [this, typing] {
+                   return lessons_.open_question() != nullptr && !typing() &&
+                          (presenting_ || lessons_.chosen() >= 0);
+                 },
+                 {}});
+}
+
 void App::register_lesson_commands() {
   const auto open = [this] { return lessons_.is_open(); };
+  const auto next = [this] {
+    return lessons_.can_move(1) || (presenting_ && lessons_.open_question() != nullptr);
+  };
   const auto typing = [] { return ImGui::GetIO().WantTextInput; };
   commands_.add({"lesson.next",
                  "Next step",
                  "Lessons",
                  ImGuiKey_PageDown,
-                 [this] { lessons_.move(state_, 1); },
-                 [this, typing] { return lessons_.can_move(1) && !typing(); },
+                 [this] { next_in_lesson(); },
+                 [this, next, typing] { return next() && !typing(); },
                  {}});
   commands_.add({"lesson.back",
                  "Step back",
@@ -84,8 +124,8 @@ void App::register_lesson_commands() {
                  "Next step (presenting)",
                  "",
                  ImGuiKey_RightArrow,
-                 [this] { lessons_.move(state_, 1); },
-                 [this, typing] { return presenting_ && lessons_.can_move(1) && !typing(); },
+                 [this] { next_in_lesson(); },
+                 [this, next, typing] { return presenting_ && next() && !typing(); },
                  {}});
   commands_.add({"lesson.previous_slide",
                  "Step back (presenting)",
@@ -94,6 +134,7 @@ void App::register_lesson_commands() {
                  [this] { lessons_.move(state_, -1); },
                  [this, typing] { return presenting_ && lessons_.can_move(-1) && !typing(); },
                  {}});
+  register_answer_commands();
   commands_.add({"lesson.reset",
                  "Reset the step",
                  "Lessons",

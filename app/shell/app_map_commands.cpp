@@ -60,7 +60,7 @@ void App::register_map_commands() {
   commands_.add({"map.mask_sink",
                  "Hide the attention sink",
                  kMenu,
-                 ImGuiKey_S,
+                 ImGuiKey_M,
                  [&map] { map.mask_sink = !map.mask_sink; },
                  {},
                  [&map] { return map.mask_sink; }});

@@ -7,6 +7,7 @@
 #include "app/views/controls_view.h"
 #include "app/views/head_map_view.h"
 #include "app/views/lens_view.h"
+#include "app/views/runs_view.h"
 
 namespace headscope {
 
@@ -18,6 +19,7 @@ void App::register_views() {
   views_.add(titles::prompt, Place::prompt, true, [this](C& c) { prompt_.draw(c); });
   views_.add(titles::lesson, Place::lesson, true, [this](C& c) { lessons_.draw(c, presenting_); });
   views_.add(titles::overlay, Place::prompt, true, [this](C& c) { overlay_.draw(c); });
+  views_.add(titles::own_people, Place::prompt, false, [this](C& c) { own_people_.draw(c); });
   views_.add(titles::answer, Place::answer, true, answer_view);
   views_.add(titles::heads, Place::heads, true, head_map_view);
   views_.add(titles::attention, Place::attention, true, [this](C& c) { attention_.draw(c); });
@@ -26,6 +28,9 @@ void App::register_views() {
   views_.add(titles::lens, Place::attention, true, lens_view);
   views_.add(titles::scores, Place::attention, true, [this](C& c) { scores_.draw(c); });
   views_.add(titles::experiments, Place::attention, true, [this](C& c) { experiments_.draw(c); });
+  views_.add(titles::runs, Place::attention, true, runs_view);
+  views_.add(titles::models, Place::attention, false, [this](C& c) { draw_models(c); });
+  views_.add(titles::preferences, Place::attention, false, [this](C& c) { draw_preferences(c); });
   views_.add(titles::controls, Place::controls, true, controls_view);
   views_.add(titles::ranking, Place::ranking, true, [this](C& c) { ranking_.draw(c); });
   views_.add(titles::head_sets, Place::ranking, true, [this](C& c) { head_sets_.draw(c); });
@@ -55,6 +60,14 @@ void App::register_panel_commands() {
                    {}});
     ++index;
   }
+  commands_.add({"layout.save",
+                 "Save this layout ...",
+                 "View/Layout",
+                 0,
+                 [this] { ask_for_layout_name(); },
+                 [this] { return !layouts_.empty(); },
+                 {},
+                 true});
 }
 
 }  // namespace headscope

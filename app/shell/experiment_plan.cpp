@@ -221,11 +221,6 @@ class Planner {
   ExperimentPlan plan_;
 };
 
-bool is_plain(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-         std::string_view("-_./,:=+@%").find(c) != std::string_view::npos;
-}
-
 }  // namespace
 
 const char* experiment_name(ExperimentKind kind) {
@@ -266,27 +261,6 @@ Result<ExperimentPlan> plan_experiment(const ExperimentForm& form, const Experim
   const std::string name =
       std::string(text_of(form.kind).id) + "-" + sha256_hex(settings).substr(0, kDigits);
   return Planner(form, model, root / name).plan();
-}
-
-std::string shell_line(const std::vector<std::string>& arguments) {
-  std::string line;
-  for (const std::string& argument : arguments) {
-    if (!line.empty()) line += ' ';
-    if (!argument.empty() && std::all_of(argument.begin(), argument.end(), is_plain)) {
-      line += argument;
-      continue;
-    }
-    line += '\'';
-    for (const char c : argument) {
-      if (c == '\'') {
-        line += "'\\''";
-      } else {
-        line += c;
-      }
-    }
-    line += '\'';
-  }
-  return line;
 }
 
 }  // namespace headscope

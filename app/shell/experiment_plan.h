@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/base/process.h"  // shell_line: a plan as text
 
 namespace headscope {
 
@@ -72,8 +73,5 @@ struct ExperimentPlan {
 /// data.
 Result<ExperimentPlan> plan_experiment(const ExperimentForm& form, const ExperimentModel& model,
                                        const std::filesystem::path& root);
-
-/// Arguments as one line for a shell, quoted where it needs it.
-std::string shell_line(const std::vector<std::string>& arguments);
 
 }  // namespace headscope

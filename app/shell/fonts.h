@@ -1,4 +1,5 @@
-// Fonts of the system, found at run time; ImGui's own scalable font where there is none.
+// Fonts of the system, found at run time; ImGui's own scalable font where there is none. What the
+// text font lacks comes from others, and what none has is a box with its code point.
 #pragma once
 
 #include <imgui.h>

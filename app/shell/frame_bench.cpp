@@ -18,6 +18,7 @@
 
 #include "app/shell/app.h"
 #include "app/shell/layout.h"
+#include "core/base/make_large.h"
 #include "core/engine/fake_runner.h"
 
 namespace headscope {
@@ -55,7 +56,7 @@ class StandIn : public FakeRunner {
                                                const InterventionSettings& settings,
                                                const std::vector<HeadId>& heads, const Request&,
                                                const RunContext&) override {
-    auto result = std::make_shared<RunResult>();
+    auto result = make_large<RunResult>();
     const bool baseline = settings.is_identity() || heads.empty();
     if (!baseline) {
       result->settings = settings;
@@ -64,7 +65,9 @@ class StandIn : public FakeRunner {
     result->layers = options_.layers;
     result->heads = options_.heads;
     result->sets = static_cast<int>(prompt.documents.size()) + 1;
-    for (std::int64_t i = 0; i < kResponse; ++i) result->response.push_back({.text = " word"});
+    TokenView word;
+    word.text = " word";
+    result->response.assign(static_cast<std::size_t>(kResponse), word);
     result->rows = {prompt.prompt_tokens(), prompt.prompt_tokens() + kResponse};
     result->keys = result->rows.end;
     const HeadWeights shared = block(result->keys, 1);
@@ -78,7 +81,7 @@ class StandIn : public FakeRunner {
   Result<std::shared_ptr<const FullMap>> full_map(const PromptView&, const RunResult& run,
                                                   HeadId head, const MapRegion& region,
                                                   const RunContext&) override {
-    auto map = std::make_shared<FullMap>();
+    auto map = make_large<FullMap>();
     map->head = head;
     map->settings = run.settings;
     map->tokens = run.keys;
@@ -106,7 +109,7 @@ class StandIn : public FakeRunner {
 
  private:
   static HeadWeights block(std::int64_t keys, double scale) {
-    auto values = std::make_shared<std::vector<float>>();
+    auto values = make_large<std::vector<float>>();
     values->reserve(static_cast<std::size_t>(kResponse * keys));
     for (std::int64_t row = 0; row < kResponse; ++row)
       for (std::int64_t key = 0; key < keys; ++key)
@@ -118,7 +121,7 @@ class StandIn : public FakeRunner {
     const auto rows = static_cast<std::size_t>(result.layers * result.heads * kResponse);
     for (std::size_t i = 0; i < rows * static_cast<std::size_t>(result.sets); ++i)
       result.span_sums.push_back(static_cast<float>(i % 97) / 97.0f / 50.0f);
-    const SpanLayout layout{result.sets - 1, prompt.gold_document()};
+    const SpanLayout layout{result.sets - 1, prompt.gold_documents()};
     result.scores = scores_from_span_sums(result.span_sums, result.layers, result.heads, kResponse,
                                           {0, kResponse}, layout);
   }
@@ -258,8 +261,10 @@ Result<Json> measure(Stand& stand, const Phase& phase, int frames) {
   auto next = Clock::now();
   for (int i = 0; i < frames; ++i) {
     if (phase.sliders) state.request.intervention.tau = 0.05 + 0.9 * (i % 61) / 61.0;
-    const auto [seconds, processor] =
-        stand.frame(phase.pan ? dragged(i) : ImVec2(-1, -1), phase.pan && i > 0);
+    // A slider that moves is held: so is the map.
+    const bool held = phase.pan || phase.sliders;
+    const ImVec2 mouse = held ? dragged(phase.pan ? i : 0) : ImVec2(-1, -1);
+    const auto [seconds, processor] = stand.frame(mouse, held && i > 0);
     wall.push_back(seconds * 1e3);
     own.push_back(processor * 1e3);
     next += kFrame;

@@ -76,11 +76,13 @@ const std::array<Plan, 3> kPlans = {
      {split_debug,
       {titles::prompt, titles::documents, titles::heads, titles::attention},
       {},
-      {titles::lesson}},
+      {titles::lesson, titles::own_people, titles::layer, titles::lens, titles::scores,
+       titles::experiments}},
      {split_teach,
       {titles::prompt, titles::documents, titles::heads, titles::attention},
-      {titles::lesson},
-      {titles::experiments}}}};
+      {titles::lesson, titles::own_people},
+      {titles::experiments, titles::layer, titles::difference, titles::scores, titles::runs,
+       titles::tests, titles::head_sets}}}};
 
 // Without it, the tab that appears last would be in front.
 void bring_to_front(ImGuiID node, const char* title) {

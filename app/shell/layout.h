@@ -27,7 +27,11 @@ inline constexpr const char* scores = "Score split";
 inline constexpr const char* documents = "Attention per document";
 inline constexpr const char* tests = "Tests";
 inline constexpr const char* experiments = "Experiments";
+inline constexpr const char* runs = "Runs";
+inline constexpr const char* preferences = "Preferences";
+inline constexpr const char* models = "Models";
 inline constexpr const char* controls = "Intervention";
+inline constexpr const char* own_people = "Own people";
 }  // namespace titles
 
 /// A screen for one use of the window.

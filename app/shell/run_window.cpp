@@ -49,6 +49,7 @@ class Session {
   // Nobody sits before it: user files are neither read nor written.
   bool unattended() const { return !options_.screenshot.empty() || options_.measure_idle > 0; }
   void load_user_files();
+  void restore_session(App& app);
   void fill_request(App& app);
   void find_lessons(App& app);
   void apply_options(App& app);
@@ -81,17 +82,16 @@ void Session::load_user_files() {
 }
 
 void Session::apply_options(App& app) {
-  ThemeKind theme = preferences_.theme;
-  if (!options_.theme.empty()) theme_from_name(options_.theme, theme);
-  app.set_theme(theme);
-  app.set_scale(window_->scale(), preferences_.zoom);
+  if (!options_.theme.empty()) theme_from_name(options_.theme, preferences_.theme);
+  app.set_preferences(preferences_, window_->scale());
+  if (!unattended()) app.configure_layouts(config_folder() / "layouts");
   app.set_fonts(window_->fonts());
-  app.state().view = preferences_.view;
   app.state().sample_source = parts_.samples;
   app.state().wake = Window::wake;
   if (!unattended()) app.state().head_sets.configure(config_folder() / "head_sets");
   if (const auto folder = executable_folder()) {
     app.experiments().configure(*folder / "headscope-cli", state_folder() / "experiments");
+    app.configure_models(*folder / "headscope-cli");
     app.tests().configure(*folder / "headscope-cli", state_folder() / "tests");
   }
 }
@@ -107,30 +107,36 @@ void Session::find_lessons(App& app) {
   app.configure_lessons(std::move(folders));
 }
 
+// The named session, else what was open last time. A picture depends on the command line alone.
+void Session::restore_session(App& app) {
+  app.state().request.threads = options_.threads;
+  std::vector<std::string> problems, notes;
+  if (!unattended()) {
+    app.load_recent();
+    app.session().begin(problems, notes);
+  }
+  if (!options_.session.empty()) {
+    if (const Result<> opened = app.session().open(options_.session); !opened)
+      problems_.push_back(opened.error());
+  }
+  for (std::string& problem : problems)
+    problems_.push_back({ErrorKind::bad_input, std::move(problem)});
+  for (std::string& note : notes) app.state().notify(Notice::Kind::info, std::move(note));
+  if (options_.model.empty()) app.note_missing_model();
+}
+
 void Session::fill_request(App& app) {
   AppState& state = app.state();
   first_request(state);
-  const bool named = !options_.session.empty();
-  if (named || !unattended()) {
-    const std::filesystem::path path =
-        named ? std::filesystem::path(options_.session) : session_path();
-    Result<std::optional<Request>> session = load_session(path);
-    if (!session) {
-      problems_.push_back(session.error());
-    } else if (*session) {
-      state.request = **session;
-    } else if (named) {
-      problems_.push_back({ErrorKind::bad_input, path.string() + ": no such session file"});
-    }
-  }
-  state.request.device = options_.device;
-  state.request.dtype = options_.dtype;
+  restore_session(app);
+  if (options_.device != "auto") state.request.device = options_.device;
+  if (options_.dtype != "auto") state.request.dtype = options_.dtype;
   state.request.threads = options_.threads;
   if (!options_.model.empty()) state.request.model = options_.model;
   if (!options_.model.empty() || !options_.adapter.empty()) {
     state.request.adapter = options_.adapter;
   }
-  if (!options_.prompt_file.empty()) app.open_path(options_.prompt_file);
+  if (!options_.prompt_file.empty()) app.open_prompt(options_.prompt_file);
   if (!options_.data.empty()) state.open_data(options_.data);
   state.heads_to_compare = options_.compare_heads;
   for (const Error& problem : problems_) state.notify(Notice::Kind::error, problem.message);
@@ -145,12 +151,10 @@ void Session::draw(App& app) {
   if (const std::string error = window_->take_gl_error(); !error.empty()) {
     app.state().notify(Notice::Kind::error, error);
   }
-  const ModelInfo* model = app.state().snapshot->model.get();
-  window_->set_title(model == nullptr || model->is_demo ? "Headscope"
-                                                        : "Headscope - " + model->name);
+  window_->set_title(app.window_title());
   if (app.take_picture_request()) save_picture(app);
   window_->present();
-  for (const std::string& path : window_->take_dropped()) app.open_path(path);
+  for (const std::string& path : window_->take_dropped()) app.take_dropped(path);
 }
 
 // Sleeps unless something is due: input, a snapshot, a tooltip's delay, the text cursor.
@@ -259,14 +263,11 @@ void Session::save_picture(App& app) {
 }
 
 void Session::save_user_files(App& app) {
-  app.present(false);  // its theme and size are not the user's
-  preferences_.theme = app.theme();
-  preferences_.zoom = app.zoom();
-  preferences_.view = app.state().view;
+  preferences_ = app.preferences();
   window_->size_in_units(preferences_.width, preferences_.height);
-  for (const Result<>& saved : {save_preferences(preferences_),
-                                write_file_atomically(layout_path(), save_layout(app.view_table())),
-                                save_session(session_path(), app.state().request)}) {
+  for (const Result<>& saved :
+       {save_preferences(preferences_),
+        write_file_atomically(layout_path(), save_layout(app.view_table())), app.session().end()}) {
     if (!saved) complain(saved.error());
   }
 }

@@ -42,14 +42,14 @@ Theme light_theme() {
   t.line = rgb(0xCCD2DA);
   t.text = rgb(0x1C222B);
   t.muted = rgb(0x5B6675);
-  t.baseline = rgb(0x8A94A3);
+  t.baseline = rgb(0x7F8998);
   t.accent = rgb(0x1769C7);
   t.accent_soft = rgb(0xD3E4F8);
-  t.gold = rgb(0xB27A00);
+  t.gold = rgb(0x966500);
   t.gold_soft = rgb(0xFBEFD0);
   t.sink = rgb(0xC9B3DF);
-  t.good = rgb(0x0B7A55);
-  t.bad = rgb(0xBE4413);
+  t.good = rgb(0x007A4A);
+  t.bad = rgb(0xA02020);
   t.selection = rgb(0x101418);
   t.diverging = Palette::diverging_light;
   return t;

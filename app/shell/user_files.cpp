@@ -6,7 +6,6 @@
 
 #include "core/base/file.h"
 #include "core/intervention/method.h"
-#include "core/text/splitting_json.h"
 
 namespace headscope {
 namespace {
@@ -23,13 +22,18 @@ std::filesystem::path xdg(const char* variable, const char* under_home) {
 constexpr std::array kChoices = {"contextual", "random", "picked"};
 constexpr std::array kRows = {"all", "response", "from"};
 constexpr std::array kSpans = {"gold", "document"};
-constexpr std::array kKept = {"automatic", "spans", "rows"};
 constexpr std::array kScores = {"relevant", "sink",    "irrelevant_sum", "irrelevant_max",
                                 "head_set", "overlap", "entropy",        "distance",
                                 "drop",     "similar"};
 constexpr std::array kSources = {"baseline", "intervened", "difference"};
 constexpr std::array kOverlayHeads = {"selected", "chosen", "layer", "all"};
-constexpr std::array kPooling = {"mean", "sum", "max"};
+constexpr std::array kPoolings = {"mean", "sum", "max"};
+constexpr std::array kGroupings = {"none", "documents", "sentences"};
+constexpr std::array kRanges = {"automatic", "percentile", "manual"};
+constexpr std::array kColumns = {"rank",     "head",       "score",  "relevant",
+                                 "sink",     "irrelevant", "change", "entropy",
+                                 "distance", "drop",       "similar"};
+static_assert(kColumns.size() == head_columns && kScores.size() == map_scores);
 
 // The value whose name stands in a field; an unknown name is an error, an absent field the
 // fallback.
@@ -50,47 +54,6 @@ const char* name_of(const std::array<const char*, N>& names, Enum value) {
   return names[static_cast<std::size_t>(value)];
 }
 
-Json settings_to_json(const InterventionSettings& s) {
-  Json picked = Json::array();
-  for (const HeadId id : s.picked) picked.push_back({id.layer, id.head});
-  return {{"tau", s.tau},
-          {"alpha", s.alpha},
-          {"top_k", s.top_k},
-          {"heads", name_of(kChoices, s.choice)},
-          {"random_seed", s.random_seed},
-          {"picked", picked},
-          {"rows", name_of(kRows, s.rows.kind)},
-          {"rows_from", s.rows.from},
-          {"key_directions", s.use_key_directions},
-          {"span", name_of(kSpans, s.span)},
-          {"marked_document", s.marked_document},
-          {"also", s.also},
-          {"also_strength", s.also_strength}};
-}
-
-// Which response tokens are chosen belongs to a response, so it is not among them.
-Json overlay_to_json(const OverlayOptions& o) {
-  return {{"source", name_of(kSources, o.source)},
-          {"heads", name_of(kOverlayHeads, o.heads)},
-          {"pooling", name_of(kPooling, o.pooling)},
-          {"logarithmic", o.logarithmic},
-          {"mask_sink", o.mask_sink},
-          {"mark_touched", o.mark_touched}};
-}
-
-Result<> overlay_from_json(const JsonObject& preferences, OverlayOptions& options) {
-  const Json* found = preferences.find("overlay");
-  if (found == nullptr) return {};
-  HEADSCOPE_ASSIGN(const JsonObject o, JsonObject::open(*found, "preferences: overlay"));
-  HEADSCOPE_ASSIGN(options.source, named(o, "source", kSources, options.source));
-  HEADSCOPE_ASSIGN(options.heads, named(o, "heads", kOverlayHeads, options.heads));
-  HEADSCOPE_ASSIGN(options.pooling, named(o, "pooling", kPooling, options.pooling));
-  HEADSCOPE_ASSIGN(options.logarithmic, o.boolean_or("logarithmic", options.logarithmic));
-  HEADSCOPE_ASSIGN(options.mask_sink, o.boolean_or("mask_sink", options.mask_sink));
-  HEADSCOPE_ASSIGN(options.mark_touched, o.boolean_or("mark_touched", options.mark_touched));
-  return {};
-}
-
 Result<HeadId> head_from_json(const Json& pair, const JsonObject& object, const char* field) {
   const bool good = pair.is_array() && pair.size() == 2 && pair[0].is_number_integer() &&
                     pair[1].is_number_integer() && pair[0].get<std::int64_t>() >= 0 &&
@@ -98,6 +61,103 @@ Result<HeadId> head_from_json(const Json& pair, const JsonObject& object, const 
                     pair[1].get<std::int64_t>() < 100000;
   if (!good) return tl::unexpected<Error>(object.wrong(field, "[layer, head]"));
   return HeadId{pair[0].get<int>(), pair[1].get<int>()};
+}
+
+Json overlay_to_json(const OverlayOptions& overlay) {
+  return {{"source", name_of(kSources, overlay.source)},
+          {"heads", name_of(kOverlayHeads, overlay.heads)},
+          {"pooling", name_of(kPoolings, overlay.pooling)},
+          {"rows", overlay.rows},
+          {"logarithmic", overlay.logarithmic},
+          {"mask_sink", overlay.mask_sink},
+          {"mark_touched", overlay.mark_touched}};
+}
+
+Result<> overlay_from_json(const JsonObject& o, OverlayOptions& overlay) {
+  HEADSCOPE_ASSIGN(overlay.source, named(o, "source", kSources, overlay.source));
+  HEADSCOPE_ASSIGN(overlay.heads, named(o, "heads", kOverlayHeads, overlay.heads));
+  HEADSCOPE_ASSIGN(overlay.pooling, named(o, "pooling", kPoolings, overlay.pooling));
+  if (o.has("rows")) {
+    HEADSCOPE_ASSIGN(overlay.rows, o.integers("rows"));
+  }
+  HEADSCOPE_ASSIGN(overlay.logarithmic, o.boolean_or("logarithmic", overlay.logarithmic));
+  HEADSCOPE_ASSIGN(overlay.mask_sink, o.boolean_or("mask_sink", overlay.mask_sink));
+  HEADSCOPE_ASSIGN(overlay.mark_touched, o.boolean_or("mark_touched", overlay.mark_touched));
+  return {};
+}
+
+Json map_to_json(const MapOptions& map) {
+  return {{"per_row", map.per_row},
+          {"mask_sink", map.mask_sink},
+          {"grouping", name_of(kGroupings, map.grouping)},
+          {"pooling", name_of(kPoolings, map.pooling)},
+          {"range", name_of(kRanges, map.range)},
+          {"percentile", map.percentile},
+          {"low", map.low},
+          {"high", map.high}};
+}
+
+Result<> map_from_json(const JsonObject& o, MapOptions& map) {
+  HEADSCOPE_ASSIGN(map.per_row, o.boolean_or("per_row", map.per_row));
+  HEADSCOPE_ASSIGN(map.mask_sink, o.boolean_or("mask_sink", map.mask_sink));
+  HEADSCOPE_ASSIGN(map.grouping, named(o, "grouping", kGroupings, map.grouping));
+  HEADSCOPE_ASSIGN(map.pooling, named(o, "pooling", kPoolings, map.pooling));
+  HEADSCOPE_ASSIGN(map.range, named(o, "range", kRanges, map.range));
+  HEADSCOPE_ASSIGN(const double percentile, o.number_or("percentile", map.percentile));
+  map.percentile = std::clamp(percentile, 50.0, 100.0);
+  HEADSCOPE_ASSIGN(const double low, o.number_or("low", map.low));
+  HEADSCOPE_ASSIGN(const double high, o.number_or("high", map.high));
+  map.low = static_cast<float>(std::clamp(low, 0.0, 1.0));
+  map.high = static_cast<float>(std::clamp(high, 0.0, 1.0));
+  return {};
+}
+
+Json heads_to_json(const std::vector<HeadId>& heads) {
+  Json pairs = Json::array();
+  for (const HeadId id : heads) pairs.push_back({id.layer, id.head});
+  return pairs;
+}
+
+Result<std::vector<HeadId>> heads_from_json(const JsonObject& o, const char* field) {
+  std::vector<HeadId> heads;
+  if (!o.has(field)) return heads;
+  HEADSCOPE_ASSIGN(const Json* pairs, o.array(field));
+  for (const Json& pair : *pairs) {
+    HEADSCOPE_ASSIGN(const HeadId id, head_from_json(pair, o, field));
+    heads.push_back(id);
+  }
+  return heads;
+}
+
+Json head_list_to_json(const HeadListOptions& list) {
+  Json extra = Json::array();
+  for (const HeadColumn column : list.extra) extra.push_back(name_of(kColumns, column));
+  Json json = {{"sort", name_of(kColumns, list.sort)},
+               {"descending", list.descending},
+               {"pinned", heads_to_json(list.pinned)},
+               {"extra", extra},
+               {"click_switches", list.click_switches}};
+  if (list.like) json["like"] = {list.like->layer, list.like->head};
+  return json;
+}
+
+Result<> head_list_from_json(const JsonObject& o, HeadListOptions& list) {
+  HEADSCOPE_ASSIGN(list.sort, named(o, "sort", kColumns, list.sort));
+  HEADSCOPE_ASSIGN(list.descending, o.boolean_or("descending", list.descending));
+  HEADSCOPE_ASSIGN(list.pinned, heads_from_json(o, "pinned"));
+  HEADSCOPE_ASSIGN(list.click_switches, o.boolean_or("click_switches", list.click_switches));
+  if (const Json* like = o.find("like")) {
+    HEADSCOPE_ASSIGN(list.like, head_from_json(*like, o, "like"));
+  }
+  if (!o.has("extra")) return {};
+  HEADSCOPE_ASSIGN(const auto extra, o.strings("extra"));
+  list.extra.clear();
+  for (const std::string& name : extra) {
+    const auto at = std::find(kColumns.begin(), kColumns.end(), name);
+    if (at == kColumns.end()) return tl::unexpected<Error>(o.wrong("extra", "names of columns"));
+    list.extra.push_back(static_cast<HeadColumn>(at - kColumns.begin()));
+  }
+  return {};
 }
 
 Result<JsonObject> open_version(const Json& json, const std::string& name) {
@@ -110,21 +170,23 @@ Result<JsonObject> open_version(const Json& json, const std::string& name) {
   return object;
 }
 
-Result<> read_documents(const JsonObject& object, PromptRequest& prompt) {
-  if (object.has("splitting")) {
-    HEADSCOPE_ASSIGN(const JsonObject splitting, object.object("splitting"));
-    HEADSCOPE_ASSIGN(prompt.splitting, splitting_from_json(splitting));
-  }
-  if (!object.has("more_gold")) return {};
-  HEADSCOPE_ASSIGN(const auto more, object.integers("more_gold"));
-  auto gold = prompt.gold_documents();
-  for (const std::int64_t index : more)
-    gold.push_back(static_cast<int>(std::clamp<std::int64_t>(index, 0, 1 << 20)));
-  prompt.mark(std::move(gold));
-  return {};
-}
-
 }  // namespace
+
+Json settings_to_json(const InterventionSettings& s) {
+  return {{"tau", s.tau},
+          {"alpha", s.alpha},
+          {"top_k", s.top_k},
+          {"heads", name_of(kChoices, s.choice)},
+          {"random_seed", s.random_seed},
+          {"picked", heads_to_json(s.picked)},
+          {"rows", name_of(kRows, s.rows.kind)},
+          {"rows_from", s.rows.from},
+          {"key_directions", s.use_key_directions},
+          {"span", name_of(kSpans, s.span)},
+          {"marked_document", s.marked_document},
+          {"also", s.also},
+          {"also_strength", s.also_strength}};
+}
 
 Result<InterventionSettings> settings_from_json(const JsonObject& o, InterventionSettings s) {
   HEADSCOPE_ASSIGN(s.tau, o.number_or("tau", s.tau));
@@ -137,12 +199,7 @@ Result<InterventionSettings> settings_from_json(const JsonObject& o, Interventio
                    o.integer_or("random_seed", static_cast<std::int64_t>(s.random_seed)));
   s.random_seed = static_cast<std::uint64_t>(seed);
   if (o.has("picked")) {
-    HEADSCOPE_ASSIGN(const Json* picked, o.array("picked"));
-    s.picked.clear();
-    for (const Json& pair : *picked) {
-      HEADSCOPE_ASSIGN(const HeadId id, head_from_json(pair, o, "picked"));
-      s.picked.push_back(id);
-    }
+    HEADSCOPE_ASSIGN(s.picked, heads_from_json(o, "picked"));
   }
   HEADSCOPE_ASSIGN(s.rows.kind, named(o, "rows", kRows, s.rows.kind));
   HEADSCOPE_ASSIGN(s.rows.from, o.integer_or("rows_from", s.rows.from));
@@ -167,7 +224,36 @@ Result<> view_from_json(const JsonObject& o, ViewOptions& view) {
   HEADSCOPE_ASSIGN(view.score_source, named(o, "head_source", kSources, view.score_source));
   HEADSCOPE_ASSIGN(view.map_source, named(o, "map_source", kSources, view.map_source));
   HEADSCOPE_ASSIGN(view.map_logarithmic, o.boolean_or("map_logarithmic", view.map_logarithmic));
-  return {};
+  HEADSCOPE_ASSIGN(view.bars_of_selected, o.boolean_or("bars_of_selected", view.bars_of_selected));
+  HEADSCOPE_ASSIGN(view.documents_by_token,
+                   o.boolean_or("documents_by_token", view.documents_by_token));
+  HEADSCOPE_ASSIGN(view.edit_text, o.boolean_or("edit_text", view.edit_text));
+  HEADSCOPE_ASSIGN(view.lens.ranks, o.boolean_or("lens_ranks", view.lens.ranks));
+  if (o.has("overlay")) {
+    HEADSCOPE_ASSIGN(const JsonObject overlay, o.object("overlay"));
+    HEADSCOPE_TRY(overlay_from_json(overlay, view.overlay));
+  }
+  if (o.has("map")) {
+    HEADSCOPE_ASSIGN(const JsonObject map, o.object("map"));
+    HEADSCOPE_TRY(map_from_json(map, view.map));
+  }
+  if (!o.has("head_list")) return {};
+  HEADSCOPE_ASSIGN(const JsonObject list, o.object("head_list"));
+  return head_list_from_json(list, view.heads);
+}
+
+Json view_to_json(const ViewOptions& view) {
+  return {{"head_score", name_of(kScores, view.score)},
+          {"head_source", name_of(kSources, view.score_source)},
+          {"map_source", name_of(kSources, view.map_source)},
+          {"map_logarithmic", view.map_logarithmic},
+          {"bars_of_selected", view.bars_of_selected},
+          {"documents_by_token", view.documents_by_token},
+          {"edit_text", view.edit_text},
+          {"lens_ranks", view.lens.ranks},
+          {"overlay", overlay_to_json(view.overlay)},
+          {"map", map_to_json(view.map)},
+          {"head_list", head_list_to_json(view.heads)}};
 }
 
 Result<std::optional<HeadId>> selected_from_json(const JsonObject& o) {
@@ -183,8 +269,9 @@ std::filesystem::path config_folder() {
 std::filesystem::path state_folder() {
   return xdg("XDG_STATE_HOME", ".local/state");
 }
-std::filesystem::path session_path() {
-  return state_folder() / "session.json";
+std::filesystem::path session_path(int slot) {
+  return state_folder() /
+         (slot <= 1 ? "session.json" : "session-" + std::to_string(slot) + ".json");
 }
 std::filesystem::path layout_path() {
   return config_folder() / "layout.ini";
@@ -196,12 +283,11 @@ Json preferences_to_json(const Preferences& p) {
           {"zoom", p.zoom},
           {"window", {p.width, p.height}},
           {"palette", std::string(palette_name(p.view.palette))},
-          {"head_score", name_of(kScores, p.view.score)},
-          {"head_source", name_of(kSources, p.view.score_source)},
-          {"map_source", name_of(kSources, p.view.map_source)},
-          {"map_logarithmic", p.view.map_logarithmic},
-          {"overlay", overlay_to_json(p.view.overlay)},
-          {"lens_ranks", p.view.lens.ranks}};
+          {"autosave_seconds", p.autosave_seconds},
+          {"kept_mebibytes", p.kept_mebibytes},
+          {"shortcuts", p.shortcuts},
+          {"model_folders", p.model_folders},
+          {"view", view_to_json(p.view)}};
 }
 
 Result<Preferences> preferences_from_json(const Json& json, const std::string& name) {
@@ -222,55 +308,24 @@ Result<Preferences> preferences_from_json(const Json& json, const std::string& n
   for (int i = 0; i < sequential_palettes; ++i) {
     if (palette == palette_name(static_cast<Palette>(i))) p.view.palette = static_cast<Palette>(i);
   }
-  HEADSCOPE_TRY(view_from_json(o, p.view));
-  HEADSCOPE_TRY(overlay_from_json(o, p.view.overlay));
-  HEADSCOPE_ASSIGN(p.view.lens.ranks, o.boolean_or("lens_ranks", p.view.lens.ranks));
+  HEADSCOPE_ASSIGN(const double autosave, o.number_or("autosave_seconds", p.autosave_seconds));
+  p.autosave_seconds = std::clamp(autosave, 0.0, 600.0);
+  HEADSCOPE_ASSIGN(const std::int64_t kept, o.integer_or("kept_mebibytes", p.kept_mebibytes));
+  p.kept_mebibytes = std::clamp<std::int64_t>(kept, 0, 1 << 20);
+  if (o.has("model_folders")) {
+    HEADSCOPE_ASSIGN(p.model_folders, o.strings("model_folders"));
+  }
+  if (o.has("shortcuts")) {
+    HEADSCOPE_ASSIGN(const JsonObject shortcuts, o.object("shortcuts"));
+    for (const auto& [id, ignored] : shortcuts.value().items()) {
+      HEADSCOPE_ASSIGN(p.shortcuts[id], shortcuts.string(id));
+    }
+  }
+  HEADSCOPE_TRY(view_from_json(o, p.view));  // older files hold these fields here
+  if (!o.has("view")) return p;
+  HEADSCOPE_ASSIGN(const JsonObject view, o.object("view"));
+  HEADSCOPE_TRY(view_from_json(view, p.view));
   return p;
-}
-
-Json session_to_json(const Request& r) {
-  return {{"version", kVersion},
-          {"model", r.model},
-          {"adapter", r.adapter},
-          {"prompt",
-           {{"text", r.prompt.text},
-            {"gold_document", r.prompt.gold_document},
-            {"more_gold", r.prompt.more_gold},
-            {"splitting", to_json(r.prompt.splitting)},
-            {"answers", r.prompt.answers},
-            {"chat", r.prompt.chat}}},
-          {"intervention", settings_to_json(r.intervention)},
-          {"selected", {r.selected.layer, r.selected.head}},
-          {"full_map", r.want_full_map},
-          {"max_new_tokens", r.max_new_tokens},
-          {"keep", name_of(kKept, r.keep)}};
-}
-
-Result<Request> session_from_json(const Json& json, const std::string& name) {
-  HEADSCOPE_ASSIGN(const JsonObject o, open_version(json, name));
-  Request r;
-  HEADSCOPE_ASSIGN(r.model, o.string_or("model", r.model));
-  HEADSCOPE_ASSIGN(r.adapter, o.string_or("adapter", ""));
-  HEADSCOPE_ASSIGN(const JsonObject prompt, o.object("prompt"));
-  HEADSCOPE_ASSIGN(r.prompt.text, prompt.string("text"));
-  HEADSCOPE_ASSIGN(const std::int64_t gold, prompt.integer_or("gold_document", -1));
-  r.prompt.gold_document = static_cast<int>(std::clamp<std::int64_t>(gold, -1, 1 << 20));
-  HEADSCOPE_TRY(read_documents(prompt, r.prompt));
-  if (prompt.has("answers")) {
-    HEADSCOPE_ASSIGN(r.prompt.answers, prompt.strings("answers"));
-  }
-  HEADSCOPE_ASSIGN(r.prompt.chat, prompt.boolean_or("chat", r.prompt.chat));
-  if (o.has("intervention")) {
-    HEADSCOPE_ASSIGN(const JsonObject intervention, o.object("intervention"));
-    HEADSCOPE_ASSIGN(r.intervention, settings_from_json(intervention));
-  }
-  HEADSCOPE_ASSIGN(const auto selected, selected_from_json(o));
-  r.selected = selected.value_or(r.selected);
-  HEADSCOPE_ASSIGN(r.want_full_map, o.boolean_or("full_map", false));
-  HEADSCOPE_ASSIGN(const std::int64_t most, o.integer_or("max_new_tokens", r.max_new_tokens));
-  r.max_new_tokens = static_cast<int>(std::clamp<std::int64_t>(most, 1, 4096));
-  HEADSCOPE_ASSIGN(r.keep, named(o, "keep", kKept, r.keep));
-  return r;
 }
 
 Result<Preferences> load_preferences() {
@@ -285,19 +340,6 @@ Result<> save_preferences(const Preferences& preferences) {
   HEADSCOPE_TRY(create_folders(config_folder()));
   return write_file_atomically(config_folder() / "preferences.json",
                                dump_json(preferences_to_json(preferences), 2) + "\n");
-}
-
-Result<std::optional<Request>> load_session(const std::filesystem::path& path) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return std::optional<Request>{};
-  HEADSCOPE_ASSIGN(const Json json, read_json_file(path));
-  HEADSCOPE_ASSIGN(Request request, session_from_json(json, path.string()));
-  return std::optional<Request>(std::move(request));
-}
-
-Result<> save_session(const std::filesystem::path& path, const Request& request) {
-  if (path.has_parent_path()) HEADSCOPE_TRY(create_folders(path.parent_path()));
-  return write_file_atomically(path, dump_json(session_to_json(request), 2) + "\n");
 }
 
 }  // namespace headscope

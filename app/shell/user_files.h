@@ -1,9 +1,12 @@
 // What the window remembers, in three files: preferences, layout and session.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "app/shell/theme.h"
 #include "app/views/app_state.h"
@@ -22,20 +25,22 @@ struct Preferences {
   float zoom = 1;
   int width = 1280, height = 800;  ///< in units
   ViewOptions view;
+  double autosave_seconds = 3;                   ///< 0 = at the end alone
+  std::int64_t kept_mebibytes = 512;             ///< results of prompts behind the one in front
+  std::map<std::string, std::string> shortcuts;  ///< command id, "Ctrl+S"; those that were changed
+  std::vector<std::string> model_folders;        ///< where the model picker looks
 };
 
 Json preferences_to_json(const Preferences& preferences);
 Result<Preferences> preferences_from_json(const Json& json, const std::string& name);
 
-/// What was being looked at: model, prompt, settings, selection.
-Json session_to_json(const Request& request);
-Result<Request> session_from_json(const Json& json, const std::string& name);
-
 /// The settings of a session's `intervention`; fields that are absent stay as in `base`.
 Result<InterventionSettings> settings_from_json(const JsonObject& object,
                                                 InterventionSettings base = {});
-/// Fields of the preferences that say what the maps show: head_score, head_source, map_source,
-/// map_logarithmic. Absent ones stay.
+Json settings_to_json(const InterventionSettings& settings);
+/// How things are shown. Of a lesson: head_score, head_source, map_source, map_logarithmic alone.
+/// Absent fields stay.
+Json view_to_json(const ViewOptions& view);
 Result<> view_from_json(const JsonObject& object, ViewOptions& view);
 /// "selected": [layer, head]; nothing when the field is absent.
 Result<std::optional<HeadId>> selected_from_json(const JsonObject& object);
@@ -43,9 +48,8 @@ Result<std::optional<HeadId>> selected_from_json(const JsonObject& object);
 /// Preferences of the user; the defaults when there is no file. A damaged file is an error.
 Result<Preferences> load_preferences();
 Result<> save_preferences(const Preferences& preferences);
-Result<std::optional<Request>> load_session(const std::filesystem::path& path);
-Result<> save_session(const std::filesystem::path& path, const Request& request);
-std::filesystem::path session_path();
+/// The file that is kept up to date while a window is open. Slot 1 is that of the first window.
+std::filesystem::path session_path(int slot = 1);
 std::filesystem::path layout_path();
 
 }  // namespace headscope

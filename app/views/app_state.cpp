@@ -43,8 +43,11 @@ void AppState::take(std::shared_ptr<const Snapshot> next) {
   take_auto_alpha();
   if (snapshot->model && !heads_to_compare.empty())
     compare_heads(std::exchange(heads_to_compare, {}));
-  if (!new_baseline) return;
+  if (new_baseline) take_ranking();
+  runs.observe(*snapshot, chosen());
+}
 
+void AppState::take_ranking() {
   const RunResult* run = baseline();
   ranking_.clear();
   if (snapshot->model && !snapshot->model->known_ranking.empty()) {
@@ -172,6 +175,18 @@ void AppState::keep_questions() {
     request.questions.causal = false;
   if (request.questions.head_drops && !same_baseline(request, ablated_))
     request.questions.head_drops = false;
+}
+
+std::optional<DocumentMass> AppState::mass_of(const std::shared_ptr<const RunResult>& run,
+                                              const std::vector<HeadId>& heads) const {
+  constexpr std::size_t kKept = 4;  // baseline and intervened, before and after a change
+  const auto known = std::find_if(masses_.begin(), masses_.end(), [&](const KnownMass& mass) {
+    return mass.run.lock() == run && mass.heads == heads;
+  });
+  if (known != masses_.end()) return known->mass;
+  if (masses_.size() >= kKept) masses_.erase(masses_.begin());
+  masses_.push_back({run, heads, document_mass(*run, heads)});
+  return masses_.back().mass;
 }
 
 const LikelyDocument& AppState::likely() const {
@@ -312,10 +327,14 @@ void AppState::new_sample() {
     return;
   }
   book.samples.clear();
+  book.path.clear();
   show_sample(*sample);
 }
 
-void AppState::open_data(const std::string& path) {
+void AppState::open_data(const std::string& path, std::optional<std::size_t> resume) {
+  book.path = path;
+  book.resume = resume;
+  if (resume) book.current = *resume;
   std::function<void()> wake_window = wake;
   book.loading = std::async(std::launch::async, [path, wake_window] {
     Result<Dataset> data = load_dataset(path);
@@ -329,14 +348,16 @@ void AppState::poll_data() {
       book.loading.wait_for(std::chrono::seconds(0)) != std::future_status::ready)
     return;
   Result<Dataset> data = book.loading.get();
+  const auto resume = std::exchange(book.resume, std::nullopt);
   if (!data) {
+    if (!resume) book.path.clear();
     notify(Notice::Kind::error, data.error().message);
     return;
   }
   book.name = data->name;
   book.samples = std::move(data->samples);
-  book.current = 0;
-  if (!book.samples.empty()) show_sample(book.samples.front());
+  book.current = resume && *resume < book.samples.size() ? *resume : 0;
+  if (!book.samples.empty() && !resume) show_sample(book.samples.front());
 }
 
 void AppState::compare_heads(const std::string& path) {

@@ -16,6 +16,7 @@
 #include "app/views/head_options.h"
 #include "app/views/history.h"
 #include "app/views/map_options.h"
+#include "app/views/run_log.h"
 #include "core/analysis/head_choice.h"
 #include "core/analysis/likely_document.h"
 #include "core/analysis/pooling.h"
@@ -84,10 +85,12 @@ using SampleSource = std::function<Result<QaSample>(const SampleWish&)>;
 
 /// Samples of a data file, one of which is in the prompt.
 struct SampleBook {
+  std::string path;  ///< of the file; empty = none
   std::string name;
   std::vector<QaSample> samples;
   std::size_t current = 0;
   std::future<Result<Dataset>> loading;  ///< valid while a file is being read
+  std::optional<std::size_t> resume;     ///< sample to go on from, the prompt staying as it is
 };
 
 /// A head set that the one in use is compared with.
@@ -116,6 +119,7 @@ class AppState {
   Request request;
   std::shared_ptr<const Snapshot> snapshot;  ///< never null after construction
   History history;
+  RunLog runs;
   ViewOptions view;
   std::vector<Notice> notices;
   SampleWish wish;
@@ -123,7 +127,8 @@ class AppState {
   SampleBook book;
   CandidatesPopup candidates;
   std::optional<OtherHeads> other_heads;
-  HeadNumbers numbers;           ///< of every head, worked out when a view asks
+  /// Of every head, worked out when a view asks; one for all prompts that are open.
+  std::shared_ptr<HeadNumbers> numbers = std::make_shared<HeadNumbers>();
   HeadSetFolder head_sets;       ///< the user's own
   std::string heads_to_compare;  ///< path to read once a model is open; empty = none
   int show_document = -1;        ///< index of a document that the prompt shall scroll to; -1 = none
@@ -158,7 +163,9 @@ class AppState {
   /// Puts a sample into the request: text, gold document, answers.
   void show_sample(const QaSample& sample);
   void new_sample();
-  void open_data(const std::string& path);
+  /// Reads a data file and shows its first sample; with `resume`, goes on from that one and leaves
+  /// the prompt as it is.
+  void open_data(const std::string& path, std::optional<std::size_t> resume = std::nullopt);
   void poll_data();  ///< takes over a data file that was read meanwhile
   /// Reads a head set to compare with and shows the overlap; a notice when it is none of this
   /// model.
@@ -168,6 +175,8 @@ class AppState {
   void select(HeadId head);
   void toggle_pick(HeadId head);  ///< picks by hand; the choice becomes "picked"
   void select_rank(int step);     ///< next or previous head of the ranking
+  void select_beside(int layers,
+                     int heads);  ///< that many layers and heads away, as far as it goes
   /// Picks every head of a layer, or none of them where all are acted on (app/views/head_actions).
   void toggle_layer(int layer);
   bool layer_is_on(int layer) const;  ///< all heads of it are acted on
@@ -219,6 +228,10 @@ class AppState {
   std::vector<HeadId> chosen() const;
   /// Heads that the token overlay pools.
   std::vector<HeadId> overlay_heads() const;
+  /// `document_mass`, kept for the last few runs and choices of heads: views ask at every frame,
+  /// and all heads of a long response are millions of numbers.
+  std::optional<DocumentMass> mass_of(const std::shared_ptr<const RunResult>& run,
+                                      const std::vector<HeadId>& heads) const;
   /// The document that the known contextual heads look at most, where none is marked as gold.
   const LikelyDocument& likely() const;
   /// The snapshot's prompt belongs to the text in the editor.
@@ -229,6 +242,7 @@ class AppState {
 
  private:
   void take_auto_alpha();
+  void take_ranking();
 
   std::vector<HeadId> ranking_;
   bool head_chosen_ = false;  ///< by the user; until then the first of the ranking is shown
@@ -238,6 +252,13 @@ class AppState {
   Request ablated_;  ///< what the drops of every head were asked for
   std::shared_ptr<const AutoAlpha> last_auto_;
   std::string auto_notice_;
+  /// Masses that were asked for, the newest last.
+  struct KnownMass {
+    std::weak_ptr<const RunResult> run;  // its weights are not kept for this
+    std::vector<HeadId> heads;
+    std::optional<DocumentMass> mass;
+  };
+  mutable std::vector<KnownMass> masses_;
   mutable std::shared_ptr<const RunResult> likely_of_;
   mutable int likely_heads_ = -1;
   mutable LikelyDocument likely_;

@@ -182,7 +182,8 @@ void AttentionPanel::draw_values(ViewContext& context, const MapPicture& picture
   if (picture.grouped) {
     context.heatmaps.draw(list, f.min, f.max, picture.digest->shown, picture.digest->baseline,
                           picture.style, window);
-    if (picture.cell > 1) corner_note(context, f, "of the overview: the largest weights");
+    if (picture.digest->overview)
+      corner_note(context, f, "overview: the largest weights; the rest is being computed");
     return;
   }
   const auto cell = static_cast<double>(picture.cell);
@@ -202,19 +203,20 @@ void AttentionPanel::draw_values(ViewContext& context, const MapPicture& picture
   if (!all) corner_note(context, f, pooled_note(picture.cell));
 }
 
-// A pooled map that is looked at closely gets its exact weights there, once nothing else is being
+// A pooled map that is looked at closely gets its exact weights there, one that is grouped its
+// sums, once nothing else is being
 // computed: asking for another part must not begin the map again.
 void AttentionPanel::ask_for_detail(ViewContext& context, const MapPicture& picture) const {
   AppState& state = context.state;
-  if (picture.cell == 1 || picture.grouped ||
-      state.snapshot->status.state != EngineStatus::State::idle)
-    return;
+  if (picture.cell == 1 || state.snapshot->status.state != EngineStatus::State::idle) return;
   const HeatmapWindow& window = zoom_.window;
   const auto most = static_cast<double>(kDetail - kDetail / 4);
   MapRegion wanted;
-  if (zoom_.width() <= most && zoom_.height() <= most) {
-    wanted = {detail_range(window.top, window.bottom, picture.rows),
-              detail_range(window.left, window.right, picture.columns)};
+  if (picture.grouped) {
+    wanted.groups = state.view.map.grouping;
+  } else if (zoom_.width() <= most && zoom_.height() <= most) {
+    wanted.rows = detail_range(window.top, window.bottom, picture.rows);
+    wanted.columns = detail_range(window.left, window.right, picture.columns);
   }
   state.request.map_region = wanted;
 }

@@ -5,7 +5,6 @@
 
 #include "app/shell/layout.h"
 #include "app/views/candidates_view.h"
-#include "app/views/explain_tables.h"
 #include "core/engine/steps.h"
 
 namespace headscope {
@@ -88,9 +87,10 @@ void document_line(ViewContext& context, const DocumentChange& line, float large
   ImDrawList& list = *ImGui::GetWindowDrawList();
   if (ImGui::IsItemHovered())
     list.AddRectFilled(at, ImVec2(at.x + width, at.y + height), theme.card_hover);
-  if (line.gold)
+  if (line.gold) {
     list.AddRectFilled(ImVec2(at.x, at.y + 2), ImVec2(at.x + em() * 0.2f, at.y + height - 2),
                        theme.gold);
+  }
   draw_fitted_text(list, ImVec2(at.x + em() * 0.4f, at.y + (height - em()) * 0.5f),
                    label - em() * 0.6f, line.document < 0 ? theme.muted : theme.text, line.label);
   change_bar(context, ImVec2(at.x + label, at.y), width - label - number - gap, line.change(),
@@ -156,9 +156,7 @@ void DifferenceView::toolbar(ViewContext& context) {
   const bool both = state.intervened() != nullptr && state.intervened() != state.baseline();
   ImGui::AlignTextToFramePadding();
   const std::string summary = both ? state.aligned().summary() : "Responses";
-  const ImGuiStyle& style = ImGui::GetStyle();
-  const float map =
-      ImGui::CalcTextSize("CopySigned map").x + 4 * style.FramePadding.x + style.ItemSpacing.x;
+  const float map = ImGui::CalcTextSize("Signed map").x + 2 * ImGui::GetStyle().FramePadding.x;
   const ImVec2 at = ImGui::GetCursorScreenPos();
   token_stepper(context);
   ImGui::SameLine(0, em() * 0.8f);
@@ -170,12 +168,6 @@ void DifferenceView::toolbar(ViewContext& context) {
   ImGui::Dummy(ImVec2(std::max(room, 1.0f), ImGui::GetFrameHeight()));
   ImGui::SetItemTooltip("%s", summary.c_str());
   same_line_right(map);
-  ImGui::BeginDisabled(!both);
-  copy_button("the alignment", [&] {
-    return alignment_csv(state.aligned(), *state.baseline(), *state.intervened());
-  });
-  ImGui::EndDisabled();
-  ImGui::SameLine();
   if (ImGui::Button("Signed map")) {
     state.view.map_source = MapSource::difference;
     state.view_to_show = titles::attention;
@@ -216,15 +208,18 @@ float DifferenceView::pair_cell(ViewContext& context, const AlignedPair& pair, s
   line(before, theme.baseline, at.y);
   line(after, theme.accent, at.y + height);
   const ImVec2 end(at.x + width, at.y + 2 * height);
-  if (state.aligned().first_change() == index)  // first divergence: a bar before it
+  const bool diverges = state.aligned().first_change() == index;
+  if (diverges) {  // a bar before it
     list.AddRectFilled(ImVec2(at.x - em() * 0.08f, at.y), ImVec2(at.x + em() * 0.1f, end.y),
                        theme.selection);
+  }
   const bool chosen = token == static_cast<std::int64_t>(state.candidates.token);
   if (chosen || ImGui::IsItemHovered())
     list.AddRect(at, end, chosen ? theme.selection : theme.muted);
-  ImGui::SetItemTooltip("token %lld: %s%s", static_cast<long long>(token + 1),
-                        state.aligned().explain(pair).c_str(),
-                        state.aligned().first_change() == index ? "\nfirst divergence" : "");
+  if (ImGui::IsItemHovered()) {
+    ImGui::SetTooltip("token %s: %s%s", std::to_string(token + 1).c_str(),
+                      state.aligned().explain(pair).c_str(), diverges ? "\nfirst divergence" : "");
+  }
   return width;
 }
 
@@ -287,13 +282,10 @@ void DifferenceView::documents(ViewContext& context) const {
   ImGui::SameLine(0, em() * 0.6f);
   text_muted(context, heads.size() == 1 ? format_head(heads.front())
                                         : "mean of " + std::to_string(heads.size()) + " heads");
-  const auto before = document_mass(*snapshot.baseline, heads),
-             after = document_mass(*snapshot.intervened, heads);
+  const auto before = state.mass_of(snapshot.baseline, heads),
+             after = state.mass_of(snapshot.intervened, heads);
   if (!before || !after) return text_muted(context, "No attention was kept for these heads.");
   const auto lines = document_changes(*snapshot.prompt, *before, *after);
-  ImGui::SameLine();
-  same_line_right(ImGui::CalcTextSize("Copy").x + 2 * ImGui::GetStyle().FramePadding.x);
-  copy_button("documents", [&] { return documents_csv(lines); });
   std::vector<float> changes;
   for (const DocumentChange& line : lines) changes.push_back(line.change());
   const float largest = largest_magnitude(changes, 1e-3f);
@@ -310,21 +302,16 @@ void DifferenceView::heads(ViewContext& context) {
   update_moves(state);
   text_bold(context, "Heads");
   ImGui::SameLine(0, em() * 0.6f);
-  const float right = em() * 11.5f;
+  const float right = em() * 8.5f;
   draw_fitted_text(*ImGui::GetWindowDrawList(), ImGui::GetCursorScreenPos(),
                    ImGui::GetContentRegionAvail().x - right, context.theme.muted,
                    std::string("by mass on ") + score_name_);
-  ImGui::NewLine();
-  ImGui::SameLine();
-  const float padding = 2 * ImGui::GetStyle().FramePadding.x;
-  same_line_right(ImGui::CalcTextSize("Sort: changeCopy").x + 2 * padding +
-                  ImGui::GetStyle().ItemSpacing.x);
+  ImGui::Dummy(ImVec2(1, ImGui::GetTextLineHeight()));
+  same_line_right(ImGui::CalcTextSize("Sort: change").x + 2 * ImGui::GetStyle().FramePadding.x);
   if (ImGui::SmallButton(by_places_ ? "Sort: places###sort" : "Sort: change###sort"))
     by_places_ = !by_places_;
   ImGui::SetItemTooltip("Sorted by the size of the change of %s",
                         by_places_ ? "the place in the ranking" : "the mass");
-  ImGui::SameLine();
-  copy_button("heads", [&] { return moves_csv(moves_); });
   if (moves_.empty()) return text_muted(context, "These runs have no such score.");
   const ImGuiTableFlags flags =
       ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp;

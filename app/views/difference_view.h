@@ -31,6 +31,8 @@ class DifferenceView {
 
   /// What is shown of the heads; empty while nothing is.
   const std::vector<HeadMove>& moves() const { return moves_; }
+  /// What they are ranked by: mass on this.
+  const char* score_name() const { return score_name_; }
 
  private:
   void toolbar(ViewContext& context);

@@ -295,4 +295,9 @@ void ExperimentsPanel::draw(ViewContext& context) {
   job_result(context, job, view);
 }
 
+std::filesystem::path ExperimentsPanel::shown_folder() const {
+  if (shown_ >= jobs_.size() || jobs_[shown_]->plan().results.empty()) return {};
+  return jobs_[shown_]->plan().results.parent_path();
+}
+
 }  // namespace headscope

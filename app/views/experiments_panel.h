@@ -20,6 +20,8 @@ class ExperimentsPanel {
   /// Chooses the kind that the form shows.
   void show(ExperimentKind kind) { form_.kind = kind; }
   bool running() const;
+  /// Folder of the experiment whose curves are shown; empty = none are.
+  std::filesystem::path shown_folder() const;
 
  private:
   void kind_and_start(ViewContext& context);

@@ -6,6 +6,13 @@
 
 namespace headscope {
 
+void AppState::select_beside(int layers, int heads) {
+  if (!snapshot->model) return;
+  const HeadId from = request.selected;
+  select({std::clamp(from.layer + layers, 0, snapshot->model->layers - 1),
+          std::clamp(from.head + heads, 0, snapshot->model->heads - 1)});
+}
+
 bool AppState::layer_is_on(int layer) const {
   if (!snapshot->model) return false;
   const std::vector<HeadId> on = chosen();

@@ -40,7 +40,7 @@ void likeness_row(const ViewContext& context, const std::vector<HeadId>& heads) 
   ImGui::TableNextColumn();
   ImGui::Text("like %s", format_head(heads.front()).c_str());
   ImGui::SetItemTooltip("%s", name_of(MapScore::similar).note);
-  const auto alike = context.state.numbers.compared(heads.front());
+  const auto alike = context.state.numbers->compared(heads.front());
   for (const HeadId head : heads) {
     ImGui::TableNextColumn();
     const bool known = alike && alike->to == heads.front();

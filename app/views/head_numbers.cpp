@@ -77,8 +77,12 @@ std::string passes_text(const Snapshot& snapshot) {
 
 }  // namespace
 
-HeadNumbers::HeadNumbers()
-    : metrics_(work_out), similarity_(work_out_similarity), compared_(work_out_similarity) {}
+HeadNumbers::HeadNumbers() : metrics_(work_out) {}
+
+void HeadNumbers::Similarities::let_go() {
+  if (!asked && !newest.busy()) newest.forget();
+  asked = false;
+}
 
 std::optional<std::shared_ptr<const HeadSimilarity>> HeadNumbers::work_out_similarity(
     const SimilarityJob& job, const std::function<bool()>& is_stale) {
@@ -108,6 +112,8 @@ void HeadNumbers::look(std::shared_ptr<const Snapshot> snapshot, std::function<v
     shown_.reset();
   }
   asked_ = false;
+  similarity_.let_go();
+  compared_.let_go();
 }
 
 void HeadNumbers::pick_up() {
@@ -142,8 +148,9 @@ std::shared_ptr<const HeadSimilarity> HeadNumbers::similarity_with(Similarities&
                                                                    HeadId head) {
   if (!snapshot_ || !snapshot_->baseline) return nullptr;
   const RunResult& run = *snapshot_->baseline;
-  slot.ask({snapshot_->baseline, head}, weights_of(run) <= kCheap, wake_);
-  const auto* newest = slot.newest();
+  slot.asked = true;
+  slot.newest.ask({snapshot_->baseline, head}, weights_of(run) <= kCheap, wake_);
+  const auto* newest = slot.newest.newest();
   const bool fits = newest != nullptr && newest->second->values.size() ==
                                              static_cast<std::size_t>(run.layers) * run.heads;
   return fits ? newest->second : nullptr;
@@ -201,7 +208,7 @@ ScoreValues score_of(AppState& state, MapScore score, bool intervened) {
       break;
     case MapScore::entropy:
     case MapScore::distance:
-      if (const auto metrics = run ? state.numbers.metrics(intervened) : nullptr)
+      if (const auto metrics = run ? state.numbers->metrics(intervened) : nullptr)
         return {metrics, score == MapScore::entropy ? &metrics->entropy : &metrics->distance};
       break;
     case MapScore::drop:
@@ -209,7 +216,7 @@ ScoreValues score_of(AppState& state, MapScore score, bool intervened) {
       break;
     case MapScore::similar:
       if (!state.view.heads.like) break;
-      if (const auto alike = state.numbers.similarity(*state.view.heads.like))
+      if (const auto alike = state.numbers->similarity(*state.view.heads.like))
         return {alike, &alike->values};
       break;
   }

@@ -1,7 +1,9 @@
 #include "app/views/head_sets_view.h"
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
+
+#include "app/views/flow_row.h"
 
 namespace headscope {
 namespace {
@@ -41,25 +43,23 @@ void HeadSetsView::save_line(ViewContext& context) {
   ImGui::AlignTextToFramePadding();
   text_muted(context, heads_text(chosen.size()) + " on");
   ImGui::SetItemTooltip("The heads acted on now\n%s", names_of(chosen).c_str());
-  ImGui::SameLine();
+  same_line_right(button_width("Load ..."));
+  if (ImGui::Button("Load ...")) ask_for_file_();
+  ImGui::SetItemTooltip(
+      "A head set file (heads.json, a list of [layer, head] pairs, retrieval scores); or drop it "
+      "onto the window");
   const bool taken = state.head_sets.find(name_.data()) != nullptr;
   const char* verb = taken ? "Replace" : "Save";
-  const float padding = ImGui::GetStyle().FramePadding.x * 2, gap = ImGui::GetStyle().ItemSpacing.x;
-  const float buttons =
-      ImGui::CalcTextSize(verb).x + ImGui::CalcTextSize("Load ...").x + 2 * (padding + gap);
-  ImGui::SetNextItemWidth(std::max(em() * 4, ImGui::GetContentRegionAvail().x - buttons));
-  const bool entered = ImGui::InputTextWithHint("##name", "Name", name_.data(), name_.size(),
-                                                ImGuiInputTextFlags_EnterReturnsTrue);
+  ImGui::SetNextItemWidth(std::max(em() * 4, ImGui::GetContentRegionAvail().x -
+                                                 button_width("Replace") -
+                                                 ImGui::GetStyle().ItemSpacing.x));
+  const bool entered = ImGui::InputTextWithHint("##name", "Name of a set to save", name_.data(),
+                                                name_.size(), ImGuiInputTextFlags_EnterReturnsTrue);
   ImGui::SameLine();
   ImGui::BeginDisabled(name_[0] == 0 || chosen.empty() || !state.head_sets.configured());
   const bool pressed = ImGui::Button((std::string(verb) + "###save").c_str());
   ImGui::EndDisabled();
   if ((entered || pressed) && name_[0] != 0 && state.save_heads(name_.data())) name_.fill(0);
-  ImGui::SameLine();
-  if (ImGui::Button("Load ...")) ask_for_file_();
-  ImGui::SetItemTooltip(
-      "A head set file (heads.json, a list of [layer, head] pairs, retrieval "
-      "scores); or drop it onto the window.");
 }
 
 void HeadSetsView::buttons(ViewContext& context, const SavedHeads& saved) {
@@ -84,7 +84,7 @@ void HeadSetsView::buttons(ViewContext& context, const SavedHeads& saved) {
     ImGui::SameLine(0, em() * 0.6f);
   }
   const bool sure = deleting_ == saved.name;
-  if (ImGui::SmallButton(sure ? "Really delete###delete" : "Delete###delete")) {
+  if (ImGui::SmallButton(sure ? "Really delete" : "Delete")) {
     if (sure) {
       later_ = [&state, name = saved.name] {
         if (const auto removed = state.head_sets.remove(name); !removed)

@@ -23,7 +23,11 @@ void History::observe(const Request& now, bool busy) {
     started_ = true;
     return;
   }
-  if (busy || same_settings(now, committed_)) return;
+  if (busy || now == committed_) return;
+  if (same_settings(now, committed_)) {
+    committed_ = now;  // so that the next frames need no copy to see it
+    return;
+  }
   undo_.push_back(std::move(committed_));
   if (undo_.size() > kMaxSteps) undo_.erase(undo_.begin());
   redo_.clear();

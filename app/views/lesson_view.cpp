@@ -174,6 +174,22 @@ void LessonPanel::reset_step(AppState& state) {
   apply(state);
 }
 
+const LessonQuestion* LessonPanel::open_question() const {
+  return is_open() && !answer().revealed ? current().question() : nullptr;
+}
+
+void LessonPanel::choose(std::size_t index) {
+  const LessonQuestion* question = open_question();
+  if (question != nullptr && index < question->choices.size())
+    answer().chosen = static_cast<int>(index);
+}
+
+void LessonPanel::reveal(AppState& state) {
+  if (open_question() == nullptr) return;
+  answer().revealed = true;
+  apply(state);
+}
+
 const LessonScene& LessonPanel::scene() const {
   const LessonScenes& scenes = entry().scenes[step_];
   return answer().revealed ? scenes.revealed : scenes.entered;
@@ -333,20 +349,14 @@ void LessonPanel::question(ViewContext& context, const LessonQuestion& question)
   for (std::size_t i = 0; i < question.choices.size(); ++i) choice(context, question, i);
   Answer& given = answer();
   if (!given.revealed) {
-    ImGui::BeginDisabled(given.chosen < 0);
-    if (ImGui::Button("Reveal")) {
-      given.revealed = true;
-      apply(context.state);
-    }
-    ImGui::EndDisabled();
-    if (given.chosen < 0) {
-      ImGui::SameLine();
-      text_muted(context, "choose first");
-    }
+    command_button(context, "lesson.reveal", "Reveal");
+    ImGui::SameLine();
+    const std::string keys = "keys 1 to " + std::to_string(question.choices.size());
+    text_muted(context, given.chosen < 0 ? "choose: click, or " + keys : "or key R");
     return;
   }
   ImGui::Dummy(ImVec2(0, em() * 0.2f));
-  answer_mark(context, given.chosen == static_cast<int>(question.right));
+  if (given.chosen >= 0) answer_mark(context, given.chosen == static_cast<int>(question.right));
   markdown_text(context, question.explanation, live);
 }
 
@@ -359,6 +369,8 @@ void LessonPanel::choice(ViewContext& context, const LessonQuestion& question, s
     given.chosen = static_cast<int>(index);
   ImGui::EndDisabled();
   ImGui::SameLine(0, em() * 0.4f);
+  text_muted(context, std::to_string(index + 1));
+  ImGui::SameLine(0, em() * 0.5f);
   ImGui::BeginGroup();
   const ImVec2 at = ImGui::GetCursorScreenPos();
   markdown_text(context, question.choices[index], live);

@@ -43,6 +43,14 @@ class LessonPanel {
   void reset_step(AppState& state);
   bool revealed() const { return is_open() && answer().revealed; }
 
+  /// The step's question while its answer is hidden; null when there is none.
+  const LessonQuestion* open_question() const;
+  /// Chooses an answer, from 0; out of range or already revealed: nothing.
+  void choose(std::size_t index);
+  int chosen() const { return is_open() ? answer().chosen : -1; }
+  /// Shows the answer, chosen or not: a class answers aloud.
+  void reveal(AppState& state);
+
   /// Views that the step speaks of.
   const std::vector<std::string>& look_at() const;
   /// Draws the list or the step; `large` for presenting.

@@ -39,6 +39,26 @@ HeatmapData grouped(const DigestJob& job, const HeatmapData& data, const PromptG
   return data_of(std::move(cells), columns.count, rows.count);
 }
 
+HeatmapData grouped(const GroupedMap& map, Pooling pooling) {
+  const auto side = static_cast<std::int64_t>(map.groups.groups.size());
+  return data_of(map.cells(pooling), side, side);
+}
+
+// Both maps by their groups, the same way, so that they can be compared.
+void group_both(const DigestJob& job, MapDigest& found) {
+  const bool whole = job.groups && (job.groups_baseline || job.baseline.empty());
+  if (whole) {
+    found.groups = job.groups->groups;
+    found.shown = grouped(*job.groups, job.pooling);
+    if (job.groups_baseline) found.baseline = grouped(*job.groups_baseline, job.pooling);
+    return;
+  }
+  found.overview = job.cell > 1;
+  found.groups = prompt_groups(*job.prompt, job.response_tokens, job.grouping);
+  found.shown = grouped(job, job.shown, found.groups);
+  found.baseline = grouped(job, job.baseline, found.groups);
+}
+
 // Hidden pairs of groups are no numbers already.
 std::int64_t first_row_of(const DigestJob& job) {
   if (job.grouping != TokenGrouping::none) return job.tokens;
@@ -61,11 +81,10 @@ std::optional<MapDigest> digest(const DigestJob& job, const std::function<bool()
   MapDigest found;
   HeatmapData shown = job.shown, baseline = job.baseline;
   if (job.grouping != TokenGrouping::none) {
-    found.groups = prompt_groups(*job.prompt, job.response_tokens, job.grouping);
+    group_both(job, found);
     if (is_stale()) return std::nullopt;
-    found.shown = shown = grouped(job, job.shown, found.groups);
-    if (is_stale()) return std::nullopt;
-    found.baseline = baseline = grouped(job, job.baseline, found.groups);
+    shown = found.shown;
+    baseline = found.baseline;
   }
   const MapRows map = rows_of(shown, first_row_of(job)),
                 base = rows_of(baseline, first_row_of(job));

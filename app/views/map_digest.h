@@ -26,6 +26,8 @@ struct DigestJob {
   Pooling pooling = Pooling::sum;
   bool mask_sink = false;
   double clip = 1;  ///< quantile of the scale's end
+  /// Of a pooled map, whole and by groups; null: not there, the overview has to do.
+  std::shared_ptr<const GroupedMap> groups, groups_baseline;
   friend bool operator==(const DigestJob&, const DigestJob&) = default;
 
   /// Small enough to be done within a frame.
@@ -37,6 +39,7 @@ struct DigestJob {
 struct MapDigest {
   PromptGroups groups;          ///< empty when nothing is grouped
   HeatmapData shown, baseline;  ///< the maps of groups; empty when nothing is grouped
+  bool overview = false;        ///< groups are of the overview: the largest weights of its cells
   MapStatistics statistics;     ///< of what is shown
   float largest = 0;            ///< of it and of the baseline: the scale does not jump between them
   HeatmapData row_scale;        ///< largest magnitude of each row shown

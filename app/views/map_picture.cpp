@@ -32,6 +32,11 @@ HeatmapData exact_of(const std::shared_ptr<const FullMap>& map, const MapRegion&
   return {map, map->exact.data(), region.columns.size(), region.rows.size()};
 }
 
+std::shared_ptr<const GroupedMap> groups_of(const std::shared_ptr<const FullMap>& map,
+                                            TokenGrouping grouping) {
+  return map && map->region.groups == grouping ? map->groups : nullptr;
+}
+
 // The next of 1, 2, 5, 10 ... times a power of ten: a scale that moves in steps.
 float rounded_up(float value) {
   const float power = std::pow(10.0f, std::floor(std::log10(std::max(value, kLeastHigh))));
@@ -141,7 +146,12 @@ bool find_picture(const ViewContext& context, MapPicture& picture) {
   picture.columns = picture.rows = chosen->tokens;
   picture.exact = exact_of(chosen, picture.region);
   picture.exact_baseline = exact_of(snapshot.full_map_baseline, picture.region);
-  if (picture.baseline.columns != picture.shown.columns) picture.baseline = {};
+  picture.groups = groups_of(chosen, state.view.map.grouping);
+  picture.groups_baseline = groups_of(snapshot.full_map_baseline, state.view.map.grouping);
+  if (picture.baseline.columns != picture.shown.columns) {
+    picture.baseline = {};
+    picture.groups_baseline = nullptr;
+  }
   return true;
 }
 
@@ -159,6 +169,8 @@ DigestJob digest_job(const ViewOptions& view, const MapPicture& picture) {
   job.grouping = view.map.grouping;
   job.pooling = view.map.pooling;
   job.mask_sink = view.map.mask_sink;
+  job.groups = picture.groups;
+  job.groups_baseline = picture.groups_baseline;
   if (view.map.range == MapRange::percentile) job.clip = view.map.percentile / 100;
   return job;
 }

@@ -17,9 +17,10 @@ struct MapPicture {
   std::int64_t cell = 1;  ///< tokens a cell of them is the largest weight of, along each side
   MapRegion region;       ///< of a pooled map: what is there exactly
   HeatmapData exact, exact_baseline;
-  std::int64_t columns = 0, rows = 0;  ///< in tokens
-  std::int64_t first_row = 0;          ///< position of row 0
-  bool full = false;                   ///< rows are all tokens
+  std::shared_ptr<const GroupedMap> groups, groups_baseline;  ///< of a pooled map, whole
+  std::int64_t columns = 0, rows = 0;                         ///< in tokens
+  std::int64_t first_row = 0;                                 ///< position of row 0
+  bool full = false;                                          ///< rows are all tokens
   bool difference = false;
   const MapDigest* digest = nullptr;  ///< of this map or the one before it; null = none yet
   bool grouped = false;

@@ -89,7 +89,7 @@ void values(const ViewContext& context, const MapPicture& picture, std::int64_t 
   const float shown = picture.axis_value(false, row, column);
   const float base = picture.axis_value(true, row, column);
   const bool is_exact = !picture.grouped && picture.exact_at(row, column);
-  if (picture.grouped && picture.cell > 1) {
+  if (picture.grouped && picture.digest->overview) {
     text_muted(context, "the largest weight of overview cells that touch both groups");
   } else if (!picture.grouped && !is_exact) {
     text_muted(context, pooled_note(picture.cell));

@@ -115,13 +115,16 @@ void map_range_popup(ViewContext& context, const HeatmapStyle& shown) {
   }
   if (map.range == MapRange::manual) {
     ImGui::SetNextItemWidth(em() * 6);
-    ImGui::InputFloat("low", &map.low, 0, 0, "%.3g");
+    float low = map.low, high = map.high;
+    ImGui::InputFloat("low", &low, 0, 0, "%.3g");
     ImGui::SameLine();
     ImGui::SetNextItemWidth(em() * 6);
-    ImGui::InputFloat("high", &map.high, 0, 0, "%.3g");
-    map.low = std::clamp(map.low, 0.0f, 1.0f);
-    map.high = std::clamp(map.high, 0.0f, 1.0f);
-    if (map.high <= map.low) text_colored(context.theme.bad, "high must be above low");
+    ImGui::InputFloat("high", &high, 0, 0, "%.3g");
+    if (low >= 0 && low < high && high <= 1) {
+      map.low = low;
+      map.high = high;
+    }
+    text_muted(context, "0 to 1, low below high");
   }
   ImGui::EndDisabled();
   ImGui::EndPopup();

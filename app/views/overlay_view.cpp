@@ -171,8 +171,10 @@ void OverlayView::response_token(ViewContext& context, const TextLine& line, std
   ImGui::SetCursorScreenPos(at);
   const std::string id = "t" + std::to_string(token);
   if (ImGui::InvisibleButton(id.c_str(), ImVec2(std::max(width, 1.0f), height),
-                             ImGuiButtonFlags_EnableNav))
+                             ImGuiButtonFlags_EnableNav)) {
     click(options, token);
+    context.state.candidates.token = static_cast<std::size_t>(token);  // lens and scores follow
+  }
   if (ImGui::IsItemHovered()) hovered_row_ = token;
   ImDrawList& list = *ImGui::GetWindowDrawList();
   const auto* way_back = rows_.newest();
@@ -346,7 +348,7 @@ void OverlayView::text_line(const ViewContext& context, const TextLine& line, Im
     if (piece.is_token() && is_gold(piece.first)) {
       list.AddRectFilled(ImVec2(top.x, end.y - em() * 0.1f), end, theme.gold);
     }
-    if (options.mark_touched && piece.is_token() && touched_.keys.contains(piece.first))
+    if (options.mark_touched && piece.is_token() && touched_.marks(piece.first))
       list.AddRectFilled(top, ImVec2(end.x, top.y + em() * 0.1f), theme.accent);
     if (piece.first == hovered_token_ && piece.is_token()) list.AddRect(top, end, theme.selection);
     const bool plain = !piece.is_token() || piece.hidden;
@@ -533,7 +535,7 @@ void OverlayView::tooltip(const ViewContext& context) {
                 shown_token(job_.prompt->tokens[token].text).c_str());
     text_muted(context, place_of(*job_.prompt, hovered_token_));
     ImGui::Text("%s %s", pooling, format_weight(masses_->values[token]).c_str());
-    if (touched_.keys.contains(hovered_token_)) text_muted(context, "marked key (S)");
+    if (touched_.marks(hovered_token_)) text_muted(context, "marked key (S)");
     if (touched_.edits_row(hovered_token_)) text_muted(context, "its row is edited");
   }
   looked_at_from(context);

@@ -12,13 +12,19 @@ namespace headscope {
 struct PathDialog::Browser {
   std::optional<pfd::select_folder> folder;
   std::optional<pfd::open_file> file;
+  std::optional<pfd::save_file> save;
 
-  bool busy() const { return folder.has_value() || file.has_value(); }
+  bool busy() const { return folder.has_value() || file.has_value() || save.has_value(); }
 
   void ask_for_folder(const Question& question) { folder.emplace(question.title, ""); }
   void ask_for_file(const Question& question) {
     const std::vector<std::string> any = {"All files", "*"};
-    file.emplace(question.title, "", question.files.empty() ? any : question.files);
+    const auto& kinds = question.files.empty() ? any : question.files;
+    if (question.save) {
+      save.emplace(question.title, "", kinds);
+    } else {
+      file.emplace(question.title, "", kinds);
+    }
   }
 
   // The chosen path, "" when the dialog was closed, nothing while it is open.
@@ -32,6 +38,11 @@ struct PathDialog::Browser {
       const std::vector<std::string> paths = file->result();
       file.reset();
       return paths.empty() ? std::string() : paths.front();
+    }
+    if (save && save->ready(0)) {
+      std::string path = save->result();
+      save.reset();
+      return path;
     }
     return std::nullopt;
   }
@@ -49,7 +60,50 @@ void PathDialog::ask(Question question, std::string proposal) {
 
 void PathDialog::finish(const std::string& path) {
   open_ = false;
-  if (question_.answer) question_.answer(path);
+  const auto answer = question_.answer;  // which may ask the next question
+  if (answer) answer(path);
+}
+
+// The path, typed or browsed for; says whether Enter was pressed.
+bool PathDialog::path_field() {
+  const bool browsable = !question_.name && pfd::settings::available();
+  const bool both = question_.folder && !question_.files.empty();
+  const char* browse_label = both ? "Folder ..." : "Browse ...";
+  const float browse = (browsable ? ImGui::CalcTextSize(browse_label).x + em() * 2 : 0) +
+                       (browsable && both ? ImGui::CalcTextSize("File ...").x + em() * 2 : 0);
+  ImGui::SetNextItemWidth(ImGui::GetContentRegionAvail().x - browse);
+  const bool entered = ImGui::InputTextWithHint("##path", question_.name ? "name" : "/path/to/...",
+                                                &path_, ImGuiInputTextFlags_EnterReturnsTrue);
+  if (!browsable) return entered;
+  ImGui::SameLine();
+  ImGui::BeginDisabled(browser_->busy());
+  if (ImGui::Button(browse_label)) {
+    question_.folder ? browser_->ask_for_folder(question_) : browser_->ask_for_file(question_);
+  }
+  if (both) {
+    ImGui::SameLine();
+    if (ImGui::Button("File ...")) browser_->ask_for_file(question_);
+  }
+  ImGui::EndDisabled();
+  return entered;
+}
+
+void PathDialog::buttons(bool entered, bool& keep) {
+  ImGui::BeginDisabled(path_.empty());
+  const bool opened = ImGui::Button(question_.button.c_str());
+  ImGui::EndDisabled();
+  bool extra = false;
+  if (!question_.extra.empty()) {
+    ImGui::SameLine();
+    extra = ImGui::Button(question_.extra.c_str());
+  }
+  ImGui::SameLine();
+  if (ImGui::Button("Close") || ImGui::IsKeyPressed(ImGuiKey_Escape)) keep = false;
+  if (extra) {
+    finish(question_.extra_answer);
+  } else if ((entered || opened) && !path_.empty()) {
+    finish(path_);
+  }
 }
 
 void PathDialog::draw(ViewContext& context) {
@@ -74,41 +128,8 @@ void PathDialog::draw(ViewContext& context) {
     ImGui::PopTextWrapPos();
     if (focus_) ImGui::SetKeyboardFocusHere();
     focus_ = false;
-    const bool browsable = pfd::settings::available();
-    const bool both = question_.folder && !question_.files.empty();
-    const char* browse_label = both ? "Folder ..." : "Browse ...";
-    const float browse = (browsable ? ImGui::CalcTextSize(browse_label).x + em() * 2 : 0) +
-                         (browsable && both ? ImGui::CalcTextSize("File ...").x + em() * 2 : 0);
-    ImGui::SetNextItemWidth(ImGui::GetContentRegionAvail().x - browse);
-    const bool entered = ImGui::InputTextWithHint("##path", "/path/to/...", &path_,
-                                                  ImGuiInputTextFlags_EnterReturnsTrue);
-    if (browsable) {
-      ImGui::SameLine();
-      ImGui::BeginDisabled(browser_->busy());
-      if (ImGui::Button(browse_label)) {
-        question_.folder ? browser_->ask_for_folder(question_) : browser_->ask_for_file(question_);
-      }
-      if (both) {
-        ImGui::SameLine();
-        if (ImGui::Button("File ...")) browser_->ask_for_file(question_);
-      }
-      ImGui::EndDisabled();
-    }
-    ImGui::BeginDisabled(path_.empty());
-    const bool opened = ImGui::Button("Open");
-    ImGui::EndDisabled();
-    bool extra = false;
-    if (!question_.extra.empty()) {
-      ImGui::SameLine();
-      extra = ImGui::Button(question_.extra.c_str());
-    }
-    ImGui::SameLine();
-    if (ImGui::Button("Close") || ImGui::IsKeyPressed(ImGuiKey_Escape)) keep = false;
-    if (extra) {
-      finish(question_.extra_answer);
-    } else if ((entered || opened) && !path_.empty()) {
-      finish(path_);
-    }
+    const bool entered = path_field();
+    buttons(entered, keep);
   }
   ImGui::End();
   ImGui::PopStyleVar();

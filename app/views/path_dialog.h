@@ -1,4 +1,4 @@
-// A small window that asks for a path: typed, browsed or dropped. Never modal.
+// A small window that asks for a path or a name: typed, browsed or dropped. Never modal.
 #pragma once
 
 #include <functional>
@@ -20,6 +20,9 @@ class PathDialog {
     std::string extra;  ///< label of a button that answers with `extra_answer`; empty = none
     std::string extra_answer;
     std::function<void(const std::string&)> answer;
+    bool save = false;            ///< a file that need not exist
+    bool name = false;            ///< no path at all: nothing is browsed for
+    std::string button = "Open";  ///< what answers
   };
 
   PathDialog();
@@ -31,6 +34,8 @@ class PathDialog {
  private:
   struct Browser;  ///< the desktop's own dialog, if it has one
   void finish(const std::string& path);
+  bool path_field();
+  void buttons(bool entered, bool& keep);
 
   Question question_;
   std::string path_;

@@ -23,7 +23,7 @@ ByteSpan body_of(const std::string& text, const DocumentSpan& document) {
   if (!slice(text, document.relevant).starts_with("(Title: ")) return document.relevant;
   std::size_t begin =
       document.relevant.begin + std::string_view("(Title: ").size() + document.title.size() + 1;
-  while (begin < document.relevant.end && text[begin] == ' ') ++begin;
+  while (begin < document.relevant.end && (text[begin] == ' ' || text[begin] == ':')) ++begin;
   return {std::min(begin, document.relevant.end), document.relevant.end};
 }
 
@@ -185,11 +185,16 @@ void PromptPanel::sample_controls(ViewContext& context) {
   const float documents_width = em() * 5.6f;
   ImGui::SetNextItemWidth(std::max(em() * 4, ImGui::GetContentRegionAvail().x - documents_width -
                                                  ImGui::GetStyle().ItemSpacing.x));
-  if (ImGui::Combo("##kind", &kind, "similar\0neutral\0mixed\0"))
-    state.wish.kind = static_cast<SampleKind>(kind);
+  if (ImGui::Combo("##kind", &kind, "similar\0neutral\0mixed\0own people ...\0")) {
+    if (kind < 3) {
+      state.wish.kind = static_cast<SampleKind>(kind);
+    } else {
+      context.commands.run("prompt.own_people");
+    }
+  }
   ImGui::SetItemTooltip(
       "Distractors: similar = shared names and the same relations;\nneutral = unlike names; mixed "
-      "= some of both");
+      "= some of both;\nown people = a form for people and facts of your own");
   ImGui::SameLine();
   ImGui::SetNextItemWidth(documents_width);
   ImGui::DragInt("##documents", &state.wish.documents, 0.1f, 1, 20, "%d docs",

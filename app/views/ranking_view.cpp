@@ -131,6 +131,22 @@ void RankingView::columns_menu(ViewContext& context) {
              "anyway.");
 }
 
+void RankingView::search_help(const ViewContext& context) const {
+  const std::string& unknown = table_.filter().not_understood;
+  if (!ImGui::IsItemActive()) {  // not over the table while somebody types
+    ImGui::SetItemTooltip(
+        "Terms that must all hold:\nL3, layer 3-5, H7, 3.7\nentropy < 2, drop > 0.1; >0.1 means "
+        "the "
+        "column sorted by\npinned, on (acted on)");
+  } else if (!unknown.empty()) {
+    ImGui::SetItemTooltip("Not understood: %s", unknown.c_str());
+  }
+  if (!unknown.empty()) {
+    ImGui::GetWindowDrawList()->AddRect(ImGui::GetItemRectMin(), ImGui::GetItemRectMax(),
+                                        context.theme.bad);
+  }
+}
+
 void RankingView::toolbar(ViewContext& context) {
   AppState& state = context.state;
   const float padding = ImGui::GetStyle().FramePadding.x * 2, gap = ImGui::GetStyle().ItemSpacing.x;
@@ -142,15 +158,7 @@ void RankingView::toolbar(ViewContext& context) {
   ImGui::SetNextItemWidth(std::max(em() * 4, ImGui::GetContentRegionAvail().x - buttons));
   ImGui::InputTextWithHint("##search", "Search: L3 H7, sink > 0.3, pinned", search_.data(),
                            search_.size());
-  const std::string& unknown = table_.filter().not_understood;
-  ImGui::SetItemTooltip(
-      "Terms that must all hold:\nL3, layer 3-5, H7, 3.7\nentropy < 2, drop > 0.1; >0.1 means the "
-      "column sorted by\npinned, on (acted on)%s%s",
-      unknown.empty() ? "" : "\n\nNot understood: ", unknown.c_str());
-  if (!unknown.empty()) {
-    ImGui::GetWindowDrawList()->AddRect(ImGui::GetItemRectMin(), ImGui::GetItemRectMax(),
-                                        context.theme.bad);
-  }
+  search_help(context);
   ImGui::SameLine();
   if (ImGui::Button("Columns")) ImGui::OpenPopup("columns");
   if (ImGui::BeginPopup("columns")) {

@@ -20,6 +20,7 @@ class RankingView {
 
  private:
   void toolbar(ViewContext& context);
+  void search_help(const ViewContext& context) const;
   void columns_menu(ViewContext& context);
   void rows(ViewContext& context);
   void row(ViewContext& context, HeadId head, bool on);

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "app/views/candidates_view.h"
-#include "app/views/explain_tables.h"
 
 namespace headscope {
 namespace {
@@ -27,7 +26,7 @@ const Column columns[] = {
     {"below", "What interventions on layers below changed in the base score",
      &KeyShift::moved_base},
     {"focus", "What focus directions add: alpha * scale * d . k", &KeyShift::focus},
-    {"ln mass", "Logarithm of what methods that move mass multiply the weight by",
+    {"mass", "Logarithm of what methods that move mass multiply the weight by",
      &KeyShift::log_factor},
 };
 
@@ -37,9 +36,28 @@ std::string signed_number(float value) {
   return std::abs(value) < 0.005f ? "0" : text;
 }
 
+const TokenView* token_at(const PromptView& prompt, const RunResult& run, std::int64_t position) {
+  if (position < 0) return nullptr;
+  if (position < prompt.prompt_tokens()) return &prompt.tokens[static_cast<std::size_t>(position)];
+  const auto index = static_cast<std::size_t>(position - prompt.prompt_tokens());
+  return index < run.response.size() ? &run.response[index] : nullptr;
+}
+
 std::string key_text(const PromptView& prompt, const RunResult& run, std::int64_t key) {
   const TokenView* token = token_at(prompt, run, key);
   return std::to_string(key) + "  " + (token ? shown_token(token->text) : "?");
+}
+
+// The query's token, of both runs where they differ: their rows are then not of the same text.
+std::string query_text(const Snapshot& snapshot, std::int64_t row) {
+  const TokenView* before = token_at(*snapshot.prompt, *snapshot.baseline, row);
+  const TokenView* after =
+      snapshot.intervened ? token_at(*snapshot.prompt, *snapshot.intervened, row) : before;
+  const auto text = [](const TokenView* token) {
+    return token ? shown_token(token->text) : std::string("(ended)");
+  };
+  const bool same = before != nullptr && after != nullptr && before->id == after->id;
+  return "query " + text(after) + (same ? "" : ", in the baseline " + text(before));
 }
 
 void number_cell(const std::string& text, ImU32 color) {
@@ -79,17 +97,11 @@ void ScoreView::toolbar(ViewContext& context, std::int64_t row) {
       "Position of the query: any token of the prompt or the response. The arrows go through the "
       "response.");
   ImGui::SameLine();
-  const RunResult& run = state.intervened() ? *state.intervened() : *state.baseline();
-  const TokenView* token = token_at(*state.snapshot->prompt, run, row);
   const ImVec2 at = ImGui::GetCursorScreenPos();
-  draw_fitted_text(*ImGui::GetWindowDrawList(),
-                   ImVec2(at.x, at.y + ImGui::GetStyle().FramePadding.y),
-                   ImGui::GetContentRegionAvail().x - em() * 3.5f, context.theme.muted,
-                   "query " + (token ? shown_token(token->text) : std::string("?")));
+  draw_fitted_text(
+      *ImGui::GetWindowDrawList(), ImVec2(at.x, at.y + ImGui::GetStyle().FramePadding.y),
+      ImGui::GetContentRegionAvail().x, context.theme.muted, query_text(*state.snapshot, row));
   ImGui::Dummy(ImVec2(1, ImGui::GetFrameHeight()));
-  if (keys_.empty() || !split_) return;
-  same_line_right(ImGui::CalcTextSize("Copy").x + 2 * ImGui::GetStyle().FramePadding.x);
-  copy_button("these keys", [&] { return scores_csv(*state.snapshot->prompt, *split_, keys_); });
 }
 
 void ScoreView::update(const std::shared_ptr<const ScoreSplit>& split) {
@@ -123,10 +135,14 @@ void ScoreView::key_row(ViewContext& context, const KeyShift& key) const {
   const std::string text = key_text(prompt, *split_->after, key.key);
   const ImVec2 at = ImGui::GetCursorScreenPos();
   const float width = ImGui::GetContentRegionAvail().x;
-  const int gold = prompt.gold_document();
-  if (gold >= 0 && prompt.documents[static_cast<std::size_t>(gold)].tokens.contains(key.key))
+  const bool relevant = std::any_of(prompt.documents.begin(), prompt.documents.end(),
+                                    [&](const DocumentView& document) {
+                                      return document.gold && document.tokens.contains(key.key);
+                                    });
+  if (relevant) {
     ImGui::GetWindowDrawList()->AddRectFilled(ImVec2(at.x - em() * 0.3f, at.y),
                                               ImVec2(at.x - em() * 0.12f, at.y + em()), theme.gold);
+  }
   ImGui::PushID(static_cast<int>(key.key));
   ImGui::InvisibleButton("key", ImVec2(std::max(width, 1.0f), ImGui::GetTextLineHeight()));
   ImGui::PopID();

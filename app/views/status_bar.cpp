@@ -181,13 +181,17 @@ float status_bar_height() {
 
 void status_bar(ViewContext& context) {
   const Snapshot& snapshot = *context.state.snapshot;
+  // In large type, as in presenter mode, the name and the state have to do.
+  const bool roomy = ImGui::GetContentRegionAvail().x > em() * 75;
   if (snapshot.model) {
     text_bold(context, snapshot.model->is_demo ? "embedded model" : snapshot.model->name);
     sources_tooltip(*snapshot.model);
     ImGui::SameLine(0, em() * 0.8f);
-    text_muted(context, model_line(*snapshot.model));
-    sources_tooltip(*snapshot.model);
-    ImGui::SameLine(0, em() * 0.8f);
+    if (roomy) {
+      text_muted(context, model_line(*snapshot.model));
+      sources_tooltip(*snapshot.model);
+      ImGui::SameLine(0, em() * 0.8f);
+    }
     show_parity(context, snapshot.model->parity);
   } else {
     text_muted(context, "no model loaded");

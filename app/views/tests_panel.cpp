@@ -5,6 +5,9 @@
 #include <limits>
 #include <utility>
 
+#include "app/shell/desktop.h"
+#include "app/shell/prompt_report_file.h"
+
 namespace headscope {
 namespace {
 
@@ -14,6 +17,21 @@ double number(const Json& object, const char* field) {
   const auto at = object.find(field);
   return at != object.end() && at->is_number() ? at->get<double>()
                                                : std::numeric_limits<double>::quiet_NaN();
+}
+
+int integer(const Json& object, const char* field) {
+  const double value = number(object, field);
+  return std::abs(value) < 1e9 ? static_cast<int>(value) : -1;
+}
+
+bool flag(const Json& object, const char* field, bool fallback) {
+  const auto at = object.find(field);
+  return at != object.end() && at->is_boolean() ? at->get<bool>() : fallback;
+}
+
+std::string words(const Json& object, const char* field) {
+  const auto at = object.find(field);
+  return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
 }
 
 std::string shown(double value, int decimals = 3) {
@@ -104,7 +122,10 @@ TestsPanel::Held& TestsPanel::held(const AppState& state, PromptTest test) {
   if (!found.job && !std::filesystem::exists(file, ignored)) return found;
   auto json = read_json_file(file, std::uint64_t{1} << 24);
   // A position test that was stopped leaves the places it came to; it is not a result.
-  if (json && json->is_object() && !json->value("complete", true)) return found;
+  if (json && json->is_object() && !flag(*json, "complete", true)) {
+    found.error = "It was stopped before: start it again.";
+    return found;
+  }
   if (json && json->is_object()) found.result = std::move(*json);
   if (!found.result) found.error = json ? file.string() + ": no JSON object" : json.error().message;
   return found;
@@ -127,6 +148,22 @@ void TestsPanel::start(AppState& state, PromptTest test) {
   }
   mine.job =
       std::make_unique<ExperimentJob>(program_, ExperimentForm{}, std::move(*plan), state.wake);
+}
+
+void TestsPanel::save_report(AppState& state) {
+  PromptTestResults tests{};
+  for (int i = 0; i < prompt_tests; ++i)
+    tests[static_cast<std::size_t>(i)] = result(state, static_cast<PromptTest>(i));
+  const auto report = report_of(state, tests);
+  const auto path = report ? headscope::save_report(*report, root_ / "reports")
+                           : Result<std::filesystem::path>(tl::unexpected(report.error()));
+  if (!path) {
+    state.notify(Notice::Kind::error, path.error().message);
+    return;
+  }
+  state.notify(Notice::Kind::info, "Report saved: " + path->string());
+  // Where no desktop is, the notice is enough.
+  (void)open_with_desktop(*path);
 }
 
 void TestsPanel::test_line(ViewContext& context, PromptTest test) {
@@ -162,18 +199,18 @@ void TestsPanel::test_line(ViewContext& context, PromptTest test) {
 
 void TestsPanel::positions(ViewContext& context, const Json& result) {
   if (!is_list(result, "rows") || result["rows"].empty()) return;
-  const int moved = static_cast<int>(number(result["rows"][0], "document")) - 1;
+  const int moved = integer(result["rows"][0], "document") - 1;
   text_muted(context, "Document " + name_of(*of_, moved) + ", unedited model");
   if (!table("positions", {"place", "right", "log p", "mass", "answer"})) return;
   for (const Json& row : result["rows"]) {
     ImGui::TableNextRow();
-    const bool original = row.value("original", false);
+    const bool original = flag(row, "original", false);
     const double match = number(row, "match");
     cell(shown(number(row, "position") + 1, 0) + (original ? " (is)" : ""));
     cell(std::isfinite(match) ? (match > 0 ? "yes" : "no") : "-");
     cell(shown(number(row, "log_probability"), 2));
     cell(shown(number(row, "relevant_mass")));
-    cell(row.value("response", ""));
+    cell(words(row, "response"));
   }
   ImGui::EndTable();
 }
@@ -181,9 +218,13 @@ void TestsPanel::positions(ViewContext& context, const Json& result) {
 void TestsPanel::removal(ViewContext& context, const Json& result) {
   if (!is_list(result, "documents")) return;
   std::vector<std::pair<double, int>> order;
+  const auto loss = [](const Json& document) {
+    const double drop = number(document, "drop");
+    return std::isfinite(drop) ? drop : 0;
+  };
   for (const Json& document : result["documents"])
-    order.emplace_back(-number(document, "drop"), static_cast<int>(number(document, "number")) - 1);
-  const auto documents = result["documents"];
+    order.emplace_back(-loss(document), integer(document, "number") - 1);
+  const Json& documents = result["documents"];
   std::vector<std::size_t> places(order.size());
   for (std::size_t i = 0; i < places.size(); ++i) places[i] = i;
   std::stable_sort(places.begin(), places.end(),
@@ -205,8 +246,8 @@ void TestsPanel::removal(ViewContext& context, const Json& result) {
 void TestsPanel::tune(ViewContext& context, const Json& result) {
   const auto best = result.find("best");
   if (!is_list(result, "rows") || best == result.end() || !best->is_object()) return;
-  wrapped(context.theme.muted, "Measured: " + result.value("measured", "") +
-                                   (result.value("likely", false) ? " (likely document)" : ""));
+  wrapped(context.theme.muted, "Measured: " + words(result, "measured") +
+                                   (flag(result, "likely", false) ? " (likely document)" : ""));
   const double alpha = number(*best, "alpha"), tau = number(*best, "tau"),
                top_k = number(*best, "top_k");
   const bool nothing = alpha == 0 && tau == 1;
@@ -252,6 +293,7 @@ void TestsPanel::draw(ViewContext& context) {
     test_line(context, static_cast<PromptTest>(i));
     ImGui::Spacing();
   }
+  command_button(context, "prompt.report", "Save report");
 }
 
 }  // namespace headscope

@@ -10,6 +10,7 @@
 #include "app/shell/experiment_job.h"
 #include "app/shell/prompt_test_plan.h"
 #include "app/views/widgets.h"
+#include "core/base/json.h"
 
 namespace headscope {
 
@@ -20,6 +21,8 @@ class TestsPanel {
   void draw(ViewContext& context);
   void start(AppState& state, PromptTest test);
   bool running() const;
+  /// Writes the page about this prompt and opens it; a notice says where it is.
+  void save_report(AppState& state);
   /// What is known of a test of the prompt that is shown; null = nothing.
   const Json* result(const AppState& state, PromptTest test);
 

@@ -9,25 +9,6 @@ namespace {
 
 constexpr float kNothing = std::numeric_limits<float>::quiet_NaN();
 
-// Sums, or largest values, of one row by group of keys, with the number of keys in each.
-struct RowSums {
-  std::vector<double> value;
-  std::vector<std::int64_t> pairs;
-
-  explicit RowSums(std::int64_t groups)
-      : value(static_cast<std::size_t>(groups)), pairs(static_cast<std::size_t>(groups)) {}
-
-  void add(std::span<const float> row, std::span<const std::int32_t> group, bool largest) {
-    for (std::size_t j = 0; j < row.size(); ++j) {
-      if (group[j] < 0) continue;
-      const auto h = static_cast<std::size_t>(group[j]);
-      const double a = row[j];
-      value[h] = largest ? (pairs[h] == 0 ? a : std::max(value[h], a)) : value[h] + a;
-      ++pairs[h];
-    }
-  }
-};
-
 // Groups that each cell of an overview touches, one after the other.
 struct CellGroups {
   std::vector<std::int32_t> groups;
@@ -58,31 +39,50 @@ std::int64_t MapRows::visible(std::int64_t row) const {
   return std::clamp<std::int64_t>(first_row + row + 1, 0, columns);
 }
 
-std::vector<float> group_map(const MapRows& map, const AxisGroups& row_groups,
-                             const AxisGroups& column_groups, Pooling pooling) {
-  const auto keys = static_cast<std::size_t>(column_groups.count);
-  std::vector<RowSums> sums(static_cast<std::size_t>(row_groups.count),
-                            RowSums(column_groups.count));
-  std::vector<std::int64_t> rows_of(sums.size(), 0);
-  for (std::int64_t i = 0; i < map.rows; ++i) {
-    const std::int32_t g = row_groups.of[static_cast<std::size_t>(i)];
+MapGrouper::MapGrouper(const AxisGroups& row_groups, const AxisGroups& column_groups)
+    : row_groups_(row_groups),
+      column_groups_(column_groups),
+      cells_(static_cast<std::size_t>(row_groups.count * column_groups.count)),
+      rows_(static_cast<std::size_t>(row_groups.count)) {}
+
+void MapGrouper::add(const MapRows& tile, std::int64_t row, std::int64_t column) {
+  const std::int32_t* group = column_groups_.of.data() + column;
+  for (std::int64_t i = 0; i < tile.rows; ++i) {
+    const std::int32_t g = row_groups_.of[static_cast<std::size_t>(row + i)];
     if (g < 0) continue;
-    ++rows_of[static_cast<std::size_t>(g)];
-    const auto seen = static_cast<std::size_t>(map.visible(i));
-    sums[static_cast<std::size_t>(g)].add({map.values + i * map.columns, seen},
-                                          column_groups.of.first(seen), pooling == Pooling::max);
-  }
-  std::vector<float> cells(sums.size() * keys, kNothing);
-  for (std::size_t g = 0; g < sums.size(); ++g) {
-    for (std::size_t h = 0; h < keys; ++h) {
-      if (sums[g].pairs[h] == 0) continue;
-      double value = sums[g].value[h];
-      if (pooling == Pooling::sum) value /= static_cast<double>(rows_of[g]);
-      if (pooling == Pooling::mean) value /= static_cast<double>(sums[g].pairs[h]);
-      cells[g * keys + h] = static_cast<float>(value);
+    if (column == 0) ++rows_[static_cast<std::size_t>(g)];
+    Cell* cells = cells_.data() + g * column_groups_.count;
+    const float* weights = tile.values + i * tile.columns;
+    for (std::int64_t j = 0; j < tile.visible(i); ++j) {
+      if (group[j] < 0) continue;
+      Cell& cell = cells[group[j]];
+      cell.largest = cell.pairs == 0 ? weights[j] : std::max(cell.largest, weights[j]);
+      cell.sum += double{weights[j]};
+      ++cell.pairs;
     }
   }
-  return cells;
+}
+
+std::vector<float> MapGrouper::cells(Pooling pooling) const {
+  std::vector<float> values(cells_.size(), kNothing);
+  for (std::size_t at = 0; at < cells_.size(); ++at) {
+    const Cell& cell = cells_[at];
+    if (cell.pairs == 0) continue;
+    const auto g = at / static_cast<std::size_t>(column_groups_.count);
+    if (pooling == Pooling::max) values[at] = cell.largest;
+    if (pooling == Pooling::sum)
+      values[at] = static_cast<float>(cell.sum / static_cast<double>(rows_[g]));
+    if (pooling == Pooling::mean)
+      values[at] = static_cast<float>(cell.sum / static_cast<double>(cell.pairs));
+  }
+  return values;
+}
+
+std::vector<float> group_map(const MapRows& map, const AxisGroups& row_groups,
+                             const AxisGroups& column_groups, Pooling pooling) {
+  MapGrouper grouper(row_groups, column_groups);
+  grouper.add(map, 0, 0);
+  return grouper.cells(pooling);
 }
 
 std::vector<float> group_overview(const MapRows& map, std::int64_t cell, std::int64_t tokens,

@@ -9,8 +9,8 @@
 
 namespace headscope {
 
-/// Weights of consecutive rows, row-major [rows, columns]: row i is the query at position
-/// first_row + i and sees the keys j <= first_row + i.
+/// Weights of consecutive rows, row-major [rows, columns]: row i sees the keys j <= first_row + i.
+/// Of all keys, first_row is the position of row 0; of keys from k on, that less k.
 struct MapRows {
   const float* values = nullptr;
   std::int64_t rows = 0, columns = 0;
@@ -27,13 +27,34 @@ struct AxisGroups {
   std::int64_t count = 0;
 };
 
-/// Cell (g, h), [row_groups.count, column_groups.count], over the pairs of a row i in g and a key j
-/// in h that i sees:
+/// Pools a map that comes in tiles. Cell (g, h), [row_groups.count, column_groups.count], over the
+/// pairs of a row i in g and a key j in h that i sees:
 ///   sum:  (1/|g|) sum_i sum_j a_ij, the mass that a row of g has on h, on average
 ///   mean: sum_i sum_j a_ij / number of pairs
 ///   max:  the largest a_ij
 /// Not a number where there is no such pair. Sums are kept in double precision. `of` may be longer
-/// than its axis.
+/// than its axis, and must outlive the grouper.
+class MapGrouper {
+ public:
+  MapGrouper(const AxisGroups& row_groups, const AxisGroups& column_groups);
+
+  /// A tile whose first row and column are items `row` and `column` of the axes. Every row is
+  /// counted by the tile that holds column 0.
+  void add(const MapRows& tile, std::int64_t row, std::int64_t column);
+  std::vector<float> cells(Pooling pooling) const;
+
+ private:
+  struct Cell {
+    double sum = 0;
+    float largest = 0;
+    std::int64_t pairs = 0;
+  };
+  AxisGroups row_groups_, column_groups_;
+  std::vector<Cell> cells_;
+  std::vector<std::int64_t> rows_;  ///< in each group of rows
+};
+
+/// `MapGrouper` over a map that is there as a whole.
 std::vector<float> group_map(const MapRows& map, const AxisGroups& row_groups,
                              const AxisGroups& column_groups, Pooling pooling);
 

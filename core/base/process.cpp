@@ -6,7 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -157,6 +159,36 @@ Result<ProcessResult> run_process(const std::vector<std::string>& command,
   result.exit_code = wait_for(child);
   if (context.cancelled()) return fail(ErrorKind::cancelled, "interrupted");
   return result;
+}
+
+namespace {
+
+bool is_plain(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+         std::string_view("-_./,:=+@%").find(c) != std::string_view::npos;
+}
+
+}  // namespace
+
+std::string shell_line(const std::vector<std::string>& arguments) {
+  std::string line;
+  for (const std::string& argument : arguments) {
+    if (!line.empty()) line += ' ';
+    if (!argument.empty() && std::all_of(argument.begin(), argument.end(), is_plain)) {
+      line += argument;
+      continue;
+    }
+    line += '\'';
+    for (const char c : argument) {
+      if (c == '\'') {
+        line += "'\\''";
+      } else {
+        line += c;
+      }
+    }
+    line += '\'';
+  }
+  return line;
 }
 
 ProcessMemory process_memory() {

@@ -27,6 +27,9 @@ Result<ProcessResult> run_process(const std::vector<std::string>& command,
                                   const std::vector<std::string>& environment,
                                   const RunContext& context, const LineListener& on_line = {});
 
+/// Arguments as one line for a POSIX shell, quoted where it needs it.
+std::string shell_line(const std::vector<std::string>& arguments);
+
 /// Memory of this process in bytes, from /proc/self/status: now, and the most it ever was. 0 where
 /// that file is missing.
 struct ProcessMemory {

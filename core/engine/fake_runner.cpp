@@ -7,6 +7,7 @@
 
 #include "core/analysis/likely_document.h"
 #include "core/analysis/metrics.h"
+#include "core/engine/prompt_groups.h"
 #include "core/text/prompt.h"
 
 namespace headscope {
@@ -372,7 +373,9 @@ std::vector<float> pool(FullMap& map, std::vector<float> whole, int level,
   map.level = level;
   std::vector<float> overview(static_cast<std::size_t>(map.side() * map.side()), 0.0f);
   const auto end = [&](TokenRange range) { return std::min(range.end, map.tokens); };
-  map.region = {{region.rows.begin, end(region.rows)}, {region.columns.begin, end(region.columns)}};
+  map.region = {{region.rows.begin, end(region.rows)},
+                {region.columns.begin, end(region.columns)},
+                region.groups};
   for (std::int64_t row = 0; row < map.tokens; ++row) {
     for (std::int64_t key = 0; key < map.tokens; ++key) {
       const float weight = whole[static_cast<std::size_t>(row * map.tokens + key)];
@@ -407,6 +410,12 @@ Result<std::shared_ptr<const FullMap>> FakeRunner::full_map(const PromptView& pr
     const TokenRange rows{map->tokens * part / parts, map->tokens * (part + 1) / parts};
     const auto block = world_.weights(scene, head, rows, map->tokens, edit);
     whole.insert(whole.end(), block.begin(), block.end());
+  }
+  if (world_.options().map_level > 0 && region.groups != TokenGrouping::none) {
+    auto groups = prompt_groups(prompt, std::ssize(run.response), region.groups);
+    MapGrouper grouper(groups.axis(), groups.axis());
+    grouper.add({whole.data(), map->tokens, map->tokens, 0}, 0, 0);
+    map->groups = std::make_shared<GroupedMap>(GroupedMap::from(groups, grouper));
   }
   map->weights = std::make_shared<const std::vector<float>>(
       pool(*map, std::move(whole), world_.options().map_level, region));

@@ -137,6 +137,11 @@ std::vector<float> pool_rows(const RunResult& run, const RunResult* baseline,
   return column;
 }
 
+bool TouchedTokens::marks(std::int64_t key) const {
+  return std::any_of(keys.begin(), keys.end(),
+                     [&](const TokenRange& range) { return range.contains(key); });
+}
+
 TouchedTokens touched_tokens(const RunResult& run, const PromptView& prompt) {
   TouchedTokens touched;
   touched.first_row = std::numeric_limits<std::int64_t>::max();
@@ -144,9 +149,9 @@ TouchedTokens touched_tokens(const RunResult& run, const PromptView& prompt) {
   touched.first_row = run.settings.rows.first_row(prompt.prompt_tokens());
   const InterventionMethod* also = find_method(run.settings.also);
   const bool marks = run.settings.tau != 1 || (also != nullptr && also->marks_keys);
-  const int document = marked_document(run.settings, prompt);
-  if (marks && document >= 0)
-    touched.keys = prompt.documents[static_cast<std::size_t>(document)].tokens;
+  if (!marks) return touched;
+  for (const int document : marked_documents(run.settings, prompt))
+    touched.keys.push_back(prompt.documents[static_cast<std::size_t>(document)].tokens);
   return touched;
 }
 

@@ -3,14 +3,13 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/analysis/map_groups.h"
 #include "core/engine/snapshot.h"
 
 namespace headscope {
-
-enum class TokenGrouping { none, documents, sentences };
 
 struct TokenGroup {
   std::string label;  ///< for an axis: "3", "3.2", "sink", "response"
@@ -35,5 +34,19 @@ struct PromptGroups {
 /// to the sentence of its last byte. Tokens without bytes go with the one before them.
 PromptGroups prompt_groups(const PromptView& prompt, std::int64_t response_tokens,
                            TokenGrouping grouping);
+
+/// A whole map by groups: MapGrouper's cells, [groups, groups].
+struct GroupedMap {
+  PromptGroups groups;
+  std::vector<float> sum, mean, max;
+
+  const std::vector<float>& cells(Pooling pooling) const {
+    return pooling == Pooling::sum ? sum : pooling == Pooling::mean ? mean : max;
+  }
+  static GroupedMap from(PromptGroups groups, const MapGrouper& grouper) {
+    return {std::move(groups), grouper.cells(Pooling::sum), grouper.cells(Pooling::mean),
+            grouper.cells(Pooling::max)};
+  }
+};
 
 }  // namespace headscope

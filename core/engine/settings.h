@@ -76,9 +76,15 @@ struct PromptRequest {
 std::vector<int> marked_among(const InterventionSettings& settings, const std::vector<int>& gold,
                               int documents);
 
-/// A part of a head's full map, in tokens.
+/// How the tokens of a map are grouped.
+enum class TokenGrouping { none, documents, sentences };
+
+/// What of a head's pooled full map shall be exact: a part of it, in tokens, and the whole of it by
+/// groups.
 struct MapRegion {
   TokenRange rows, columns;
+  TokenGrouping groups = TokenGrouping::none;
+  /// No part of it.
   bool empty() const { return rows.size() == 0 || columns.size() == 0; }
   friend bool operator==(const MapRegion&, const MapRegion&) = default;
 };

@@ -28,6 +28,7 @@ struct ModelInfo {
   ParityReport parity;  ///< self-check at load
   bool is_demo = false;
   bool has_chat_template = false;     ///< prompts can be wrapped as its user messages
+  std::string chat_template;          ///< of passports: "chat " and its fingerprint; empty = none
   bool has_directions = false;        ///< focus directions of matching shape are at hand
   std::string directions_source;      ///< file name, or empty
   std::vector<HeadId> known_ranking;  ///< shipped or loaded head set's ranking; empty = none
@@ -158,6 +159,8 @@ struct RunResult {
   }
 };
 
+struct GroupedMap;  // core/engine/prompt_groups.h
+
 /// Full T x T map of one head, causal. That of a long prompt is pooled: a cell holds the largest of
 /// cell() x cell() weights, and a part of it may be there exactly.
 struct FullMap {
@@ -170,8 +173,9 @@ struct FullMap {
   int level = 0;  ///< 0 = one cell for each pair of tokens
   /// [side(), side()], never null; maps that differ in their region alone share it.
   std::shared_ptr<const std::vector<float>> weights;
-  MapRegion region;          ///< where `exact` lies; empty = nowhere
-  std::vector<float> exact;  ///< [region.rows, region.columns]
+  MapRegion region;                          ///< where `exact` lies; empty = nowhere
+  std::vector<float> exact;                  ///< [region.rows, region.columns]
+  std::shared_ptr<const GroupedMap> groups;  ///< of a pooled map, by region.groups; null = none
 
   std::int64_t cell() const { return std::int64_t{1} << level; }
   std::int64_t side() const { return (tokens + cell() - 1) / cell(); }

@@ -5,7 +5,6 @@
 #include <limits>
 #include <numeric>
 
-#include "core/analysis/causal.h"
 #include "core/analysis/likely_document.h"
 #include "core/experiment/sample_run.h"
 #include "core/text/spans.h"

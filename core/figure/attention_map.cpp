@@ -14,64 +14,125 @@ constexpr double kColumnsPerPoint = 3;  // as fine as the PNG's pixels
 constexpr double kLowest = 1e-4;        // smallest weight that a logarithmic scale tells apart
 constexpr double kStrip = 13;           // height of the strip of documents
 constexpr double kWidestToken = 74;
-
-std::int64_t row_count(const AttentionFigure& f) {
-  return static_cast<std::int64_t>(f.row_tokens.size());
-}
+constexpr std::int64_t kSinkTokens = 2;  // S0 = {0,1} of method.md
 
 Result<> check(const AttentionFigure& f) {
-  if (f.row_tokens.empty() || f.keys <= 0) {
+  const std::int64_t rows =
+      f.row_tokens.empty() ? f.rows() : static_cast<std::int64_t>(f.row_tokens.size());
+  if (rows <= 0 || f.keys <= 0 || f.cell < 1) {
     return bad_input("attention: no response rows to draw (the response is empty)");
   }
-  const auto expected = static_cast<std::size_t>(row_count(f) * f.keys);
+  const auto expected = static_cast<std::size_t>(rows * f.keys);
   if (f.weights.size() == expected) return {};
   return bad_input("attention: expected " + std::to_string(expected) + " weights (" +
-                   std::to_string(row_count(f)) + " rows x " + std::to_string(f.keys) +
-                   " keys), found " + std::to_string(f.weights.size()));
+                   std::to_string(rows) + " rows x " + std::to_string(f.keys) + " keys), found " +
+                   std::to_string(f.weights.size()));
 }
 
 // Largest weight of the visible keys [begin, end) of a row; NaN when none is visible.
 float pooled(const AttentionFigure& f, std::int64_t row, std::int64_t begin, std::int64_t end) {
   float largest = std::numeric_limits<float>::quiet_NaN();
-  const std::int64_t visible = std::min(end, f.first_row + row + 1);
+  const std::int64_t last = f.first_row + (row + 1) * f.cell - 1;  // position of its last token
+  const std::int64_t visible = f.causal ? std::min(end, (last - f.first_key) / f.cell + 1) : end;
+  if (f.causal && last < f.first_key) return largest;
   for (std::int64_t key = begin; key < visible; ++key) {
+    if (f.without_sink && f.first_key + key * f.cell < kSinkTokens) continue;
     const float v = f.weights[static_cast<std::size_t>(row * f.keys + key)];
-    if (!(largest >= v)) largest = v;
+    const bool larger = f.difference ? std::abs(largest) >= std::abs(v) : largest >= v;
+    if (!larger) largest = v;
   }
   return largest;
 }
 
-Cells make_cells(const AttentionFigure& f, const Style& style, const Box& area) {
-  const auto most = static_cast<std::int64_t>(std::max(1.0, area.width * kColumnsPerPoint));
-  const std::int64_t columns = std::min(f.keys, most);
+float pooled(const AttentionFigure& f, std::int64_t first_row, std::int64_t last_row,
+             std::int64_t begin, std::int64_t end) {
+  float largest = std::numeric_limits<float>::quiet_NaN();
+  for (std::int64_t row = first_row; row < last_row; ++row) {
+    const float v = pooled(f, row, begin, end);
+    if (std::isnan(v)) continue;
+    if (std::isnan(largest) || std::abs(v) > std::abs(largest)) largest = v;
+  }
+  return largest;
+}
+
+ColorScale scale_of(const AttentionFigure& f, const Style& style) {
+  const bool logarithmic = f.logarithmic && !f.difference && !f.per_row;
+  ColorScale scale{style.sequential, 0, 1, logarithmic, style.page};
+  if (f.per_row) {
+    scale.low = f.difference ? -1 : 0;
+    if (f.difference) scale.palette = style.diverging;
+    return scale;
+  }
+  if (scale.logarithmic) {
+    scale.low = kLowest;
+    return scale;
+  }
+  scale.high = 1e-6;
+  for (std::int64_t row = 0; row < f.rows(); ++row) {
+    const auto largest = static_cast<double>(pooled(f, row, 0, f.keys));
+    if (std::isfinite(largest)) scale.high = std::max(scale.high, std::abs(largest));
+  }
+  if (!f.difference) return scale;
+  scale.palette = style.diverging;
+  scale.low = -scale.high;
+  return scale;
+}
+
+Cells make_cells(const AttentionFigure& f, const ColorScale& scale, const Box& area) {
+  const auto at_most = [](std::int64_t count, double room) {
+    const double most = std::max(1.0, room * kColumnsPerPoint);
+    return std::min(count, static_cast<std::int64_t>(most));
+  };
+  const std::int64_t columns = at_most(f.keys, area.width), rows = at_most(f.rows(), area.height);
   Cells cells;
   cells.box = area;
-  cells.rows = static_cast<int>(row_count(f));
+  cells.rows = static_cast<int>(rows);
   cells.columns = static_cast<int>(columns);
-  for (std::int64_t row = 0; row < row_count(f); ++row) {
+  cells.scale = scale;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::int64_t first = row * f.rows() / rows, last = (row + 1) * f.rows() / rows;
+    const float most = f.per_row ? std::abs(pooled(f, first, last, 0, f.keys)) : 1.0f;
     for (std::int64_t c = 0; c < columns; ++c) {
-      cells.values.push_back(pooled(f, row, c * f.keys / columns, (c + 1) * f.keys / columns));
-    }
-  }
-  cells.scale = {style.sequential, 0, 1, f.logarithmic, style.page};
-  if (f.logarithmic) {
-    cells.scale.low = kLowest;
-  } else {
-    cells.scale.high = 1e-6;
-    for (const float v : cells.values) {
-      if (std::isfinite(v)) cells.scale.high = std::max(cells.scale.high, static_cast<double>(v));
+      const float value = pooled(f, first, last, c * f.keys / columns, (c + 1) * f.keys / columns);
+      cells.values.push_back(f.per_row && most > 0 ? value / most : value);
     }
   }
   return cells;
 }
 
+// Last key drawn, and one more.
+std::int64_t keys_end(const AttentionFigure& f) {
+  return f.first_key + f.keys * f.cell;
+}
+
+bool shows_response(const AttentionFigure& f) {
+  return f.prompt_tokens > f.first_key && f.prompt_tokens < keys_end(f);
+}
+
 Caption caption_of(const AttentionFigure& f) {
   Caption caption;
-  caption.title = "Attention of layer " + std::to_string(f.head.layer) + ", head " +
-                  std::to_string(f.head.head);
-  caption.subtitle = "Response rows (the token that is the input) × keys; " + f.run;
-  caption.text = "Colour: attention weight after the softmax";
-  caption.text += f.logarithmic ? ", logarithmic, below 10⁻⁴ as 10⁻⁴." : ".";
+  caption.title = !f.title.empty() ? f.title
+                                   : "Attention of layer " + std::to_string(f.head.layer) +
+                                         ", head " + std::to_string(f.head.head);
+  caption.subtitle = !f.title.empty() ? f.run
+                     : f.square       ? "Queries × keys; " + f.run
+                                : "Response rows (the token that is the input) × keys; " + f.run;
+  caption.text = f.difference      ? "Colour: attention weight after the softmax, intervened minus "
+                                     "baseline; rows are compared by their number."
+                 : f.title.empty() ? "Colour: attention weight after the softmax"
+                                   : "Colour: attention mass";
+  if (!f.difference)
+    caption.text += f.per_row       ? ", as a share of the row's largest weight."
+                    : f.logarithmic ? ", logarithmic, below 10⁻⁴ as 10⁻⁴."
+                                    : ".";
+  if (f.without_sink) caption.text += " Keys 0 and 1, the attention sink, are left out.";
+  if (!f.note.empty()) caption.text += " " + f.note;
+  if (f.cell > 1) {
+    const std::string cell = std::to_string(f.cell);
+    caption.text += " A cell shows the largest of " + cell + " × " + cell + " weights.";
+  }
+  if (f.first_key > 0 || (f.square && f.first_row > 0))
+    caption.text += " A part of the map is shown.";
   if (!f.documents.empty()) {
     caption.text += " Strip: the documents with their numbers";
     for (const KeyDocument& d : f.documents) {
@@ -79,8 +140,7 @@ Caption caption_of(const AttentionFigure& f) {
     }
     caption.text += ".";
   }
-  if (f.prompt_tokens > 0 && f.prompt_tokens < f.keys)
-    caption.text += " The last vertical line: where the response begins.";
+  if (shows_response(f)) caption.text += " The last vertical line: where the response begins.";
   caption.provenance = f.provenance;
   return caption;
 }
@@ -88,11 +148,23 @@ Caption caption_of(const AttentionFigure& f) {
 // Row labels: as many as there is room for.
 Axis row_axis(const AttentionFigure& f, const Style& style, double height) {
   Axis y;
-  y.low = static_cast<double>(row_count(f)) - 0.5;  // first row at the top
+  y.low = static_cast<double>(f.rows()) - 0.5;  // first row at the top
   y.high = -0.5;
-  const double row_height = height / static_cast<double>(row_count(f));
+  const double row_height = height / static_cast<double>(f.rows());
   const auto step = static_cast<std::int64_t>(std::ceil((style.tick_size + 1.2) / row_height));
-  for (std::int64_t row = 0; row < row_count(f); row += std::max<std::int64_t>(1, step)) {
+  if (f.row_tokens.empty() || (f.square && step > 1)) {  // their text would be a random sample
+    y.label = "Query (token position)";
+    for (const Tick& tick :
+         whole_ticks(static_cast<long>(f.first_row),
+                     static_cast<long>(f.first_row + f.rows() * f.cell - 1), 8)) {
+      y.ticks.push_back(
+          {(tick.value - static_cast<double>(f.first_row) + 0.5) / static_cast<double>(f.cell) -
+               0.5,
+           tick.label});
+    }
+    return y;
+  }
+  for (std::int64_t row = 0; row < f.rows(); row += std::max<std::int64_t>(1, step)) {
     const std::string token = token_label(f.row_tokens[static_cast<std::size_t>(row)]);
     y.ticks.push_back({static_cast<double>(row), shortened(token, style.tick_size, kWidestToken)});
   }
@@ -101,9 +173,10 @@ Axis row_axis(const AttentionFigure& f, const Style& style, double height) {
 
 Axis key_axis(const AttentionFigure& f) {
   Axis x;
-  x.label = "Key (token position)";
-  x.high = static_cast<double>(f.keys);
-  x.ticks = whole_ticks(0, static_cast<long>(f.keys - 1), 8);
+  x.label = "Key (" + f.key_unit + ")";
+  x.low = static_cast<double>(f.first_key);
+  x.high = static_cast<double>(keys_end(f));
+  x.ticks = whole_ticks(static_cast<long>(f.first_key), static_cast<long>(keys_end(f) - 1), 8);
   for (Tick& tick : x.ticks) tick.value += 0.5;  // the middle of its key
   return x;
 }
@@ -117,6 +190,10 @@ void vertical(Page& page, double x, double top, double bottom, Rgb color, double
   page.scene.add(line);
 }
 
+TokenRange visible_part(const AttentionFigure& f, TokenRange keys) {
+  return {std::max(keys.begin, f.first_key), std::min(keys.end, keys_end(f))};
+}
+
 // The strip above the map: a box a document, its number where it fits.
 void draw_strip(Page& page, const Plot& plot, const AttentionFigure& f) {
   const Style& style = page.style;
@@ -127,8 +204,10 @@ void draw_strip(Page& page, const Plot& plot, const AttentionFigure& f) {
                    [](const auto& a, const auto& b) { return a.gold > b.gold; });
   double gold_left = 1e9, gold_right = -1e9;
   for (const KeyDocument& d : f.documents) {
-    const double left = plot.at_x(static_cast<double>(d.keys.begin));
-    const double right = plot.at_x(static_cast<double>(d.keys.end));
+    const TokenRange shown = visible_part(f, d.keys);
+    if (shown.size() == 0) continue;
+    const double left = plot.at_x(static_cast<double>(shown.begin));
+    const double right = plot.at_x(static_cast<double>(shown.end));
     Rect box{{left + 0.4, top, std::max(0.6, right - left - 0.8), kStrip}};
     box.fill = Paint{d.gold ? style.gold : style.grid};
     box.role = "document";
@@ -141,13 +220,15 @@ void draw_strip(Page& page, const Plot& plot, const AttentionFigure& f) {
     }
   }
   for (const KeyDocument& d : ordered) {
-    const double middle = plot.at_x(static_cast<double>(d.keys.begin + d.keys.end) / 2);
+    const TokenRange shown = visible_part(f, d.keys);
+    if (shown.size() == 0) continue;
+    const double middle = plot.at_x(static_cast<double>(shown.begin + shown.end) / 2);
     const std::string number = std::to_string(d.number);
     const double half = text_width(number, style.tick_size, d.gold) / 2;
     const bool near_gold =
         !d.gold && middle + half + 2 > gold_left && middle - half - 2 < gold_right;
     const double room =
-        plot.at_x(static_cast<double>(d.keys.end)) - plot.at_x(static_cast<double>(d.keys.begin));
+        plot.at_x(static_cast<double>(shown.end)) - plot.at_x(static_cast<double>(shown.begin));
     if (!d.gold && (middle - half < last + 2 || (near_gold && room < 2 * half))) continue;
     Text text{{middle, top + kStrip / 2 + style.tick_size * 0.36}, number};
     text.size = style.tick_size;
@@ -161,18 +242,21 @@ void draw_strip(Page& page, const Plot& plot, const AttentionFigure& f) {
 }
 
 void draw_boundaries(Page& page, const Plot& plot, const AttentionFigure& f) {
-  const Rgb color = readable_on(palette_color(page.style.sequential, 0));
+  const Rgb color =
+      f.difference ? page.style.muted : readable_on(palette_color(page.style.sequential, 0));
   for (const KeyDocument& d : f.documents) {
-    if (d.gold) continue;
+    if (d.gold || d.keys.begin < f.first_key || d.keys.begin >= keys_end(f)) continue;
     vertical(page, plot.at_x(static_cast<double>(d.keys.begin)), plot.area.y, plot.area.bottom(),
              color, 0.5, 0.3, "boundary");
   }
-  if (f.prompt_tokens <= 0 || f.prompt_tokens >= f.keys) return;
+  if (!shows_response(f)) return;
   const double x = plot.at_x(static_cast<double>(f.prompt_tokens));
   vertical(page, x, plot.area.y - 2, plot.area.bottom(), page.style.ring, 1, 1, "response");
   double documents_end = plot.area.x;
   for (const KeyDocument& d : f.documents) {
-    documents_end = std::max(documents_end, plot.at_x(static_cast<double>(d.keys.end)));
+    const std::int64_t end = visible_part(f, d.keys).end;
+    if (end > f.first_key)
+      documents_end = std::max(documents_end, plot.at_x(static_cast<double>(end)));
   }
   const double size = page.style.tick_size;
   if (plot.area.right() - documents_end < text_width("response", size) + 4) return;
@@ -180,32 +264,95 @@ void draw_boundaries(Page& page, const Plot& plot, const AttentionFigure& f) {
             page.style.ring, Anchor::end, "response");
 }
 
+// The keys' own text below the map, where there are few: reading upwards.
+void draw_key_tokens(Page& page, const Plot& plot, const AttentionFigure& f) {
+  const double size = page.style.tick_size;
+  for (std::int64_t key = 0; key < f.keys; ++key) {
+    const std::string token = token_label(f.key_tokens[static_cast<std::size_t>(key)]);
+    Text text{{plot.at_x(static_cast<double>(f.first_key + key) + 0.5) + size * 0.36,
+               plot.area.bottom() + 4},
+              shortened(token, size, kWidestToken)};
+    text.size = size;
+    text.paint = {page.style.muted};
+    text.anchor = Anchor::end;
+    text.upwards = true;
+    text.role = "key";
+    page.scene.add(std::move(text));
+  }
+}
+
+// Points that the keys' text takes below the map; 0 = it is not written.
+double key_token_height(const AttentionFigure& f, const Style& style, double width) {
+  const bool few = f.cell == 1 && static_cast<std::int64_t>(f.key_tokens.size()) == f.keys &&
+                   static_cast<double>(f.keys) * (style.tick_size + 1) <= width;
+  if (!few) return 0;
+  double widest = 0;
+  for (const std::string& token : f.key_tokens)
+    widest = std::max(widest, text_width(token_label(token), style.tick_size));
+  return std::min(widest, kWidestToken) + 6;
+}
+
+Size natural_size(const AttentionFigure& f, double key_tokens) {
+  const auto rows = static_cast<double>(f.rows());
+  const double map = f.square ? std::clamp(rows / static_cast<double>(f.keys) * 400, 80.0, 420.0)
+                              : std::clamp(rows * 13, 80.0, 410.0);
+  return {520, 150 + map + std::max(0.0, key_tokens - 14)};
+}
+
+// Documents and the response along the rows of a square map.
+void draw_row_boundaries(Page& page, const Plot& plot, const AttentionFigure& f) {
+  const auto line = [&](std::int64_t position, Rgb color, double width) {
+    if (position <= f.first_row || position >= f.first_row + f.rows() * f.cell) return;
+    const double y =
+        plot.at_y(static_cast<double>(position - f.first_row) / static_cast<double>(f.cell) - 0.5);
+    Path path;
+    path.points = {{plot.area.x, y}, {plot.area.right(), y}};
+    path.stroke = Stroke{{color, 0.7}, width};
+    path.role = "boundary";
+    page.scene.add(std::move(path));
+  };
+  for (const KeyDocument& d : f.documents) {
+    if (!d.gold) continue;
+    line(d.keys.begin, page.style.gold, 0.8);
+    line(d.keys.end, page.style.gold, 0.8);
+  }
+  line(f.prompt_tokens, page.style.ring, 0.8);
+}
+
 }  // namespace
 
 Result<Scene> draw_attention(const AttentionFigure& f, const Options& options) {
   HEADSCOPE_TRY(check(f));
-  const double rows = static_cast<double>(row_count(f));
-  Page page = make_page(options, {520, std::clamp(150 + rows * 13, 230.0, 560.0)}, caption_of(f));
-  const Style& style = page.style;
+  const Style style = make_style(options.theme, options.palette);
+  const double tokens = key_token_height(f, style, 340);
+  const Caption caption = caption_of(f);
+  Page page = make_page(options, with_room_for(caption, natural_size(f, tokens), style), caption);
   Box outer = page.body;
   if (!f.documents.empty() || f.prompt_tokens > 0) {
     outer.y += kStrip + 2;
     outer.height -= kStrip + 2;
   }
-  const ColorScale sample = make_cells(f, style, {0, 0, 1, 1}).scale;
-  const auto bar_ticks = scale_ticks(sample, 5);
+  const ColorScale scale = scale_of(f, style);
+  const auto bar_ticks = scale_ticks(scale, 5);
   outer.width -= color_bar_width(style, bar_ticks) + 12;
-  Plot plot{{}, key_axis(f), row_axis(f, style, outer.height - 32)};
+  Axis x = key_axis(f);
+  if (tokens > 0) {
+    outer.height -= tokens;
+    x.label.clear();
+    x.ticks.clear();
+  }
+  Plot plot{{}, x, row_axis(f, style, outer.height - 32)};
   plot.area = inside_axes(style, outer, plot.x, plot.y);
-  plot.area.height = std::min(plot.area.height, rows * 22);
+  plot.area.height = std::min(plot.area.height, static_cast<double>(f.rows()) * 22);
   plot.y = row_axis(f, style, plot.area.height);
-  const Cells cells = make_cells(f, style, plot.area);
-  page.scene.add(cells);
+  page.scene.add(make_cells(f, scale, plot.area));
   draw_boundaries(page, plot, f);
+  if (f.square) draw_row_boundaries(page, plot, f);
   draw_strip(page, plot, f);
   draw_axes(page, plot, false);
-  draw_color_bar(page, {plot.area.right() + 12, plot.area.y, 0, plot.area.height}, cells.scale,
-                 "Attention weight", bar_ticks);
+  if (tokens > 0) draw_key_tokens(page, plot, f);
+  draw_color_bar(page, {plot.area.right() + 12, plot.area.y, 0, plot.area.height}, scale,
+                 f.difference ? "Change of weight" : f.value_name, bar_ticks);
   return page.scene;
 }
 

@@ -36,6 +36,11 @@ Caption caption_of(const DocumentBarsFigure& f) {
       "Attention mass of the response rows on each document's tokens, averaged over the rows; the "
       "sink is "
       "tokens 0 and 1, on an axis of its own.";
+  if (f.has_drops) {
+    caption.text +=
+        " Below: what the log-probability of the baseline's answer loses when the document is "
+        "hidden from it (nats).";
+  }
   caption.provenance = f.provenance;
   return caption;
 }
@@ -90,7 +95,8 @@ Axis document_axis(const DocumentBarsFigure& f) {
   return x;
 }
 
-void draw_documents(Page& page, const DocumentBarsFigure& f, const Box& outer) {
+// Returns where the bars stand.
+Box draw_documents(Page& page, const DocumentBarsFigure& f, const Box& outer) {
   double highest = 0;
   for (const DocumentMass& d : f.documents) {
     highest = std::max({highest, finite(d.baseline), f.compares ? finite(d.intervened) : 0.0});
@@ -107,6 +113,39 @@ void draw_documents(Page& page, const DocumentBarsFigure& f, const Box& outer) {
     const DocumentMass& d = f.documents[i];
     bars(page, plot, plot.at_x(static_cast<double>(i)), room, f.compares, d.baseline, d.intervened);
   }
+  return plot.area;
+}
+
+// What the answer loses without each document: below zero where it gains.
+void draw_drops(Page& page, const DocumentBarsFigure& f, const Box& outer, const Box& above) {
+  double low = 0, high = 0.1;
+  for (const DocumentMass& d : f.documents) {
+    low = std::min(low, finite(d.drop));
+    high = std::max(high, finite(d.drop));
+  }
+  Axis y;
+  y.label = "Drop of log p";
+  y.low = low * 1.1;
+  y.high = high * 1.1;
+  y.ticks = linear_ticks(y.low, y.high, 3);
+  Plot plot{{}, document_axis(f), y};
+  plot.area = inside_axes(page.style, outer, plot.x, plot.y);
+  if (plot.area.x <= above.x) {  // below the masses, document by document
+    plot.area.x = above.x;
+    plot.area.width = above.width;
+  }
+  thin_labels(plot.x.ticks, plot.x, plot.area.width, page.style.tick_size, 4);
+  draw_axes(page, plot, true);
+  const double room = plot.area.width / static_cast<double>(f.documents.size());
+  for (std::size_t i = 0; i < f.documents.size(); ++i) {
+    const double from = plot.at_y(0), to = plot.at_y(finite(f.documents[i].drop));
+    const double width = std::min(room * kGroupShare, 46.0) * 0.7;
+    Rect rect{{plot.at_x(static_cast<double>(i)) - width / 2, std::min(from, to), width,
+               std::abs(from - to)}};
+    rect.fill = Paint{page.style.series[1]};
+    rect.role = "drop";
+    page.scene.add(rect);
+  }
 }
 
 void draw_sink(Page& page, const DocumentBarsFigure& f, const Box& outer) {
@@ -122,7 +161,10 @@ void draw_sink(Page& page, const DocumentBarsFigure& f, const Box& outer) {
 
 Result<Scene> draw_document_bars(const DocumentBarsFigure& f, const Options& options) {
   if (f.documents.empty()) return bad_input("documents: the prompt has no document to draw");
-  Page page = make_page(options, {468, 290}, caption_of(f));
+  const Caption caption = caption_of(f);
+  const Style style = make_style(options.theme, options.palette);
+  Page page = make_page(options, with_room_for(caption, {468, f.has_drops ? 400.0 : 290.0}, style),
+                        caption);
   Box body = page.body;
   if (f.compares) {
     body = draw_legend(page, body,
@@ -131,9 +173,13 @@ Result<Scene> draw_document_bars(const DocumentBarsFigure& f, const Options& opt
   }
   body.y += 6;  // room for the word "gold" above the plot
   body.height -= 6;
+  const double drops = f.has_drops ? body.height * 0.36 : 0;
+  const Box below{body.x, body.bottom() - drops, body.width, drops};
+  body.height -= drops > 0 ? drops + 8 : 0;
   const double sink = std::clamp(body.width * 0.17, 52.0, 84.0);
-  draw_documents(page, f, {body.x, body.y, body.width - sink - 14, body.height});
+  const Box masses = draw_documents(page, f, {body.x, body.y, body.width - sink - 14, body.height});
   draw_sink(page, f, {body.right() - sink, body.y, sink, body.height});
+  if (drops > 0) draw_drops(page, f, {below.x, below.y, below.width - sink - 14, drops}, masses);
   return page.scene;
 }
 

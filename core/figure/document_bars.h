@@ -15,12 +15,14 @@ struct DocumentMass {
   bool gold = false;
   double baseline = 0;
   double intervened = 0;  ///< used only when the figure compares
+  double drop = 0;        ///< of the answer's log-probability without it; where `has_drops`
 };
 
 struct DocumentBarsFigure {
   std::string of;         ///< "layer 13, head 23" or "mean over the top 20 heads"
   bool compares = false;  ///< an intervened run stands beside the baseline
   std::vector<DocumentMass> documents;
+  bool has_drops = false;  ///< a causal check: a panel of its own below the masses
   double sink_baseline = 0, sink_intervened = 0;  ///< mass on tokens {0,1}
   Provenance provenance;
 };

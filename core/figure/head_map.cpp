@@ -60,7 +60,8 @@ ColorScale scale_of(const HeadMapFigure& f, const Style& style) {
     if (std::isfinite(v)) largest = std::max(largest, static_cast<double>(std::abs(v)));
   }
   scale.high = largest > 0 ? largest : 1;
-  if (f.difference) {
+  const bool below = std::any_of(f.scores.begin(), f.scores.end(), [](float v) { return v < 0; });
+  if (f.difference || below) {
     scale.low = -scale.high;
     scale.palette = style.diverging;
   }
@@ -71,6 +72,9 @@ std::string subtitle_of(const HeadMapFigure& f) {
   const std::string all = std::to_string(f.layers * f.heads);
   if (f.scores.empty()) return "Rank of each of " + all + " query heads by " + f.score_name;
   if (f.difference) return "Intervened minus baseline, " + all + " query heads";
+  const bool share = f.score_name.find("score") != std::string::npos ||
+                     f.score_name.find("mass") != std::string::npos;
+  if (!share) return all + " query heads";
   return std::to_string(count_above(f.scores, 0.1)) + " of " + all + " query heads above 0.1, " +
          std::to_string(count_above(f.scores, 0.2)) + " above 0.2";
 }
@@ -89,8 +93,10 @@ Caption caption_of(const HeadMapFigure& f, int outlined) {
         "and samples.";
   }
   if (outlined > 0)
-    caption.text += " Outlined: the top " + std::to_string(outlined) +
-                    " heads, numbered by rank where there is room.";
+    caption.text += " Outlined: " +
+                    (f.outlined_what.empty() ? "the top " + std::to_string(outlined) + " heads"
+                                             : f.outlined_what) +
+                    ", numbered by rank where there is room.";
   caption.provenance = f.provenance;
   return caption;
 }
@@ -174,8 +180,9 @@ HeadId shape_of_ranking(const std::vector<HeadId>& ranking) {
 Result<Scene> draw_head_map(const HeadMapFigure& f, const Options& options) {
   HEADSCOPE_TRY(check(f));
   const int outlined = std::clamp(f.outlined, 0, static_cast<int>(f.ranking.size()));
-  Page page = make_page(options, natural_size(f), caption_of(f, outlined));
-  const Style& style = page.style;
+  const Caption caption = caption_of(f, outlined);
+  const Style style = make_style(options.theme, options.palette);
+  Page page = make_page(options, with_room_for(caption, natural_size(f), style), caption);
   const ColorScale scale = scale_of(f, style);
   const auto bar_ticks = scale_ticks(scale, 5);
   Box outer = page.body;

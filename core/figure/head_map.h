@@ -15,7 +15,8 @@ struct HeadMapFigure {
   std::vector<float> scores;    ///< [layers * heads]; empty: the map shows each head's rank instead
   std::vector<HeadId> ranking;  ///< best first; its first `outlined` are outlined and numbered
   int outlined = 0;
-  bool difference = false;  ///< scores are intervened minus baseline: diverging colours around 0
+  std::string outlined_what;  ///< "the 3 heads chosen"; empty: they are the top of the ranking
+  bool difference = false;    ///< scores are intervened minus baseline: diverging colours around 0
   std::string score_name = "contextual score";
   Provenance provenance;
 };

@@ -143,7 +143,9 @@ Box grid_box(const Box& room, const OverlapFigure& f) {
 
 Result<Scene> draw_overlap(const OverlapFigure& f, const Options& options) {
   HEADSCOPE_TRY(check(f));
-  Page page = make_page(options, natural_size(f), caption_of(f));
+  const Caption caption = caption_of(f);
+  const Style style = make_style(options.theme, options.palette);
+  Page page = make_page(options, with_room_for(caption, natural_size(f), style), caption);
   const Kinds kinds(page.style);
   const Box outer = draw_legend(page, page.body, legend(f, kinds));
   Axis x = index_axis("Query head", f.heads, outer.width / f.heads, 16);

@@ -26,14 +26,15 @@ Rgb mixed(Rgb from, Rgb to, double share) {
 struct Scale {
   double highest = 0;
   bool logarithmic = true;
-  Rgb page, full;
+  Rgb page, full, below;  ///< `below`: of differences downwards
 
   double share(double mass) const {
-    if (!(mass > 0) || !(highest > 0)) return 0;
-    if (!logarithmic) return mass / highest;
-    return std::max(0.0, 1 + std::log10(mass / highest) / kDecades);
+    const double size = std::abs(mass);
+    if (!(size > 0) || !(highest > 0)) return 0;
+    if (!logarithmic) return size / highest;
+    return std::max(0.0, 1 + std::log10(size / highest) / kDecades);
   }
-  Rgb color(double mass) const { return mixed(page, full, share(mass)); }
+  Rgb color(double mass) const { return mixed(page, mass < 0 ? below : full, share(mass)); }
 };
 
 // A run of text on one line.
@@ -97,13 +98,16 @@ class Typesetter {
   std::map<std::string, double> widths_;
 };
 
-void draw_piece(Page& page, const Placed& p, const Box& body, const Scale& scale) {
+void draw_piece(Page& page, const Placed& p, const Box& body, const Scale& scale,
+                bool without_sink) {
   const double top = body.y + static_cast<double>(p.line) * kLeading;
   const double x = body.x + p.x;
-  const Rgb color = scale.color(p.piece->mass);
+  const bool left_out = without_sink && p.piece->sink;
+  const Rgb color = left_out ? scale.page : scale.color(p.piece->mass);
   if (p.piece->token) {
     Rect rect{{x, top + 1, p.width, kLeading - 2.4}};
     rect.fill = Paint{color};
+    if (left_out) rect.stroke = Stroke{{page.style.muted}, 0.6};
     rect.role = "token";
     page.scene.add(rect);
   }
@@ -118,12 +122,19 @@ void draw_piece(Page& page, const Placed& p, const Box& body, const Scale& scale
             "word");
 }
 
-std::vector<LegendEntry> legend_of(const Scale& scale, const Style& style, bool gold) {
+std::vector<LegendEntry> legend_of(const Scale& scale, const Style& style, bool gold,
+                                   bool difference) {
   std::vector<LegendEntry> entries;
+  const auto add = [&](double mass) {
+    const char* sign = !difference ? "" : mass < 0 ? "−" : "+";
+    entries.push_back(
+        {LegendEntry::Key::swatch, sign + shortest(std::abs(mass), 2), scale.color(mass)});
+  };
   for (int step = 0; step < 3 && scale.highest > 0; ++step) {
     const double mass =
         scale.logarithmic ? scale.highest * std::pow(10, -step) : scale.highest * (1 - step / 3.0);
-    entries.push_back({LegendEntry::Key::swatch, shortest(mass, 2), scale.color(mass)});
+    add(mass);
+    if (difference) add(-mass);
   }
   if (gold) entries.push_back({LegendEntry::Key::line, "gold document", style.gold});
   return entries;
@@ -131,13 +142,16 @@ std::vector<LegendEntry> legend_of(const Scale& scale, const Style& style, bool 
 
 Caption caption_of(const OverlayFigure& f, bool cut) {
   Caption caption;
-  caption.title = "Where the attention goes";
+  caption.title = f.difference ? "Where the attention moves" : "Where the attention goes";
   caption.subtitle = capitalised(f.of);
-  caption.text = std::string(
-                     "Colour: attention mass of the response rows on each token, mean over "
-                     "the rows, on a ") +
-                 (f.logarithmic ? "logarithmic" : "linear") + " scale.";
-  if (f.hidden >= 0.0005) {  // what the caption's digits can show
+  caption.text =
+      (f.difference ? "Colour: change of the attention mass of " : "Colour: attention mass of ") +
+      f.rows + " on each token, " + f.pooled + ", on a " +
+      (f.logarithmic ? "logarithmic" : "linear") + " scale.";
+  if (f.difference) caption.text += " Plus: more than without the intervention.";
+  if (f.without_sink)
+    caption.text += " The attention sink, tokens 0 and 1, is framed where it shows, not painted.";
+  if (std::abs(f.hidden) >= 0.0005) {  // what the caption's digits can show
     caption.text +=
         " Tokens that show no text (the beginning of the sequence, a chat template) "
         "hold " +
@@ -153,10 +167,15 @@ Caption caption_of(const OverlayFigure& f, bool cut) {
 Result<Scene> draw_overlay(const OverlayFigure& f, const Options& options) {
   const Style style = make_style(options.theme, options.palette);
   Typesetter typesetter(kWidth - 2 * style.margin);
-  Scale scale{0, f.logarithmic, style.page, style.accent};
+  Scale scale{0, f.logarithmic, style.page, style.accent, style.baseline};
+  if (f.difference) {
+    scale.full = palette_color(style.diverging, 1);
+    scale.below = palette_color(style.diverging, 0);
+  }
   bool fits = true, gold = false;
   for (const OverlayPiece& piece : f.pieces) {
-    if (std::isfinite(piece.mass)) scale.highest = std::max(scale.highest, piece.mass);
+    if (std::isfinite(piece.mass) && !(f.without_sink && piece.sink))
+      scale.highest = std::max(scale.highest, std::abs(piece.mass));
     gold = gold || piece.gold;
     fits = fits && typesetter.add(piece);
   }
@@ -166,8 +185,9 @@ Result<Scene> draw_overlay(const OverlayFigure& f, const Options& options) {
   const double height = static_cast<double>(typesetter.lines()) * kLeading + legend +
                         height_of_words(caption, kWidth, style);
   Page page = make_page(options, {kWidth, height}, caption);
-  const Box body = draw_legend(page, page.body, legend_of(scale, page.style, gold));
-  for (const Placed& placed : typesetter.placed()) draw_piece(page, placed, body, scale);
+  const Box body = draw_legend(page, page.body, legend_of(scale, page.style, gold, f.difference));
+  for (const Placed& placed : typesetter.placed())
+    draw_piece(page, placed, body, scale, f.without_sink);
   return page.scene;
 }
 

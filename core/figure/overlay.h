@@ -15,6 +15,7 @@ struct OverlayPiece {
   double mass = 0;     ///< attention of the response rows on its tokens; 0 between tokens
   bool gold = false;   ///< within the gold document: underlined
   bool token = false;  ///< false: text that no token covers
+  bool sink = false;   ///< of tokens 0 and 1: framed instead of painted where these are left out
 };
 
 struct OverlayFigure {
@@ -22,6 +23,10 @@ struct OverlayFigure {
   std::vector<OverlayPiece> pieces;
   double hidden = 0;  ///< mass on tokens that show no text (of a chat template, the first one)
   bool logarithmic = true;
+  bool difference = false;    ///< masses are intervened minus baseline, with sign
+  bool without_sink = false;  ///< tokens 0 and 1 are not painted and do not set the scale
+  std::string pooled = "mean over the rows";  ///< how rows and heads became one number
+  std::string rows = "the response rows";     ///< whose attention it is
   Provenance provenance;
 };
 

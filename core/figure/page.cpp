@@ -10,8 +10,9 @@ namespace {
 
 constexpr std::size_t kHashDigits = 12;
 constexpr double kLineSpacing = 1.35;
-constexpr double kMostCaption = 0.34;  // share of the page's height
-constexpr double kSmallPage = 260;     // below this height the drawing needs the room more
+constexpr std::size_t kUsualLines = 5;  // of a caption, in figures of a fixed height
+constexpr double kMostCaption = 0.34;   // share of the page's height
+constexpr double kSmallPage = 260;      // below this height the drawing needs the room more
 constexpr double kMostSmallCaption = 0.17;
 
 std::string named_with_hash(const std::string& what, const std::string& name,
@@ -37,6 +38,16 @@ std::string whole_text(const Caption& caption) {
   return caption.text + (caption.text.empty() ? "" : " ") + provenance_text(caption.provenance);
 }
 
+// One line, or two where it is long; what does not fit into two is cut.
+std::vector<std::string> subtitle_lines(const Caption& caption, double width, const Style& style) {
+  const double room = width - 2 * style.margin;
+  auto lines = wrap_text(caption.subtitle, style.subtitle_size, room);
+  if (lines.size() <= 2) return lines;
+  const std::string rest =
+      caption.subtitle.substr(std::min(caption.subtitle.size(), lines.front().size() + 1));
+  return {lines.front(), shortened(rest, style.subtitle_size, room)};
+}
+
 // Sets the title's lines from the top and returns where the drawing may begin.
 double set_head(Page& page, const Caption& caption) {
   const Style& style = page.style;
@@ -52,10 +63,9 @@ double set_head(Page& page, const Caption& caption) {
     page.scene.add(title);
     y += 3;
   }
-  if (!caption.subtitle.empty()) {
+  for (const std::string& line : subtitle_lines(caption, page.scene.width, style)) {
     y += style.subtitle_size * 1.15;
-    page.text({style.margin, y}, shortened(caption.subtitle, style.subtitle_size, room),
-              style.subtitle_size, style.muted, Anchor::start, "subtitle");
+    page.text({style.margin, y}, line, style.subtitle_size, style.muted, Anchor::start, "subtitle");
     y += 3;
   }
   return y + 8;
@@ -101,7 +111,8 @@ std::string provenance_text(const Provenance& p) {
     text += (i == 0 ? "Settings: " : "; ") + p.settings[i];
   }
   if (!p.settings.empty()) text += ". ";
-  if (!p.version.empty()) text += "Headscope " + p.version + ".";
+  if (!p.version.empty()) text += "Headscope " + p.version + ". ";
+  if (!p.command.empty()) text += "Drawn again by: " + p.command;
   while (!text.empty() && text.back() == ' ') text.pop_back();
   return text;
 }
@@ -119,9 +130,21 @@ void Page::text(Point at, const std::string& text, double size, Rgb color, Ancho
 double height_of_words(const Caption& caption, double width, const Style& style) {
   const auto lines = wrap_text(whole_text(caption), style.caption_size, width - 2 * style.margin);
   const double title = caption.title.empty() ? 0 : style.title_size + 3;
-  const double subtitle = caption.subtitle.empty() ? 0 : style.subtitle_size * 1.15 + 3;
+  const double subtitle = static_cast<double>(subtitle_lines(caption, width, style).size()) *
+                          (style.subtitle_size * 1.15 + 3);
   return 2 * style.margin + title + subtitle + 14 +
          static_cast<double>(lines.size()) * style.caption_size * kLineSpacing;
+}
+
+Size with_room_for(const Caption& caption, Size natural, const Style& style) {
+  const auto lines =
+      wrap_text(whole_text(caption), style.caption_size, natural.width - 2 * style.margin).size();
+  if (lines > kUsualLines) {
+    natural.height += static_cast<double>(lines - kUsualLines) * style.caption_size * kLineSpacing;
+  }
+  if (subtitle_lines(caption, natural.width, style).size() > 1)
+    natural.height += style.subtitle_size * 1.15 + 3;
+  return natural;
 }
 
 Page make_page(const Options& options, Size natural, const Caption& caption) {

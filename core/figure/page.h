@@ -31,6 +31,7 @@ struct Provenance {
   std::int64_t samples = 0;           ///< 0 = not known
   std::vector<std::string> settings;  ///< "tau 0.1 on the top 20 heads", "rows: input"
   std::string version;                ///< of Headscope
+  std::string command = {};           ///< what draws the figure again; empty = nothing does
 };
 
 /// "Model demo (sha256 0123456789ab). Data nq.jsonl (sha256 ...), n = 441. Settings: ..."
@@ -58,6 +59,10 @@ struct Page {
 /// Points that title and caption take of a page so wide, with the gaps between them and the
 /// drawing.
 double height_of_words(const Caption& caption, double width, const Style& style);
+
+/// `natural`, higher where the caption is longer than the figure was laid out for, so that a long
+/// one takes nothing from the drawing.
+Size with_room_for(const Caption& caption, Size natural, const Style& style);
 
 Page make_page(const Options& options, Size natural, const Caption& caption);
 

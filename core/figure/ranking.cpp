@@ -153,7 +153,9 @@ void list_heads(Page& page, const Box& column, const std::vector<Ranked>& all, i
 
 Result<Scene> draw_ranking(const RankingFigure& f, const Options& options) {
   HEADSCOPE_ASSIGN(const auto all, ranked(f));
-  Page page = make_page(options, {468, 320}, caption_of(f, all.size()));
+  const Caption caption = caption_of(f, all.size());
+  const Style style = make_style(options.theme, options.palette);
+  Page page = make_page(options, with_room_for(caption, {468, 320}, style), caption);
   Plot plot{{}, rank_axis(all.size()), score_axis(f, all)};
   const bool lists = f.named > 0 && page.scene.width >= kWideEnough;
   Box outer = page.body;

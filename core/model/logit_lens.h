@@ -9,7 +9,8 @@
 
 namespace headscope {
 
-/// Residual streams at the rows where some tokens of a response were chosen.
+/// Residual streams at the rows where some tokens of a response were chosen. Asked for with the
+/// `max_new_tokens` of the run whose response it is, they use what that run left in its store.
 struct ResidualRows {
   int layers = 0;
   std::int64_t hidden = 0;

@@ -43,6 +43,7 @@ Result<std::shared_ptr<const ResidualRows>> ModelRunner::residuals(const PromptV
   GenerateRequest request;
   request.prompt_ids = prompt_ids(prompt);
   request.forced_response = response_ids(run);
+  request.max_new_tokens = max_new_tokens_;
   HeldResiduals held{request.prompt_ids, run.settings, run.touched, nullptr};
   held.ids.insert(held.ids.end(), request.forced_response.begin(), request.forced_response.end());
   for (const HeldResiduals& known : residuals_) {
@@ -92,8 +93,7 @@ Result<std::shared_ptr<const RowScores>> ModelRunner::row_scores(const PromptVie
                                                                  std::int64_t row,
                                                                  const RunContext& context) {
   HEADSCOPE_TRY(require_model());
-  HEADSCOPE_ASSIGN(const HeldSource* held, map_source(prompt, run, head, true, context));
-  const auto& source = held->source;
+  HEADSCOPE_ASSIGN(const auto source, row_source(prompt, run, head, context));
   HEADSCOPE_ASSIGN(auto parts, source->row(row));
   auto scores = std::make_shared<RowScores>();
   scores->first_key = parts.first_key;

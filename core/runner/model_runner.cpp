@@ -1,8 +1,12 @@
 #include "core/runner/model_runner.h"
 
+#include <algorithm>
+
+#include "core/base/make_large.h"
 #include "core/engine/outlook.h"
 #include "core/model/answer_probability.h"
 #include "core/runner/companions.h"
+#include "core/runner/grouped_map.h"
 #include "core/runner/prompt_view.h"
 #include "core/runner/run_outlook.h"
 #include "core/runner/run_plan.h"
@@ -14,8 +18,8 @@ namespace {
 /// What checking a model may add to loading it.
 constexpr double kSelfCheckSeconds = 3;
 
-std::shared_ptr<const ModelInfo> describe(const OpenedModel& opened, const Companions& companions,
-                                          const ParityReport& parity, bool has_template) {
+std::shared_ptr<ModelInfo> describe(const OpenedModel& opened, const Companions& companions,
+                                    const ParityReport& parity, bool has_template) {
   const ModelConfig& config = opened.model->config();
   auto info = std::make_shared<ModelInfo>();
   info->name = opened.name;
@@ -78,7 +82,9 @@ Result<std::shared_ptr<const ModelInfo>> ModelRunner::load(const Request& reques
   directions_ = companions.directions;
   HEADSCOPE_ASSIGN(const auto parity, opened_->model->self_check(kSelfCheckSeconds, context));
   chat_ = opened_->is_demo ? std::nullopt : open_chat_template(opened_->folder);
-  info_ = describe(*opened_, companions, parity, !chat_ || chat_->has_value());
+  auto info = describe(*opened_, companions, parity, !chat_ || chat_->has_value());
+  if (chat_ && *chat_) info->chat_template = "chat " + (*chat_)->fingerprint();
+  info_ = std::move(info);
   key_ = key;
   return info_;
 }
@@ -138,7 +144,7 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
     ahead = look_ahead_at(prompt, request);
   }
   HEADSCOPE_TRY(require_room_for(ahead));
-  generate.max_new_tokens = request.max_new_tokens;
+  generate.max_new_tokens = max_new_tokens_ = request.max_new_tokens;
   generate.candidates = kept_candidates;
   generate.capture.emplace();
   generate.capture->span_sets = document_sets(prompt);
@@ -160,38 +166,50 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
   return result;
 }
 
+const ModelRunner::HeldSource* ModelRunner::known_source(const std::deque<HeldSource>& all,
+                                                         const HeldSource& wanted) {
+  const auto found = std::find_if(all.begin(), all.end(), [&](const HeldSource& known) {
+    return known.ids == wanted.ids && known.head == wanted.head &&
+           known.settings == wanted.settings && known.touched == wanted.touched;
+  });
+  return found == all.end() ? nullptr : &*found;
+}
+
+Result<std::shared_ptr<const HeadMapSource>> ModelRunner::row_source(const PromptView& prompt,
+                                                                     const RunResult& run,
+                                                                     HeadId head,
+                                                                     const RunContext& context) {
+  constexpr std::size_t kept = 2;
+  HeldSource held{all_ids(prompt, run), head, run.settings, run.touched, nullptr, nullptr};
+  if (const HeldSource* known = known_source(sources_, held)) return known->source;
+  if (const HeldSource* known = known_source(row_sources_, held)) return known->source;
+  if (row_sources_.size() >= kept) row_sources_.pop_front();
+  HEADSCOPE_ASSIGN(const auto plan,
+                   plan_interventions(run.settings, run.touched, prompt, directions_));
+  HEADSCOPE_ASSIGN(held.source, opened_->model->head_map_source(held.ids, head, plan, context,
+                                                                prompt.prompt_tokens(),
+                                                                HeadMapSource::rows_only));
+  row_sources_.push_back(held);
+  return held.source;
+}
+
 Result<const ModelRunner::HeldSource*> ModelRunner::map_source(const PromptView& prompt,
                                                                const RunResult& run, HeadId head,
-                                                               bool rows_only,
                                                                const RunContext& context) {
   constexpr std::size_t kept = 2;
   HeldSource held{all_ids(prompt, run), head, run.settings, run.touched, nullptr, nullptr};
-  const auto known_in = [&](const std::deque<HeldSource>& all) -> const HeldSource* {
-    for (const HeldSource& known : all) {
-      if (known.ids == held.ids && known.head == head && known.settings == held.settings &&
-          known.touched == held.touched) {
-        return &known;
-      }
-    }
-    return nullptr;
-  };
-  if (const HeldSource* known = known_in(sources_)) return known;
-  if (const HeldSource* known = rows_only ? known_in(row_sources_) : nullptr) return known;
-  auto& kept_here = rows_only ? row_sources_ : sources_;
-  if (kept_here.size() >= kept) kept_here.pop_front();
+  if (const HeldSource* known = known_source(sources_, held)) return known;
+  if (sources_.size() >= kept) sources_.pop_front();
   HEADSCOPE_ASSIGN(const auto plan,
                    plan_interventions(run.settings, run.touched, prompt, directions_));
-  HEADSCOPE_ASSIGN(held.source, opened_->model->head_map_source(
-                                    held.ids, head, plan, context, prompt.prompt_tokens(),
-                                    rows_only ? HeadMapSource::rows_only : map_side_));
-  if (!rows_only) {
-    const int level = held.source->overview_level();
-    const std::int64_t side = held.source->side(level);
-    HEADSCOPE_ASSIGN(auto overview, held.source->tile({level, 0, 0, side, side}, context));
-    held.overview = std::make_shared<const std::vector<float>>(std::move(overview));
-  }
-  kept_here.push_back(std::move(held));
-  return &kept_here.back();
+  HEADSCOPE_ASSIGN(held.source, opened_->model->head_map_source(held.ids, head, plan, context,
+                                                                prompt.prompt_tokens(), map_side_));
+  const int level = held.source->overview_level();
+  const std::int64_t side = held.source->side(level);
+  HEADSCOPE_ASSIGN(auto overview, held.source->tile({level, 0, 0, side, side}, context));
+  held.overview = make_large<const std::vector<float>>(std::move(overview));
+  sources_.push_back(std::move(held));
+  return &sources_.back();
 }
 
 Result<std::shared_ptr<const FullMap>> ModelRunner::full_map(const PromptView& prompt,
@@ -199,20 +217,25 @@ Result<std::shared_ptr<const FullMap>> ModelRunner::full_map(const PromptView& p
                                                              const MapRegion& region,
                                                              const RunContext& context) {
   HEADSCOPE_TRY(require_model());
-  HEADSCOPE_ASSIGN(const HeldSource* held, map_source(prompt, run, head, false, context));
+  HEADSCOPE_ASSIGN(const HeldSource* held, map_source(prompt, run, head, context));
   const auto& source = held->source;
-  auto full = std::make_shared<FullMap>();
+  auto full = make_large<FullMap>();
   full->head = head;
   full->settings = run.settings;
   full->tokens = source->tokens();
   full->level = source->overview_level();
   full->weights = held->overview;
-  if (full->level == 0 || region.empty()) return full;
+  if (full->level == 0) return full;
+  full->region.groups = region.groups;
+  if (region.groups != TokenGrouping::none) {
+    HEADSCOPE_ASSIGN(full->groups, grouped_map(*source, prompt, region.groups, context));
+  }
+  if (region.empty()) return full;
   const auto within = [&](TokenRange range) {
     return TokenRange{range.begin,
                       std::min({range.end, full->tokens, range.begin + HeadMapSource::max_tile})};
   };
-  full->region = {within(region.rows), within(region.columns)};
+  full->region = {within(region.rows), within(region.columns), region.groups};
   if (full->region.empty()) return full;
   const MapTile tile{0, full->region.rows.begin, full->region.columns.begin,
                      full->region.rows.size(), full->region.columns.size()};

@@ -80,9 +80,16 @@ class ModelRunner final : public Runner {
     std::shared_ptr<const HeadMapSource> source;
     HeadWeights overview;  ///< of the source, shared by the maps of its regions
   };
-  /// `rows_only`: no overview is made where none is at hand.
   Result<const HeldSource*> map_source(const PromptView& prompt, const RunResult& run, HeadId head,
-                                       bool rows_only, const RunContext& context);
+                                       const RunContext& context);
+
+  /// Null when there is none of the same tokens, head and edits.
+  static const HeldSource* known_source(const std::deque<HeldSource>& all,
+                                        const HeldSource& wanted);
+  /// As map_source, without the pass over all pairs of tokens.
+  Result<std::shared_ptr<const HeadMapSource>> row_source(const PromptView& prompt,
+                                                          const RunResult& run, HeadId head,
+                                                          const RunContext& context);
 
   /// Residual streams of responses: the lens at another token shall not run the model again.
   struct HeldResiduals {
@@ -102,6 +109,7 @@ class ModelRunner final : public Runner {
   /// What runs over the current prompt share: a slider's run begins at its first touched layer.
   PromptStore store_{std::uint64_t{4} << 30};
   std::vector<std::int32_t> stored_ids_;
+  int max_new_tokens_ = 100;  ///< of the last run
 };
 
 }  // namespace headscope

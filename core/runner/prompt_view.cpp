@@ -13,9 +13,13 @@ constexpr std::int64_t kSinkTokens = 2;  // S0 = {0,1} of method.md
 
 std::vector<TokenView> prompt_tokens(const Encoding& encoding, const Tokenizer& tokenizer) {
   std::vector<TokenView> tokens(encoding.size());
+  const bool placed = encoding.offsets.size() == tokens.size();  // not of ids alone
   for (std::size_t i = 0; i < tokens.size(); ++i) {
-    tokens[i] = {encoding.ids[i], tokenizer.token_label(encoding.ids[i]), encoding.offsets[i],
-                 encoding.special[i] != 0, encoding.unknown[i] != 0};
+    tokens[i] = {encoding.ids[i], tokenizer.token_label(encoding.ids[i]), {}};
+    if (!placed) continue;
+    tokens[i].bytes = encoding.offsets[i];
+    tokens[i].special = encoding.special[i] != 0;
+    tokens[i].unknown = encoding.unknown[i] != 0;
   }
   return tokens;
 }
@@ -32,13 +36,12 @@ void part(DocumentView& first, DocumentView& second) {
   }
 }
 
-std::vector<DocumentView> documents_of(const BuiltPrompt& built, const Encoding& encoding,
-                                       const PromptRequest& request) {
+std::vector<DocumentView> documents_of(const std::vector<DocumentSpan>& spans,
+                                       const Encoding& encoding) {
   std::vector<DocumentView> documents;
-  for (const DocumentSpan& span : built.documents) {
-    DocumentView view{span.number, span.title, span.line, span.relevant, {}, false};
+  for (const DocumentSpan& span : spans) {
+    DocumentView view{span.number, span.title, span.line, span.relevant, {}, span.gold};
     view.tokens = token_range(encoding.offsets, span.relevant);
-    view.gold = request.is_gold(static_cast<int>(documents.size()));
     if (!documents.empty()) part(documents.back(), view);
     documents.push_back(std::move(view));
   }
@@ -48,7 +51,7 @@ std::vector<DocumentView> documents_of(const BuiltPrompt& built, const Encoding&
 // Words of several unknown tokens are one word to the reader.
 std::vector<ByteSpan> unknown_words(const Encoding& encoding) {
   std::vector<ByteSpan> words;
-  for (std::size_t i = 0; i < encoding.size(); ++i) {
+  for (std::size_t i = 0; i < encoding.unknown.size(); ++i) {
     if (encoding.unknown[i] == 0 || encoding.offsets[i].empty()) continue;
     const ByteSpan span = encoding.offsets[i];
     if (!words.empty() && words.back().end == span.begin) {
@@ -104,15 +107,25 @@ Result<std::shared_ptr<const PromptView>> make_prompt_view(const PromptRequest& 
   HEADSCOPE_ASSIGN(const auto split, split_prompt(prompt.text, prompt.splitting));
   HEADSCOPE_TRY(
       check(prompt, split.prompt, static_cast<std::int64_t>(encoding.size()), context_length));
-  auto view = std::make_shared<PromptView>();
-  view->text = prompt.text;
-  view->tokens = prompt_tokens(encoding, encoder.tokenizer());
-  view->documents = documents_of(split.prompt, encoding, prompt);
+  auto documents = split.prompt.documents;
+  for (std::size_t i = 0; i < documents.size(); ++i)
+    documents[i].gold = prompt.is_gold(static_cast<int>(i));
+  auto view = prompt_view_of(prompt.text, encoding, documents, encoder.tokenizer());
   view->splitting = prompt.splitting;
   view->split_method = split.method;
   view->split_reason = split.reason;
   view->answers = prompt.answers;
   HEADSCOPE_ASSIGN(view->answer_starts, answer_starts(prompt.answers, encoder.tokenizer()));
+  return view;
+}
+
+std::shared_ptr<PromptView> prompt_view_of(std::string text, const Encoding& encoding,
+                                           const std::vector<DocumentSpan>& documents,
+                                           const Tokenizer& tokenizer) {
+  auto view = std::make_shared<PromptView>();
+  view->text = std::move(text);
+  view->tokens = prompt_tokens(encoding, tokenizer);
+  view->documents = documents_of(documents, encoding);
   view->unknown_words = unknown_words(encoding);
   return view;
 }

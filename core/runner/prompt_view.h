@@ -9,6 +9,7 @@
 #include "core/engine/snapshot.h"
 #include "core/intervention/spec.h"
 #include "core/text/chat_prompt.h"
+#include "core/text/prompt.h"
 #include "core/text/tokenizer.h"
 
 namespace headscope {
@@ -18,6 +19,11 @@ namespace headscope {
 Result<std::shared_ptr<const PromptView>> make_prompt_view(const PromptRequest& prompt,
                                                            const PromptEncoder& encoder,
                                                            std::int64_t context_length);
+
+/// The same from what was tokenised already; ids alone have neither text nor places.
+std::shared_ptr<PromptView> prompt_view_of(std::string text, const Encoding& encoding,
+                                           const std::vector<DocumentSpan>& documents,
+                                           const Tokenizer& tokenizer);
 
 /// Tokens of a response: they have no place in the prompt's text.
 std::vector<TokenView> response_tokens(std::span<const std::int32_t> ids,

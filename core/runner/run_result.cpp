@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/analysis/metrics.h"
+#include "core/base/make_large.h"
 #include "core/runner/prompt_view.h"
 
 namespace headscope {
@@ -26,15 +27,17 @@ RowWindow row_window(const RunResult& result, const CapturedAttention& attention
   return window;
 }
 
-void copy_weights(const CapturedAttention& attention, RowWindow window, RunResult& result) {
+void copy_weights(const CapturedAttention& attention, RowWindow window, std::int64_t first_layer,
+                  RunResult& result) {
   if (attention.weights.empty()) return;
   window.width = attention.keys;
-  const auto heads =
-      static_cast<std::size_t>(result.layers) * static_cast<std::size_t>(result.heads);
-  for (std::size_t head = 0; head < heads; ++head) {
+  const auto heads = static_cast<std::size_t>(result.heads);
+  const std::size_t first = static_cast<std::size_t>(first_layer) * heads;
+  result.weights.resize(static_cast<std::size_t>(result.layers) * heads);
+  for (std::size_t head = 0; head < static_cast<std::size_t>(attention.layers) * heads; ++head) {
     const float* begin = window.of_head(attention.weights, head);
-    result.weights.push_back(
-        std::make_shared<const std::vector<float>>(begin, begin + window.size()));
+    result.weights[first + head] =
+        make_large<const std::vector<float>>(begin, begin + window.size());
   }
 }
 
@@ -63,8 +66,9 @@ std::vector<std::vector<CandidateView>> candidate_views(
 }  // namespace
 
 std::shared_ptr<RunResult> make_run_result(const PromptView& prompt, const Generation& generation,
-                                           RowConvention convention, const Tokenizer& tokenizer) {
-  auto result = std::make_shared<RunResult>();
+                                           RowConvention convention, const Tokenizer& tokenizer,
+                                           TokenRange captured, int model_layers) {
+  auto result = make_large<RunResult>();
   const CapturedAttention& attention = generation.attention;
   const auto count = static_cast<std::int64_t>(generation.ids.size());
   result->response = response_tokens(generation.ids, tokenizer);
@@ -72,7 +76,8 @@ std::shared_ptr<RunResult> make_run_result(const PromptView& prompt, const Gener
   result->response_text = tokenizer.decode(generation.ids);
   result->stopped_at_eos = generation.stopped_at_eos;
   result->matches_answer = best_subspan_em(result->response_text, prompt.answers);
-  result->layers = attention.layers;
+  const bool whole = captured.size() == 0 || captured.size() == model_layers;
+  result->layers = whole ? attention.layers : model_layers;
   result->heads = attention.heads;
   result->keys = prompt.prompt_tokens() + count;
   const std::int64_t first =
@@ -80,12 +85,13 @@ std::shared_ptr<RunResult> make_run_result(const PromptView& prompt, const Gener
   result->rows = {first, first + count};
   result->sets = static_cast<int>(prompt.documents.size()) + 1;
   const RowWindow window = row_window(*result, attention);
-  copy_weights(attention, window, *result);
+  copy_weights(attention, window, captured.begin, *result);
+  result->seconds = generation.prefill_seconds + generation.decode_seconds;
+  if (!whole) return result;
   copy_span_sums(attention, window, *result);
   const SpanLayout layout{static_cast<int>(prompt.documents.size()), prompt.gold_documents()};
   result->scores = scores_from_span_sums(result->span_sums, result->layers, result->heads,
                                          result->rows.size(), {0, result->rows.size()}, layout);
-  result->seconds = generation.prefill_seconds + generation.decode_seconds;
   return result;
 }
 

@@ -7,6 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/training/demo_world_own.h"
+
 namespace headscope {
 namespace {
 
@@ -286,6 +288,23 @@ DemoPerson draw_absent(Rng& rng, const std::vector<DemoPerson>& people, double n
 }
 
 }  // namespace
+
+const DemoWords& demo_words() {
+  static const DemoWords words = [] {
+    DemoWords all;
+    for (int i = 0; i < name_count; ++i) {
+      all.first_names.push_back(first_name(i));
+      all.last_names.push_back(last_name(i));
+    }
+    for (const Relation& r : relations) {
+      DemoVerb verb{std::string(r.base), std::string(r.third), {}};
+      verb.objects.assign(r.values.begin(), r.values.end());
+      all.verbs.push_back(std::move(verb));
+    }
+    return all;
+  }();
+  return words;
+}
 
 DemoSplit demo_split_of(const DemoPerson& person) {
   // A Latin square: every first name meets every last name, and each keeps 16 partners for testing.

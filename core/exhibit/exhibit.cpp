@@ -1,0 +1,175 @@
+#include "core/exhibit/exhibit.h"
+
+#include <array>
+
+#include "core/base/file.h"
+#include "core/base/safetensors.h"
+#include "core/base/version.h"
+#include "core/figure/write.h"
+#include "core/text/splitting_json.h"
+
+namespace headscope {
+namespace {
+
+constexpr std::array<std::string_view, export_formats> kNames = {"png", "svg",  "pdf",
+                                                                 "csv", "json", "safetensors"};
+
+bool is_picture(ExportFormat format) {
+  return format == ExportFormat::png || format == ExportFormat::svg || format == ExportFormat::pdf;
+}
+
+figure::Format figure_format(ExportFormat format) {
+  if (format == ExportFormat::svg) return figure::Format::svg;
+  return format == ExportFormat::pdf ? figure::Format::pdf : figure::Format::png;
+}
+
+// The words below the picture, without drawing it for long.
+Result<std::string> caption_of(const Exhibit& exhibit) {
+  if (!exhibit.draw) return figure::provenance_text(exhibit.caption_provenance());
+  HEADSCOPE_ASSIGN(const auto scene, exhibit.scene({}));
+  return scene.title + ". " + scene.description;
+}
+
+Json origin_json(const Origin& origin) {
+  return {{"model", origin.model},
+          {"weights_sha256", origin.model_hash},
+          {"adapter", origin.adapter},
+          {"numbers", origin.numbers},
+          {"chat_template", origin.chat_template},
+          {"prompt", origin.prompt},
+          {"gold", origin.gold},
+          {"data", origin.data},
+          {"data_sha256", origin.data_hash},
+          {"rows", origin.rows == RowConvention::input ? "input" : "predict"},
+          {"max_new_tokens", origin.max_new_tokens},
+          {"intervention", intervention_json(origin)}};
+}
+
+Json command_json(const Exhibit& exhibit) {
+  const std::string command = command_of(exhibit.origin, exhibit.arguments);
+  if (command.empty()) return nullptr;
+  Json files = Json::object();
+  if (exhibit.origin.data.empty()) files[exhibit.origin.prompt_file] = exhibit.origin.prompt;
+  if (needs_splitting_file(exhibit.origin))
+    files[exhibit.origin.splitting_file] = to_json(exhibit.origin.splitting);
+  if (!exhibit.origin.intervention.empty())
+    files[exhibit.origin.intervention_file] = intervention_json(exhibit.origin);
+  return {{"command", command}, {"files", std::move(files)}};
+}
+
+TensorToWrite as_tensor(const ExhibitArray& array) {
+  TensorToWrite tensor{array.name, DType::f32, array.shape, {}};
+  if (const auto* floats = std::get_if<std::vector<float>>(&array.values)) {
+    tensor.bytes = std::as_bytes(std::span(*floats));
+  } else {
+    tensor.dtype = DType::i64;
+    tensor.bytes = std::as_bytes(std::span(std::get<std::vector<std::int64_t>>(array.values)));
+  }
+  return tensor;
+}
+
+Result<> write_arrays(const std::filesystem::path& path, const Exhibit& exhibit) {
+  std::vector<TensorToWrite> tensors;
+  for (const ExhibitArray& array : exhibit.arrays) tensors.push_back(as_tensor(array));
+  HEADSCOPE_ASSIGN(const std::string caption, caption_of(exhibit));
+  return write_safetensors(path, std::move(tensors),
+                           {{"application", "headscope"},
+                            {"version", kVersion},
+                            {"caption", caption},
+                            {"origin", dump_json(origin_json(exhibit.origin))},
+                            {"command", command_of(exhibit.origin, exhibit.arguments)}});
+}
+
+Result<> write_picture(const std::filesystem::path& path, const Exhibit& exhibit,
+                       ExportFormat format, const ExportLook& look, const RunContext& context) {
+  HEADSCOPE_ASSIGN(const std::string bytes, picture_of(exhibit, format, look));
+  if (context.cancelled()) return fail(ErrorKind::cancelled, "export cancelled");
+  return write_file_atomically(path, bytes);
+}
+
+std::string sibling(const std::filesystem::path& path, const char* ending) {
+  return path.stem().string() + ending;
+}
+
+}  // namespace
+
+figure::Provenance Exhibit::caption_provenance() const {
+  figure::Provenance p = provenance ? *provenance : provenance_of(origin);
+  if (p.command.empty()) p.command = command_of(origin, arguments);
+  return p;
+}
+
+Result<figure::Scene> Exhibit::scene(const figure::Options& look) const {
+  if (!draw) return bad_input(name + ": there is no picture of it; export the table");
+  return draw(look, caption_provenance());
+}
+
+std::string_view format_name(ExportFormat format) {
+  return kNames[static_cast<std::size_t>(format)];
+}
+
+bool can_write(const Exhibit& exhibit, ExportFormat format) {
+  if (is_picture(format)) return static_cast<bool>(exhibit.draw);
+  return format == ExportFormat::safetensors ? !exhibit.arrays.empty() : !exhibit.table.empty();
+}
+
+Result<std::string> picture_of(const Exhibit& exhibit, ExportFormat format,
+                               const ExportLook& look) {
+  HEADSCOPE_ASSIGN(auto scene, exhibit.scene(look.figure));
+  if (format == ExportFormat::png && !look.figure.size) scene.magnification = look.scale;
+  return figure::encode(scene, figure_format(format));
+}
+
+Result<Json> exhibit_as_json(const Exhibit& exhibit, const RunContext& context) {
+  HEADSCOPE_ASSIGN(const std::string caption, caption_of(exhibit));
+  HEADSCOPE_ASSIGN(auto table, table_as_json(exhibit.table, context));
+  return Json{{"application", "headscope"},
+              {"version", kVersion},
+              {"what", exhibit.name},
+              {"caption", caption},
+              {"origin", origin_json(exhibit.origin)},
+              {"repeat", command_json(exhibit)},
+              {"table", std::move(table)}};
+}
+
+Result<> write_exhibit(const std::filesystem::path& path, const Exhibit& exhibit,
+                       ExportFormat format, const ExportLook& look, const RunContext& context) {
+  if (!can_write(exhibit, format)) {
+    return bad_input(path.string() + ": " + exhibit.name + " cannot be written as " +
+                     std::string(format_name(format)));
+  }
+  if (is_picture(format)) return write_picture(path, exhibit, format, look, context);
+  if (format == ExportFormat::safetensors) return write_arrays(path, exhibit);
+  if (format == ExportFormat::csv) {
+    HEADSCOPE_ASSIGN(const std::string text, table_as_csv(exhibit.table, context));
+    return write_file_atomically(path, text);
+  }
+  HEADSCOPE_ASSIGN(const Json json, exhibit_as_json(exhibit, context));
+  return write_file_atomically(path, dump_json(json, 1) + "\n");
+}
+
+void name_files_beside(const std::filesystem::path& path, Exhibit& exhibit) {
+  exhibit.origin.prompt_file = sibling(path, ".prompt.txt");
+  exhibit.origin.intervention_file = sibling(path, ".intervention.json");
+  exhibit.origin.splitting_file = sibling(path, ".splitting.json");
+}
+
+Result<std::vector<std::string>> write_files_beside(const std::filesystem::path& path,
+                                                    const Exhibit& exhibit) {
+  std::vector<std::string> names;
+  const Origin& origin = exhibit.origin;
+  if (command_of(origin, exhibit.arguments).empty()) return names;
+  const auto write = [&](const std::string& name, const std::string& text) -> Result<> {
+    HEADSCOPE_TRY(write_file_atomically(path.parent_path() / name, text));
+    names.push_back(name);
+    return {};
+  };
+  if (origin.data.empty()) HEADSCOPE_TRY(write(origin.prompt_file, origin.prompt));
+  if (needs_splitting_file(origin))
+    HEADSCOPE_TRY(write(origin.splitting_file, dump_json(to_json(origin.splitting), 1) + "\n"));
+  const std::string intervention = dump_json(intervention_json(origin), 1) + "\n";
+  if (!origin.intervention.empty()) HEADSCOPE_TRY(write(origin.intervention_file, intervention));
+  return names;
+}
+
+}  // namespace headscope
