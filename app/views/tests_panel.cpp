@@ -100,12 +100,13 @@ void TestsPanel::refresh(const AppState& state) {
   const bool same = of_ == state.snapshot->prompt && run_ == state.snapshot->baseline &&
                     request_ == state.request;
   if (same) return;
+  if (of_ != state.snapshot->prompt) prompt_key_ = prompt_test_key(*state.snapshot->prompt);
   of_ = state.snapshot->prompt;
   run_ = state.snapshot->baseline;
   request_ = state.request;
   for (int i = 0; i < prompt_tests; ++i) {
     const auto test = static_cast<PromptTest>(i);
-    folders_[i] = prompt_test_folder(test, input_of(state), root_).string();
+    folders_[i] = prompt_test_folder(test, input_of(state), root_, prompt_key_).string();
   }
 }
 
