@@ -183,6 +183,9 @@ void TestsPanel::test_line(ViewContext& context, PromptTest test) {
   } else {
     if (ImGui::Button(prompt_test_name(test))) start(state, test);
     ImGui::SetItemTooltip("%s", prompt_test_note(test));
+    ImGui::SameLine();
+    ImGui::AlignTextToFramePadding();
+    wrapped(context.theme.muted, prompt_test_note(test));
   }
   if (!busy && mine.job && mine.job->view().state == State::failed)
     wrapped(context.theme.bad, mine.job->view().message);
