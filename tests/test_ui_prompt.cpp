@@ -64,8 +64,11 @@ void script_split(ImGuiTestContext* test) {
 
 void script_correct(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
-  test->ItemClick("//Prompt/cards/$$0/menu");
+  test->SetRef(test->WindowInfo("//Prompt/cards").Window);
+  test->ItemClick("$$0/menu");
+  test->Yield(2);
   test->ItemClick("//$FOCUSED/Merge with the next one");
+  test->SetRef("");
   s.settle(test);
   IM_CHECK_EQ(documents(s), static_cast<std::size_t>(5));
   IM_CHECK_STR_EQ(s.state().request.prompt.splitting.method.c_str(), "hand");
@@ -89,6 +92,7 @@ void script_correct(ImGuiTestContext* test) {
 
 void script_strip(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
+  test->WindowFocus("//Attention per document");
   test->ItemClick("//Attention per document/By token");
   test->Yield(3);
   test->MouseMove("//Attention per document/strip");
