@@ -102,15 +102,29 @@ void script_strip(ImGuiTestContext* test) {
   IM_CHECK_EQ(s.state().show_document, -1);  // the prompt took it
 }
 
-void script_tests(ImGuiTestContext* test) {
+void run_test(ImGuiTestContext* test, const char* button) {
   Stage& s = stage_of(test);
-  test->KeyPress(ImGuiKey_T);
-  test->Yield(5);
-  test->ItemClick("//Tests/$$1/Removal");
+  test->ItemClick(button);
   for (int i = 0; i < 1500 && (s.app->tests().running() || i < 5); ++i) {
     test->Yield();
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
+}
+
+void script_tests(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  test->KeyPress(ImGuiKey_T);
+  test->Yield(5);
+  // From the last one up: results push those below them out of sight.
+  run_test(test, "//Tests/$$2/Best alpha and k");
+  const Json* tuned = s.app->tests().result(s.state(), PromptTest::tune);
+  IM_CHECK(tuned != nullptr);
+  IM_CHECK_GE((*tuned)["rows"].size(), static_cast<std::size_t>(16));
+  run_test(test, "//Tests/$$1/Removal");
+  run_test(test, "//Tests/$$0/Position");
+  const Json* moved = s.app->tests().result(s.state(), PromptTest::positions);
+  IM_CHECK(moved != nullptr);
+  IM_CHECK_EQ((*moved)["rows"].size(), documents(s));
   const Json* result = s.app->tests().result(s.state(), PromptTest::removal);
   IM_CHECK(result != nullptr);
   IM_CHECK_EQ((*result)["documents"].size(), documents(s));
