@@ -161,13 +161,16 @@ TEST_CASE("a session keeps splitting and marks") {
                          request.prompt.text.find("Ships rest") + 6));
   state.mark_gold(2, true);
   const Json json = request_to_json(state.request);
-  const auto read = request_from_json(JsonObject::open(json, "session.json").value());
+  const auto read_back = [](const Json& from) {
+    return request_from_json(JsonObject::open(from, "session.json").value());
+  };
+  const auto read = read_back(json);
   REQUIRE(read);
   CHECK(read->prompt.splitting == state.request.prompt.splitting);
   CHECK(read->prompt.gold_documents() == state.request.prompt.gold_documents());
   Json wrong = json;
   wrong["prompt"]["splitting"]["documents"][0]["line"] = {5};
-  CHECK_FALSE(request_from_json(JsonObject::open(wrong, "session.json").value()));
+  CHECK_FALSE(read_back(wrong));
 }
 
 TEST_CASE("the command of a test names the prompt, its documents and its heads") {
