@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 
+#include "app/shell/prompt_report_file.h"
 #include "app/shell/runner_module.h"
 #include "app/shell/sample_source.h"
 #include "core/text/prompt.h"
@@ -128,6 +129,10 @@ void script_tests(ImGuiTestContext* test) {
   const Json* result = s.app->tests().result(s.state(), PromptTest::removal);
   IM_CHECK(result != nullptr);
   IM_CHECK_EQ((*result)["documents"].size(), documents(s));
+  const auto report = report_of(s.state(), {moved, result, tuned});
+  IM_CHECK(report.has_value());
+  IM_CHECK_EQ(report->tables.size(), static_cast<std::size_t>(4));  // heads, and the three tests
+  IM_CHECK(save_report(*report, test::picture_folder()).has_value());
   // Another prompt has results of its own; this one's come back with it.
   s.state().mark_gold(0, true);
   s.settle(test);
