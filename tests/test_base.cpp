@@ -2,17 +2,20 @@
 // JSON, files, hashes and random numbers.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <numeric>
 #include <set>
+#include <thread>
 
 #include "core/base/base64.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/json.h"
+#include "core/base/make_large.h"
 #include "core/base/rng.h"
 #include "tests/messages.h"
 #include "tests/temporary_folder.h"
@@ -295,4 +298,30 @@ TEST_CASE("base64: RFC 4648's examples, and only what an encoder writes") {
     CAPTURE(text);
     CHECK_FALSE(base64_decode(text).has_value());
   }
+}
+
+namespace {
+struct Traced {
+  explicit Traced(int wanted) : number(wanted) {}
+  ~Traced() {
+    by = std::this_thread::get_id();
+    ++gone;
+  }
+  int number;
+  static inline std::atomic<int> gone = 0;
+  static inline std::thread::id by;
+};
+}  // namespace
+
+TEST_CASE("what is large is freed once, by another thread, after the last owner") {
+  auto first = make_large<Traced>(7);
+  std::shared_ptr<const Traced> second = first;
+  CHECK(first->number == 7);
+  first.reset();
+  CHECK(Traced::gone == 0);
+  second.reset();
+  for (int i = 0; i < 1000; ++i) make_large<const std::vector<float>>(10, 1.0f);
+  while (Traced::gone == 0) std::this_thread::yield();
+  CHECK(Traced::gone == 1);
+  CHECK(Traced::by != std::this_thread::get_id());
 }

@@ -67,6 +67,10 @@ class Score(CliTest):
             self.assertLess(difference(heads[key], golden[key]), tolerance, key)
         self.ok(*arguments)
         self.assertNotIn("entropy", json.loads(out.read_text()))
+        picture = self.folder / "map.svg"
+        caption = self.ok("render", "--figure", "head-map", "--score", "entropy", "--data", folder / "data.jsonl",
+                          "--max-new-tokens", 4, "--out", picture).json["caption"]
+        self.assertIn("entropy (nats)", caption.lower())
 
     def test_metrics_of_single_rows(self):
         """Tensors of `attention --metrics` follow from the weights beside them."""
@@ -470,7 +474,7 @@ class Intervene(CliTest):
         arguments = ("attention", "--model", GOLDEN, "--prompt", prompt, "--rows=-1:", "--layers=0:1", "--out", out,
                      "--intervene", file)
         self.refused(2, *arguments, says="--gold")
-        self.refused(3, *arguments, "--gold", 3, says="Document [3]")
+        self.refused(3, *arguments, "--gold", 3, says="--gold 3")
         self.ok(*arguments, "--gold", 2)
         weights = read_safetensors(out)["attention"][1][:len(prompt) + 1]
         begin = prompt.index("Document [2]") + len("Document [2]")

@@ -419,7 +419,9 @@ TEST_CASE("what each correction does") {
   CHECK(cut(text, pieces[1].relevant) == "Venus is");
   CHECK(cut(text, pieces[2].relevant) == "hotter");
   CHECK(cut(text, pieces[3].relevant).starts_with("than Mercury."));
-  CHECK(pieces[3].number == 2);
+  CHECK(pieces[1].number == 2);
+  CHECK(pieces[2].number == 4);
+  CHECK(pieces[3].number == 5);
   const auto moved = documents(with_bounds(text, bounds, 2, {word, text.size()}));
   REQUIRE(moved.size() == 3);
   CHECK(cut(text, moved[1].relevant) == "Venus is");

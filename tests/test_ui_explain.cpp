@@ -10,7 +10,6 @@
 #include "app/shell/app.h"
 #include "app/shell/layout.h"
 #include "app/views/difference_view.h"
-#include "app/views/explain_tables.h"
 #include "core/engine/explain.h"
 #include "tests/engine_fixture.h"
 #include "tests/null_window.h"
@@ -188,25 +187,4 @@ TEST_CASE("the difference view lists every head, and the scores every key") {
   CHECK(std::ssize(keys) == snapshot->baseline->rows.begin + 3);
   CHECK(std::is_sorted(keys.begin(), keys.end(),
                        [](const KeyShift& a, const KeyShift& b) { return a.after > b.after; }));
-}
-
-TEST_CASE("tables for the clipboard hold every number") {
-  const auto snapshot = asked(edited_request());
-  const auto lines = [](const std::string& csv) {
-    return std::count(csv.begin(), csv.end(), '\n');
-  };
-  const LogitLens& lens = *snapshot->lens;
-  const auto rows = static_cast<std::ptrdiff_t>(lens_candidates + lens.followed.size());
-  CHECK(lines(lens_csv(lens)) == 1 + 2 * 8 * rows);
-  CHECK(lens_csv(lens).starts_with("run,layer,kind,rank,id,token,probability\n"));
-  const auto keys = key_shifts(*snapshot->scores->baseline, *snapshot->scores->intervened);
-  const std::string scores = scores_csv(*snapshot->prompt, *snapshot->scores, keys);
-  CHECK(lines(scores) >= 1 + std::ssize(keys));  // a token may be a line break
-  CHECK(scores.find(",document 5 (gold),") != std::string::npos);
-  const auto moves =
-      head_moves(snapshot->baseline->scores.relevant, snapshot->intervened->scores.relevant, 8, 8);
-  CHECK(lines(moves_csv(moves)) == 65);
-  AlignedResponses aligned(snapshot->baseline, snapshot->intervened);
-  CHECK(lines(alignment_csv(aligned, *snapshot->baseline, *snapshot->intervened)) ==
-        1 + std::ssize(aligned.pairs()));
 }

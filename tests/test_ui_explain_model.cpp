@@ -24,6 +24,11 @@ namespace {
 void script_difference(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
   s.settle(test);
+  // A sample whose answer the intervention changes.
+  for (int i = 0; i < 12 && !s.state().divergence(); ++i) {
+    s.state().new_sample();
+    s.settle(test);
+  }
   test->KeyPress(ImGuiMod_Shift | ImGuiKey_D);
   test->Yield(3);
   IM_CHECK(!s.app->difference().moves().empty());
@@ -119,10 +124,8 @@ TEST_CASE("an answer is explained on the embedded model") {
   const auto stage = Stage::open(torch_runner_factory(), demo_sample_source());
   stage->state().request.intervention.tau = 0.1;
   stage->state().request.threads = 2;
-  // A sample whose answer the intervention changes.
   stage->state().wish.kind = SampleKind::similar;
   stage->state().wish.documents = 20;
-  stage->state().wish.seed = 3;
   stage->state().new_sample();
   stage->run("difference", script_difference);
   stage->save_picture("difference.png");

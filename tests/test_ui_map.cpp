@@ -174,6 +174,39 @@ void script_groups(ImGuiTestContext* test) {
   IM_CHECK_EQ(zoom.columns, s.snapshot().intervened->keys);
 }
 
+void script_settle(ImGuiTestContext* test) {
+  stage_of(test).settle(test);
+}
+
+void script_near(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  s.settle(test);
+  s.app->attention().look_at({116, 150, 136, 165});
+  test->MouseMoveToPos(middle(test));
+  s.settle(test);
+}
+
+// For the eye: groups, single tokens with the crosshair, light theme and large type.
+void pictures(Stage& stage) {
+  MapOptions& map = stage.state().view.map;
+  map.mask_sink = true;
+  stage.state().request.want_full_map = true;
+  map.grouping = TokenGrouping::sentences;
+  stage.run("by sentence", script_settle);
+  stage.save_picture("map_sentences.png");
+  map = {};
+  map.per_row = true;
+  stage.app->set_theme(ThemeKind::light);
+  stage.run("near", script_near);
+  stage.save_picture("map_near.png");
+  map = {};
+  stage.state().request.want_full_map = false;
+  map.grouping = TokenGrouping::documents;
+  stage.app->set_scale(1, 1.5f);
+  stage.run("large", script_settle);
+  stage.save_picture("map_large_type.png");
+}
+
 // Nothing of the toolbar is outside of its view, however large the type.
 void script_sizes(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
@@ -284,6 +317,7 @@ TEST_CASE("the attention map by mouse and keyboard") {
   stage->run("scales", script_scales);
   stage->run("groups", script_groups);
   stage->run("sizes", script_sizes);
+  pictures(*stage);
   CHECK(stage->app->heatmaps().error().empty());
 }
 

@@ -96,6 +96,25 @@ TEST_CASE("masses per document are means over rows and heads and add up to one")
   CHECK_FALSE(document_mass(run, missing).has_value());
 }
 
+TEST_CASE("masses are kept, and follow the run and the heads") {
+  AppState state;
+  const Request request = test::with_tau(test::engine_request(), 0.1);
+  const auto snapshot = test::snapshot_of(request);
+  for (int round = 0; round < 2; ++round) {
+    for (const auto& run : {snapshot->baseline, snapshot->intervened}) {
+      for (const std::vector<HeadId>& heads :
+           {std::vector<HeadId>{{5, 0}}, std::vector<HeadId>{{5, 0}, {2, 3}},
+            std::vector<HeadId>{}}) {
+        const auto kept = state.mass_of(run, heads), fresh = document_mass(*run, heads);
+        REQUIRE(kept.has_value() == fresh.has_value());
+        if (!fresh) continue;
+        CHECK(kept->documents == fresh->documents);
+        CHECK(kept->sink == fresh->sink);
+      }
+    }
+  }
+}
+
 TEST_CASE("the likely document is named where none is marked and heads are known") {
   AppState state;
   state.request = test::engine_request();
@@ -262,8 +281,8 @@ TEST_CASE("session and preferences survive being written and read") {
   p.view.map_source = MapSource::difference;
   p.view.map = {true,  true, TokenGrouping::sentences, Pooling::max, MapRange::manual, 95,
                 0.25f, 0.5f};
-  p.view.overlay = {MapSource::difference, OverlayHeads::layer, Pooling::max, {}, false, false,
-                    false};
+  p.view.overlay = {
+      MapSource::difference, OverlayHeads::layer, Pooling::max, {}, false, false, false};
   p.view.lens.ranks = true;
   const auto again = preferences_from_json(preferences_to_json(p), "preferences.json");
   REQUIRE(again.has_value());

@@ -199,7 +199,6 @@ TEST_CASE(
   CHECK(desk.state().snapshot->baseline == nullptr);  // was given up
   desk.settle();
   CHECK(desk.state().snapshot->baseline != nullptr);
-  CHECK(desk.runs() > runs);
 }
 
 TEST_CASE("a session is saved whole, opened again, and says when it has changed") {
@@ -217,7 +216,7 @@ TEST_CASE("a session is saved whole, opened again, and says when it has changed"
   CHECK(desk.app.window_title() == "Headscope");
   const std::string path = (homes.folder / "work.headscope.json").string();
   REQUIRE(desk.app.session().save_as(path).has_value());
-  CHECK(desk.app.window_title() == "work.headscope - Headscope");
+  CHECK(desk.app.window_title() == "work - Headscope");
   const SessionRecord saved = desk.bench().record();
   CHECK(*read_session(path) == saved);
 
@@ -227,7 +226,7 @@ TEST_CASE("a session is saved whole, opened again, and says when it has changed"
   desk.state().request.intervention.alpha = 0.5;
   desk.settle();
   CHECK(desk.app.session().changed());
-  CHECK(desk.app.window_title() == "work.headscope* - Headscope");
+  CHECK(desk.app.window_title() == "work* - Headscope");
 
   desk.app.commands().run("session.new");
   desk.settle();

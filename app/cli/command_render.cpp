@@ -10,6 +10,7 @@
 #include "app/cli/render_run.h"
 #include "core/analysis/head_choice.h"
 #include "core/base/hash.h"
+#include "core/engine/head_metrics.h"
 #include "core/figure/head_map.h"
 #include "core/figure/overlap.h"
 #include "core/figure/provenance.h"
@@ -112,16 +113,21 @@ Result<AllHeads> heads_of_file(const RenderOptions& options, const std::string& 
   return all;
 }
 
-// What --score names, of one run; empty for an unknown name.
-const std::vector<float>* score_of(const HeadScores& scores, const std::string& option) {
-  if (option == "relevant") return &scores.relevant;
-  if (option == "sink") return &scores.sink;
-  return option == "irrelevant-sum" ? &scores.irrelevant_sum : &scores.irrelevant_max;
+// What --score names, of one run.
+std::vector<float> score_of(const RunResult& run, const std::string& option) {
+  if (option == "relevant") return run.scores.relevant;
+  if (option == "sink") return run.scores.sink;
+  if (option == "irrelevant-sum") return run.scores.irrelevant_sum;
+  if (option == "irrelevant-max") return run.scores.irrelevant_max;
+  const auto metrics = head_metrics(run);
+  return option == "entropy" ? metrics->entropy : metrics->distance;
 }
 
 std::string score_in_words(const std::string& option) {
   if (option == "relevant") return "contextual score";
   if (option == "sink") return "sink mass";
+  if (option == "entropy") return "entropy (nats)";
+  if (option == "distance") return "mean distance (tokens)";
   return option == "irrelevant-sum" ? "irrelevant mass, sum" : "irrelevant mass, largest document";
 }
 
@@ -130,8 +136,8 @@ Result<Exhibit> head_map_of_run(const RenderOptions& options, ProgressPrinter& p
   HeadScoreChoice choice;
   choice.option = options.score;
   choice.name = score_in_words(options.score);
-  choice.baseline = *score_of(run.runs.baseline->scores, options.score);
-  choice.intervened = *score_of(run.runs.edited().scores, options.score);
+  choice.baseline = score_of(*run.runs.baseline, options.score);
+  choice.intervened = score_of(run.runs.edited(), options.score);
   choice.shown = run.runs.compares() ? options.shown() : ShownRun::baseline;
   if (options.difference && !run.runs.compares())
     return fail(ErrorKind::usage, "--difference needs --intervene");
@@ -319,7 +325,8 @@ void add_choice(CLI::App& command, RenderOptions& options) {
   command.add_option("--choose", options.choose,
                      "heads to outline or to average over: LAYER:HEAD,LAYER:HEAD,... or all");
   command.add_option("--score", options.score, "head-map of a prompt: what is drawn")
-      ->check(CLI::IsMember({"relevant", "sink", "irrelevant-sum", "irrelevant-max"}))
+      ->check(CLI::IsMember(
+          {"relevant", "sink", "irrelevant-sum", "irrelevant-max", "entropy", "distance"}))
       ->capture_default_str();
   command.add_option("--pooling", options.pooling, "overlay: how rows and heads become one number")
       ->check(CLI::IsMember({"mean", "sum", "max"}))

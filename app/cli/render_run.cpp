@@ -79,6 +79,7 @@ Result<PromptInput> read_any_prompt(const RenderOptions& options, const OpenedMo
 
 // Layers whose weights a figure needs; empty where it does without.
 Result<TokenRange> layers_of_weights(const RenderRun& run, const RenderOptions& options) {
+  if (options.needs_rows()) return TokenRange{0, run.opened.model->config().layers};
   if (options.figure == "attention") return TokenRange{*options.layer, *options.layer + 1};
   if (options.figure != "overlay") return TokenRange{};
   HEADSCOPE_ASSIGN(const auto group, heads_shown(run, options));

@@ -35,6 +35,10 @@ struct RenderOptions : CommonOptions, ModelChoice, PromptOptions, PromptSource {
   std::string theme = "light", palette = "viridis", size;
 
   bool has_prompt() const { return prompt || prompt_file || ids || !data.empty(); }
+  /// The score is made of the weights of every layer (core/engine/head_metrics.h).
+  bool needs_rows() const {
+    return figure == "head-map" && (score == "entropy" || score == "distance");
+  }
   /// Which run is drawn once there is one with the intervention.
   ShownRun shown() const { return difference ? ShownRun::difference : ShownRun::intervened; }
   RowConvention convention() const {

@@ -102,6 +102,7 @@ void App::frame() {
   state_.poll_data();
   watch_recent();
   state_.numbers->look(state_.snapshot, state_.wake);
+  layer_.begin_frame();
   heatmaps_.begin_frame();
   ViewContext context{state_, theme_, fonts_, commands_, heatmaps_};
   if (std::exchange(reload_lessons_, false)) reload_lessons();

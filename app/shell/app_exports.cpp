@@ -82,6 +82,14 @@ std::pair<std::string, std::string> score_words(MapScore score) {
       return {"irrelevant-sum", "irrelevant mass, sum"};
     case MapScore::irrelevant_max:
       return {"irrelevant-max", "irrelevant mass, largest document"};
+    case MapScore::entropy:
+      return {"entropy", "entropy (nats)"};
+    case MapScore::distance:
+      return {"distance", "mean distance (tokens)"};
+    case MapScore::drop:
+      return {"", "loss of log-probability without the head (nats)"};
+    case MapScore::similar:
+      return {"", "likeness with one head (1 - Jensen-Shannon divergence)"};
     default:
       return {"", name_of(score).label};
   }

@@ -18,6 +18,7 @@
 
 #include "app/shell/app.h"
 #include "app/shell/layout.h"
+#include "core/base/make_large.h"
 #include "core/engine/fake_runner.h"
 
 namespace headscope {
@@ -55,7 +56,7 @@ class StandIn : public FakeRunner {
                                                const InterventionSettings& settings,
                                                const std::vector<HeadId>& heads, const Request&,
                                                const RunContext&) override {
-    auto result = std::make_shared<RunResult>();
+    auto result = make_large<RunResult>();
     const bool baseline = settings.is_identity() || heads.empty();
     if (!baseline) {
       result->settings = settings;
@@ -80,7 +81,7 @@ class StandIn : public FakeRunner {
   Result<std::shared_ptr<const FullMap>> full_map(const PromptView&, const RunResult& run,
                                                   HeadId head, const MapRegion& region,
                                                   const RunContext&) override {
-    auto map = std::make_shared<FullMap>();
+    auto map = make_large<FullMap>();
     map->head = head;
     map->settings = run.settings;
     map->tokens = run.keys;
@@ -108,7 +109,7 @@ class StandIn : public FakeRunner {
 
  private:
   static HeadWeights block(std::int64_t keys, double scale) {
-    auto values = std::make_shared<std::vector<float>>();
+    auto values = make_large<std::vector<float>>();
     values->reserve(static_cast<std::size_t>(kResponse * keys));
     for (std::int64_t row = 0; row < kResponse; ++row)
       for (std::int64_t key = 0; key < keys; ++key)

@@ -72,7 +72,10 @@ constexpr std::array<Arrangement, 3> kArrangements = {
      {"teach", "Teach", "a lesson and what it speaks of"}}};
 
 const std::array<Plan, 3> kPlans = {
-    {{split_explore, {titles::prompt, titles::attention}, {}, {}},
+    {{split_explore,
+      {titles::prompt, titles::attention, titles::ranking, titles::documents},
+      {},
+      {titles::scores, titles::runs}},
      {split_debug,
       {titles::prompt, titles::documents, titles::heads, titles::attention},
       {},

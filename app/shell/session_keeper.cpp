@@ -165,7 +165,9 @@ void SessionKeeper::take(const Autosave& autosave) {
 
 std::string SessionKeeper::title() const {
   if (file_.empty()) return {};
-  return std::filesystem::path(file_).stem().string() + (changed_ ? "*" : "");
+  std::filesystem::path name = std::filesystem::path(file_).stem();
+  if (name.extension() == ".headscope") name = name.stem();  // "work.headscope.json"
+  return name.string() + (changed_ ? "*" : "");
 }
 
 void SessionKeeper::watch(double now, double interval) {

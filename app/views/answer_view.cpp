@@ -178,11 +178,11 @@ Column intervened_column(const ViewContext& context) {
   return column;
 }
 
-// What the marks mean, where there are any.
+// What is marked, where anything is.
 std::string marks_note(const AppState& state) {
   const AlignedResponses& aligned = state.aligned();
   if (state.baseline() == state.intervened() || !aligned.first_change()) return {};
-  return aligned.summary() + ". Shaded: first divergence.";
+  return aligned.summary();
 }
 
 std::string expected_line(const PromptView& prompt) {

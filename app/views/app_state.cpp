@@ -177,6 +177,18 @@ void AppState::keep_questions() {
     request.questions.head_drops = false;
 }
 
+std::optional<DocumentMass> AppState::mass_of(const std::shared_ptr<const RunResult>& run,
+                                              const std::vector<HeadId>& heads) const {
+  constexpr std::size_t kKept = 4;  // baseline and intervened, before and after a change
+  const auto known = std::find_if(masses_.begin(), masses_.end(), [&](const KnownMass& mass) {
+    return mass.run.lock() == run && mass.heads == heads;
+  });
+  if (known != masses_.end()) return known->mass;
+  if (masses_.size() >= kKept) masses_.erase(masses_.begin());
+  masses_.push_back({run, heads, document_mass(*run, heads)});
+  return masses_.back().mass;
+}
+
 const LikelyDocument& AppState::likely() const {
   const auto& run = snapshot->baseline;
   const int top_k = std::max(1, request.intervention.top_k);

@@ -228,6 +228,10 @@ class AppState {
   std::vector<HeadId> chosen() const;
   /// Heads that the token overlay pools.
   std::vector<HeadId> overlay_heads() const;
+  /// `document_mass`, kept for the last few runs and choices of heads: views ask at every frame,
+  /// and all heads of a long response are millions of numbers.
+  std::optional<DocumentMass> mass_of(const std::shared_ptr<const RunResult>& run,
+                                      const std::vector<HeadId>& heads) const;
   /// The document that the known contextual heads look at most, where none is marked as gold.
   const LikelyDocument& likely() const;
   /// The snapshot's prompt belongs to the text in the editor.
@@ -248,6 +252,13 @@ class AppState {
   Request ablated_;  ///< what the drops of every head were asked for
   std::shared_ptr<const AutoAlpha> last_auto_;
   std::string auto_notice_;
+  /// Masses that were asked for, the newest last.
+  struct KnownMass {
+    std::weak_ptr<const RunResult> run;  // its weights are not kept for this
+    std::vector<HeadId> heads;
+    std::optional<DocumentMass> mass;
+  };
+  mutable std::vector<KnownMass> masses_;
   mutable std::shared_ptr<const RunResult> likely_of_;
   mutable int likely_heads_ = -1;
   mutable LikelyDocument likely_;

@@ -5,7 +5,6 @@
 
 #include "app/shell/layout.h"
 #include "app/views/candidates_view.h"
-#include "app/views/explain_tables.h"
 #include "core/engine/steps.h"
 
 namespace headscope {
@@ -157,9 +156,7 @@ void DifferenceView::toolbar(ViewContext& context) {
   const bool both = state.intervened() != nullptr && state.intervened() != state.baseline();
   ImGui::AlignTextToFramePadding();
   const std::string summary = both ? state.aligned().summary() : "Responses";
-  const ImGuiStyle& style = ImGui::GetStyle();
-  const float map =
-      ImGui::CalcTextSize("CopySigned map").x + 4 * style.FramePadding.x + style.ItemSpacing.x;
+  const float map = ImGui::CalcTextSize("Signed map").x + 2 * ImGui::GetStyle().FramePadding.x;
   const ImVec2 at = ImGui::GetCursorScreenPos();
   token_stepper(context);
   ImGui::SameLine(0, em() * 0.8f);
@@ -171,12 +168,6 @@ void DifferenceView::toolbar(ViewContext& context) {
   ImGui::Dummy(ImVec2(std::max(room, 1.0f), ImGui::GetFrameHeight()));
   ImGui::SetItemTooltip("%s", summary.c_str());
   same_line_right(map);
-  ImGui::BeginDisabled(!both);
-  copy_button("the alignment", [&] {
-    return alignment_csv(state.aligned(), *state.baseline(), *state.intervened());
-  });
-  ImGui::EndDisabled();
-  ImGui::SameLine();
   if (ImGui::Button("Signed map")) {
     state.view.map_source = MapSource::difference;
     state.view_to_show = titles::attention;
@@ -291,12 +282,10 @@ void DifferenceView::documents(ViewContext& context) const {
   ImGui::SameLine(0, em() * 0.6f);
   text_muted(context, heads.size() == 1 ? format_head(heads.front())
                                         : "mean of " + std::to_string(heads.size()) + " heads");
-  const auto before = document_mass(*snapshot.baseline, heads),
-             after = document_mass(*snapshot.intervened, heads);
+  const auto before = state.mass_of(snapshot.baseline, heads),
+             after = state.mass_of(snapshot.intervened, heads);
   if (!before || !after) return text_muted(context, "No attention was kept for these heads.");
   const auto lines = document_changes(*snapshot.prompt, *before, *after);
-  same_line_right(ImGui::CalcTextSize("Copy").x + 2 * ImGui::GetStyle().FramePadding.x);
-  copy_button("documents", [&] { return documents_csv(lines); });
   std::vector<float> changes;
   for (const DocumentChange& line : lines) changes.push_back(line.change());
   const float largest = largest_magnitude(changes, 1e-3f);
@@ -313,20 +302,16 @@ void DifferenceView::heads(ViewContext& context) {
   update_moves(state);
   text_bold(context, "Heads");
   ImGui::SameLine(0, em() * 0.6f);
-  const float right = em() * 11.5f;
+  const float right = em() * 8.5f;
   draw_fitted_text(*ImGui::GetWindowDrawList(), ImGui::GetCursorScreenPos(),
                    ImGui::GetContentRegionAvail().x - right, context.theme.muted,
                    std::string("by mass on ") + score_name_);
   ImGui::Dummy(ImVec2(1, ImGui::GetTextLineHeight()));
-  const float padding = 2 * ImGui::GetStyle().FramePadding.x;
-  same_line_right(ImGui::CalcTextSize("Sort: changeCopy").x + 2 * padding +
-                  ImGui::GetStyle().ItemSpacing.x);
+  same_line_right(ImGui::CalcTextSize("Sort: change").x + 2 * ImGui::GetStyle().FramePadding.x);
   if (ImGui::SmallButton(by_places_ ? "Sort: places###sort" : "Sort: change###sort"))
     by_places_ = !by_places_;
   ImGui::SetItemTooltip("Sorted by the size of the change of %s",
                         by_places_ ? "the place in the ranking" : "the mass");
-  ImGui::SameLine();
-  copy_button("heads", [&] { return moves_csv(moves_); });
   if (moves_.empty()) return text_muted(context, "These runs have no such score.");
   const ImGuiTableFlags flags =
       ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp;

@@ -142,38 +142,50 @@ void likely_button(ViewContext& context, const PromptView& prompt) {
   ImGui::SameLine();
 }
 
+std::string ratio_text(const Comparison& comparison) {
+  const auto ratio = [](const DocumentMass& mass) {
+    return format_mass(mass.sink / sum(mass.documents));
+  };
+  std::string text = "sink : context " + ratio(*comparison.baseline);
+  if (comparison.intervened) text += " > " + ratio(*comparison.intervened);
+  return text;
+}
+
+void agreement_text(const ViewContext& context, const CausalCheck& check) {
+  const Agreement documents = check.document_agreement(), heads = check.head_agreement();
+  text_muted(context, "rho " + correlation_text(documents.spearman) + ", heads " +
+                          correlation_text(heads.spearman));
+  ImGui::SetItemTooltip(
+      "Spearman's rank correlation of attention mass and drop in log-probability of the\n"
+      "baseline's answer (log p = %.2f over %d tokens).\n"
+      "Documents, each hidden in turn: rho %s, tau %s, correlation of the values %s\n"
+      "Heads, each ablated in turn: rho %s, tau %s, correlation of the values %s",
+      check.log_probability, static_cast<int>(check.tokens),
+      correlation_text(documents.spearman).c_str(), correlation_text(documents.kendall).c_str(),
+      correlation_text(documents.pearson).c_str(), correlation_text(heads.spearman).c_str(),
+      correlation_text(heads.kendall).c_str(), correlation_text(heads.pearson).c_str());
+}
+
 // What attention is worth as an explanation here, and the button that finds out.
 void check_line(ViewContext& context, const Comparison& comparison) {
-  const PromptView& prompt = *context.state.snapshot->prompt;
-  ImGui::AlignTextToFramePadding();
-  if (comparison.gold.empty()) likely_button(context, prompt);
-  const CausalCheck* check = comparison.check;
-  if (check != nullptr) {
-    const Agreement documents = check->document_agreement(), heads = check->head_agreement();
-    text_muted(context, "rho " + correlation_text(documents.spearman) + ", heads " +
-                            correlation_text(heads.spearman));
-    ImGui::SetItemTooltip(
-        "Spearman's rank correlation of attention mass and drop in log-probability of the\n"
-        "baseline's answer (log p = %.2f over %d tokens).\n"
-        "Documents, each hidden in turn: rho %s, tau %s, correlation of the values %s\n"
-        "Heads, each ablated in turn: rho %s, tau %s, correlation of the values %s",
-        check->log_probability, static_cast<int>(check->tokens),
-        correlation_text(documents.spearman).c_str(), correlation_text(documents.kendall).c_str(),
-        correlation_text(documents.pearson).c_str(), correlation_text(heads.spearman).c_str(),
-        correlation_text(heads.kendall).c_str(), correlation_text(heads.pearson).c_str());
-  } else if (comparison.baseline) {
-    const auto ratio = [](const DocumentMass& mass) {
-      return format_mass(mass.sink / sum(mass.documents));
-    };
-    std::string text = "sink : context " + ratio(*comparison.baseline);
-    if (comparison.intervened) text += " > " + ratio(*comparison.intervened);
-    text_muted(context, text);
-    ImGui::SetItemTooltip("Attention on the first two tokens for each unit on documents%s",
-                          comparison.intervened ? ", baseline > intervened" : "");
-  }
   const bool asked = context.state.request.questions.causal;
   const char* name = asked ? "Hide check" : "Causal check";
-  same_line_right(ImGui::CalcTextSize(name).x + ImGui::GetStyle().FramePadding.x * 2);
+  const float button = ImGui::CalcTextSize(name).x + ImGui::GetStyle().FramePadding.x * 2;
+  ImGui::AlignTextToFramePadding();
+  if (comparison.gold.empty()) likely_button(context, *context.state.snapshot->prompt);
+  if (comparison.check != nullptr) {
+    agreement_text(context, *comparison.check);
+  } else if (comparison.baseline) {
+    const std::string text = ratio_text(comparison);
+    // In a narrow column the gauge's tooltip still says it.
+    if (ImGui::CalcTextSize(text.c_str()).x + ImGui::GetStyle().ItemSpacing.x + button <=
+        ImGui::GetContentRegionAvail().x) {
+      text_muted(context, text);
+      ImGui::SetItemTooltip("Attention on the first two tokens for each unit on documents%s",
+                            comparison.intervened ? ", baseline > intervened" : "");
+    }
+  }
+  same_line_right(button);
   command_button(context, "run.causal", name);
 }
 
@@ -358,9 +370,9 @@ void DocumentsPanel::draw(ViewContext& context) {
   comparison.likely = state.likely().index;
   if (snapshot.causal && snapshot.causal->documents.size() == snapshot.prompt->documents.size())
     comparison.check = snapshot.causal.get();
-  comparison.baseline = document_mass(*snapshot.baseline, heads);
+  comparison.baseline = state.mass_of(snapshot.baseline, heads);
   if (snapshot.intervened && snapshot.intervened != snapshot.baseline) {
-    comparison.intervened = document_mass(*snapshot.intervened, heads);
+    comparison.intervened = state.mass_of(snapshot.intervened, heads);
   }
   if (!comparison.baseline ||
       comparison.baseline->documents.size() != snapshot.prompt->documents.size()) {

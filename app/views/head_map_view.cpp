@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/views/flow_row.h"
 #include "app/views/head_menu.h"
 #include "core/analysis/compare_heads.h"
 
@@ -123,6 +124,12 @@ void switch_button(const ViewContext& context, bool& on) {
       "A click on a layer's number switches the whole layer. Framed heads are on: acted on.");
 }
 
+// Continues the line where `width` fits; else the next item begins a line.
+void beside(float width) {
+  ImGui::SameLine(0, em() * 0.6f);
+  if (ImGui::GetContentRegionAvail().x < width) ImGui::NewLine();
+}
+
 // Muted text in what is left of the line, shortened where it does not fit.
 void fitted_note(const ViewContext& context, const std::string& text) {
   ImGui::SameLine(0, em() * 0.8f);
@@ -137,14 +144,17 @@ void fitted_note(const ViewContext& context, const std::string& text) {
 
 void toolbar(ViewContext& context) {
   ViewOptions& view = context.state.view;
+  FlowRow flow(em() * 0.5f);
+  flow.next(em() * 8.5f);
   score_combo(context.state);
-  ImGui::SameLine();
+  const std::initializer_list<const char*> sources = {"Base", "Interv.", "Diff."};
+  flow.next(segmented_width(sources));
   int source = static_cast<int>(view.score_source);
   ImGui::BeginDisabled(!has_two_sources(view.score));
-  if (segmented(context, "source", {"Base", "Interv.", "Diff."}, source))
+  if (segmented(context, "source", sources, source))
     view.score_source = static_cast<MapSource>(source);
   ImGui::EndDisabled();
-  ImGui::SameLine();
+  flow.next(button_width("Switch"));
   switch_button(context, view.heads.click_switches);
 }
 
@@ -160,8 +170,8 @@ void score_note(ViewContext& context) {
                           documents ? "documents, sink and rest (rows are not kept)" : "all tokens",
                           name_of(MapScore::similar).note);
     if (*state.view.heads.like != state.request.selected) {
-      ImGui::SameLine(0, em() * 0.6f);
       const std::string label = "Like " + format_head(state.request.selected);
+      beside(button_width(label.c_str()));
       command_button(context, "heads.like", (label + "###like").c_str());
     }
   }
@@ -169,9 +179,9 @@ void score_note(ViewContext& context) {
   if (state.view.score != MapScore::drop || !drops) return;
   const auto every = std::ssize(drops->drop);
   if (drops->measured >= every) return;
-  ImGui::SameLine(0, em() * 0.8f);
-  command_button(context, "run.head_drops",
-                 state.request.questions.head_drops ? "Stop" : "All heads");
+  const char* verb = state.request.questions.head_drops ? "Stop" : "All heads";
+  beside(button_width(verb));
+  command_button(context, "run.head_drops", verb);
   fitted_note(context, std::to_string(drops->measured) + "/" + std::to_string(every));
 }
 
@@ -469,7 +479,7 @@ Shown find_shown(AppState& state) {
 void nothing_to_show(ViewContext& context) {
   const Missing missing = why_missing(context.state, context.state.view.score);
   if (!missing.command.empty()) {
-    ImGui::SameLine(0, em() * 0.8f);
+    beside(button_width(missing.button.c_str()));
     command_button(context, missing.command, missing.button.c_str());
   }
   empty_note(context, missing.title, missing.detail);

@@ -51,7 +51,7 @@ constexpr std::array<ScoreName, map_scores> kNames = {{
     {"distance", "distance", "distance", "tokens",
      "How far back a head looks: tokens between the query and the attended key, weighted by "
      "attention, mean over the response rows"},
-    {"drop", "drop without it", "drop", "nats",
+    {"drop", "answer drop", "drop", "nats",
      "What the baseline's answer loses in log-probability (nats) when this head is ablated: its "
      "output zeroed in every row.\nPositive = the answer rests on it. Always of the baseline"},
     {"similar", "like one head", "like", "1 - JSD",
@@ -77,8 +77,12 @@ std::string passes_text(const Snapshot& snapshot) {
 
 }  // namespace
 
-HeadNumbers::HeadNumbers()
-    : metrics_(work_out), similarity_(work_out_similarity), compared_(work_out_similarity) {}
+HeadNumbers::HeadNumbers() : metrics_(work_out) {}
+
+void HeadNumbers::Similarities::let_go() {
+  if (!asked && !newest.busy()) newest.forget();
+  asked = false;
+}
 
 std::optional<std::shared_ptr<const HeadSimilarity>> HeadNumbers::work_out_similarity(
     const SimilarityJob& job, const std::function<bool()>& is_stale) {
@@ -108,6 +112,8 @@ void HeadNumbers::look(std::shared_ptr<const Snapshot> snapshot, std::function<v
     shown_.reset();
   }
   asked_ = false;
+  similarity_.let_go();
+  compared_.let_go();
 }
 
 void HeadNumbers::pick_up() {
@@ -142,8 +148,9 @@ std::shared_ptr<const HeadSimilarity> HeadNumbers::similarity_with(Similarities&
                                                                    HeadId head) {
   if (!snapshot_ || !snapshot_->baseline) return nullptr;
   const RunResult& run = *snapshot_->baseline;
-  slot.ask({snapshot_->baseline, head}, weights_of(run) <= kCheap, wake_);
-  const auto* newest = slot.newest();
+  slot.asked = true;
+  slot.newest.ask({snapshot_->baseline, head}, weights_of(run) <= kCheap, wake_);
+  const auto* newest = slot.newest.newest();
   const bool fits = newest != nullptr && newest->second->values.size() ==
                                              static_cast<std::size_t>(run.layers) * run.heads;
   return fits ? newest->second : nullptr;

@@ -37,7 +37,9 @@ class HeadNumbers {
     return similarity_with(compared_, head);
   }
 
-  bool busy() const { return metrics_.busy() || similarity_.busy() || compared_.busy(); }
+  bool busy() const {
+    return metrics_.busy() || similarity_.newest.busy() || compared_.newest.busy();
+  }
 
  private:
   using Run = std::shared_ptr<const RunResult>;
@@ -57,11 +59,15 @@ class HeadNumbers {
     HeadId head;
     friend bool operator==(const SimilarityJob&, const SimilarityJob&) = default;
   };
-  using Similarities = NewestResult<SimilarityJob, std::shared_ptr<const HeadSimilarity>>;
-  std::shared_ptr<const HeadSimilarity> similarity_with(Similarities& slot, HeadId head);
-  void pick_up();
   static std::optional<std::shared_ptr<const HeadSimilarity>> work_out_similarity(
       const SimilarityJob& job, const std::function<bool()>& is_stale);
+  struct Similarities {
+    NewestResult<SimilarityJob, std::shared_ptr<const HeadSimilarity>> newest{work_out_similarity};
+    bool asked = false;  ///< since the last look
+    void let_go();
+  };
+  std::shared_ptr<const HeadSimilarity> similarity_with(Similarities& slot, HeadId head);
+  void pick_up();
   static std::optional<MetricsPair> work_out(const MetricsJob& job,
                                              const std::function<bool()>& is_stale);
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "app/views/flow_row.h"
 #include "app/views/head_menu.h"
 
 namespace headscope {
@@ -41,6 +42,14 @@ LayerView::LayerView()
                     : std::nullopt;
       }) {}
 
+void LayerView::begin_frame() {
+  if (!drawn_ && !maps_.busy()) {
+    maps_.forget();
+    shown_run_.reset();
+  }
+  drawn_ = false;
+}
+
 // A head that is selected elsewhere brings its layer.
 void LayerView::follow_selection(const AppState& state) {
   const HeadId selected = state.request.selected;
@@ -54,25 +63,29 @@ void LayerView::follow_selection(const AppState& state) {
 void LayerView::toolbar(ViewContext& context) {
   AppState& state = context.state;
   const int last = state.snapshot->model->layers - 1;
+  const std::string title = "Layer " + std::to_string(layer_);
+  FlowRow flow(em() * 0.6f);
+  flow.next(2.2f * ImGui::GetFrameHeight());
   if (ImGui::ArrowButton("previous layer", ImGuiDir_Left)) layer_ = std::max(0, layer_ - 1);
-  ImGui::SetItemTooltip("The layer below");
-  ImGui::SameLine(0, em() * 0.3f);
+  ImGui::SetItemTooltip("The layer before");
+  ImGui::SameLine(0, em() * 0.2f);
   if (ImGui::ArrowButton("next layer", ImGuiDir_Right)) layer_ = std::min(last, layer_ + 1);
-  ImGui::SetItemTooltip("The layer above");
-  ImGui::SameLine();
+  ImGui::SetItemTooltip("The next layer");
+  flow.next(ImGui::CalcTextSize(title.c_str()).x + em());
   ImGui::AlignTextToFramePadding();
-  text_bold(context, "Layer " + std::to_string(layer_));
-  ImGui::SameLine(0, em() * 0.8f);
-  int kind = kind_ == LayerColumns::tokens ? 0 : 1;
-  if (segmented(context, "columns", {"Tokens", "Documents"}, kind))
-    kind_ = kind == 0 ? LayerColumns::tokens : LayerColumns::documents;
-  ImGui::SameLine(0, em() * 0.8f);
-  int source = static_cast<int>(state.view.map_source);
-  if (segmented(context, "source", {"Base", "Interv.", "Diff."}, source))
-    state.view.map_source = static_cast<MapSource>(source);
-  ImGui::SameLine(0, em() * 0.8f);
-  int scale = logarithmic_ ? 0 : 1;
-  if (segmented(context, "scale", {"Log", "Linear"}, scale)) logarithmic_ = scale == 0;
+  text_bold(context, title);
+  const auto choose = [&](const char* id, std::initializer_list<const char*> labels, int current) {
+    flow.next(segmented_width(labels));
+    segmented(context, id, labels, current);
+    return current;
+  };
+  const bool documents = kind_ == LayerColumns::documents;
+  kind_ = choose("columns", {"Tokens", "Documents"}, documents ? 1 : 0) == 1
+              ? LayerColumns::documents
+              : LayerColumns::tokens;
+  state.view.map_source = static_cast<MapSource>(
+      choose("source", {"Base", "Interv.", "Diff."}, static_cast<int>(state.view.map_source)));
+  logarithmic_ = choose("scale", {"Log", "Linear"}, logarithmic_ ? 0 : 1) == 0;
 }
 
 bool LayerView::find_job(const ViewContext& context, Job& job) const {
@@ -239,6 +252,7 @@ void LayerView::nothing_kept(ViewContext& context) const {
 }
 
 void LayerView::draw(ViewContext& context) {
+  drawn_ = true;
   AppState& state = context.state;
   if (!state.snapshot->model || !state.baseline()) {
     empty_note(context, "Every head of one layer, side by side", "It follows the first run.");

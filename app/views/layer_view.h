@@ -16,6 +16,8 @@ namespace headscope {
 class LayerView {
  public:
   LayerView();
+  /// Before the views of a frame: a run that nobody looks at any more is let go.
+  void begin_frame();
   void draw(ViewContext& context);
   bool busy() const { return maps_.busy(); }
   int layer() const { return layer_; }
@@ -51,6 +53,7 @@ class LayerView {
                ImVec2 size) const;
 
   int layer_ = 0;
+  bool drawn_ = false;  ///< in the last frame
   HeadId followed_{-1, -1};
   LayerColumns kind_ = LayerColumns::tokens;
   bool logarithmic_ = true;

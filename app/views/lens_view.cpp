@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "app/views/candidates_view.h"
-#include "app/views/explain_tables.h"
 
 namespace headscope {
 namespace {
@@ -80,9 +79,13 @@ void grid(ViewContext& context, const LogitLens& lens, const std::vector<Side>& 
   for (const Side& side : sides) layers = std::max(layers, side.run ? side.run->layers.size() : 0);
   const float layer_width = ImGui::CalcTextSize("000").x;
   const float room = (size.x - layer_width - em() * 1.5f) / static_cast<float>(sides.size());
-  const auto each = static_cast<std::size_t>(std::clamp(room / (em() * 5.2f), 1.0f, 5.0f));
+  const auto each = static_cast<std::size_t>(std::clamp(room / (em() * 4.6f), 1.0f, 5.0f));
   const int columns = 1 + static_cast<int>(each * sides.size());
-  ImGui::PushStyleVar(ImGuiStyleVar_CellPadding, ImVec2(em() * 0.12f, em() * 0.08f));
+  // Few layers get taller rows.
+  const float line = ImGui::GetTextLineHeight();
+  const float spare = size.y / static_cast<float>(layers + 1) - line;
+  ImGui::PushStyleVar(ImGuiStyleVar_CellPadding,
+                      ImVec2(em() * 0.12f, std::clamp(spare / 2, em() * 0.08f, em() * 0.35f)));
   const ImGuiTableFlags flags = ImGuiTableFlags_ScrollY | ImGuiTableFlags_SizingStretchSame;
   if (ImGui::BeginTable("lens", columns, flags, size)) {
     ImGui::TableSetupScrollFreeze(0, 1);
@@ -187,7 +190,14 @@ void plot(ViewContext& context, const LogitLens& lens, const std::vector<Side>& 
     } else {
       ImPlot::SetupAxisLimits(ImAxis_Y1, -0.03, 1.06, ImPlotCond_Always);
     }
-    ImPlot::SetupLegend(ImPlotLocation_NorthWest, ImPlotLegendFlags_None);
+    ImPlot::SetupAxisFormat(ImAxis_X1, "%.0f");
+    for (double step = 1; step < 100; step *= 2) {  // whole layers only
+      if (layers > step * 8) continue;
+      const int ticks = static_cast<int>((layers - 1) / step) + 1;
+      ImPlot::SetupAxisTicks(ImAxis_X1, 0, (ticks - 1) * step, ticks);
+      break;
+    }
+    ImPlot::SetupLegend(ImPlotLocation_South, ImPlotLegendFlags_Outside);
     for (std::size_t i = 0; i < lens.followed.size(); ++i) {
       for (const Side& side : sides) {
         if (side.run != nullptr) curve(context, lens, side, i, ranks);
@@ -216,11 +226,8 @@ void toolbar(ViewContext& context) {
   const ImVec2 place = ImGui::GetCursorScreenPos();
   draw_fitted_text(*ImGui::GetWindowDrawList(),
                    ImVec2(place.x, place.y + ImGui::GetStyle().FramePadding.y),
-                   ImGui::GetContentRegionAvail().x - em() * 3.5f, context.theme.muted, title);
+                   ImGui::GetContentRegionAvail().x, context.theme.muted, title);
   ImGui::Dummy(ImVec2(1, ImGui::GetFrameHeight()));
-  if (!state.snapshot->lens) return;
-  same_line_right(ImGui::CalcTextSize("Copy").x + 2 * ImGui::GetStyle().FramePadding.x);
-  copy_button("what every layer says", [&] { return lens_csv(*state.snapshot->lens); });
 }
 
 bool is_stale(const AppState& state, const LogitLens& lens) {

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "app/views/candidates_view.h"
-#include "app/views/explain_tables.h"
 
 namespace headscope {
 namespace {
@@ -13,11 +12,12 @@ namespace {
 struct Column {
   const char* name;
   const char* note;
-  float KeyShift::*value;  // null for the key
+  float KeyShift::*value;  // null: sorted by the key's position
 };
 
 const Column columns[] = {
     {"Key", "Position, text and place of the key", nullptr},
+    {"Doc", "Number of the key's document", nullptr},
     {"Before", "Attention weight in the unedited run", &KeyShift::before},
     {"After", "Attention weight in the intervened run", &KeyShift::after},
     {"q.k",
@@ -27,7 +27,7 @@ const Column columns[] = {
     {"below", "What interventions on layers below changed in the base score",
      &KeyShift::moved_base},
     {"focus", "What focus directions add: alpha * scale * d . k", &KeyShift::focus},
-    {"ln mass", "Logarithm of what methods that move mass multiply the weight by",
+    {"mass", "Logarithm of what methods that move mass multiply the weight by",
      &KeyShift::log_factor},
 };
 
@@ -37,9 +37,36 @@ std::string signed_number(float value) {
   return std::abs(value) < 0.005f ? "0" : text;
 }
 
+const TokenView* token_at(const PromptView& prompt, const RunResult& run, std::int64_t position) {
+  if (position < 0) return nullptr;
+  if (position < prompt.prompt_tokens()) return &prompt.tokens[static_cast<std::size_t>(position)];
+  const auto index = static_cast<std::size_t>(position - prompt.prompt_tokens());
+  return index < run.response.size() ? &run.response[index] : nullptr;
+}
+
 std::string key_text(const PromptView& prompt, const RunResult& run, std::int64_t key) {
   const TokenView* token = token_at(prompt, run, key);
   return std::to_string(key) + "  " + (token ? shown_token(token->text) : "?");
+}
+
+// A document's number, or what else the key belongs to.
+std::string place_in_short(const PromptView& prompt, std::int64_t key) {
+  for (const DocumentView& document : prompt.documents) {
+    if (document.tokens.contains(key)) return std::to_string(document.number);
+  }
+  return key >= prompt.prompt_tokens() ? "resp." : key < 2 ? "sink" : "-";
+}
+
+// The query's token, of both runs where they differ: their rows are then not of the same text.
+std::string query_text(const Snapshot& snapshot, std::int64_t row) {
+  const TokenView* before = token_at(*snapshot.prompt, *snapshot.baseline, row);
+  const TokenView* after =
+      snapshot.intervened ? token_at(*snapshot.prompt, *snapshot.intervened, row) : before;
+  const auto text = [](const TokenView* token) {
+    return token ? shown_token(token->text) : std::string("(ended)");
+  };
+  const bool same = before != nullptr && after != nullptr && before->id == after->id;
+  return "query " + text(after) + (same ? "" : ", in the baseline " + text(before));
 }
 
 void number_cell(const std::string& text, ImU32 color) {
@@ -79,17 +106,11 @@ void ScoreView::toolbar(ViewContext& context, std::int64_t row) {
       "Position of the query: any token of the prompt or the response. The arrows go through the "
       "response.");
   ImGui::SameLine();
-  const RunResult& run = state.intervened() ? *state.intervened() : *state.baseline();
-  const TokenView* token = token_at(*state.snapshot->prompt, run, row);
   const ImVec2 at = ImGui::GetCursorScreenPos();
-  draw_fitted_text(*ImGui::GetWindowDrawList(),
-                   ImVec2(at.x, at.y + ImGui::GetStyle().FramePadding.y),
-                   ImGui::GetContentRegionAvail().x - em() * 3.5f, context.theme.muted,
-                   "query " + (token ? shown_token(token->text) : std::string("?")));
+  draw_fitted_text(
+      *ImGui::GetWindowDrawList(), ImVec2(at.x, at.y + ImGui::GetStyle().FramePadding.y),
+      ImGui::GetContentRegionAvail().x, context.theme.muted, query_text(*state.snapshot, row));
   ImGui::Dummy(ImVec2(1, ImGui::GetFrameHeight()));
-  if (keys_.empty() || !split_) return;
-  same_line_right(ImGui::CalcTextSize("Copy").x + 2 * ImGui::GetStyle().FramePadding.x);
-  copy_button("these keys", [&] { return scores_csv(*state.snapshot->prompt, *split_, keys_); });
 }
 
 void ScoreView::update(const std::shared_ptr<const ScoreSplit>& split) {
@@ -136,6 +157,7 @@ void ScoreView::key_row(ViewContext& context, const KeyShift& key) const {
   ImGui::PopID();
   ImGui::SetItemTooltip("%s\n%s", text.c_str(), place_of(prompt, key.key).c_str());
   draw_fitted_text(*ImGui::GetWindowDrawList(), at, width, theme.text, text);
+  number_cell(place_in_short(prompt, key.key), theme.muted);
   number_cell(format_weight(key.before), theme.muted);
   number_cell(format_weight(key.after), theme.text);
   number_cell(signed_number(key.base), theme.muted);
@@ -155,7 +177,9 @@ void ScoreView::table(ViewContext& context) {
         column.name,
         ImGuiTableColumnFlags_WidthStretch | ImGuiTableColumnFlags_PreferSortDescending |
             (is_default ? ImGuiTableColumnFlags_DefaultSort : ImGuiTableColumnFlags_None),
-        first ? 2.6f : 1.0f);
+        first                     ? 2.4f
+        : column.value == nullptr ? 0.7f
+                                  : 1.0f);
   }
   ImGui::TableNextRow(ImGuiTableRowFlags_Headers);
   for (int i = 0; i < count; ++i) {

@@ -5,6 +5,7 @@
 #include <new>
 #include <utility>
 
+#include "core/base/make_large.h"
 #include "core/engine/preview.h"
 
 namespace headscope {
@@ -39,7 +40,7 @@ std::uint64_t bytes_of(const RunResult& run) {
 std::shared_ptr<const RunResult> labelled(std::shared_ptr<const RunResult> run,
                                           const InterventionSettings& settings) {
   if (run->settings == settings) return run;
-  auto copy = std::make_shared<RunResult>(*run);
+  auto copy = make_large<RunResult>(*run);
   copy->settings = settings;
   return copy;
 }

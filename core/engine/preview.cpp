@@ -6,6 +6,7 @@
 
 #include "core/analysis/metrics.h"
 #include "core/analysis/split_softmax.h"
+#include "core/base/make_large.h"
 #include "core/engine/preview_rows.h"
 
 namespace headscope {
@@ -47,7 +48,7 @@ void preview_weights(const PromptView& prompt, const RunResult& baseline, const 
   const auto& original = *baseline.weights[index];
   const RowEdit edit(bias, move.alpha, move.marked, move.tau);
   // Row by row into reserved memory, so that each row is edited while it is in the cache.
-  auto block = std::make_shared<std::vector<float>>();
+  auto block = make_large<std::vector<float>>();
   block->reserve(original.size());
   for (std::int64_t row = 0; row < baseline.rows.size(); ++row) {
     const auto from = original.begin() + row * baseline.keys;
@@ -130,7 +131,7 @@ std::shared_ptr<const RunResult> preview_run(const PromptView& prompt, const Run
       static_cast<std::size_t>(baseline.layers) * static_cast<std::size_t>(baseline.heads);
   if (move.alpha != 0 && (inputs == nullptr || inputs->focus_bias.size() != all * keys))
     return nullptr;
-  auto result = std::make_shared<RunResult>(baseline);
+  auto result = make_large<RunResult>(baseline);
   result->settings = settings;
   result->quality = Quality::preview;
   result->candidates.clear();  // they are the baseline's
@@ -171,7 +172,7 @@ std::optional<double> preview_error(const RunResult& preview, const RunResult& e
 }
 
 std::shared_ptr<const RunResult> graded(const RunResult& run, const PromptView& prompt) {
-  auto copy = std::make_shared<RunResult>(run);
+  auto copy = make_large<RunResult>(run);
   grade(*copy, prompt);
   return copy;
 }

@@ -89,7 +89,9 @@ Result<figure::HeadMapFigure> head_map_figure(const ShownRuns& runs,
   f.difference = choice.shown == ShownRun::difference;
   f.scores = choice.shown == ShownRun::baseline ? choice.baseline : choice.intervened;
   if (f.difference) f.scores = difference_of(choice.intervened, choice.baseline);
-  if (f.scores.empty() || std::isnan(f.scores.front())) {
+  const bool known =
+      std::any_of(f.scores.begin(), f.scores.end(), [](float score) { return !std::isnan(score); });
+  if (!known) {
     return bad_input("head map: there is no " + choice.name +
                      " of this run; relevant and irrelevant mass need a document that is marked "
                      "as gold");

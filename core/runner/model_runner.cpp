@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/make_large.h"
 #include "core/engine/outlook.h"
 #include "core/model/answer_probability.h"
 #include "core/runner/companions.h"
@@ -18,7 +19,7 @@ namespace {
 constexpr double kSelfCheckSeconds = 3;
 
 std::shared_ptr<ModelInfo> describe(const OpenedModel& opened, const Companions& companions,
-                                          const ParityReport& parity, bool has_template) {
+                                    const ParityReport& parity, bool has_template) {
   const ModelConfig& config = opened.model->config();
   auto info = std::make_shared<ModelInfo>();
   info->name = opened.name;
@@ -206,7 +207,7 @@ Result<const ModelRunner::HeldSource*> ModelRunner::map_source(const PromptView&
   const int level = held.source->overview_level();
   const std::int64_t side = held.source->side(level);
   HEADSCOPE_ASSIGN(auto overview, held.source->tile({level, 0, 0, side, side}, context));
-  held.overview = std::make_shared<const std::vector<float>>(std::move(overview));
+  held.overview = make_large<const std::vector<float>>(std::move(overview));
   sources_.push_back(std::move(held));
   return &sources_.back();
 }
@@ -218,7 +219,7 @@ Result<std::shared_ptr<const FullMap>> ModelRunner::full_map(const PromptView& p
   HEADSCOPE_TRY(require_model());
   HEADSCOPE_ASSIGN(const HeldSource* held, map_source(prompt, run, head, context));
   const auto& source = held->source;
-  auto full = std::make_shared<FullMap>();
+  auto full = make_large<FullMap>();
   full->head = head;
   full->settings = run.settings;
   full->tokens = source->tokens();

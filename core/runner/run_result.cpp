@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/analysis/metrics.h"
+#include "core/base/make_large.h"
 #include "core/runner/prompt_view.h"
 
 namespace headscope {
@@ -36,7 +37,7 @@ void copy_weights(const CapturedAttention& attention, RowWindow window, std::int
   for (std::size_t head = 0; head < static_cast<std::size_t>(attention.layers) * heads; ++head) {
     const float* begin = window.of_head(attention.weights, head);
     result.weights[first + head] =
-        std::make_shared<const std::vector<float>>(begin, begin + window.size());
+        make_large<const std::vector<float>>(begin, begin + window.size());
   }
 }
 
@@ -67,7 +68,7 @@ std::vector<std::vector<CandidateView>> candidate_views(
 std::shared_ptr<RunResult> make_run_result(const PromptView& prompt, const Generation& generation,
                                            RowConvention convention, const Tokenizer& tokenizer,
                                            TokenRange captured, int model_layers) {
-  auto result = std::make_shared<RunResult>();
+  auto result = make_large<RunResult>();
   const CapturedAttention& attention = generation.attention;
   const auto count = static_cast<std::int64_t>(generation.ids.size());
   result->response = response_tokens(generation.ids, tokenizer);

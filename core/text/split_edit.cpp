@@ -27,21 +27,24 @@ DocumentBounds back_part(const DocumentBounds& bounds, std::size_t begin) {
   return {{begin, bounds.line.end}, begin, bounds.content_end, bounds.number};
 }
 
-/// Bounds with what `span` covers cut off.
+/// Bounds with what `span` covers cut off. Of two parts that are left of a document the second one
+/// gets the number `next`, so that every number names one document.
 std::vector<DocumentBounds> cut_out(std::string_view text,
-                                    const std::vector<DocumentBounds>& bounds, ByteSpan span) {
+                                    const std::vector<DocumentBounds>& bounds, ByteSpan span,
+                                    int next) {
   std::vector<DocumentBounds> kept;
   for (const DocumentBounds& document : bounds) {
     if (!document.line.overlaps(span)) {
       kept.push_back(document);
       continue;
     }
-    if (document.content < span.begin) {
-      auto front = front_part(document, std::min(span.begin, document.content_end));
-      add_part(text, front, kept);
-    }
-    if (span.end < document.content_end)
-      add_part(text, back_part(document, std::max(span.end, document.content)), kept);
+    const std::size_t before = kept.size();
+    if (document.content < span.begin)
+      add_part(text, front_part(document, std::min(span.begin, document.content_end)), kept);
+    if (span.end >= document.content_end) continue;
+    DocumentBounds back = back_part(document, std::max(span.end, document.content));
+    if (kept.size() > before) back.number = next;
+    add_part(text, back, kept);
   }
   return kept;
 }
@@ -110,7 +113,7 @@ std::vector<DocumentBounds> with_document(std::string_view text, std::vector<Doc
   span = split::trimmed(text, whole_characters(text, span));
   if (span.empty()) return bounds;
   const int number = unused_number(bounds);
-  bounds = cut_out(text, bounds, span);
+  bounds = cut_out(text, bounds, span, number + 1);
   place = insert_in_order(bounds, {span, span.begin, span.end, number});
   return bounds;
 }
@@ -119,8 +122,8 @@ std::vector<DocumentBounds> with_bounds(std::string_view text, std::vector<Docum
                                         std::size_t index, ByteSpan span) {
   span = split::trimmed(text, whole_characters(text, span));
   if (index >= bounds.size() || span.empty()) return bounds;
-  const int number = bounds[index].number;
-  bounds = cut_out(text, without(std::move(bounds), index), span);
+  const int number = bounds[index].number, next = unused_number(bounds);
+  bounds = cut_out(text, without(std::move(bounds), index), span, next);
   insert_in_order(bounds, {span, span.begin, span.end, number});
   return bounds;
 }

@@ -19,8 +19,8 @@ std::vector<DocumentBounds> split_at(std::string_view text, std::vector<Document
 std::vector<DocumentBounds> merge_with_next(std::vector<DocumentBounds> bounds, std::size_t index);
 /// Document `index` becomes ordinary text of the prompt.
 std::vector<DocumentBounds> without(std::vector<DocumentBounds> bounds, std::size_t index);
-/// `span` becomes a document of its own; what it cuts off of others stays as documents with their
-/// numbers. Nothing changes where it is blank. `place` is set to its index.
+/// `span` becomes a document of its own; what it cuts off of others stays as documents. Nothing
+/// changes where it is blank. `place` is set to its index.
 std::vector<DocumentBounds> with_document(std::string_view text, std::vector<DocumentBounds> bounds,
                                           ByteSpan span, std::size_t& place);
 /// Document `index` gets the bounds `span`; what others lose to it is no document any more.
