@@ -5,12 +5,17 @@
 // and keyboard, with pictures of what is seen on the way.
 #include <imgui.h>
 
-#include <cmath>
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "app/shell/layout.h"
 #include "tests/gallery.h"
 #include "tests/skip.h"
+#include "tests/temporary_folder.h"
 
 using namespace headscope;
 using test::Stage;
@@ -98,7 +103,7 @@ void script_candidates(ImGuiTestContext* test) {
   const std::string copied = ImGui::GetClipboardText();
   IM_CHECK(copied.find(s.snapshot().baseline->response_text) != std::string::npos);
   IM_CHECK(copied.find(s.snapshot().intervened->response_text) != std::string::npos);
-  test->KeyPress(ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_S);
+  test->MenuClick("//##MainMenuBar/File/Save a picture of the window");
   test->Yield(2);
   IM_CHECK(s.app->take_picture_request());
 }
@@ -120,15 +125,41 @@ void script_layers(ImGuiTestContext* test) {
   test::shoot(test, "explore-6-lens");
 }
 
+const std::filesystem::path* g_folder = nullptr;  // scripts are plain functions
+
+// The head map as a figure with real text, and what repeats it.
+void script_export(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  test->ItemClick("**/   ##export Heads");
+  test->ItemClick("//$FOCUSED/Export ...");
+  test->Yield(2);
+  IM_CHECK(s.app->exports().is_open());
+  test->ItemInput("//Export/##path");
+  test->KeyCharsReplace((*g_folder / "heads.svg").c_str());
+  test->Yield();
+  test->ItemClick("//Export/###save");
+  for (int i = 0; i < 2000 && s.app->exports().busy(); ++i) {
+    test->Yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  const Result<std::string> figure = read_text_file(*g_folder / "heads.svg");
+  IM_CHECK(figure.has_value());
+  IM_CHECK(figure->find("<svg") != std::string::npos);
+  IM_CHECK(figure->find("layer") != std::string::npos);
+}
+
 }  // namespace
 
 TEST_CASE("explore") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
   if (!test::has_embedded_model()) SKIP_TEST("no libheadscope_torch.so in this build");
+  const test::TemporaryFolder folder;
+  g_folder = &folder.path();
   const auto stage = test::newcomers_stage();
   stage->run("open", script_open);
   stage->run("heads", script_heads);
   stage->run("token overlay", script_overlay);
-  stage->run("candidates and export", script_candidates);
+  stage->run("candidates", script_candidates);
   stage->run("layers", script_layers);
+  stage->run("export", script_export);
 }
