@@ -134,10 +134,13 @@ void HeadSetsView::row(ViewContext& context, const SavedHeads& saved) {
 }
 
 void HeadSetsView::list(ViewContext& context) {
-  if (!ImGui::BeginTable("sets", 3,
-                         ImGuiTableFlags_RowBg | ImGuiTableFlags_ScrollY | ImGuiTableFlags_ScrollX |
-                             ImGuiTableFlags_SizingFixedFit))
+  if (!ImGui::BeginTable(
+          "sets", 3,
+          ImGuiTableFlags_RowBg | ImGuiTableFlags_ScrollY | ImGuiTableFlags_SizingFixedFit))
     return;
+  ImGui::TableSetupColumn("name", ImGuiTableColumnFlags_WidthStretch);
+  ImGui::TableSetupColumn("size");
+  ImGui::TableSetupColumn("actions");
   for (const SavedHeads& saved : context.state.head_sets.sets()) row(context, saved);
   ImGui::EndTable();
 }
