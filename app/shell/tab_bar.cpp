@@ -43,13 +43,15 @@ void TabBar::draw(ViewContext& context, Workbench& bench) {
     ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(em() * 0.4f, em() * 0.15f));
     ImGui::PushStyleVar(ImGuiStyleVar_WindowMinSize, ImVec2(1, 1));
     ImGui::PushStyleColor(ImGuiCol_WindowBg, context.theme.page);  // the tab in front stands out
+    ImGui::PushStyleColor(ImGuiCol_TabSelectedOverline, context.theme.accent);
+    ImGui::PushStyleVar(ImGuiStyleVar_TabBarOverlineSize, em() * 0.15f);
     const float height = ImGui::GetFrameHeight() + em() * 0.3f;
     if (ImGui::BeginViewportSideBar("##prompts", ImGui::GetMainViewport(), ImGuiDir_Up, height,
                                     flags))
       tabs(context, bench);
     ImGui::End();
-    ImGui::PopStyleColor();
-    ImGui::PopStyleVar(2);
+    ImGui::PopStyleColor(2);
+    ImGui::PopStyleVar(3);
   }
   name_popup(bench);
 }
@@ -62,9 +64,9 @@ void TabBar::tabs(ViewContext& context, Workbench& bench) {
     shown_ = 0;
   }
   const std::string id = "prompts" + std::to_string(generation_);
-  if (!ImGui::BeginTabBar(id.c_str(), ImGuiTabBarFlags_Reorderable |
-                                          ImGuiTabBarFlags_FittingPolicyScroll |
-                                          ImGuiTabBarFlags_NoTooltip))
+  if (!ImGui::BeginTabBar(id.c_str(),
+                          ImGuiTabBarFlags_Reorderable | ImGuiTabBarFlags_FittingPolicyScroll |
+                              ImGuiTabBarFlags_DrawSelectedOverline | ImGuiTabBarFlags_NoTooltip))
     return;
   const ImGuiTabBar& bar = *ImGui::GetCurrentContext()->CurrentTabBar;
   const bool forced = shown_ != bench.key(bench.active());

@@ -58,6 +58,7 @@ bool is_foreign(const Snapshot& next) {
 void share(const AppState& from, AppState& to) {
   to.sample_source = from.sample_source;
   to.wake = from.wake;
+  to.wish = from.wish;  // the next sample is another one in whichever tab
   to.numbers = from.numbers;
   to.head_sets = from.head_sets;
   to.view.palette = from.view.palette;  // a matter of the eyes
@@ -116,7 +117,6 @@ void Workbench::update_title(std::size_t index) {
 Workbench::Tab Workbench::fresh_tab(const AppState& like) {
   Tab tab;
   tab.key = next_key_++;
-  tab.state.wish = like.wish;
   tab.state.view = like.view;
   share(like, tab.state);
   Request& request = tab.state.request;
@@ -308,7 +308,6 @@ SessionRecord Workbench::record() const {
 
 void Workbench::restore(const SessionRecord& record) {
   AppState like;
-  like.wish = front_.wish;
   share(front_, like);
   like.request.threads = front_.request.threads;
   auto model = std::make_shared<Snapshot>();
