@@ -316,6 +316,54 @@ ExhibitMaker difference_export(const AppState& state, const DifferenceView& view
   });
 }
 
+Cell mass_cell(float mass) {
+  Cell value;
+  if (mass >= 0) value = mass;
+  return value;
+}
+
+// The runs of the history, newest last, with their settings.
+Exhibit runs_exhibit(const std::vector<RunEntry>& entries, const ShownRuns& runs) {
+  figure::TableFigure f;
+  f.title = "Runs";
+  f.name_columns = {"Run", "Settings"};
+  f.columns = {"Gold", "Other documents", "Sink", "Rest", "Answer"};
+  f.text = "Attention mass of the response rows, mean over the heads that were looked at.";
+  std::vector<std::vector<Cell>> rows;
+  const auto text = [](float mass) { return mass < 0 ? std::string() : format_mass(mass); };
+  for (const RunEntry& entry : entries) {
+    const std::string settings =
+        entry.is_baseline ? "baseline" : describe_settings(entry.request.intervention);
+    const std::string graded = !entry.graded ? "" : entry.right ? "right" : "wrong";
+    f.rows.push_back({{std::to_string(entry.number), settings},
+                      {{text(entry.gold), "", false},
+                       {text(entry.others), "", false},
+                       {text(entry.sink), "", false},
+                       {text(entry.rest), "", false},
+                       {graded, "", false}}});
+    rows.push_back({static_cast<std::int64_t>(entry.number), settings,
+                    entry.request.intervention.tau, entry.request.intervention.alpha,
+                    static_cast<std::int64_t>(entry.touched), mass_cell(entry.gold),
+                    mass_cell(entry.others), mass_cell(entry.sink), mass_cell(entry.rest), graded,
+                    entry.answer, entry.seconds});
+  }
+  Exhibit exhibit;
+  exhibit.name = "runs";
+  exhibit.draw = drawn_by(f, figure::draw_table);
+  exhibit.table = table_of({"run", "settings", "tau", "alpha", "heads", "gold", "others", "sink",
+                            "rest", "graded", "answer", "seconds"},
+                           std::move(rows));
+  exhibit.origin = unedited(runs.origin);
+  return exhibit;
+}
+
+ExhibitMaker runs_export(const AppState& state) {
+  if (state.runs.entries().empty()) return nullptr;
+  return from_runs(state, [entries = state.runs.entries()](const ShownRuns& runs) {
+    return Result<Exhibit>(runs_exhibit(entries, runs));
+  });
+}
+
 // Small pictures of every head of a layer.
 ExhibitMaker layer_export(const AppState& state, const LayerView& view) {
   const LayerChoice choice{view.question(), shown_run(state.view.map_source), view.logarithmic(),
@@ -385,6 +433,7 @@ void App::register_exports() {
     return from_runs(
         s, [split = s.snapshot->scores](const ShownRuns& r) { return scores_exhibit(r, split); });
   });
+  exports_.add(titles::runs, named("runs"), [&s] { return runs_export(s); });
   exports_.add(titles::experiments, named("sweep"),
                [this] { return experiments_export(experiments_); });
 }

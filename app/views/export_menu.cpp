@@ -5,6 +5,7 @@
 #include <portable_file_dialogs.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <optional>
 #include <utility>
@@ -76,6 +77,13 @@ std::string file_words(std::string_view text) {
   return words;
 }
 
+// Files are often smaller than what memory_text tells apart.
+std::string size_text(double bytes) {
+  constexpr double kibibyte = 1024;
+  if (bytes >= kibibyte * kibibyte) return memory_text(bytes);
+  return std::to_string(static_cast<int>(std::ceil(bytes / kibibyte))) + " KiB";
+}
+
 ExportOutcome failed(const Error& error) {
   if (error.kind == ErrorKind::cancelled) return {false, "The export was cancelled.", "", false};
   return {true, error.message, "", false};
@@ -96,7 +104,7 @@ struct SaveJob {
     std::error_code ignored;
     const auto size = std::filesystem::file_size(path, ignored);
     std::string message =
-        "Saved " + path.string() + " (" + memory_text(static_cast<double>(size)) + ")";
+        "Saved " + path.string() + " (" + size_text(static_cast<double>(size)) + ")";
     if (!files_beside) return message;
     HEADSCOPE_ASSIGN(const auto names, write_files_beside(path, exhibit));
     for (const std::string& name : names) message += ", " + name;
@@ -388,7 +396,7 @@ void ExportMenu::buttons(ViewContext& context) {
   if (ImGui::Button("Close")) open_ = false;
   if (there) {
     ImGui::SameLine(0, em());
-    text_muted(context, "A file of this name exists.");
+    text_muted(context, "The file exists.");
   }
   if (problem_.empty()) return;
   ImGui::PushTextWrapPos(0);

@@ -352,7 +352,10 @@ Result<Scene> draw_attention(const AttentionFigure& f, const Options& options) {
   draw_axes(page, plot, false);
   if (tokens > 0) draw_key_tokens(page, plot, f);
   draw_color_bar(page, {plot.area.right() + 12, plot.area.y, 0, plot.area.height}, scale,
-                 f.difference ? "Change of weight" : f.value_name, bar_ticks);
+                 f.difference ? "Change of weight"
+                 : f.per_row  ? "Share of largest"
+                              : f.value_name,
+                 bar_ticks);
   return page.scene;
 }
 
