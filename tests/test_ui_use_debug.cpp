@@ -86,11 +86,13 @@ void script_check(ImGuiTestContext* test) {
 // moved onto it.
 void script_mark(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
-  test->ScrollToPosY(test->WindowInfo("//Prompt/cards").Window->ID, 0);
-  test->MouseMoveToPos(test->WindowInfo("//Prompt/cards").Window->InnerRect.GetCenter());
-  for (int i = 0; i < 40 && !test->ItemExists("//Prompt/cards/$$8/gold"); ++i)
-    test->MouseWheelY(-1);
-  test->ItemClick("//Prompt/cards/$$8/gold");
+  ImGuiWindow* cards = test->WindowInfo("//Prompt/cards").Window;
+  test->SetRef(cards);
+  test->MouseMoveToPos(cards->InnerRect.GetCenter());
+  for (int i = 0; i < 60 && cards->Scroll.y > 0; ++i) test->MouseWheelY(3);
+  for (int i = 0; i < 60 && !test->ItemExists("$$8/gold"); ++i) test->MouseWheelY(-1);
+  test->MouseWheelY(-2);
+  test->ItemClick("$$8/gold");
   s.state().request.prompt.answers = {"rivers"};
   s.settle(test);
   IM_CHECK_EQ(s.snapshot().prompt->gold_document(), kRight);
