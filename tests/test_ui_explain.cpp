@@ -40,8 +40,8 @@ std::shared_ptr<const Snapshot> asked(const Request& request) {
 
 int draw(NullWindow& window, App& app, const char* view, ImVec2 size = kSmall) {
   window.draw(app, size, 2);
-  ImGui::SetWindowFocus(view);
-  return window.draw(app, size, 4);
+  app.state().view_to_show = view;  // it may be closed at first
+  return window.draw(app, size, 6);
 }
 
 RunResult response_of(const std::vector<std::int32_t>& ids) {
@@ -155,8 +155,8 @@ TEST_CASE("the views stand every state") {
     for (float x = 330; x < 900; x += 95) {  // the mouse may rest anywhere
       for (float y = 430; y < 780; y += 70) window.draw(app, kSmall, 1, ImVec2(x, y));
     }
-    ImGui::SetWindowFocus(titles::attention);
-    window.draw(app, kSmall, 3);  // out of sight, nothing is asked for
+    state.view_to_show = titles::attention;
+    window.draw(app, kSmall, 6);  // out of sight, nothing is asked for
     CHECK_FALSE(state.request.questions.lens.wanted);
     CHECK_FALSE(state.request.questions.scores.wanted);
   }

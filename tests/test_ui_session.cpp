@@ -247,9 +247,9 @@ void script_candidates(ImGuiTestContext* test) {
   test->Yield(3);
   const auto at = first_difference(*s.snapshot().baseline, *s.snapshot().intervened);
   IM_CHECK_EQ(s.state().candidates.token, at.value_or(0));
-  test->ItemClick("//$FOCUSED/>");
+  test->ItemClick("//$FOCUSED/next token");
   IM_CHECK_EQ(s.state().candidates.token, at.value_or(0) + 1);
-  test->ItemClick("//$FOCUSED/<");
+  test->ItemClick("//$FOCUSED/previous token");
   IM_CHECK_EQ(s.state().candidates.token, at.value_or(0));
   test->KeyPress(ImGuiKey_Escape);
   s.state().candidates.token = 0;
