@@ -229,11 +229,37 @@ void AppState::choose_model(const std::string& model) {
   request.adapter.clear();
 }
 
+namespace {
+
+/// Something pasted over all of it: no half of the shorter text is left at both ends.
+bool is_another_prompt(const std::string& before, const std::string& after) {
+  const std::size_t shorter = std::min(before.size(), after.size());
+  const auto differ = std::mismatch(before.begin(), before.end(), after.begin(), after.end());
+  const auto front = static_cast<std::size_t>(differ.first - before.begin());
+  std::size_t back = 0;
+  while (back < shorter - front &&
+         before[before.size() - 1 - back] == after[after.size() - 1 - back])
+    ++back;
+  return !before.empty() && !after.empty() && 2 * (front + back) < shorter;
+}
+
+}  // namespace
+
 void AppState::edit_text(std::string text) {
-  Splitting& splitting = request.prompt.splitting;
-  if (splitting.method == "hand")
-    splitting.by_hand = after_edit(request.prompt.text, text, std::move(splitting.by_hand));
-  request.prompt.text = std::move(text);
+  PromptRequest& prompt = request.prompt;
+  if (is_another_prompt(prompt.text, text)) {
+    // Marks, corrections and answers were of the one that it replaces.
+    if (prompt.splitting.method == "hand") prompt.splitting = {};
+    prompt.mark({});
+    prompt.answers.clear();
+  } else if (prompt.splitting.method == "hand") {
+    prompt.splitting.by_hand = after_edit(prompt.text, text, std::move(prompt.splitting.by_hand));
+  }
+  prompt.text = std::move(text);
+  auto gold = prompt.gold_documents();
+  const auto count = static_cast<int>(layout().documents.size());
+  if (std::erase_if(gold, [&](int index) { return index >= count; }) > 0)
+    prompt.mark(std::move(gold));
   pause();
 }
 
