@@ -302,8 +302,17 @@ void AppState::keep_marks(const std::vector<DocumentSpan>& before, const std::ve
 }
 
 void AppState::split_by(Splitting splitting) {
-  const auto before = layout().documents;
-  const auto gold = request.prompt.gold_documents();
+  auto before = layout().documents;
+  auto gold = request.prompt.gold_documents();
+  // A pattern that is half typed has no documents: marks are those of the last prompt that was
+  // read.
+  const PromptView* read = snapshot->prompt.get();
+  if (!split_error().empty() && read != nullptr && read->text == request.prompt.text) {
+    before.clear();
+    for (const DocumentView& document : read->documents)
+      before.push_back({document.number, document.line, document.relevant, false, document.title});
+    gold = read->gold_documents();
+  }
   request.prompt.splitting = std::move(splitting);
   keep_marks(before, gold);
 }
