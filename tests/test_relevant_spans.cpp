@@ -4,6 +4,8 @@
 // their union, and a selection of the text can be one of them.
 #include <doctest/doctest.h>
 
+#include <imgui.h>
+
 #include <cmath>
 
 #include "app/shell/prompt_report_file.h"
@@ -151,6 +153,27 @@ TEST_CASE("marks: one, several, a selection; corrections keep them on their text
   state.split_by({"pattern", "(", {}});
   CHECK(state.layout().documents.empty());
   CHECK(state.split_error().find("not valid") != std::string::npos);
+}
+
+TEST_CASE("a pasted prompt has no marks of the one before, an edited one keeps them") {
+  ImGui::CreateContext();
+  AppState state;
+  state.request = test::engine_request();
+  std::string text = state.request.prompt.text;
+  state.edit_text(text + " Because");
+  CHECK(state.request.prompt.gold_document == 4);
+  CHECK_FALSE(state.request.prompt.answers.empty());
+  const std::size_t third = text.find("Document [3]"), question = text.find("\n\nQuestion");
+  text.erase(third, question - third);  // two documents are left
+  state.edit_text(text);
+  CHECK(state.layout().documents.size() == 2);
+  CHECK(state.request.prompt.gold_documents().empty());
+  state.request = test::engine_request();
+  state.edit_text("Answer.\n\n[1] One is odd.\n[2] Two is even.\n\nQuestion: is two odd?");
+  CHECK(state.layout().documents.size() == 2);
+  CHECK(state.request.prompt.gold_document == -1);
+  CHECK(state.request.prompt.answers.empty());
+  ImGui::DestroyContext();
 }
 
 TEST_CASE("a session keeps splitting and marks") {

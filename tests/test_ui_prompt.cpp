@@ -61,6 +61,7 @@ void script_split(ImGuiTestContext* test) {
   s.state().split_by({});
   s.settle(test);
   IM_CHECK_EQ(documents(s), static_cast<std::size_t>(6));
+  IM_CHECK_EQ(s.snapshot().prompt->gold_document(), likely);
 }
 
 void script_correct(ImGuiTestContext* test) {

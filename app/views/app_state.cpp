@@ -243,11 +243,37 @@ void AppState::choose_model(const std::string& model) {
   request.adapter.clear();
 }
 
+namespace {
+
+/// Something pasted over all of it: no half of the shorter text is left at both ends.
+bool is_another_prompt(const std::string& before, const std::string& after) {
+  const std::size_t shorter = std::min(before.size(), after.size());
+  const auto differ = std::mismatch(before.begin(), before.end(), after.begin(), after.end());
+  const auto front = static_cast<std::size_t>(differ.first - before.begin());
+  std::size_t back = 0;
+  while (back < shorter - front &&
+         before[before.size() - 1 - back] == after[after.size() - 1 - back])
+    ++back;
+  return !before.empty() && !after.empty() && 2 * (front + back) < shorter;
+}
+
+}  // namespace
+
 void AppState::edit_text(std::string text) {
-  Splitting& splitting = request.prompt.splitting;
-  if (splitting.method == "hand")
-    splitting.by_hand = after_edit(request.prompt.text, text, std::move(splitting.by_hand));
-  request.prompt.text = std::move(text);
+  PromptRequest& prompt = request.prompt;
+  if (is_another_prompt(prompt.text, text)) {
+    // Marks, corrections and answers were of the one that it replaces.
+    if (prompt.splitting.method == "hand") prompt.splitting = {};
+    prompt.mark({});
+    prompt.answers.clear();
+  } else if (prompt.splitting.method == "hand") {
+    prompt.splitting.by_hand = after_edit(prompt.text, text, std::move(prompt.splitting.by_hand));
+  }
+  prompt.text = std::move(text);
+  auto gold = prompt.gold_documents();
+  const auto count = static_cast<int>(layout().documents.size());
+  if (std::erase_if(gold, [&](int index) { return index >= count; }) > 0)
+    prompt.mark(std::move(gold));
   pause();
 }
 
@@ -290,8 +316,17 @@ void AppState::keep_marks(const std::vector<DocumentSpan>& before, const std::ve
 }
 
 void AppState::split_by(Splitting splitting) {
-  const auto before = layout().documents;
-  const auto gold = request.prompt.gold_documents();
+  auto before = layout().documents;
+  auto gold = request.prompt.gold_documents();
+  // A pattern that is half typed has no documents: marks are those of the last prompt that was
+  // read.
+  const PromptView* read = snapshot->prompt.get();
+  if (!split_error().empty() && read != nullptr && read->text == request.prompt.text) {
+    before.clear();
+    for (const DocumentView& document : read->documents)
+      before.push_back({document.number, document.line, document.relevant, false, document.title});
+    gold = read->gold_documents();
+  }
   request.prompt.splitting = std::move(splitting);
   keep_marks(before, gold);
 }
