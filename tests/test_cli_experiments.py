@@ -474,7 +474,7 @@ class Intervene(CliTest):
         arguments = ("attention", "--model", GOLDEN, "--prompt", prompt, "--rows=-1:", "--layers=0:1", "--out", out,
                      "--intervene", file)
         self.refused(2, *arguments, says="--gold")
-        self.refused(3, *arguments, "--gold", 3, says="Document [3]")
+        self.refused(3, *arguments, "--gold", 3, says="--gold 3")
         self.ok(*arguments, "--gold", 2)
         weights = read_safetensors(out)["attention"][1][:len(prompt) + 1]
         begin = prompt.index("Document [2]") + len("Document [2]")

@@ -173,7 +173,7 @@ class Suites(CliTest):
         self.refused(3, "positions", "--prompt-file", path, "--document", 99, "--out", out, says="no document 99")
         self.refused(2, "positions", "--prompt-file", path, "--positions", 99, "--out", out, says="positions count from 0")
         path.write_text("no documents")
-        self.refused(3, "positions", "--prompt-file", path, "--out", out, says="Document [1](Title: ")
+        self.refused(3, "positions", "--prompt-file", path, "--out", out, says="--split")
 
 
 if __name__ == "__main__":

@@ -115,10 +115,10 @@ TEST_CASE("a sample's key sets are the tokens of its documents") {
   CHECK((prompt.gold == tokens_of_bytes(prompt.encoding, {begin, begin + body.size()})));
   CHECK(prompt.others.size() == sample.documents.size() - 1);
   CHECK((prompt.span_sets().back() == TokenSet{0, 1}));
-  CHECK(prompt.layout().gold == 0);
+  CHECK((prompt.layout().gold == std::vector<int>{0}));
   const SamplePrompt without = f.prompt(0, PromptKind::no_gold);
   CHECK(without.gold.empty());
-  CHECK(without.layout().gold == -1);
+  CHECK(without.layout().gold.empty());
   CHECK(without.layout().documents == 3);
   CHECK(f.prompt(0, PromptKind::gold_only).others.empty());
 }

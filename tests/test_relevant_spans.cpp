@@ -8,7 +8,7 @@
 
 #include "app/shell/prompt_report_file.h"
 #include "app/shell/prompt_test_plan.h"
-#include "app/shell/user_files.h"
+#include "app/shell/session_file.h"
 #include "core/engine/alpha_scan.h"
 #include "core/engine/causal_view.h"
 #include "core/engine/preview.h"
@@ -160,14 +160,17 @@ TEST_CASE("a session keeps splitting and marks") {
   state.correct(split_at(request.prompt.text, bounds_of(state.layout().documents),
                          request.prompt.text.find("Ships rest") + 6));
   state.mark_gold(2, true);
-  const Json json = session_to_json(state.request);
-  const auto read = session_from_json(json, "session.json");
+  const Json json = request_to_json(state.request);
+  const auto read_back = [](const Json& from) {
+    return request_from_json(JsonObject::open(from, "session.json").value());
+  };
+  const auto read = read_back(json);
   REQUIRE(read);
   CHECK(read->prompt.splitting == state.request.prompt.splitting);
   CHECK(read->prompt.gold_documents() == state.request.prompt.gold_documents());
   Json wrong = json;
   wrong["prompt"]["splitting"]["documents"][0]["line"] = {5};
-  CHECK_FALSE(session_from_json(wrong, "session.json"));
+  CHECK_FALSE(read_back(wrong));
 }
 
 TEST_CASE("the command of a test names the prompt, its documents and its heads") {

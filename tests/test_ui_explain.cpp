@@ -115,62 +115,51 @@ TEST_CASE("documents by the change of their attention") {
 }
 
 TEST_CASE("the views stand every state") {
-  NullWindow window;
-  App app(nullptr);
-  AppState& state = app.state();
-  const char* view = nullptr;
-  SUBCASE("difference") {
-    view = titles::difference;
-  }
-  SUBCASE("lens") {
-    view = titles::lens;
-  }
-  SUBCASE("scores") {
-    view = titles::scores;
-  }
-  CAPTURE(view);
-  CHECK(draw(window, app, view) > 0);  // nothing yet
-  state.request = edited_request();
-  auto bare = test::snapshot_of(state.request);
-  state.take(bare);
-  draw(window, app, view);
-  CHECK(state.request.questions.lens.wanted == (std::string(view) == titles::lens));
-  CHECK(state.request.questions.scores.wanted == (std::string(view) == titles::scores));
-  state.take(asked(state.request));
-  draw(window, app, view);
-  for (const std::size_t token : {2, 0, 4000}) {
-    state.candidates.token = token;
+  for (const char* view : {titles::difference, titles::lens, titles::scores}) {
+    CAPTURE(std::string(view));
+    NullWindow window;
+    App app(nullptr);
+    AppState& state = app.state();
+    CHECK(draw(window, app, view) > 0);  // nothing yet
+    state.request = edited_request();
+    state.take(test::snapshot_of(state.request));
     draw(window, app, view);
-  }
-  state.view.lens.ranks = true;
-  draw(window, app, view, ImVec2(700, 420));
-  auto alone = std::make_shared<Snapshot>(*asked(state.request));
-  SUBCASE("the baseline alone") {
+    CHECK(state.request.questions.lens.wanted == (view == titles::lens));
+    CHECK(state.request.questions.scores.wanted == (view == titles::scores));
+    const auto whole = asked(state.request);
+    state.take(whole);
+    for (const std::size_t token : {2, 0, 4000}) {
+      state.candidates.token = token;
+      draw(window, app, view);
+    }
+    state.view.lens.ranks = true;
+    draw(window, app, view, ImVec2(700, 420));
+    const auto alone = std::make_shared<Snapshot>(*whole);  // the baseline alone
     alone->intervened = alone->baseline;
-  }
-  SUBCASE("the intervened run is on its way") {
-    alone->intervened = nullptr;
-  }
-  SUBCASE("no gold document") {
-    state.request.prompt.gold_document = -1;
-    alone = std::make_shared<Snapshot>(*asked(state.request));
-  }
-  SUBCASE("an empty response") {
-    auto empty = std::make_shared<RunResult>(*alone->baseline);
+    const auto waiting = std::make_shared<Snapshot>(*whole);
+    waiting->intervened = nullptr;
+    const auto silent = std::make_shared<Snapshot>(*whole);
+    auto empty = std::make_shared<RunResult>(*whole->baseline);
     empty->response.clear();
     empty->candidates.clear();
     empty->rows.end = empty->rows.begin;
-    alone->baseline = alone->intervened = empty;
+    silent->baseline = silent->intervened = empty;
+    Request unmarked = state.request;
+    unmarked.prompt.gold_document = -1;
+    for (const std::shared_ptr<const Snapshot>& snapshot :
+         {std::shared_ptr<const Snapshot>(alone), std::shared_ptr<const Snapshot>(waiting),
+          std::shared_ptr<const Snapshot>(silent), asked(unmarked), whole}) {
+      state.take(snapshot);
+      CHECK(draw(window, app, view) > 0);
+    }
+    for (float x = 330; x < 900; x += 95) {  // the mouse may rest anywhere
+      for (float y = 430; y < 780; y += 70) window.draw(app, kSmall, 1, ImVec2(x, y));
+    }
+    ImGui::SetWindowFocus(titles::attention);
+    window.draw(app, kSmall, 3);  // out of sight, nothing is asked for
+    CHECK_FALSE(state.request.questions.lens.wanted);
+    CHECK_FALSE(state.request.questions.scores.wanted);
   }
-  state.take(alone);
-  draw(window, app, view);
-  for (float x = 330; x < 900; x += 70) {  // the mouse may rest anywhere
-    for (float y = 430; y < 780; y += 50) window.draw(app, kSmall, 1, ImVec2(x, y));
-  }
-  ImGui::SetWindowFocus(titles::attention);
-  window.draw(app, kSmall, 3);  // out of sight, nothing is asked for
-  CHECK_FALSE(state.request.questions.lens.wanted);
-  CHECK_FALSE(state.request.questions.scores.wanted);
 }
 
 TEST_CASE("the difference view lists every head, and the scores every key") {

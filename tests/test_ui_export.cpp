@@ -62,6 +62,8 @@ void type_path(ImGuiTestContext* test, const std::string& path) {
 void script_save(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
   s.settle(test);
+  s.state().view_to_show = titles::documents;  // another tab may be in front
+  test->Yield(5);
   test->ItemClick("**/   ##export Attention per document");
   test->ItemClick("//$FOCUSED/Export ...");
   test->Yield(2);
@@ -134,13 +136,13 @@ void script_every_view(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
   s.settle(test);
   for (const char* title : {titles::heads, titles::attention, titles::documents, titles::ranking,
-                            titles::overlay, titles::answer}) {
+                            titles::overlay, titles::answer, titles::layer, titles::difference}) {
     s.state().view_to_show = title;
     test->Yield(4);
     s.settle(test);
     s.app->exports().open(title);
     test->Yield(2);
-    for (const char* ending : {"png", "svg", "pdf", "csv", "json", "safetensors"}) {
+    for (const char* ending : {"svg", "csv"}) {
       const auto path = *folder_now / (std::string(title) + "." + ending);
       type_path(test, path.string());
       test->ItemClick("//Export/###save");
@@ -202,7 +204,7 @@ TEST_CASE_FIXTURE(Fixture, "a table to the clipboard") {
   fake_stage()->run("table", script_table);
 }
 
-TEST_CASE_FIXTURE(Fixture, "every view in every format") {
+TEST_CASE_FIXTURE(Fixture, "every view as a picture and as a table") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
   fake_stage()->run("every view", script_every_view);
 }

@@ -38,9 +38,18 @@ void click_cell(ImGuiTestContext* test, HeadId head,
   test->Yield(2);
 }
 
+// An item of the popup that a right click opened.
+void choose_in_menu(ImGuiTestContext* test, const char* item) {
+  test->Yield(2);
+  test->SetRef(test->WindowInfo("//$FOCUSED").Window);
+  test->ItemClick(item);
+  test->SetRef("");
+}
+
 void choose_metric(ImGuiTestContext* test, const char* label) {
-  test->ItemClick("//Heads/##score");
-  test->ItemClick((std::string("//$FOCUSED/") + label).c_str());
+  test->SetRef("//Heads");
+  test->ComboClick((std::string("##score/") + label).c_str());
+  test->SetRef("");
   stage_of(test).settle(test);
 }
 
@@ -51,7 +60,7 @@ void script_metrics(ImGuiTestContext* test) {
   IM_CHECK(s.state().view.score == MapScore::entropy);
   IM_CHECK(score_of(s.state(), MapScore::entropy, true).any());
   IM_CHECK(s.app->ranking().table().has(HeadColumn::entropy));
-  choose_metric(test, "drop without it");
+  choose_metric(test, "answer drop");
   IM_CHECK(s.snapshot().head_drops == nullptr);
   test->ItemClick("//Heads/Ablate every head");
   s.settle(test);
@@ -97,7 +106,7 @@ void script_like(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
   const HeadId head{2, 1};
   click_cell(test, head, ImGuiMouseButton_Right);
-  test->ItemClick("//$FOCUSED/Heads like this one");
+  choose_in_menu(test, "Heads like this one");
   s.settle(test);
   IM_CHECK(s.state().view.heads.like == head);
   IM_CHECK(s.state().view.score == MapScore::similar);
@@ -107,7 +116,7 @@ void script_like(ImGuiTestContext* test) {
   IM_CHECK(*first == head);
   IM_CHECK_GT(table.value(HeadColumn::similar, head), 0.999);
   click_cell(test, {0, 3}, ImGuiMouseButton_Right);
-  test->ItemClick("//$FOCUSED/Pinned");
+  choose_in_menu(test, "Pinned");
   IM_CHECK_EQ(s.state().view.heads.pinned.size(), 2u);
   test->ItemClick("//Ranking/###compare");
   s.settle(test);
@@ -167,9 +176,9 @@ void script_head_sets(ImGuiTestContext* test) {
 
 void script_delete(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
-  test->ItemClick("//Head sets/**/Delete");
+  test->ItemClick("//Head sets/**/x");
   IM_CHECK_EQ(s.state().head_sets.sets().size(), 1u);  // asks first
-  test->ItemClick("//Head sets/**/Really delete");
+  test->ItemClick("//Head sets/**/sure?");
   test->Yield(2);
   IM_CHECK(s.state().head_sets.sets().empty());
 }

@@ -54,6 +54,17 @@ TEST_CASE("a view closes, opens by its command where it was, and comes to the fr
   CHECK(app.state().view_to_show.empty());
 }
 
+TEST_CASE("a new window shows the tabs that its layout puts in front") {
+  NullWindow window;
+  App app(nullptr);
+  app.state().view_to_show = titles::preferences;  // before there was a layout
+  window.draw(app, kNormal, 8);
+  CHECK(is_shown(titles::prompt));
+  CHECK(is_shown(titles::documents));
+  CHECK(is_shown(titles::ranking));
+  CHECK(is_shown(titles::preferences));
+}
+
 TEST_CASE("every layout gives every view a place, and shows what its use needs") {
   NullWindow window;
   App app(nullptr);

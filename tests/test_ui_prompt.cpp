@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <string>
 
+#include "app/shell/prompt_report_file.h"
 #include "app/shell/runner_module.h"
 #include "app/shell/sample_source.h"
 #include "core/text/prompt.h"
@@ -64,8 +65,11 @@ void script_split(ImGuiTestContext* test) {
 
 void script_correct(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
-  test->ItemClick("//Prompt/cards/$$0/menu");
+  test->SetRef(test->WindowInfo("//Prompt/cards").Window);
+  test->ItemClick("$$0/menu");
+  test->Yield(2);
   test->ItemClick("//$FOCUSED/Merge with the next one");
+  test->SetRef("");
   s.settle(test);
   IM_CHECK_EQ(documents(s), static_cast<std::size_t>(5));
   IM_CHECK_STR_EQ(s.state().request.prompt.splitting.method.c_str(), "hand");
@@ -89,6 +93,7 @@ void script_correct(ImGuiTestContext* test) {
 
 void script_strip(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
+  test->WindowFocus("//Attention per document");
   test->ItemClick("//Attention per document/By token");
   test->Yield(3);
   test->MouseMove("//Attention per document/strip");
@@ -98,18 +103,36 @@ void script_strip(ImGuiTestContext* test) {
   IM_CHECK_EQ(s.state().show_document, -1);  // the prompt took it
 }
 
-void script_tests(ImGuiTestContext* test) {
+void run_test(ImGuiTestContext* test, const char* button) {
   Stage& s = stage_of(test);
-  test->KeyPress(ImGuiKey_T);
-  test->Yield(5);
-  test->ItemClick("//Tests/$$1/Removal");
+  test->ItemClick(button);
   for (int i = 0; i < 1500 && (s.app->tests().running() || i < 5); ++i) {
     test->Yield();
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
+}
+
+void script_tests(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  test->KeyPress(ImGuiKey_T);
+  test->Yield(5);
+  // From the last one up: results push those below them out of sight.
+  run_test(test, "//Tests/$$2/Best alpha and k");
+  const Json* tuned = s.app->tests().result(s.state(), PromptTest::tune);
+  IM_CHECK(tuned != nullptr);
+  IM_CHECK_GE((*tuned)["rows"].size(), static_cast<std::size_t>(16));
+  run_test(test, "//Tests/$$1/Removal");
+  run_test(test, "//Tests/$$0/Position");
+  const Json* moved = s.app->tests().result(s.state(), PromptTest::positions);
+  IM_CHECK(moved != nullptr);
+  IM_CHECK_EQ((*moved)["rows"].size(), documents(s));
   const Json* result = s.app->tests().result(s.state(), PromptTest::removal);
   IM_CHECK(result != nullptr);
   IM_CHECK_EQ((*result)["documents"].size(), documents(s));
+  const auto report = report_of(s.state(), {moved, result, tuned});
+  IM_CHECK(report.has_value());
+  IM_CHECK_EQ(report->tables.size(), static_cast<std::size_t>(4));  // heads, and the three tests
+  IM_CHECK(save_report(*report, test::picture_folder()).has_value());
   // Another prompt has results of its own; this one's come back with it.
   s.state().mark_gold(0, true);
   s.settle(test);

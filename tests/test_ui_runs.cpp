@@ -36,8 +36,7 @@ TEST_CASE("every exact run is listed once with its answer and masses, and leads 
   NullWindow window;
   App app(nullptr);
   AppState& state = app.state();
-  app.commands().run("panel.Attention map");  // the list comes to the front
-  app.commands().run("panel.Experiments");
+  app.commands().run("view.runs");
   window.draw(app, kNormal, 3);
   for (const double tau : {0.1, 0.5, 0.1}) {
     state.request = request_with(tau);

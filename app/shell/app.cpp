@@ -100,6 +100,7 @@ void App::submit_if_changed() {
 void App::frame() {
   bench_.poll();
   state_.poll_data();
+  state_.begin_frame();
   watch_recent();
   state_.numbers->look(state_.snapshot, state_.wake);
   layer_.begin_frame();
@@ -133,6 +134,7 @@ void App::frame() {
   keeper_.watch(ImGui::GetTime(), preferences_.autosave_seconds);
   if (const std::string problem = keeper_.take_problem(); !problem.empty())
     state_.notify(Notice::Kind::error, problem);
+  state_.end_frame();
 }
 
 void App::menu_item(const Command& command) const {

@@ -392,6 +392,13 @@ void App::register_view_commands() {
                  [&s] { s.view.map_logarithmic = !s.view.map_logarithmic; },
                  {},
                  [&s] { return s.view.map_logarithmic; }});
+  commands_.add({"view.runs",
+                 "Runs: every exact run of this prompt",
+                 "View",
+                 ImGuiMod_Ctrl | ImGuiKey_H,
+                 [this] { views_.show(titles::runs); },
+                 {},
+                 {}});
   commands_.add({"view.overlay",
                  "Token overlay",
                  "View",

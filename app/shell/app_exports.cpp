@@ -183,12 +183,14 @@ Table ranking_table(const HeadTable& table, const AppState& state) {
   }
   std::vector<std::vector<Cell>> rows;
   for (const HeadId head : table.order()) {
+    std::vector<Cell> row(3 + columns.size());  // without value where nothing is known
     const int rank = state.rank_of(head);
-    std::vector<Cell> row = {rank < 0 ? Cell{} : Cell(std::int64_t{rank + 1}),
-                             std::int64_t{head.layer}, std::int64_t{head.head}};
-    for (const HeadColumn column : columns) {
-      const double value = table.value(column, head);
-      row.push_back(std::isnan(value) ? Cell{} : Cell(static_cast<float>(value)));
+    if (rank >= 0) row[0] = std::int64_t{rank + 1};
+    row[1] = std::int64_t{head.layer};
+    row[2] = std::int64_t{head.head};
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const double value = table.value(columns[i], head);
+      if (!std::isnan(value)) row[3 + i] = static_cast<float>(value);
     }
     rows.push_back(std::move(row));
   }

@@ -72,10 +72,13 @@ constexpr std::array<Arrangement, 3> kArrangements = {
      {"teach", "Teach", "a lesson and what it speaks of"}}};
 
 const std::array<Plan, 3> kPlans = {
-    {{split_explore, {titles::prompt, titles::attention}, {}, {}},
+    {{split_explore,
+      {titles::prompt, titles::attention, titles::ranking, titles::documents},
+      {},
+      {}},
      {split_debug,
       {titles::prompt, titles::documents, titles::heads, titles::attention},
-      {},
+      {titles::runs},
       {titles::lesson, titles::own_people, titles::layer, titles::lens, titles::scores,
        titles::experiments}},
      {split_teach,
@@ -106,12 +109,13 @@ const View* front_of(ImGuiID node, Nodes& nodes, const Plan& plan, ViewTable& vi
   return nullptr;
 }
 
-void build(ImGuiID root, ImVec2 size, const Plan& plan, ViewTable& views) {
+// The first layout of all leaves open what somebody opened before there was one.
+void build(ImGuiID root, ImVec2 size, const Plan& plan, ViewTable& views, bool first) {
   ImGui::DockBuilderRemoveNode(root);
   ImGui::DockBuilderAddNode(root, ImGuiDockNodeFlags_DockSpace);
   ImGui::DockBuilderSetNodeSize(root, size);
   Nodes nodes = plan.split(root);
-  open_views(plan, views);
+  if (!first) open_views(plan, views);
   // Closed ones too: they open where they belong.
   for (const View& view : views.all())
     ImGui::DockBuilderDockWindow(view.title, at(nodes, view.place));
@@ -143,10 +147,11 @@ void dock_space(float bottom, int arrangement, ViewTable& views, bool hidden) {
   ImGui::PopStyleColor();
   ImGui::PopStyleVar(2);
   const ImGuiID root = ImGui::GetID("dock");
-  if (arrangement < 0 && ImGui::DockBuilderGetNode(root) == nullptr) arrangement = 0;
-  if (arrangement >= 0)
-    build(root, size, kPlans[std::min<std::size_t>(static_cast<std::size_t>(arrangement), 2)],
-          views);
+  const bool first = arrangement < 0 && ImGui::DockBuilderGetNode(root) == nullptr;
+  if (first || arrangement >= 0) {
+    const auto plan = static_cast<std::size_t>(std::max(arrangement, 0));
+    build(root, size, kPlans[std::min(plan, kPlans.size() - 1)], views, first);
+  }
   ImGui::PushStyleColor(ImGuiCol_Border,
                         ImGui::GetStyleColorVec4(ImGuiCol_DockingEmptyBg));  // splitters
   ImGui::DockSpace(root, ImVec2(0, 0),

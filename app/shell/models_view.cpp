@@ -42,6 +42,7 @@ void ModelsView::draw(ViewContext& context, ModelFinder& finder,
                       const std::vector<std::string>& folders, const ModelHooks& hooks) {
   if (!looked_) {
     looked_ = true;
+    free_bytes_ = available_memory();
     hooks.look();
   }
   if (const std::uint64_t now = finder.version(); now != version_) {

@@ -154,9 +154,14 @@ const char* prompt_test_note(PromptTest test) {
   return text_of(test).note;
 }
 
-fs::path prompt_test_folder(PromptTest test, const PromptTestInput& input, const fs::path& root) {
-  std::string key = input.prompt->text + dump_json(to_json(numbered_by_place(*input.prompt))) +
-                    dump_json(heads_of(input));
+std::string prompt_test_key(const PromptView& prompt) {
+  return sha256_hex(prompt.text + dump_json(to_json(numbered_by_place(prompt))));
+}
+
+fs::path prompt_test_folder(PromptTest test, const PromptTestInput& input, const fs::path& root,
+                            const std::string& prompt_key) {
+  std::string key = prompt_key.empty() ? prompt_test_key(*input.prompt) : prompt_key;
+  key += dump_json(heads_of(input));
   for (const auto& argument : Command(input, {}).of(test)) key += '\0' + argument;
   return root / (std::string(text_of(test).id) + "-" + sha256_hex(key).substr(0, 16));
 }
@@ -165,7 +170,7 @@ Result<ExperimentPlan> plan_prompt_test(PromptTest test, const PromptTestInput& 
                                         const fs::path& root) {
   HEADSCOPE_TRY(check(test, input));
   ExperimentPlan plan;
-  plan.folder = plan.report = prompt_test_folder(test, input, root);
+  plan.folder = plan.report = prompt_test_folder(test, input, root, prompt_test_key(*input.prompt));
   plan.results = plan.folder / (std::string(text_of(test).id) + ".json");
   HEADSCOPE_TRY(create_folders(plan.folder));
   HEADSCOPE_TRY(write_file_atomically(plan.folder / "prompt.txt", input.prompt->text));

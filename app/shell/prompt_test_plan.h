@@ -35,8 +35,13 @@ struct PromptTestInput {
 Result<ExperimentPlan> plan_prompt_test(PromptTest test, const PromptTestInput& input,
                                         const std::filesystem::path& root);
 
-/// The same folder without writing anything: what a result is found by.
+/// The same folder without writing anything: what a result is found by. `prompt_key` is
+/// `prompt_test_key` of the prompt, worked out where it is empty: hashing a long one at every move
+/// of a slider would be felt.
 std::filesystem::path prompt_test_folder(PromptTest test, const PromptTestInput& input,
-                                         const std::filesystem::path& root);
+                                         const std::filesystem::path& root,
+                                         const std::string& prompt_key = {});
+/// What a prompt's text and splitting add to the folder's name.
+std::string prompt_test_key(const PromptView& prompt);
 
 }  // namespace headscope

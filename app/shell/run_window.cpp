@@ -193,6 +193,7 @@ int Session::loop(App& app, double seconds) {
       --frames_due_;
     } else {
       wait_for_work(app, left());
+      if (left() == 0) break;  // nothing asked for a frame
     }
     draw(app);
     last_frame_ = Clock::now();
@@ -213,6 +214,7 @@ int Session::measure_idle(App& app) {
   constexpr double kPatience = 120, kRest = 2;
   const auto begin = Clock::now();
   do {
+    frames_due_ = 1;  // what woke the last wait may have come as it ended
     loop(app, 0.2);
   } while (!app.settled() && seconds_since(begin) < kPatience && !signals_->stopped());
   loop(app, kRest);  // whatever the last results still ask for

@@ -42,11 +42,13 @@ void TabBar::draw(ViewContext& context, Workbench& bench) {
                                    ImGuiWindowFlags_NoScrollWithMouse;
     ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(em() * 0.4f, em() * 0.15f));
     ImGui::PushStyleVar(ImGuiStyleVar_WindowMinSize, ImVec2(1, 1));
+    ImGui::PushStyleColor(ImGuiCol_WindowBg, context.theme.page);  // the tab in front stands out
     const float height = ImGui::GetFrameHeight() + em() * 0.3f;
     if (ImGui::BeginViewportSideBar("##prompts", ImGui::GetMainViewport(), ImGuiDir_Up, height,
                                     flags))
       tabs(context, bench);
     ImGui::End();
+    ImGui::PopStyleColor();
     ImGui::PopStyleVar(2);
   }
   name_popup(bench);

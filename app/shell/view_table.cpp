@@ -62,7 +62,12 @@ void ViewTable::draw(ViewContext& context) {
       --front_frames_;
       ImGui::SetNextWindowFocus();
     }
-    if (ImGui::Begin(view.title, &view.open, ImGuiWindowFlags_NoCollapse)) view.draw(context);
+    // The tab of a window that takes the focus when it appears comes to the front: in a new layout
+    // that would be the last one.
+    const ImGuiWindowFlags flags =
+        ImGuiWindowFlags_NoCollapse |
+        (&view == &views_.front() ? ImGuiWindowFlags_None : ImGuiWindowFlags_NoFocusOnAppearing);
+    if (ImGui::Begin(view.title, &view.open, flags)) view.draw(context);
     ImGui::End();
   }
 }

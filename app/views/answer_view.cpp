@@ -63,6 +63,9 @@ std::vector<TextMark> marks_of(const ViewContext& context, const Column& column,
       marks.push_back({spans[token], background, underline});
   };
   if (pointed) mark(*pointed, context.theme.card_hover, 0);
+  // The token that is looked at, once somebody has chosen one.
+  if (!state.view.overlay.rows.empty())
+    mark(state.candidates.token, with_alpha(context.theme.selection, 0.24f), 0);
   if (state.baseline() == state.intervened()) return marks;
   for (const AlignedPair& pair : state.aligned().pairs()) {
     const std::int64_t token = of_baseline ? pair.before : pair.after;

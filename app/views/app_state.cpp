@@ -105,8 +105,22 @@ std::vector<HeadId> AppState::overlay_heads() const {
 }
 
 bool AppState::prompt_is_current() const {
-  return snapshot->prompt && snapshot->prompt->text == request.prompt.text &&
-         snapshot->prompt->splitting == request.prompt.splitting;
+  const PromptView* prompt = snapshot->prompt.get();
+  const std::string& text = request.prompt.text;
+  if (prompt == nullptr || prompt->splitting != request.prompt.splitting) return false;
+  const Compared place{prompt, text.data(), text.size()};
+  if (!in_frame_ || !current_ || !(current_->first == place))
+    current_ = {place, prompt->text == text};
+  return current_->second;
+}
+
+void AppState::begin_frame() {
+  in_frame_ = true;
+  current_.reset();
+}
+
+void AppState::end_frame() {
+  in_frame_ = false;
 }
 
 void AppState::show_candidates(std::optional<std::size_t> token) {

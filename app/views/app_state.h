@@ -236,6 +236,10 @@ class AppState {
   const LikelyDocument& likely() const;
   /// The snapshot's prompt belongs to the text in the editor.
   bool prompt_is_current() const;
+  /// Between the two, its texts are compared once: views ask dozens of times in a frame, and a long
+  /// prompt has hundreds of kilobytes. A change in place shows in the next frame.
+  void begin_frame();
+  void end_frame();
   /// Runs of the snapshot; null when there is none.
   const RunResult* baseline() const { return snapshot->baseline.get(); }
   const RunResult* intervened() const { return snapshot->intervened.get(); }
@@ -264,6 +268,14 @@ class AppState {
   mutable LikelyDocument likely_;
   void keep_marks(const std::vector<DocumentSpan>& before, const std::vector<int>& gold);
 
+  /// Texts that were compared in this frame, by their place.
+  struct Compared {
+    const void *prompt = nullptr, *text = nullptr;
+    std::size_t size = 0;
+    friend bool operator==(const Compared&, const Compared&) = default;
+  };
+  bool in_frame_ = false;
+  mutable std::optional<std::pair<Compared, bool>> current_;
   mutable std::string layout_text_;
   mutable AlignedResponses aligned_;
   mutable Splitting layout_splitting_;

@@ -22,6 +22,12 @@ bool is_shown(const ImGuiWindow* window) {
          (window->DockNode == nullptr || window->DockTabIsVisible);
 }
 
+// Its tab bar was drawn in this frame: only then may something be added to it.
+bool has_tab_bar(const ImGuiDockNode* node) {
+  return node != nullptr && node->TabBar != nullptr && node->HostWindow != nullptr &&
+         !node->HostWindow->SkipItems && node->TabBar->CurrFrameVisible == ImGui::GetFrameCount();
+}
+
 // An arrow that leaves a tray: drawn, so that it needs no font.
 void export_icon(ImU32 color) {
   const ImVec2 a = ImGui::GetItemRectMin(), b = ImGui::GetItemRectMax();
@@ -237,7 +243,7 @@ void ExportMenu::take_outcomes(ViewContext& context) {
 void ExportMenu::tab_buttons(ViewContext& context) {
   for (const Entry& entry : entries_) {
     const ImGuiWindow* window = ImGui::FindWindowByName(entry.title);
-    if (!is_shown(window) || window->DockNode == nullptr) continue;
+    if (!is_shown(window) || !has_tab_bar(window->DockNode)) continue;
     if (!ImGui::DockNodeBeginAmendTabBar(window->DockNode)) continue;
     const std::string label = std::string("   ##export ") + entry.title;
     if (ImGui::TabItemButton(label.c_str(),

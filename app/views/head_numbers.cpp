@@ -51,7 +51,7 @@ constexpr std::array<ScoreName, map_scores> kNames = {{
     {"distance", "distance", "distance", "tokens",
      "How far back a head looks: tokens between the query and the attended key, weighted by "
      "attention, mean over the response rows"},
-    {"drop", "drop without it", "drop", "nats",
+    {"drop", "answer drop", "drop", "nats",
      "What the baseline's answer loses in log-probability (nats) when this head is ablated: its "
      "output zeroed in every row.\nPositive = the answer rests on it. Always of the baseline"},
     {"similar", "like one head", "like", "1 - JSD",

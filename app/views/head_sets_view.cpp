@@ -79,12 +79,12 @@ void HeadSetsView::buttons(ViewContext& context, const SavedHeads& saved) {
     combine("&", HeadSetOperation::intersect,
             "Intersection: the heads that are on and in this set");
     ImGui::SameLine(0, em() * 0.6f);
-    if (ImGui::SmallButton("Compare")) state.compare_heads(saved.path.string());
+    if (ImGui::SmallButton("vs")) state.compare_heads(saved.path.string());
     ImGui::SetItemTooltip("Show on the head map which heads it shares with the ranking in use");
     ImGui::SameLine(0, em() * 0.6f);
   }
   const bool sure = deleting_ == saved.name;
-  if (ImGui::SmallButton(sure ? "Really delete" : "Delete")) {
+  if (ImGui::SmallButton(sure ? "sure?" : "x")) {
     if (sure) {
       later_ = [&state, name = saved.name] {
         if (const auto removed = state.head_sets.remove(name); !removed)
@@ -93,34 +93,40 @@ void HeadSetsView::buttons(ViewContext& context, const SavedHeads& saved) {
     }
     deleting_ = sure ? std::string() : saved.name;
   }
+  ImGui::SetItemTooltip(sure ? "Deletes the file" : "Delete; asks first");
+}
+
+// The set's name, with a bar beside it where its heads are those acted on.
+void HeadSetsView::name_cell(const ViewContext& context, const SavedHeads& saved) const {
+  const std::vector<HeadId> heads = saved.heads(context.state.request.intervention.top_k);
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  const float room = ImGui::GetContentRegionAvail().x, line = ImGui::GetTextLineHeight();
+  ImDrawList& list = *ImGui::GetWindowDrawList();
+  if (!heads.empty() && same_heads(heads, context.state.chosen())) {
+    list.AddRectFilled(ImVec2(at.x - em() * 0.3f, at.y), ImVec2(at.x - em() * 0.1f, at.y + line),
+                       context.theme.accent);
+  }
+  draw_fitted_text(list, at, room, context.theme.text, saved.name);
+  ImGui::Dummy(ImVec2(std::max(room, 1.0f), line));
+  if (!ImGui::IsItemHovered(ImGuiHoveredFlags_ForTooltip)) return;
+  ImGui::SetTooltip("%s\n%s\n%s", saved.name.c_str(), saved.path.string().c_str(),
+                    saved.problem ? saved.problem->message.c_str() : names_of(heads).c_str());
 }
 
 void HeadSetsView::row(ViewContext& context, const SavedHeads& saved) {
   AppState& state = context.state;
-  const int top_k = state.request.intervention.top_k;
   ImGui::PushID(saved.name.c_str());
   ImGui::TableNextRow();
   ImGui::TableNextColumn();
-  const std::vector<HeadId> heads = saved.heads(top_k);
-  const bool in_use = !heads.empty() && same_heads(heads, state.chosen());
-  if (in_use) {  // a bar beside the name of the set that is acted on
-    const ImVec2 at = ImGui::GetCursorScreenPos();
-    ImGui::GetWindowDrawList()->AddRectFilled(
-        ImVec2(at.x - em() * 0.3f, at.y),
-        ImVec2(at.x - em() * 0.1f, at.y + ImGui::GetTextLineHeight()), context.theme.accent);
-  }
-  ImGui::TextUnformatted(saved.name.c_str());
-  ImGui::SetItemTooltip("%s\n%s", saved.path.string().c_str(),
-                        saved.problem ? saved.problem->message.c_str() : names_of(heads).c_str());
+  name_cell(context, saved);
   ImGui::TableNextColumn();
-  const bool fits = state.snapshot->model &&
-                    saved.fits(state.snapshot->model->layers, state.snapshot->model->heads);
+  const ModelInfo* model = state.snapshot->model.get();
   if (saved.problem) {
     text_colored(context.theme.bad, "damaged");
-  } else if (state.snapshot->model && !fits) {
+  } else if (model != nullptr && !saved.fits(model->layers, model->heads)) {
     text_muted(context, "another model");
   } else {
-    text_muted(context, size_text(saved, top_k));
+    text_muted(context, size_text(saved, state.request.intervention.top_k));
   }
   ImGui::TableNextColumn();
   buttons(context, saved);

@@ -19,6 +19,7 @@ class HeadSetsView {
  private:
   void save_line(ViewContext& context);
   void list(ViewContext& context);
+  void name_cell(const ViewContext& context, const SavedHeads& saved) const;
   void row(ViewContext& context, const SavedHeads& saved);
   void buttons(ViewContext& context, const SavedHeads& saved);
 

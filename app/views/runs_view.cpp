@@ -126,9 +126,9 @@ void runs_table(ViewContext& context, const RunEntry* reference, float height) {
   ImGui::TableSetupColumn("documents", ImGuiTableColumnFlags_WidthFixed, em() * kPictureWidth);
   ImGui::TableSetupColumn("settings", ImGuiTableColumnFlags_WidthStretch, 1.0f);
   ImGui::TableSetupColumn("answer", ImGuiTableColumnFlags_WidthStretch, 1.2f);
-  ImGui::TableSetupColumn("gold", ImGuiTableColumnFlags_WidthFixed, em() * 3.2f);
+  ImGui::TableSetupColumn("gold", ImGuiTableColumnFlags_WidthFixed, em() * 5.8f);
   ImGui::TableSetupColumn("time", ImGuiTableColumnFlags_WidthFixed, em() * 3.0f);
-  ImGui::TableSetupColumn("", ImGuiTableColumnFlags_WidthFixed, em() * 4.6f);
+  ImGui::TableSetupColumn("", ImGuiTableColumnFlags_WidthFixed, em() * 4.2f);
   ImGui::TableHeadersRow();
   const auto& entries = context.state.runs.entries();
   ImGuiListClipper clipper;

@@ -12,11 +12,12 @@ namespace {
 struct Column {
   const char* name;
   const char* note;
-  float KeyShift::*value;  // null for the key
+  float KeyShift::*value;  // null: sorted by the key's position
 };
 
 const Column columns[] = {
     {"Key", "Position, text and place of the key", nullptr},
+    {"Doc", "Number of the key's document", nullptr},
     {"Before", "Attention weight in the unedited run", &KeyShift::before},
     {"After", "Attention weight in the intervened run", &KeyShift::after},
     {"q.k",
@@ -46,6 +47,14 @@ const TokenView* token_at(const PromptView& prompt, const RunResult& run, std::i
 std::string key_text(const PromptView& prompt, const RunResult& run, std::int64_t key) {
   const TokenView* token = token_at(prompt, run, key);
   return std::to_string(key) + "  " + (token ? shown_token(token->text) : "?");
+}
+
+// A document's number, or what else the key belongs to.
+std::string place_in_short(const PromptView& prompt, std::int64_t key) {
+  for (const DocumentView& document : prompt.documents) {
+    if (document.tokens.contains(key)) return std::to_string(document.number);
+  }
+  return key >= prompt.prompt_tokens() ? "resp." : key < 2 ? "sink" : "-";
 }
 
 // The query's token, of both runs where they differ: their rows are then not of the same text.
@@ -148,6 +157,7 @@ void ScoreView::key_row(ViewContext& context, const KeyShift& key) const {
   ImGui::PopID();
   ImGui::SetItemTooltip("%s\n%s", text.c_str(), place_of(prompt, key.key).c_str());
   draw_fitted_text(*ImGui::GetWindowDrawList(), at, width, theme.text, text);
+  number_cell(place_in_short(prompt, key.key), theme.muted);
   number_cell(format_weight(key.before), theme.muted);
   number_cell(format_weight(key.after), theme.text);
   number_cell(signed_number(key.base), theme.muted);
@@ -167,7 +177,9 @@ void ScoreView::table(ViewContext& context) {
         column.name,
         ImGuiTableColumnFlags_WidthStretch | ImGuiTableColumnFlags_PreferSortDescending |
             (is_default ? ImGuiTableColumnFlags_DefaultSort : ImGuiTableColumnFlags_None),
-        first ? 2.6f : 1.0f);
+        first                     ? 2.4f
+        : column.value == nullptr ? 0.7f
+                                  : 1.0f);
   }
   ImGui::TableNextRow(ImGuiTableRowFlags_Headers);
   for (int i = 0; i < count; ++i) {

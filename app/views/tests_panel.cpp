@@ -100,12 +100,13 @@ void TestsPanel::refresh(const AppState& state) {
   const bool same = of_ == state.snapshot->prompt && run_ == state.snapshot->baseline &&
                     request_ == state.request;
   if (same) return;
+  if (of_ != state.snapshot->prompt) prompt_key_ = prompt_test_key(*state.snapshot->prompt);
   of_ = state.snapshot->prompt;
   run_ = state.snapshot->baseline;
   request_ = state.request;
   for (int i = 0; i < prompt_tests; ++i) {
     const auto test = static_cast<PromptTest>(i);
-    folders_[i] = prompt_test_folder(test, input_of(state), root_).string();
+    folders_[i] = prompt_test_folder(test, input_of(state), root_, prompt_key_).string();
   }
 }
 
@@ -183,6 +184,9 @@ void TestsPanel::test_line(ViewContext& context, PromptTest test) {
   } else {
     if (ImGui::Button(prompt_test_name(test))) start(state, test);
     ImGui::SetItemTooltip("%s", prompt_test_note(test));
+    ImGui::SameLine();
+    ImGui::AlignTextToFramePadding();
+    wrapped(context.theme.muted, prompt_test_note(test));
   }
   if (!busy && mine.job && mine.job->view().state == State::failed)
     wrapped(context.theme.bad, mine.job->view().message);
@@ -200,7 +204,7 @@ void TestsPanel::test_line(ViewContext& context, PromptTest test) {
 void TestsPanel::positions(ViewContext& context, const Json& result) {
   if (!is_list(result, "rows") || result["rows"].empty()) return;
   const int moved = integer(result["rows"][0], "document") - 1;
-  text_muted(context, "Document " + name_of(*of_, moved) + ", unedited model");
+  wrapped(context.theme.muted, "Document " + name_of(*of_, moved) + ", unedited model");
   if (!table("positions", {"place", "right", "log p", "mass", "answer"})) return;
   for (const Json& row : result["rows"]) {
     ImGui::TableNextRow();
@@ -229,7 +233,8 @@ void TestsPanel::removal(ViewContext& context, const Json& result) {
   for (std::size_t i = 0; i < places.size(); ++i) places[i] = i;
   std::stable_sort(places.begin(), places.end(),
                    [&](std::size_t a, std::size_t b) { return order[a].first < order[b].first; });
-  text_muted(context, "Log-probability that the model's own answer loses without it (nats)");
+  wrapped(context.theme.muted,
+          "Log-probability that the model's own answer loses without it (nats)");
   if (!table("removal", {"loss", "mass", "document"})) return;
   for (const std::size_t place : places) {
     ImGui::TableNextRow();

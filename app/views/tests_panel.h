@@ -48,6 +48,7 @@ class TestsPanel {
   std::shared_ptr<const PromptView> of_;  ///< that they were made for ...
   std::shared_ptr<const RunResult> run_;  ///< ... its likely document is of this run
   Request request_;
+  std::string prompt_key_;  ///< of the prompt in of_
 };
 
 }  // namespace headscope

@@ -124,7 +124,11 @@ class UiSuite {
   }
 
   Result<Json> idle() {
-    if (std::getenv("DISPLAY") == nullptr && std::getenv("WAYLAND_DISPLAY") == nullptr)
+    const auto is_set = [](const char* variable) {
+      const char* value = std::getenv(variable);
+      return value != nullptr && *value != '\0';
+    };
+    if (!is_set("DISPLAY") && !is_set("WAYLAND_DISPLAY"))
       return Json{{"skipped", "no display: a window at rest needs one"}};
     note("the window at rest");
     const double seconds = options_.quick ? 0.5 : 5;

@@ -133,7 +133,7 @@ std::string rows_in_words(const std::vector<std::int64_t>& rows) {
 }
 
 std::string pooling_in_words(const OverlayChoice& choice) {
-  if (choice.pooling == Pooling::mean) return "mean over the rows";
+  if (choice.pooling == Pooling::mean) return "mean over rows and heads";
   return choice.pooling == Pooling::sum ? "sum over rows and heads"
                                         : "the largest weight of any row and head";
 }

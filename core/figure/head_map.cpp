@@ -93,10 +93,11 @@ Caption caption_of(const HeadMapFigure& f, int outlined) {
         "and samples.";
   }
   if (outlined > 0)
-    caption.text += " Outlined: " +
-                    (f.outlined_what.empty() ? "the top " + std::to_string(outlined) + " heads"
-                                             : f.outlined_what) +
-                    ", numbered by rank where there is room.";
+    caption.text +=
+        " Outlined: " + (f.outlined_what.empty()
+                             ? "the top " + std::to_string(outlined) +
+                                   " heads, numbered by rank where there is room."
+                             : f.outlined_what + ", numbered in their order where there is room.");
   caption.provenance = f.provenance;
   return caption;
 }

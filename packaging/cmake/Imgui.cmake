@@ -25,6 +25,7 @@ set(imgui_sources
   ${bundle}/imgui/imgui/misc/cpp/imgui_stdlib.cpp
   ${bundle}/imgui/imgui/misc/freetype/imgui_freetype.cpp
   ${bundle}/imgui/imgui/backends/imgui_impl_glfw.cpp
+  ${bundle}/imgui/imgui/backends/imgui_impl_null.cpp  # frames without a display (bench --suite ui, tests)
   ${bundle}/imgui/imgui/backends/imgui_impl_opengl3.cpp
   ${bundle}/implot/implot/implot.cpp
   ${bundle}/implot/implot/implot_items.cpp)
@@ -54,7 +55,6 @@ headscope_imgui_library(imgui)
 
 set(engine "${bundle}/imgui_test_engine/imgui_test_engine/imgui_test_engine")
 headscope_imgui_library(imgui_testing
-  ${bundle}/imgui/imgui/backends/imgui_impl_null.cpp
   ${engine}/imgui_capture_tool.cpp
   ${engine}/imgui_te_context.cpp
   ${engine}/imgui_te_coroutine.cpp
