@@ -46,7 +46,7 @@ void PromptPanel::draw(ViewContext& context) {
     state.view.edit_text = mode == 1;
   chat_switch(context);
   if (state.prompt_is_current()) {
-    const std::string tokens = std::to_string(state.snapshot->prompt->prompt_tokens()) + " tokens";
+    const std::string tokens = std::to_string(state.snapshot->prompt->prompt_tokens()) + " tok.";
     same_line_right(ImGui::CalcTextSize(tokens.c_str()).x);
     text_muted(context, tokens);
   }
