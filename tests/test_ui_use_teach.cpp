@@ -100,7 +100,7 @@ void script_own_people(ImGuiTestContext* test) {
   IM_CHECK_STR_EQ(s.snapshot().prompt->answers.at(0).c_str(), "violin");
   IM_CHECK_EQ(s.snapshot().prompt->gold_document(), 0);
   IM_CHECK(s.snapshot().baseline->matches_answer);
-  test->ItemClick("//Own people/Begin again");
+  test->ItemClick("//Own people/Reset");
   for (const bool right : {true, true, false}) {  // as the lesson says
     test->ItemClick("//Own people/+ 5 namesakes");
     test->ItemClick("//Own people/Read these documents");

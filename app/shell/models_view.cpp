@@ -65,8 +65,10 @@ void ModelsView::draw(ViewContext& context, ModelFinder& finder,
                "looking into " + std::to_string(done) + " of " + std::to_string(models_.size()));
   } else {
     if (ImGui::Button("Look again")) hooks.look();
+    const std::string room = memory_text(free_bytes_) + " free";
     ImGui::SameLine();
-    text_muted(context, memory_text(free_bytes_) + " free");
+    if (ImGui::CalcTextSize(room.c_str()).x > ImGui::GetContentRegionAvail().x) ImGui::NewLine();
+    text_muted(context, room);
   }
   for (const std::string& folder : folders) text_muted(context, folder);
   table(context, hooks);

@@ -75,7 +75,9 @@ void PreferencesView::general(ViewContext& context, Preferences& p, const Prefer
 }
 
 void PreferencesView::shortcuts(ViewContext& context, Commands& commands) {
-  ImGui::SetNextItemWidth(std::min(em() * 16, ImGui::GetContentRegionAvail().x * 0.5f));
+  const float reset = ImGui::CalcTextSize("Reset all shortcuts").x + em() * 2;
+  ImGui::SetNextItemWidth(
+      std::clamp(ImGui::GetContentRegionAvail().x - reset, em() * 4, em() * 16));
   ImGui::InputTextWithHint("##filter", "find a command", &filter_);
   ImGui::SameLine();
   ImGui::BeginDisabled(commands.changed_shortcuts().empty());

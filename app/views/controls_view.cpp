@@ -190,7 +190,10 @@ void footer(ViewContext& context) {
     ImGui::SameLine();
     ImGui::AlignTextToFramePadding();
   }
-  text_muted(context, state_line(state));
+  std::string line = state_line(state);
+  if (ImGui::CalcTextSize(line.c_str()).x > ImGui::GetContentRegionAvail().x)
+    line.resize(std::min(line.find("   "), line.size()));  // the run's time alone
+  text_muted(context, line);
   ImGui::SetItemTooltip(
       "Preview error: largest difference between preview and exact run\nover the rows of the heads "
       "acted on.");

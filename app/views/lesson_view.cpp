@@ -83,7 +83,9 @@ void figure_bar(const ViewContext& context, const LessonFigure& figure,
 }
 
 void draw_figure(const ViewContext& context, const LessonFigure& figure) {
+  ImGui::PushTextWrapPos(0);
   text_bold(context, figure.title);
+  ImGui::PopTextWrapPos();
   float label_width = 0;
   for (const LessonFigure::Bar& bar : figure.bars)
     label_width = std::max(label_width, ImGui::CalcTextSize(bar.label.c_str()).x);

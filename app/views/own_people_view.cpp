@@ -150,7 +150,7 @@ void OwnPeoplePanel::more_people() {
       "People with the last name of the person asked about,\nand other answers: distractors");
   ImGui::EndDisabled();
   ImGui::SameLine();
-  if (ImGui::Button("Begin again")) world_ = first_own_world();
+  if (ImGui::Button("Reset")) world_ = first_own_world();
 }
 
 void OwnPeoplePanel::use(ViewContext& context) {

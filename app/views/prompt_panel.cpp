@@ -46,9 +46,15 @@ void PromptPanel::draw(ViewContext& context) {
     state.view.edit_text = mode == 1;
   chat_switch(context);
   if (state.prompt_is_current()) {
-    const std::string tokens = std::to_string(state.snapshot->prompt->prompt_tokens()) + " tokens";
-    same_line_right(ImGui::CalcTextSize(tokens.c_str()).x);
-    text_muted(context, tokens);
+    const std::string tokens = std::to_string(state.snapshot->prompt->prompt_tokens()) + " tok.";
+    const float width = ImGui::CalcTextSize(tokens.c_str()).x;
+    ImGui::SameLine();
+    if (ImGui::GetContentRegionAvail().x < width) {
+      ImGui::NewLine();  // the status bar has the number too
+    } else {
+      same_line_right(width);
+      text_muted(context, tokens);
+    }
   }
   unknown_words(context);
   split_controls(context);
