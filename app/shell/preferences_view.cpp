@@ -15,7 +15,7 @@ namespace {
 void label(const ViewContext& context, const char* text) {
   ImGui::AlignTextToFramePadding();
   text_muted(context, text);
-  ImGui::SameLine(em() * 13);
+  ImGui::SameLine(em() * 11);
   ImGui::SetNextItemWidth(std::min(em() * 16, ImGui::GetContentRegionAvail().x));
 }
 

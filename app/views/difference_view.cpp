@@ -280,8 +280,12 @@ void DifferenceView::documents(ViewContext& context) const {
   if (heads.empty()) heads = {state.request.selected};
   text_bold(context, "Documents");
   ImGui::SameLine(0, em() * 0.6f);
-  text_muted(context, heads.size() == 1 ? format_head(heads.front())
-                                        : "mean of " + std::to_string(heads.size()) + " heads");
+  const std::string of = heads.size() == 1 ? format_head(heads.front())
+                                           : "mean of " + std::to_string(heads.size()) + " heads";
+  const float room = std::max(ImGui::GetContentRegionAvail().x, 1.0f);
+  draw_fitted_text(*ImGui::GetWindowDrawList(), ImGui::GetCursorScreenPos(), room,
+                   context.theme.muted, of);
+  ImGui::Dummy(ImVec2(std::min(room, ImGui::CalcTextSize(of.c_str()).x), em()));
   const auto before = state.mass_of(snapshot.baseline, heads),
              after = state.mass_of(snapshot.intervened, heads);
   if (!before || !after) return text_muted(context, "No attention was kept for these heads.");
