@@ -35,7 +35,7 @@ if ! HEADSCOPE_GALLERY=write ctest --test-dir "$folder" -R '^test_ui_use_' --out
   if [ -d "$before/gallery" ]; then mv "$before/gallery" "$gallery"; fi
   die "the sessions failed: the gallery stays as it was"
 fi
-bash "$packaging_dir/with_display.sh" "$folder/headscope" --builtin-font --scale 2 --screenshot "$repository_dir/assets/screenshot.png"
+bash "$packaging_dir/with_display.sh" "$folder/headscope" --scale 2 --screenshot "$repository_dir/assets/screenshot.png"
 
 size=$(du -cb "$gallery"/*.png | tail -1 | cut -f1)
 say "$(ls "$gallery" | wc -l) pictures, $((size / 1024)) KiB, and assets/screenshot.png"

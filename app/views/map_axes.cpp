@@ -37,7 +37,7 @@ void block(const Axes& axes, bool vertical, double begin, double end, ImU32 colo
       vertical ? ImVec2(corner.x + axes.room.strip, b) : ImVec2(b, corner.y + axes.room.strip);
   axes.list.AddRectFilled(p, q, color);
   const ImVec2 size = ImGui::CalcTextSize(label.c_str());
-  const float needed = vertical ? size.y * 0.8f : size.x + em() * 0.4f;
+  const float needed = vertical ? size.y * 0.8f : size.x + em() * 0.1f;
   if (needed > b - a || size.x > (vertical ? axes.room.strip : b - a)) return;
   axes.list.AddText(ImVec2((p.x + q.x - size.x) * 0.5f, (p.y + q.y - size.y) * 0.5f), ink,
                     label.c_str());
