@@ -200,4 +200,37 @@ TEST_CASE("curves of a sweep: one for each strength, draws of a control averaged
   CHECK(curves.curves[2].em[0] == doctest::Approx(0.6));
   CHECK(curves.curves[2].low[0] == doctest::Approx(0.5));
   CHECK(curves.curves[2].high[0] == doctest::Approx(0.7));
+  // A click on a point: the sliders stand where the cell did.
+  InterventionSettings now;
+  now.alpha = 0.5;
+  now.also = "pasta";
+  now.top_k = 3;
+  const InterventionSettings cell = settings_of(curves.curves[1].cells[0], now);
+  CHECK(cell.tau == doctest::Approx(0.4));
+  CHECK(cell.alpha == 0);
+  CHECK(cell.also.empty());
+  CHECK(cell.top_k == static_cast<int>(curves.curves[1].x[0]));
+  CHECK(cell.choice == HeadChoice::contextual);
+  const SweepCell& drawn = curves.curves[2].cells[0];
+  const InterventionSettings control = settings_of(drawn, now);
+  CHECK(control.choice == HeadChoice::random);
+  CHECK(control.random_seed == drawn.seed.value_or(99));
+}
+
+TEST_CASE("a sweep around the sliders has what they stand at among its values") {
+  ExperimentForm form;
+  InterventionSettings sliders;
+  sliders.tau = 0.15;
+  sliders.top_k = 7;
+  const ExperimentForm split = sweep_around(sliders, form);
+  CHECK(split.kind == ExperimentKind::split);
+  CHECK(split.taus == "0.1,0.15,0.2,0.4");
+  CHECK(split.top_ks == "1,5,7,10,20");
+  CHECK(sweep_around(sliders, split) == split);
+  sliders.tau = 1;
+  sliders.alpha = -0.25;
+  const ExperimentForm focus = sweep_around(sliders, form);
+  CHECK(focus.kind == ExperimentKind::focus);
+  CHECK(focus.alphas == "-0.25,0.1,0.3,0.5,1");
+  CHECK(focus.taus == form.taus);
 }

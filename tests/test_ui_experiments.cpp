@@ -51,9 +51,11 @@ void wait_for(ImGuiTestContext* test, const std::function<bool()>& done) {
 
 void script_sweep(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
+  s.state().request.intervention.tau = 0.15;
   s.settle(test);
-  s.app->commands().run("experiment.1");
+  test->ItemClick("//Intervention/Sweep");
   test->Yield(3);
+  IM_CHECK(s.app->experiments().form().taus.find("0.15") != std::string::npos);
   test->SetRef("Experiments");
   IM_CHECK(test->ItemExists("Start"));
   test->ItemClick("Start");

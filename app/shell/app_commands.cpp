@@ -373,6 +373,20 @@ void App::register_experiment_commands() {
                    {},
                    {}});
   }
+  commands_.add({"experiment.sweep_this",
+                 "Sweep around these settings",
+                 "Experiments",
+                 0,
+                 [this] {
+                   experiments_.sweep_around(state_.request.intervention);
+                   views_.show(titles::experiments);
+                 },
+                 [this] {
+                   const InterventionSettings& now = state_.request.intervention;
+                   return now.tau != 1 || now.alpha != 0;
+                 },
+                 {},
+                 true});
 }
 
 void App::register_view_commands() {

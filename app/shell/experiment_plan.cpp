@@ -3,10 +3,13 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <set>
+#include <sstream>
 #include <string_view>
 #include <utility>
 
 #include "core/base/hash.h"
+#include "core/experiment/sweep_grid.h"
 
 namespace headscope {
 namespace {
@@ -73,6 +76,20 @@ Result<> check_form(const ExperimentForm& form, const ExperimentModel& model) {
         "has samples of its own");
   }
   return {};
+}
+
+// A list of numbers with `value` among them, in order.
+std::string with_value(const std::string& list, double value) {
+  std::set<double> values = {value};
+  std::istringstream parts(list);
+  for (std::string part; std::getline(parts, part, ',');) {
+    double number = 0;
+    const auto read = std::from_chars(part.data(), part.data() + part.size(), number);
+    if (read.ec == std::errc()) values.insert(number);
+  }
+  std::string text;
+  for (const double number : values) text += (text.empty() ? "" : ",") + shortest_number(number);
+  return text;
 }
 
 // Puts the commands of one experiment together.
@@ -248,6 +265,15 @@ ExperimentFields fields_of(ExperimentKind kind) {
       return {.data = false, .alphas = true, .lengths = true};
   }
   return {};
+}
+
+ExperimentForm sweep_around(const InterventionSettings& sliders, ExperimentForm form) {
+  const bool focus = sliders.alpha != 0 && sliders.tau == 1;
+  form.kind = focus ? ExperimentKind::focus : ExperimentKind::split;
+  if (focus) form.alphas = with_value(form.alphas, sliders.alpha);
+  if (!focus && sliders.tau != 1) form.taus = with_value(form.taus, sliders.tau);
+  if (sliders.top_k > 0) form.top_ks = with_value(form.top_ks, sliders.top_k);
+  return form;
 }
 
 Result<ExperimentPlan> plan_experiment(const ExperimentForm& form, const ExperimentModel& model,

@@ -9,6 +9,7 @@
 
 #include "core/base/error.h"
 #include "core/base/process.h"  // shell_line: a plan as text
+#include "core/engine/settings.h"
 
 namespace headscope {
 
@@ -47,6 +48,10 @@ struct ExperimentFields {
        lengths = false;
 };
 ExperimentFields fields_of(ExperimentKind kind);
+
+/// `form` for a sweep around the sliders: of alpha where it alone is set, else of tau; what they
+/// stand at is among the values.
+ExperimentForm sweep_around(const InterventionSettings& sliders, ExperimentForm form);
 
 /// The model as the window has it loaded.
 struct ExperimentModel {

@@ -178,6 +178,8 @@ void footer(ViewContext& context) {
   const RunResult* run = state.intervened();
   command_button(context, "settings.reset", "Reset");
   ImGui::SameLine();
+  command_button(context, "experiment.sweep_this", "Sweep");
+  ImGui::SameLine();
   ImGui::AlignTextToFramePadding();
   if (run != nullptr) {
     const bool preview = run->quality == Quality::preview;

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/shell/experiment_job.h"
@@ -19,6 +20,11 @@ class ExperimentsPanel {
   void draw(ViewContext& context);
   /// Chooses the kind that the form shows.
   void show(ExperimentKind kind) { form_.kind = kind; }
+  /// Fills the form for a sweep around what the sliders stand at.
+  void sweep_around(const InterventionSettings& sliders) {
+    form_ = headscope::sweep_around(sliders, std::move(form_));
+  }
+  const ExperimentForm& form() const { return form_; }
   bool running() const;
   /// Folder of the experiment whose curves are shown; empty = none are.
   std::filesystem::path shown_folder() const;

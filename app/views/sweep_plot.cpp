@@ -37,8 +37,10 @@ std::string name_of(const SweepCell& cell, bool over_positions) {
 struct Draws {
   double sum = 0, low = 1, high = 0;
   int count = 0;
+  SweepCell cell = {};  ///< of the first
 
-  void add(double em, double least, double most) {
+  void add(const SweepCell& of, double em, double least, double most) {
+    if (count == 0) cell = of;
     sum += em;
     low = std::min(low, least);
     high = std::max(high, most);
@@ -76,7 +78,7 @@ void add_row(const SweepRow& row, bool over_positions, Points& points, SweepCurv
   const bool control = cell.is_control();
   const Key key{control, cell.method, cell.tau.value_or(cell.alpha.value_or(0)),
                 over_positions ? cell.top_k.value_or(0) : 0, name_of(cell, over_positions)};
-  points[key][x].add(em, control ? em : number(row, "em_low"),
+  points[key][x].add(cell, em, control ? em : number(row, "em_low"),
                      control ? em : number(row, "em_high"));
 }
 
@@ -114,9 +116,9 @@ void draw_curve(const SweepCurve& curve, int color) {
   ImPlot::PlotLine(curve.name.c_str(), curve.x.data(), curve.em.data(), count, spec);
 }
 
-// The point under the mouse, in numbers.
-void tooltip(const SweepCurves& curves) {
-  if (!ImPlot::IsPlotHovered()) return;
+// The point under the mouse, in numbers; its cell when it is clicked.
+const SweepCell* point_under_mouse(const SweepCurves& curves) {
+  if (!ImPlot::IsPlotHovered()) return nullptr;
   const ImVec2 mouse = ImGui::GetMousePos();
   const SweepCurve* nearest = nullptr;
   std::size_t at = 0;
@@ -132,10 +134,12 @@ void tooltip(const SweepCurves& curves) {
       at = i;
     }
   }
-  if (nearest == nullptr) return;
-  ImGui::SetTooltip("%s\n%s %g\nexact match %.3f  [%.3f, %.3f]", nearest->name.c_str(),
-                    curves.x_label.c_str(), nearest->x[at], nearest->em[at], nearest->low[at],
-                    nearest->high[at]);
+  if (nearest == nullptr) return nullptr;
+  ImGui::SetTooltip(
+      "%s\n%s %g\nexact match %.3f  [%.3f, %.3f]\nClick: the prompt in front with this setting",
+      nearest->name.c_str(), curves.x_label.c_str(), nearest->x[at], nearest->em[at],
+      nearest->low[at], nearest->high[at]);
+  return ImGui::IsMouseClicked(ImGuiMouseButton_Left) ? &nearest->cells[at] : nullptr;
 }
 
 // The values that were tried, each once, with room beside them.
@@ -154,7 +158,7 @@ void set_up_x(const SweepCurves& curves) {
   ImPlot::SetupAxisTicks(ImAxis_X1, ticks.data(), static_cast<int>(ticks.size()), pointers.data());
 }
 
-void draw_plot(const ViewContext& context, const SweepCurves& curves) {
+void draw_plot(ViewContext& context, const SweepCurves& curves) {
   const ImPlotFlags flags = ImPlotFlags_NoMenus | ImPlotFlags_NoBoxSelect | ImPlotFlags_NoMouseText;
   if (!ImPlot::BeginPlot("##sweep", ImVec2(-1, -1), flags)) return;
   ImPlot::SetupAxes(curves.x_label.c_str(), "exact match", ImPlotAxisFlags_NoGridLines,
@@ -165,7 +169,10 @@ void draw_plot(const ViewContext& context, const SweepCurves& curves) {
   draw_levels(context, curves);
   int color = 0;
   for (const SweepCurve& curve : curves.curves) draw_curve(curve, color++);
-  tooltip(curves);
+  if (const SweepCell* cell = point_under_mouse(curves)) {
+    InterventionSettings& settings = context.state.request.intervention;
+    settings = settings_of(*cell, settings);
+  }
   ImPlot::EndPlot();
 }
 
@@ -187,10 +194,21 @@ SweepCurves curves_of(const std::vector<SweepRow>& rows) {
       curve.em.push_back(draws.sum / draws.count);
       curve.low.push_back(draws.low);
       curve.high.push_back(draws.high);
+      curve.cells.push_back(draws.cell);
     }
     curves.curves.push_back(std::move(curve));
   }
   return curves;
+}
+
+InterventionSettings settings_of(const SweepCell& cell, InterventionSettings now) {
+  now.tau = cell.tau.value_or(1);
+  now.alpha = cell.alpha.value_or(0);
+  now.also.clear();
+  if (cell.top_k) now.top_k = *cell.top_k;
+  now.choice = cell.heads == CellHeads::random ? HeadChoice::random : HeadChoice::contextual;
+  if (cell.heads == CellHeads::random && cell.seed) now.random_seed = *cell.seed;
+  return now;
 }
 
 void SweepPlot::read(const std::filesystem::path& table) {

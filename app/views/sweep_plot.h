@@ -15,6 +15,7 @@ struct SweepCurve {
   std::string name;
   bool control = false;
   std::vector<double> x, em, low, high;
+  std::vector<SweepCell> cells;  ///< [x]; of a control the first draw
 };
 
 struct SweepCurves {
@@ -31,9 +32,14 @@ struct SweepCurves {
 /// interval. Tables with moved gold documents are drawn over their positions.
 SweepCurves curves_of(const std::vector<SweepRow>& rows);
 
+/// `now` with the sliders at a cell: strength, heads and how many. Random directions are nothing
+/// that sliders have: their strength alone is taken.
+InterventionSettings settings_of(const SweepCell& cell, InterventionSettings now);
+
 class SweepPlot {
  public:
-  /// Draws `table` (results.csv) over the rest of the window; reads it again when it changed.
+  /// Draws `table` (results.csv) over the rest of the window; reads it again when it changed. A
+  /// click on a point runs its cell over the prompt in front.
   void draw(ViewContext& context, const std::filesystem::path& table);
 
  private:
