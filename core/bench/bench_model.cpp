@@ -1,6 +1,7 @@
 #include "core/bench/bench_model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "core/base/file.h"
@@ -79,6 +80,20 @@ BenchPrompt bench_prompt(const ModelConfig& config, std::uint64_t seed, std::int
   }
   prompt.sets.push_back({0, kSinkTokens});
   return prompt;
+}
+
+Directions random_directions(const ModelConfig& config, std::uint64_t seed) {
+  Directions directions;
+  directions.layers = config.layers;
+  directions.heads = config.heads;
+  directions.head_dim = config.head_dim;
+  Rng rng(seed);
+  const double deviation = 20 / std::sqrt(double(config.head_dim));
+  directions.query.resize(static_cast<std::size_t>(config.layers) *
+                          static_cast<std::size_t>(config.heads) *
+                          static_cast<std::size_t>(config.head_dim));
+  for (float& value : directions.query) value = static_cast<float>(rng.normal(0, deviation));
+  return directions;
 }
 
 std::vector<HeadId> bench_heads(const ModelConfig& config, std::uint64_t seed, int count) {

@@ -9,6 +9,7 @@
 #include "core/base/json.h"
 #include "core/base/run_context.h"
 #include "core/base/types.h"
+#include "core/intervention/spec.h"
 #include "core/model/config.h"
 
 namespace headscope::bench {
@@ -32,6 +33,9 @@ struct BenchPrompt {
 /// `tokens` in all, the last `rows` of them the response; 20 documents fill the prompt.
 BenchPrompt bench_prompt(const ModelConfig& config, std::uint64_t seed, std::int64_t tokens,
                          std::int64_t rows);
+
+/// Query directions of trained ones' length (norm about 20), without a key half.
+Directions random_directions(const ModelConfig& config, std::uint64_t seed);
 
 /// `count` different heads, drawn from all.
 std::vector<HeadId> bench_heads(const ModelConfig& config, std::uint64_t seed, int count);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/base/process.h"
+#include "core/bench/measure.h"
 #include "core/model/model.h"
 #include "core/training/directions.h"
 
@@ -13,10 +14,6 @@ namespace headscope::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 Result<DirectionSample> collect(Model& model, const Json& sample, const RunContext& context) {
   DirectionSample collected;

@@ -154,7 +154,7 @@ class DirectionsSuite {
 }  // namespace
 
 Result<Json> run_directions_suite(const BenchOptions& options, const RunContext& context) {
-  return DirectionsSuite(options, context).run();
+  return run_in_work_folder(options, [&] { return DirectionsSuite(options, context).run(); });
 }
 
 }  // namespace headscope::bench

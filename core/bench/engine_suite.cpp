@@ -9,7 +9,6 @@
 
 #include "core/analysis/statistics.h"
 #include "core/base/file.h"
-#include "core/base/safetensors.h"
 #include "core/base/units.h"
 #include "core/bench/bench_model.h"
 #include "core/bench/bench_texts.h"
@@ -90,11 +89,6 @@ class EngineSuite {
     return bench_.pass_task(kind, tokens, rows());
   }
 
-  Result<std::vector<float>> read_scores(const fs::path& file) const {
-    HEADSCOPE_ASSIGN(const auto tensors, SafetensorsFile::open(file));
-    return tensors.floats("scores");
-  }
-
   Result<Json> scores();
   Result<Json> interventions();
   Result<Json> tokenizers();
@@ -172,8 +166,8 @@ Json EngineSuite::score_ratios(const Series& ours, const Series& eager, const Se
 
 Result<Json> EngineSuite::same_quantity(bool have_eager) const {
   if (!have_eager) return Json{{"skipped", "nothing to compare with"}};
-  HEADSCOPE_ASSIGN(const auto ours, read_scores(options_.work / "ours.safetensors"));
-  HEADSCOPE_ASSIGN(const auto eager, read_scores(options_.work / "eager.safetensors"));
+  HEADSCOPE_ASSIGN(const auto ours, bench_.tensor("ours.safetensors", "scores"));
+  HEADSCOPE_ASSIGN(const auto eager, bench_.tensor("eager.safetensors", "scores"));
   const double difference = largest_difference(ours, eager);
   const auto largest = ours.empty() ? 0.0f : *std::max_element(ours.begin(), ours.end());
   return Json{{"what", "largest difference of any score (head, row, key set) from eager's"},
@@ -357,13 +351,7 @@ Result<Json> EngineSuite::long_context() {
 }  // namespace
 
 Result<Json> run_engine_suite(const BenchOptions& options, const RunContext& context) {
-  HEADSCOPE_TRY(create_folders(options.work));
-  try {
-    return EngineSuite(options, context).run();
-  } catch (const Json::exception& problem) {
-    return fail(ErrorKind::internal,
-                std::string("a measuring process's answer: ") + problem.what());
-  }
+  return run_in_work_folder(options, [&] { return EngineSuite(options, context).run(); });
 }
 
 }  // namespace headscope::bench

@@ -1,9 +1,9 @@
 #include "core/bench/growth_suite.h"
 
 #include <cmath>
+#include <limits>
 #include <map>
 
-#include "core/base/file.h"
 #include "core/bench/bench_model.h"
 #include "core/bench/machine.h"
 
@@ -199,13 +199,7 @@ class GrowthSuite {
 }  // namespace
 
 Result<Json> run_growth_suite(const BenchOptions& options, const RunContext& context) {
-  HEADSCOPE_TRY(create_folders(options.work));
-  try {
-    return GrowthSuite(options, context).run();
-  } catch (const Json::exception& problem) {
-    return fail(ErrorKind::internal,
-                std::string("a measuring process's answer: ") + problem.what());
-  }
+  return run_in_work_folder(options, [&] { return GrowthSuite(options, context).run(); });
 }
 
 }  // namespace headscope::bench

@@ -11,7 +11,7 @@ inline const std::vector<std::string> growth_parts = {"tokens", "heads", "docume
 
 /// {"suite",...,PART:{"x","curves":[{"name","seconds","run_bytes","time_exponent",
 /// "memory_exponent"}],...}}: least-squares slopes of log y against log x. `run_bytes` is the peak
-/// beyond program and weights. `figures --from` draws it.
+/// beyond program and weights.
 Result<Json> run_growth_suite(const BenchOptions& options, const RunContext& context);
 
 }  // namespace headscope::bench

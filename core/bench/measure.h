@@ -1,6 +1,7 @@
 // Repeated measurements and what they say: medians, spreads, ratios of paired repetitions.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +14,11 @@ namespace headscope::bench {
 /// {"median","low","high","all":[...]}; low and high are the least and the largest. Null when
 /// empty.
 Json spread(const std::vector<double>& values);
+
+/// Wall time from `start` to now.
+inline double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
 
 /// What a ratio should be.
 struct Goal {

@@ -4,8 +4,6 @@
 #include <map>
 #include <numeric>
 
-#include "core/base/file.h"
-#include "core/base/safetensors.h"
 #include "core/bench/machine.h"
 #include "core/bench/rerun_task.h"
 
@@ -76,12 +74,8 @@ class PeersSuite {
   std::int64_t prompt_tokens() const { return options_.quick ? 96 : 4096; }
   int new_tokens() const { return options_.quick ? 4 : 32; }
   fs::path directions_file() const { return bench_.file("directions.safetensors"); }
-  fs::path attention_file(const std::string& name) const {
-    return bench_.file("attention-" + name + ".safetensors");
-  }
-
-  Json cell(double alpha, int first_layer, std::size_t count) const {
-    return rerun_cell(bench_.config(), alpha, first_layer, count);
+  static std::string attention_file(const std::string& name) {
+    return "attention-" + name + ".safetensors";
   }
 
   Json task(const Rerun& rerun) const {
@@ -100,7 +94,7 @@ class PeersSuite {
         bench_.note(rerun.what + ", " + program.name + ", repetition " + std::to_string(i + 1) +
                     " of " + std::to_string(rerun.repetitions));
         Json own = asked;
-        own["attention_file"] = attention_file(program.name).string();
+        own["attention_file"] = bench_.file(attention_file(program.name)).string();
         own["attention"] = program.attention;
         if (program.script.empty()) {
           HEADSCOPE_ASSIGN(const Json result, bench_.ours(own));
@@ -116,19 +110,14 @@ class PeersSuite {
 
   Result<Json> agreement(const Peer& ours, const Peer& peer) const {
     if (peer.seconds.empty()) return Json{{"skipped", "nothing to compare with"}};
-    HEADSCOPE_ASSIGN(const auto mine, read_attention(ours.name));
-    HEADSCOPE_ASSIGN(const auto theirs, read_attention(peer.name));
+    HEADSCOPE_ASSIGN(const auto mine, bench_.tensor(attention_file(ours.name), "attention"));
+    HEADSCOPE_ASSIGN(const auto theirs, bench_.tensor(attention_file(peer.name), "attention"));
     const double difference = largest_difference(mine, theirs);
     return Json{{"what", "largest difference of any attention weight of the last run's rows"},
                 {"largest_difference", difference},
                 {"weights", mine.size()},
                 {"same_tokens", ours.tokens == peer.tokens},
                 {"same", difference <= kSameWeight && ours.tokens == peer.tokens}};
-  }
-
-  Result<std::vector<float>> read_attention(const std::string& name) const {
-    HEADSCOPE_ASSIGN(const auto tensors, SafetensorsFile::open(attention_file(name)));
-    return tensors.floats("attention");
   }
 
   // Eager attention of transformers with the vector added and the rows kept in its attention
@@ -177,7 +166,7 @@ class PeersSuite {
 
   Result<Json> response_rows() {
     return compare({"alpha changed on the response's rows alone",
-                    {cell(0.3, 0, 20)},
+                    {rerun_cell(bench_.config(), 0.3, 0, 20)},
                     prompt_tokens(),
                     prompt_tokens() - 1,
                     bench_.at_least(20),
@@ -186,7 +175,7 @@ class PeersSuite {
   }
   Result<Json> middle_layer() {
     return compare({"alpha changed on all rows, from the middle layer on",
-                    {cell(0.3, bench_.config().layers / 2, 20)},
+                    {rerun_cell(bench_.config(), 0.3, bench_.config().layers / 2, 20)},
                     prompt_tokens(),
                     0,
                     bench_.at_least(5),
@@ -195,7 +184,7 @@ class PeersSuite {
   }
   Result<Json> first_layer() {
     return compare({"alpha changed on all rows, from the first layer on",
-                    {cell(0.3, 0, 20)},
+                    {rerun_cell(bench_.config(), 0.3, 0, 20)},
                     prompt_tokens(),
                     0,
                     bench_.at_least(3),
@@ -205,19 +194,13 @@ class PeersSuite {
 
   // Cells as a sweep runs them: the prompt's part below the first touched layer is shared.
   Result<Json> grid() {
-    Rerun rerun{"an alpha x k grid over one prompt, rows all, heads from the middle layer on",
-                {},
-                prompt_tokens() / 2,
-                0,
-                bench_.at_least(4),
-                {},
-                1};
-    for (const double alpha : {0.1, 0.2, 0.3}) {
-      for (const std::size_t k : {5, 10, 20}) {
-        rerun.cells.push_back(cell(alpha, bench_.config().layers / 2, k));
-      }
-    }
-    return compare(rerun);
+    return compare({"an alpha x k grid over one prompt, rows all, heads from the middle layer on",
+                    rerun_grid(bench_.config(), bench_.config().layers / 2),
+                    prompt_tokens() / 2,
+                    0,
+                    bench_.at_least(4),
+                    {},
+                    1});
   }
 
   Result<Json> samples() {
@@ -248,12 +231,10 @@ class PeersSuite {
     part["ratios"] = {
         {"time_below_eager", ratio("seconds", "output_attentions=True over ours", 4)},
         {"memory_below_eager", ratio("peak_bytes", "peak memory of the whole process", 8)}};
-    HEADSCOPE_ASSIGN(const auto mine, SafetensorsFile::open(bench_.file("ours.safetensors")));
-    HEADSCOPE_ASSIGN(const auto theirs, SafetensorsFile::open(bench_.file("eager.safetensors")));
-    HEADSCOPE_ASSIGN(const auto a, mine.floats("scores"));
-    HEADSCOPE_ASSIGN(const auto b, theirs.floats("scores"));
+    HEADSCOPE_ASSIGN(const auto mine, bench_.tensor("ours.safetensors", "scores"));
+    HEADSCOPE_ASSIGN(const auto theirs, bench_.tensor("eager.safetensors", "scores"));
     part["agreement"] = {{"what", "largest difference of the last sample's scores"},
-                         {"largest_difference", largest_difference(a, b)}};
+                         {"largest_difference", largest_difference(mine, theirs)}};
     return part;
   }
 
@@ -264,13 +245,7 @@ class PeersSuite {
 }  // namespace
 
 Result<Json> run_peers_suite(const BenchOptions& options, const RunContext& context) {
-  HEADSCOPE_TRY(create_folders(options.work));
-  try {
-    return PeersSuite(options, context).run();
-  } catch (const Json::exception& problem) {
-    return fail(ErrorKind::internal,
-                std::string("a measuring process's answer: ") + problem.what());
-  }
+  return run_in_work_folder(options, [&] { return PeersSuite(options, context).run(); });
 }
 
 }  // namespace headscope::bench

@@ -1,25 +1,21 @@
 #include "core/bench/rerun_task.h"
 
 #include <chrono>
-#include <cmath>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "core/base/process.h"
-#include "core/base/rng.h"
 #include "core/base/safetensors.h"
+#include "core/bench/bench_model.h"
+#include "core/bench/measure.h"
 #include "core/model/model.h"
 
 namespace headscope::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 Result<std::shared_ptr<const Directions>> read_directions(const Json& task,
                                                           const ModelConfig& config) {
@@ -98,18 +94,22 @@ Json rerun_cell(const ModelConfig& config, double alpha, int first_layer, std::s
   return {{"alpha", alpha}, {"heads", heads}};
 }
 
+std::vector<Json> rerun_grid(const ModelConfig& config, int first_layer) {
+  std::vector<Json> cells;
+  for (const double alpha : {0.1, 0.2, 0.3}) {
+    for (const std::size_t k : {5, 10, 20})
+      cells.push_back(rerun_cell(config, alpha, first_layer, k));
+  }
+  return cells;
+}
+
 Result<> write_random_directions(const ModelConfig& config, std::uint64_t seed,
                                  const std::string& file) {
-  Rng rng(seed);
-  const double deviation = 20 / std::sqrt(double(config.head_dim));
-  std::vector<float> query(static_cast<std::size_t>(config.layers) *
-                           static_cast<std::size_t>(config.heads) *
-                           static_cast<std::size_t>(config.head_dim));
-  for (float& value : query) value = static_cast<float>(rng.normal(0, deviation));
+  const Directions directions = random_directions(config, seed);
   return write_safetensors(file, {{"query",
                                    DType::f32,
                                    {config.layers, config.heads, config.head_dim},
-                                   std::as_bytes(std::span(query))}});
+                                   std::as_bytes(std::span(directions.query))}});
 }
 
 }  // namespace headscope::bench

@@ -2,6 +2,10 @@
 // prompt, the attention of the response rows of all heads seen each time, and new tokens.
 #pragma once
 
+#include <cstddef>
+#include <string>
+#include <vector>
+
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/run_context.h"
@@ -22,6 +26,9 @@ Result<Json> run_rerun_task(const Json& task, const RunContext& context);
 /// A cell of that task: `count` heads, or as many as there are, spread over `first_layer` and those
 /// above it. The layer that a run can begin at is what its time depends on.
 Json rerun_cell(const ModelConfig& config, double alpha, int first_layer, std::size_t count);
+
+/// Cells of every alpha in {0.1, 0.2, 0.3} with every k in {5, 10, 20}.
+std::vector<Json> rerun_grid(const ModelConfig& config, int first_layer);
 
 /// Random directions of trained ones' length (norm about 20) for the rerun task's file.
 Result<> write_random_directions(const ModelConfig& config, std::uint64_t seed,

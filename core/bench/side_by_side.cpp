@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "core/base/file.h"
+#include "core/base/safetensors.h"
 #include "core/bench/bench_model.h"
 #include "core/bench/machine.h"
 #include "core/model/estimate.h"
@@ -80,6 +81,12 @@ Result<Json> SideBySide::measure(const Json& task, const std::vector<std::string
   return run_measurement(command, file, threads_, context_);
 }
 
+Result<std::vector<float>> SideBySide::tensor(const std::string& file,
+                                              const std::string& name) const {
+  HEADSCOPE_ASSIGN(const auto tensors, SafetensorsFile::open(options_.work / file));
+  return tensors.floats(name);
+}
+
 Result<Json> SideBySide::ours(const Json& task) const {
   return measure(task, options_.own_command);
 }
@@ -93,6 +100,17 @@ Result<std::optional<Json>> SideBySide::peer(const Json& task, const std::string
   if (result.error().kind == ErrorKind::cancelled) return tl::unexpected(result.error());
   skipped = result.error().message;
   return std::nullopt;
+}
+
+Result<Json> run_in_work_folder(const BenchOptions& options,
+                                const std::function<Result<Json>()>& suite) {
+  HEADSCOPE_TRY(create_folders(options.work));
+  try {
+    return suite();
+  } catch (const Json::exception& problem) {
+    return fail(ErrorKind::internal,
+                std::string("a measuring process's answer: ") + problem.what());
+  }
 }
 
 }  // namespace headscope::bench

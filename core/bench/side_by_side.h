@@ -64,6 +64,9 @@ class SideBySide {
   /// A task of `kind` over a random prompt: `tokens` in all, the last `rows` of them the response.
   Json pass_task(const std::string& kind, std::int64_t tokens, std::int64_t rows) const;
 
+  /// A tensor that a measuring process left in the work folder.
+  Result<std::vector<float>> tensor(const std::string& file, const std::string& name) const;
+
   /// Our own process on `task`.
   Result<Json> ours(const Json& task) const;
   /// The peer `script` on `task`; nothing where `skipped` says why not. A peer that fails leaves
@@ -80,5 +83,10 @@ class SideBySide {
   int threads_ = 1;
   std::filesystem::path model_folder_;
 };
+
+/// Runs a suite in its work folder, which is made; a measuring process's answer that is not what
+/// was asked for is an error.
+Result<Json> run_in_work_folder(const BenchOptions& options,
+                                const std::function<Result<Json>()>& suite);
 
 }  // namespace headscope::bench

@@ -3,8 +3,6 @@
 #include <map>
 #include <numeric>
 
-#include "core/base/file.h"
-#include "core/base/safetensors.h"
 #include "core/bench/machine.h"
 #include "core/bench/rerun_task.h"
 
@@ -38,9 +36,7 @@ class SweepSuite {
     json["new_tokens"] = options_.quick ? 4 : 16;
     json["rows_from"] = 0;
     json["directions_file"] = bench_.file("directions.safetensors").string();
-    for (const double alpha : {0.1, 0.2, 0.3})
-      for (const std::size_t k : {5, 10, 20})
-        json["cells"].push_back(rerun_cell(bench_.config(), alpha, first_layer, k));
+    json["cells"] = rerun_grid(bench_.config(), first_layer);
     return json;
   }
 
@@ -87,11 +83,9 @@ class SweepSuite {
   }
 
   Result<bool> same_bits() const {
-    HEADSCOPE_ASSIGN(const auto a, SafetensorsFile::open(bench_.file("together.safetensors")));
-    HEADSCOPE_ASSIGN(const auto b, SafetensorsFile::open(bench_.file("alone.safetensors")));
-    HEADSCOPE_ASSIGN(const auto mine, a.floats("attention"));
-    HEADSCOPE_ASSIGN(const auto theirs, b.floats("attention"));
-    return mine == theirs;
+    HEADSCOPE_ASSIGN(const auto together, bench_.tensor("together.safetensors", "attention"));
+    HEADSCOPE_ASSIGN(const auto alone, bench_.tensor("alone.safetensors", "attention"));
+    return together == alone;
   }
 
   const BenchOptions& options_;
@@ -101,13 +95,7 @@ class SweepSuite {
 }  // namespace
 
 Result<Json> run_sweep_suite(const BenchOptions& options, const RunContext& context) {
-  HEADSCOPE_TRY(create_folders(options.work));
-  try {
-    return SweepSuite(options, context).run();
-  } catch (const Json::exception& problem) {
-    return fail(ErrorKind::internal,
-                std::string("a measuring process's answer: ") + problem.what());
-  }
+  return run_in_work_folder(options, [&] { return SweepSuite(options, context).run(); });
 }
 
 }  // namespace headscope::bench

@@ -16,7 +16,9 @@
 #include "core/base/process.h"
 #include "core/base/rng.h"
 #include "core/base/safetensors.h"
+#include "core/bench/bench_model.h"
 #include "core/bench/direction_task.h"
+#include "core/bench/measure.h"
 #include "core/bench/rerun_task.h"
 #include "core/model/estimate.h"
 #include "core/model/head_map.h"
@@ -27,10 +29,6 @@ namespace headscope::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 constexpr std::int64_t kWarmUpTokens = 64;
 
@@ -212,21 +210,6 @@ std::vector<HeadId> edited_heads(const Json& task) {
   return heads;
 }
 
-// As long as trained ones (norm about 20).
-std::shared_ptr<const Directions> random_directions(const ModelConfig& config) {
-  auto directions = std::make_shared<Directions>();
-  directions->layers = config.layers;
-  directions->heads = config.heads;
-  directions->head_dim = config.head_dim;
-  Rng rng(1);
-  const auto count = static_cast<std::size_t>(config.layers) * config.heads * config.head_dim;
-  const double deviation = 20 / std::sqrt(double(config.head_dim));
-  for (std::size_t i = 0; i < count; ++i) {
-    directions->query.push_back(static_cast<float>(rng.normal(0, deviation)));
-  }
-  return directions;
-}
-
 Result<Json> run_interventions(const Json& task, const RunContext& context) {
   HEADSCOPE_ASSIGN(const auto model, load_model(task, context));
   const auto heads = edited_heads(task);
@@ -241,7 +224,8 @@ Result<Json> run_interventions(const Json& task, const RunContext& context) {
   }
   variants[1].request.interventions = {
       {SplitSoftmax{0.1, token_set(task.at("sets").at(0))}, heads, {}}};
-  variants[2].request.interventions = {{Focus{0.3, random_directions(model->config())}, heads, {}}};
+  variants[2].request.interventions = {
+      {Focus{0.3, std::make_shared<Directions>(random_directions(model->config(), 1))}, heads, {}}};
   for (int i = 0; i < task.at("repetitions").get<int>(); ++i) {
     for (Variant& variant : variants) {
       const auto start = Clock::now();

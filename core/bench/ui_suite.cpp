@@ -147,11 +147,7 @@ class UiSuite {
 }  // namespace
 
 Result<Json> run_ui_suite(const BenchOptions& options, const RunContext& context) {
-  try {
-    return UiSuite(options, context).run();
-  } catch (const Json::exception& problem) {
-    return fail(ErrorKind::internal, std::string("the window's answer: ") + problem.what());
-  }
+  return run_in_work_folder(options, [&] { return UiSuite(options, context).run(); });
 }
 
 }  // namespace headscope::bench

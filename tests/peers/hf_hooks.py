@@ -18,7 +18,8 @@ def main():
     model = transformers.AutoModelForCausalLM.from_pretrained(
         task["model"], dtype=torch.float32, attn_implementation=task["attention"]).eval()
     plain = modeling_llama.eager_attention_forward
-    state = {}
+    layers = model.config.num_hidden_layers
+    state = {"plan": [None] * layers, "kept": rerun.Kept(layers)}
 
     def edited(module, query, key, value, *rest, **options):
         vector = state["plan"][module.layer_idx]
@@ -41,8 +42,8 @@ def main():
                                                     logits_to_keep=1).logits[0, -1])
 
     with torch.inference_mode():
-        model(torch.tensor([task["ids"][:64]]), use_cache=False) if task["attention"] == "sdpa" else None
-        rerun.measure(task, model.config.num_hidden_layers, model.config.num_attention_heads, run_cell)
+        model(torch.tensor([task["ids"][:64]]), use_cache=False)  # the first pass costs more
+        rerun.measure(task, layers, run_cell)
 
 
 main()

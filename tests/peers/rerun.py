@@ -29,11 +29,10 @@ def directions(task):
     return load_file(task["directions_file"])["query"]
 
 
-def added(task, cell, layers, heads):
+def added(query, cell, layers):
     """alpha * d of the cell's heads, zero elsewhere: layer -> [heads, head_dim], None where nothing is added."""
     import torch
 
-    query = directions(task)
     plan = [None] * layers
     for layer, head in cell["heads"]:
         if plan[layer] is None:
@@ -42,13 +41,13 @@ def added(task, cell, layers, heads):
     return plan
 
 
-def measure(task, layers, heads, run_cell):
+def measure(task, layers, run_cell):
     """run_cell(plan, kept) -> token ids; `kept` has all rows after it."""
     from safetensors.torch import save_file
 
-    seconds, tokens, kept = [], [], None
+    seconds, tokens, kept, query = [], [], None, directions(task)
     for cell in task["cells"]:
-        plan = added(task, cell, layers, heads)
+        plan = added(query, cell, layers)
         kept = Kept(layers)
         start = time.perf_counter()
         tokens.append(run_cell(plan, kept))
