@@ -33,32 +33,32 @@ std::unique_ptr<Stage> fake_stage() {
 
 void script_tabs(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
-  Workbench& bench = s.app->workbench();
+  PromptTabs& tabs = s.app->prompt_tabs();
   s.settle(test);
   test->KeyPress(ImGuiMod_Ctrl | ImGuiKey_T);
   s.settle(test);
-  IM_CHECK_EQ(bench.size(), static_cast<std::size_t>(2));
+  IM_CHECK_EQ(tabs.size(), static_cast<std::size_t>(2));
   IM_CHECK_STR_EQ(s.snapshot().prompt->answers.at(0).c_str(), "violet");
   test->KeyPress(ImGuiKey_F2);
   test->Yield(3);
   test->KeyCharsReplaceEnter("gate");
   test->Yield(2);
-  IM_CHECK_STR_EQ(bench.title(1).c_str(), "gate");
+  IM_CHECK_STR_EQ(tabs.title(1).c_str(), "gate");
   test->KeyPress(ImGuiMod_Ctrl | ImGuiKey_Tab);
   test->Yield(2);
-  IM_CHECK_EQ(bench.active(), static_cast<std::size_t>(0));
+  IM_CHECK_EQ(tabs.active(), static_cast<std::size_t>(0));
   IM_CHECK(s.snapshot().intervened != nullptr);
   IM_CHECK_EQ(s.snapshot().prompt->gold_document(), 4);
   test->KeyPress(ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_Tab);
   test->Yield(2);
-  IM_CHECK_EQ(bench.active(), static_cast<std::size_t>(1));
+  IM_CHECK_EQ(tabs.active(), static_cast<std::size_t>(1));
   test->KeyPress(ImGuiMod_Ctrl | ImGuiKey_W);
   test->Yield(2);
-  IM_CHECK_EQ(bench.size(), static_cast<std::size_t>(1));
+  IM_CHECK_EQ(tabs.size(), static_cast<std::size_t>(1));
   test->KeyPress(ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_T);
   s.settle(test);
-  IM_CHECK_EQ(bench.size(), static_cast<std::size_t>(2));
-  IM_CHECK_STR_EQ(bench.title(bench.active()).c_str(), "gate");
+  IM_CHECK_EQ(tabs.size(), static_cast<std::size_t>(2));
+  IM_CHECK_STR_EQ(tabs.title(tabs.active()).c_str(), "gate");
 }
 
 void script_runs(ImGuiTestContext* test) {

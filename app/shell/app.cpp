@@ -37,7 +37,7 @@ void status_window(ViewContext& context) {
 
 }  // namespace
 
-App::App(Engine* engine) : engine_(engine), bench_(state_, engine), keeper_(bench_) {
+App::App(Engine* engine) : engine_(engine), tabs_(state_, engine), keeper_(tabs_) {
   ImGuiContext& imgui = *ImGui::GetCurrentContext();
   imgui.ConfigNavWindowingKeyNext = ImGuiMod_Ctrl | ImGuiKey_F6;  // Ctrl+Tab goes through prompts
   imgui.ConfigNavWindowingKeyPrev = ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_F6;
@@ -74,7 +74,7 @@ bool App::settled() const {
   if (state_.book.loading.valid() || overlay_.busy() || attention_.busy() || layer_.busy() ||
       state_.numbers->busy() || exports_.busy() || ImGui::GetTime() < state_.quiet_until)
     return false;
-  return bench_.settled();
+  return tabs_.settled();
 }
 
 double App::redraw_in() const {
@@ -94,11 +94,11 @@ void App::submit_if_changed() {
   const bool typing = ImGui::GetTime() < state_.quiet_until;
   state_.keep_questions();
   state_.history.observe(state_.request, ImGui::IsAnyItemActive() || typing);
-  if (!typing) bench_.submit_if_changed();
+  if (!typing) tabs_.submit_if_changed();
 }
 
 void App::frame() {
-  bench_.poll();
+  tabs_.poll();
   state_.poll_data();
   state_.begin_frame();
   watch_recent();
@@ -112,7 +112,7 @@ void App::frame() {
   if (!views_.find(titles::preferences)->open) commands_.suspend(false);
   commands_.handle_shortcuts();
   menu_bar(context);
-  if (!presenting_) tab_bar_.draw(context, bench_);
+  if (!presenting_) tab_bar_.draw(context, tabs_);
   if (!state_.view_to_show.empty()) views_.show(std::exchange(state_.view_to_show, {}));
   dock_space(status_bar_height(), std::exchange(arrange_, -1), views_, presenting_);
   // A view that is on screen asks for them again: what nobody sees is not computed.

@@ -14,12 +14,12 @@
 #include "app/shell/fonts.h"
 #include "app/shell/models_view.h"
 #include "app/shell/preferences_view.h"
+#include "app/shell/prompt_tabs.h"
 #include "app/shell/recent_files.h"
 #include "app/shell/session_keeper.h"
 #include "app/shell/tab_bar.h"
 #include "app/shell/theme.h"
 #include "app/shell/view_table.h"
-#include "app/shell/workbench.h"
 #include "app/views/app_state.h"
 #include "app/views/attention_panel.h"
 #include "app/views/command_palette.h"
@@ -58,7 +58,7 @@ class App {
   TestsPanel& tests() { return tests_; }
   LessonPanel& lessons() { return lessons_; }
   ViewTable& view_table() { return views_; }
-  Workbench& workbench() { return bench_; }
+  PromptTabs& prompt_tabs() { return tabs_; }
   SessionKeeper& session() { return keeper_; }
   /// Reads what was opened lately, and keeps it from now on.
   void load_recent();
@@ -170,7 +170,7 @@ class App {
 
   Engine* engine_;
   AppState state_;
-  Workbench bench_;
+  PromptTabs tabs_;
   SessionKeeper keeper_;
   TabBar tab_bar_;
   RecentFiles recent_;

@@ -20,7 +20,7 @@ void App::set_preferences(const Preferences& preferences, float display_scale) {
   set_theme(preferences.theme);
   set_scale(display_scale, preferences.zoom);
   state_.view = preferences.view;
-  bench_.set_kept_bytes(static_cast<std::uint64_t>(preferences.kept_mebibytes) << 20);
+  tabs_.set_kept_bytes(static_cast<std::uint64_t>(preferences.kept_mebibytes) << 20);
   for (const auto& [id, text] : preferences.shortcuts) {
     if (const auto chord = Commands::chord_from_text(text)) {
       commands_.set_shortcut(id, *chord);
@@ -52,7 +52,7 @@ void App::draw_preferences(ViewContext& context) {
       [this](ThemeKind kind) { set_theme(kind); },
       [this](float zoom) { set_scale(display_scale_, zoom); },
       [this] {
-        bench_.set_kept_bytes(static_cast<std::uint64_t>(preferences_.kept_mebibytes) << 20);
+        tabs_.set_kept_bytes(static_cast<std::uint64_t>(preferences_.kept_mebibytes) << 20);
       }};
   preferences_.zoom = zoom_;
   preferences_view_.draw(context, commands_, preferences_, hooks);

@@ -87,7 +87,7 @@ void App::register_session_commands() {
 }
 
 void App::register_tab_commands() {
-  const auto several = [this] { return bench_.size() > 1; };
+  const auto several = [this] { return tabs_.size() > 1; };
   commands_.add({"tab.open",
                  "New tab",
                  "Prompt",
@@ -97,20 +97,20 @@ void App::register_tab_commands() {
                  {},
                  true});
   commands_.add(
-      {"tab.duplicate", "Duplicate the tab", "Prompt", 0, [this] { bench_.duplicate(); }, {}, {}});
+      {"tab.duplicate", "Duplicate the tab", "Prompt", 0, [this] { tabs_.duplicate(); }, {}, {}});
   commands_.add({"tab.close",
                  "Close the tab",
                  "Prompt",
                  ImGuiMod_Ctrl | ImGuiKey_W,
-                 [this] { bench_.close(bench_.active()); },
+                 [this] { tabs_.close(tabs_.active()); },
                  several,
                  {}});
   commands_.add({"tab.reopen",
                  "Open the closed tab again",
                  "Prompt",
                  ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_T,
-                 [this] { bench_.reopen(); },
-                 [this] { return bench_.can_reopen(); },
+                 [this] { tabs_.reopen(); },
+                 [this] { return tabs_.can_reopen(); },
                  {}});
   commands_.add({"tab.rename",
                  "Rename the tab ...",
@@ -123,14 +123,14 @@ void App::register_tab_commands() {
                  "Next tab",
                  "Prompt",
                  ImGuiMod_Ctrl | ImGuiKey_Tab,
-                 [this] { bench_.step(1); },
+                 [this] { tabs_.step(1); },
                  several,
                  {}});
   commands_.add({"tab.previous",
                  "Previous tab",
                  "Prompt",
                  ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_Tab,
-                 [this] { bench_.step(-1); },
+                 [this] { tabs_.step(-1); },
                  several,
                  {}});
   for (const int step : {-1, 1}) {
@@ -140,7 +140,7 @@ void App::register_tab_commands() {
          "Prompt",
          ImGuiMod_Ctrl | ImGuiMod_Shift | (step < 0 ? ImGuiKey_PageUp : ImGuiKey_PageDown),
          [this, step] {
-           bench_.move(bench_.active(), bench_.active() + static_cast<std::size_t>(step));
+           tabs_.move(tabs_.active(), tabs_.active() + static_cast<std::size_t>(step));
          },
          several,
          {}});
@@ -149,7 +149,7 @@ void App::register_tab_commands() {
 
 // A sample where the embedded model can make one, else an empty text to paste into.
 void App::open_tab() {
-  if (!bench_.open()) return;
+  if (!tabs_.open()) return;
   if (state_.request.model == "demo" && state_.sample_source) {
     state_.new_sample();
   } else {

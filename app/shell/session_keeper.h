@@ -7,15 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "app/shell/prompt_tabs.h"
 #include "app/shell/session_file.h"
-#include "app/shell/workbench.h"
 #include "core/base/file_lock.h"
 
 namespace headscope {
 
 class SessionKeeper {
  public:
-  explicit SessionKeeper(Workbench& bench) : bench_(bench) {}
+  explicit SessionKeeper(PromptTabs& tabs) : tabs_(tabs) {}
   ~SessionKeeper();
   SessionKeeper(const SessionKeeper&) = delete;
   SessionKeeper& operator=(const SessionKeeper&) = delete;
@@ -60,7 +60,7 @@ class SessionKeeper {
   bool differs() const;
   void write_in_background();
 
-  Workbench& bench_;
+  PromptTabs& tabs_;
   std::string file_;
   bool changed_ = false;
   bool has_before_ = false;

@@ -12,9 +12,10 @@ namespace {
 
 constexpr const char* kNamePopup = "##tab name";
 
-std::uint64_t order_of(const Workbench& bench) {
+std::uint64_t order_of(const PromptTabs& prompts) {
   std::uint64_t order = 1469598103934665603u;  // FNV-1a over the keys
-  for (std::size_t i = 0; i < bench.size(); ++i) order = (order ^ bench.key(i)) * 1099511628211u;
+  for (std::size_t i = 0; i < prompts.size(); ++i)
+    order = (order ^ prompts.key(i)) * 1099511628211u;
   return order;
 }
 
@@ -36,8 +37,8 @@ std::optional<std::pair<std::size_t, std::size_t>> moved(
 
 }  // namespace
 
-void TabBar::draw(ViewContext& context, Workbench& bench) {
-  if (bench.size() > 1) {
+void TabBar::draw(ViewContext& context, PromptTabs& prompts) {
+  if (prompts.size() > 1) {
     const ImGuiWindowFlags flags = ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoSavedSettings |
                                    ImGuiWindowFlags_NoScrollWithMouse;
     ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(em() * 0.4f, em() * 0.15f));
@@ -48,16 +49,16 @@ void TabBar::draw(ViewContext& context, Workbench& bench) {
     const float height = ImGui::GetFrameHeight() + em() * 0.3f;
     if (ImGui::BeginViewportSideBar("##prompts", ImGui::GetMainViewport(), ImGuiDir_Up, height,
                                     flags))
-      tabs(context, bench);
+      tabs(context, prompts);
     ImGui::End();
     ImGui::PopStyleColor(2);
     ImGui::PopStyleVar(3);
   }
-  name_popup(bench);
+  name_popup(prompts);
 }
 
-void TabBar::tabs(ViewContext& context, Workbench& bench) {
-  const std::uint64_t order = order_of(bench);
+void TabBar::tabs(ViewContext& context, PromptTabs& prompts) {
+  const std::uint64_t order = order_of(prompts);
   if (order != order_) {  // opened, closed or moved by a command
     order_ = order;
     ++generation_;
@@ -69,42 +70,42 @@ void TabBar::tabs(ViewContext& context, Workbench& bench) {
                               ImGuiTabBarFlags_DrawSelectedOverline | ImGuiTabBarFlags_NoTooltip))
     return;
   const ImGuiTabBar& bar = *ImGui::GetCurrentContext()->CurrentTabBar;
-  const bool forced = shown_ != bench.key(bench.active());
+  const bool forced = shown_ != prompts.key(prompts.active());
   std::map<ImGuiID, std::size_t> ours;
   std::optional<std::size_t> chosen, closed;
-  for (std::size_t i = 0; i < bench.size(); ++i) {
-    const bool front = i == bench.active();
-    const std::string label = bench.title(i) + "###" + std::to_string(bench.key(i));
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    const bool front = i == prompts.active();
+    const std::string label = prompts.title(i) + "###" + std::to_string(prompts.key(i));
     bool open = true;
     const ImGuiTabItemFlags flags = (forced && front ? ImGuiTabItemFlags_SetSelected : 0) |
-                                    (bench.is_busy(i) ? ImGuiTabItemFlags_UnsavedDocument : 0);
+                                    (prompts.is_busy(i) ? ImGuiTabItemFlags_UnsavedDocument : 0);
     if (ImGui::BeginTabItem(label.c_str(), &open, flags)) ImGui::EndTabItem();
     ours[bar.Tabs[bar.LastTabItemIdx].ID] = i;
     if (ImGui::IsItemActivated() && !front) chosen = i;
     if (ImGui::IsItemHovered() && ImGui::IsMouseDoubleClicked(ImGuiMouseButton_Left)) ask_ = true;
     ImGui::SetItemTooltip("%s\nDouble click: another name. Drag: another place.",
-                          bench.title(i).c_str());
+                          prompts.title(i).c_str());
     if (!open) closed = i;
   }
   if (ImGui::TabItemButton("+", ImGuiTabItemFlags_Trailing | ImGuiTabItemFlags_NoTooltip))
     context.commands.run("tab.open");
   const auto dragged = moved(bar, ours);
   ImGui::EndTabBar();
-  shown_ = bench.key(bench.active());
+  shown_ = prompts.key(prompts.active());
   if (dragged) {
-    bench.move(dragged->first, dragged->second);
-    order_ = order_of(bench);
+    prompts.move(dragged->first, dragged->second);
+    order_ = order_of(prompts);
   }
   if (chosen) {
-    bench.activate(*chosen);
-    shown_ = bench.key(*chosen);
+    prompts.activate(*chosen);
+    shown_ = prompts.key(*chosen);
   }
-  if (closed) bench.close(*closed);
+  if (closed) prompts.close(*closed);
 }
 
-void TabBar::name_popup(Workbench& bench) {
+void TabBar::name_popup(PromptTabs& prompts) {
   if (std::exchange(ask_, false)) {
-    name_ = bench.title(bench.active());
+    name_ = prompts.title(prompts.active());
     ImGui::OpenPopup(kNamePopup);
   }
   if (!ImGui::BeginPopup(kNamePopup)) return;
@@ -113,7 +114,7 @@ void TabBar::name_popup(Workbench& bench) {
   if (ImGui::InputTextWithHint(
           "##name", "name; empty = its question", &name_,
           ImGuiInputTextFlags_EnterReturnsTrue | ImGuiInputTextFlags_AutoSelectAll)) {
-    bench.rename(bench.active(), name_);
+    prompts.rename(prompts.active(), name_);
     ImGui::CloseCurrentPopup();
   }
   ImGui::EndPopup();

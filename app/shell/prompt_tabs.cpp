@@ -1,4 +1,4 @@
-#include "app/shell/workbench.h"
+#include "app/shell/prompt_tabs.h"
 
 #include <imgui.h>
 
@@ -85,36 +85,36 @@ std::uint64_t result_bytes(const Snapshot& snapshot) {
   return bytes;
 }
 
-Workbench::Workbench(AppState& active, Engine* engine) : front_(active), engine_(engine) {
+PromptTabs::PromptTabs(AppState& active, Engine* engine) : front_(active), engine_(engine) {
   tabs_.emplace_back().key = next_key_++;
   update_title(0);
 }
 
-bool Workbench::is_answered(const Tab& tab, const AppState& state) {
+bool PromptTabs::is_answered(const Tab& tab, const AppState& state) {
   const EngineStatus::State now = state.snapshot->status.state;
   return tab.submitted_id != 0 && state.snapshot->request_id >= tab.submitted_id &&
          (now == EngineStatus::State::idle || now == EngineStatus::State::failed);
 }
 
-bool Workbench::is_busy(std::size_t tab) const {
+bool PromptTabs::is_busy(std::size_t tab) const {
   const EngineStatus::State now = state_of(tab).snapshot->status.state;
   return tabs_[tab].key == asking_ && tab != active_ &&
          (now == EngineStatus::State::running || now == EngineStatus::State::loading_model);
 }
 
-Workbench::Tab* Workbench::find(std::uint64_t key) {
+PromptTabs::Tab* PromptTabs::find(std::uint64_t key) {
   const auto at =
       std::find_if(tabs_.begin(), tabs_.end(), [key](const Tab& tab) { return tab.key == key; });
   return at == tabs_.end() ? nullptr : &*at;
 }
 
-void Workbench::update_title(std::size_t index) {
+void PromptTabs::update_title(std::size_t index) {
   Tab& tab = tabs_[index];
   tab.title = tab.name.empty() ? question_of(state_of(index)) : tab.name;
   if (tab.title.empty()) tab.title = "Prompt " + std::to_string(tab.key);
 }
 
-Workbench::Tab Workbench::fresh_tab(const AppState& like) {
+PromptTabs::Tab PromptTabs::fresh_tab(const AppState& like) {
   Tab tab;
   tab.key = next_key_++;
   tab.state.view = like.view;
@@ -134,13 +134,13 @@ Workbench::Tab Workbench::fresh_tab(const AppState& like) {
   return tab;
 }
 
-void Workbench::insert(std::size_t at, Tab tab) {
+void PromptTabs::insert(std::size_t at, Tab tab) {
   put_behind();
   tabs_.insert(tabs_.begin() + static_cast<std::ptrdiff_t>(at), std::move(tab));
   bring_to_front(at);
 }
 
-void Workbench::put_behind() {
+void PromptTabs::put_behind() {
   Tab& tab = tabs_[active_];
   tab.seen = clock_++;
   tab.state = std::move(front_);
@@ -148,7 +148,7 @@ void Workbench::put_behind() {
 }
 
 // The one in front was put behind before.
-void Workbench::bring_to_front(std::size_t index) {
+void PromptTabs::bring_to_front(std::size_t index) {
   Tab& tab = tabs_[index];
   if (index != active_) share(tabs_[active_].state, tab.state);
   active_ = index;
@@ -159,7 +159,7 @@ void Workbench::bring_to_front(std::size_t index) {
   forget_old_results();
 }
 
-bool Workbench::open() {
+bool PromptTabs::open() {
   if (tabs_.size() >= most_tabs) {
     front_.notify(Notice::Kind::error,
                   "Close a tab first: there are " + std::to_string(most_tabs) + " already.");
@@ -169,7 +169,7 @@ bool Workbench::open() {
   return true;
 }
 
-bool Workbench::duplicate() {
+bool PromptTabs::duplicate() {
   const Request request = front_.request;
   const std::string name = tabs_[active_].name;
   const auto snapshot = front_.snapshot;
@@ -181,18 +181,18 @@ bool Workbench::duplicate() {
   return true;
 }
 
-void Workbench::activate(std::size_t tab) {
+void PromptTabs::activate(std::size_t tab) {
   if (tab >= tabs_.size() || tab == active_) return;
   put_behind();
   bring_to_front(tab);
 }
 
-void Workbench::step(int direction) {
+void PromptTabs::step(int direction) {
   const auto n = static_cast<std::ptrdiff_t>(tabs_.size());
   activate(static_cast<std::size_t>((static_cast<std::ptrdiff_t>(active_) + direction + n) % n));
 }
 
-void Workbench::close(std::size_t index) {
+void PromptTabs::close(std::size_t index) {
   if (index >= tabs_.size()) return;
   if (tabs_.size() == 1 && !open()) return;
   const std::uint64_t closing = index == active_ ? tabs_[index].key : 0;
@@ -213,21 +213,21 @@ void Workbench::close(std::size_t index) {
   forget_old_results();
 }
 
-void Workbench::reopen() {
+void PromptTabs::reopen() {
   if (closed_.empty() || tabs_.size() >= most_tabs) return;
   Tab tab = std::move(closed_.back());
   closed_.pop_back();
   insert(active_ + 1, std::move(tab));
 }
 
-void Workbench::rename(std::size_t tab, const std::string& name) {
+void PromptTabs::rename(std::size_t tab, const std::string& name) {
   if (tab >= tabs_.size() || tabs_[tab].name == name) return;
   tabs_[tab].name = shortened(name, 80);
   update_title(tab);
   ++version_;
 }
 
-void Workbench::move(std::size_t from, std::size_t to) {
+void PromptTabs::move(std::size_t from, std::size_t to) {
   if (from >= tabs_.size() || to >= tabs_.size() || from == to) return;
   const std::uint64_t front = tabs_[active_].key;
   Tab moving = std::move(tabs_[from]);
@@ -241,7 +241,7 @@ void Workbench::move(std::size_t from, std::size_t to) {
 
 // Results of tabs behind, oldest first, until the rest fits; what was asked for stays and is asked
 // again when the tab comes back.
-void Workbench::forget_old_results() {
+void PromptTabs::forget_old_results() {
   std::vector<Tab*> behind;
   for (std::size_t i = 0; i < tabs_.size(); ++i) {
     if (i != active_) behind.push_back(&tabs_[i]);
@@ -261,7 +261,7 @@ void Workbench::forget_old_results() {
   }
 }
 
-void Workbench::poll() {
+void PromptTabs::poll() {
   if (engine_ == nullptr) return;
   auto next = engine_->snapshot();
   if (next == engine_snapshot_) return;
@@ -276,7 +276,7 @@ void Workbench::poll() {
   state.take(std::move(next));
 }
 
-void Workbench::submit_if_changed() {
+void PromptTabs::submit_if_changed() {
   Tab& tab = tabs_[active_];
   if (engine_ == nullptr || (tab.submitted_id != 0 && front_.request == tab.submitted)) return;
   tab.submitted = front_.request;
@@ -285,7 +285,7 @@ void Workbench::submit_if_changed() {
   asking_ = tab.key;
 }
 
-bool Workbench::settled() const {
+bool PromptTabs::settled() const {
   if (engine_ == nullptr) return true;
   const Tab& tab = tabs_[active_];
   if (tab.submitted_id == 0 || !(front_.request == tab.submitted)) return false;
@@ -293,7 +293,7 @@ bool Workbench::settled() const {
   return engine_->idle() && engine_snapshot_ == engine_->snapshot();
 }
 
-SessionRecord Workbench::record() const {
+SessionRecord PromptTabs::record() const {
   SessionRecord record;
   for (std::size_t i = 0; i < tabs_.size(); ++i) {
     const AppState& state = state_of(i);
@@ -306,7 +306,7 @@ SessionRecord Workbench::record() const {
   return record;
 }
 
-void Workbench::restore(const SessionRecord& record) {
+void PromptTabs::restore(const SessionRecord& record) {
   AppState like;
   share(front_, like);
   like.request.threads = front_.request.threads;
@@ -334,7 +334,7 @@ void Workbench::restore(const SessionRecord& record) {
   for (std::size_t i = 0; i < tabs_.size(); ++i) update_title(i);
 }
 
-std::uint64_t Workbench::version() {
+std::uint64_t PromptTabs::version() {
   if (front_.request == noted_.request && front_.view == noted_.view &&
       front_.book.current == noted_.sample)
     return version_;

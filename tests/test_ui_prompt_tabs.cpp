@@ -34,7 +34,7 @@ struct Desk {
     app.state().request = test::with_tau(test::engine_request(), 0.1);
   }
   AppState& state() { return app.state(); }
-  Workbench& bench() { return app.workbench(); }
+  PromptTabs& tabs() { return app.prompt_tabs(); }
   void frames(int n = 2) { window.draw(app, kNormal, n); }
   void settle() {
     frames();
@@ -84,8 +84,8 @@ TEST_CASE("each tab has its own request, history and results; going back costs n
   const auto changed = desk.state().snapshot;
 
   REQUIRE(desk.app.commands().run("tab.open"));
-  CHECK(desk.bench().size() == 2);
-  CHECK(desk.bench().active() == 1);
+  CHECK(desk.tabs().size() == 2);
+  CHECK(desk.tabs().active() == 1);
   CHECK(desk.state().snapshot->baseline == nullptr);
   CHECK(desk.state().snapshot->model != nullptr);  // the head map keeps its shape
   CHECK_FALSE(desk.state().history.can_undo());
@@ -95,8 +95,8 @@ TEST_CASE("each tab has its own request, history and results; going back costs n
   desk.settle();
   REQUIRE(desk.state().snapshot->baseline != nullptr);
   CHECK(desk.state().snapshot->prompt->text == other_request().prompt.text);
-  CHECK(desk.bench().title(0).find("Which colour has the northern") == 0);
-  CHECK(desk.bench().title(1).find("What colour is the gate") == 0);
+  CHECK(desk.tabs().title(0).find("Which colour has the northern") == 0);
+  CHECK(desk.tabs().title(1).find("What colour is the gate") == 0);
 
   const int runs = desk.runs();
   desk.app.commands().run("tab.previous");
@@ -168,31 +168,31 @@ TEST_CASE(
   desk.app.commands().run("tab.open");
   desk.state().request = other_request();
   desk.settle();
-  desk.bench().rename(1, "gate");
+  desk.tabs().rename(1, "gate");
   desk.app.commands().run("tab.duplicate");
   desk.frames();
-  CHECK(desk.bench().title(2) == "gate (copy)");
+  CHECK(desk.tabs().title(2) == "gate (copy)");
   CHECK(desk.state().request.prompt == other_request().prompt);
   CHECK(desk.state().snapshot->baseline != nullptr);
   desk.app.commands().run("tab.close");
-  CHECK(desk.bench().active() == 1);
-  CHECK(desk.bench().title(1) == "gate");
+  CHECK(desk.tabs().active() == 1);
+  CHECK(desk.tabs().title(1) == "gate");
 
   desk.app.commands().run("tab.move_left");
-  CHECK(desk.bench().title(0) == "gate");
-  CHECK(desk.bench().active() == 0);
-  desk.bench().close(0);
-  CHECK(desk.bench().size() == 1);
+  CHECK(desk.tabs().title(0) == "gate");
+  CHECK(desk.tabs().active() == 0);
+  desk.tabs().close(0);
+  CHECK(desk.tabs().size() == 1);
   CHECK(desk.state().request.prompt == test::engine_prompt());
   CHECK_FALSE(desk.app.commands().run("tab.close"));  // the last one stays
   const int runs = desk.runs();
   desk.app.commands().run("tab.reopen");
   desk.settle();
-  CHECK(desk.bench().title(desk.bench().active()) == "gate");
+  CHECK(desk.tabs().title(desk.tabs().active()) == "gate");
   CHECK(desk.state().request.prompt == other_request().prompt);
   CHECK(desk.runs() == runs);
 
-  desk.bench().set_kept_bytes(0);
+  desk.tabs().set_kept_bytes(0);
   desk.app.commands().run("tab.next");
   desk.settle();
   desk.app.commands().run("tab.next");
@@ -211,13 +211,13 @@ TEST_CASE("a session is saved whole, opened again, and says when it has changed"
   desk.app.commands().run("tab.open");
   desk.state().request = other_request();
   desk.state().view.map_source = MapSource::difference;
-  desk.bench().rename(1, "gate");
+  desk.tabs().rename(1, "gate");
   desk.settle();
   CHECK(desk.app.window_title() == "Headscope");
   const std::string path = (homes.folder / "work.headscope.json").string();
   REQUIRE(desk.app.session().save_as(path).has_value());
   CHECK(desk.app.window_title() == "work - Headscope");
-  const SessionRecord saved = desk.bench().record();
+  const SessionRecord saved = desk.tabs().record();
   CHECK(*read_session(path) == saved);
 
   desk.state().select({2, 3});  // looking around is no change
@@ -230,7 +230,7 @@ TEST_CASE("a session is saved whole, opened again, and says when it has changed"
 
   desk.app.commands().run("session.new");
   desk.settle();
-  CHECK(desk.bench().size() == 1);
+  CHECK(desk.tabs().size() == 1);
   CHECK(desk.app.session().file().empty());
   desk.app.commands().run("session.back");  // nothing was lost
   desk.settle();
@@ -240,11 +240,11 @@ TEST_CASE("a session is saved whole, opened again, and says when it has changed"
   desk.app.open_path(path);
   desk.settle();
   CHECK_FALSE(desk.app.session().changed());
-  CHECK(same_work(desk.bench().record(), saved));
-  CHECK(desk.bench().title(1) == "gate");
+  CHECK(same_work(desk.tabs().record(), saved));
+  CHECK(desk.tabs().title(1) == "gate");
   CHECK(desk.state().view.map_source == MapSource::difference);
 
-  const auto now = desk.bench().record();
+  const auto now = desk.tabs().record();
   for (const char* text : {R"({"headscope":"session","version":9,"tabs":[]})",
                            R"({"headscope":"session","version":2,"tabs":[{"prompt":{"text":1}}]})",
                            R"({"headscope":"session","version":2,)"}) {
@@ -252,7 +252,7 @@ TEST_CASE("a session is saved whole, opened again, and says when it has changed"
     REQUIRE(write_file_atomically(homes.folder / "bad.json", text).has_value());
     desk.app.open_path((homes.folder / "bad.json").string());
     CHECK(mentions(desk.state(), "bad.json"));
-    CHECK(desk.bench().record() == now);
+    CHECK(desk.tabs().record() == now);
     CHECK(desk.app.session().file() == path);
   }
 }
@@ -285,7 +285,7 @@ TEST_CASE("after a crash the work is back; a second window has its own") {
     desk.app.commands().run("tab.open");
     desk.state().request = other_request();
     desk.settle();
-    before = desk.bench().record();
+    before = desk.tabs().record();
     CHECK(test::eventually([&] {
       desk.frames(1);
       const auto kept = read_autosave(session_path());
@@ -297,12 +297,12 @@ TEST_CASE("after a crash the work is back; a second window has its own") {
     std::vector<std::string> notes;
     CHECK(begin(desk, notes));
     REQUIRE(notes.size() == 1);
-    CHECK(same_work(desk.bench().record(), before));
+    CHECK(same_work(desk.tabs().record(), before));
     desk.settle();
     CHECK(desk.state().snapshot->prompt->text == other_request().prompt.text);
     AppState elsewhere;
-    Workbench bench(elsewhere, nullptr);
-    SessionKeeper second(bench);
+    PromptTabs tabs(elsewhere, nullptr);
+    SessionKeeper second(tabs);
     std::vector<std::string> problems;
     CHECK_FALSE(second.begin(problems, notes));
     CHECK(second.end().has_value());

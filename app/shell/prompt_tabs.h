@@ -13,14 +13,14 @@
 
 namespace headscope {
 
-class Workbench {
+class PromptTabs {
  public:
   static constexpr std::size_t most_tabs = 100;
   static constexpr std::size_t most_closed = 10;
   static constexpr std::uint64_t standard_kept_bytes = std::uint64_t{512} << 20;
 
   /// `active` stays where it is and is filled with whichever tab is in front. `engine` may be null.
-  Workbench(AppState& active, Engine* engine);
+  PromptTabs(AppState& active, Engine* engine);
 
   std::size_t size() const { return tabs_.size(); }
   std::size_t active() const { return active_; }
