@@ -41,6 +41,7 @@ App::App(Engine* engine) : engine_(engine), tabs_(state_, engine), keeper_(tabs_
   ImGuiContext& imgui = *ImGui::GetCurrentContext();
   imgui.ConfigNavWindowingKeyNext = ImGuiMod_Ctrl | ImGuiKey_F6;  // Ctrl+Tab goes through prompts
   imgui.ConfigNavWindowingKeyPrev = ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_F6;
+  if (engine != nullptr) profiler_.watch(&engine->trace());
   register_views();
   register_exports();
   register_commands();
@@ -98,6 +99,7 @@ void App::submit_if_changed() {
 }
 
 void App::frame() {
+  profiler_.begin_frame(views_.find(titles::profiler)->open);
   tabs_.poll();
   state_.poll_data();
   state_.begin_frame();
@@ -135,6 +137,7 @@ void App::frame() {
   if (const std::string problem = keeper_.take_problem(); !problem.empty())
     state_.notify(Notice::Kind::error, problem);
   state_.end_frame();
+  profiler_.end_frame();
 }
 
 void App::menu_item(const Command& command) const {

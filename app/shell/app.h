@@ -33,6 +33,7 @@
 #include "app/views/overlay_view.h"
 #include "app/views/own_people_view.h"
 #include "app/views/path_dialog.h"
+#include "app/views/profiler_view.h"
 #include "app/views/prompt_panel.h"
 #include "app/views/ranking_view.h"
 #include "app/views/score_view.h"
@@ -91,6 +92,7 @@ class App {
   LayerView& layer() { return layer_; }
   const DifferenceView& difference() const { return difference_; }
   const ScoreView& scores() const { return scores_; }
+  const ProfilerView& profiler() const { return profiler_; }
 
   void set_fonts(const Fonts& fonts) { fonts_ = fonts; }
   /// Theme and zoom take effect before the next frame (`prepare_frame`).
@@ -207,6 +209,7 @@ class App {
   LayerView layer_;
   DifferenceView difference_;
   ScoreView scores_;
+  ProfilerView profiler_;
   ExperimentsPanel experiments_;
   LessonPanel lessons_;
   bool reload_lessons_ = false;

@@ -434,6 +434,7 @@ void App::register_exports() {
         s, [split = s.snapshot->scores](const ShownRuns& r) { return scores_exhibit(r, split); });
   });
   exports_.add(titles::runs, named("runs"), [&s] { return runs_export(s); });
+  exports_.add(titles::profiler, named("profile"), [this] { return profiler_.exhibit(state_); });
   exports_.add(titles::experiments, named("sweep"),
                [this] { return experiments_export(experiments_); });
 }

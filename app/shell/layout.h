@@ -28,6 +28,7 @@ inline constexpr const char* documents = "Attention per document";
 inline constexpr const char* tests = "Tests";
 inline constexpr const char* experiments = "Experiments";
 inline constexpr const char* runs = "Runs";
+inline constexpr const char* profiler = "Profiler";
 inline constexpr const char* preferences = "Preferences";
 inline constexpr const char* models = "Models";
 inline constexpr const char* controls = "Intervention";

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 
+#include "core/base/run_trace.h"
 #include "core/engine/snapshot.h"
 #include "core/engine/steps.h"
 
@@ -39,6 +40,7 @@ class Board {
   void stop();
   std::shared_ptr<const Snapshot> snapshot() const;
   bool idle() const;
+  RunTrace& trace() { return trace_; }  ///< of both threads
 
   // Compute thread.
   /// Waits for a request that is not answered; nothing when the engine stops.
@@ -88,6 +90,7 @@ class Board {
   }
 
   const std::function<void()> on_update_;
+  RunTrace trace_;
   mutable std::mutex mutex_;
   std::condition_variable work_ready_, preview_ready_;
   std::atomic<std::uint64_t> signal_{1};

@@ -75,6 +75,16 @@ std::string activity_of(Step step) {
   return "";
 }
 
+/// Null while nobody records.
+std::shared_ptr<TracedWork> traced_work(const Tracer& tracer, Step step,
+                                        const std::string& activity) {
+  if (!tracer.trace->recording()) return nullptr;
+  const auto kind = step == Step::model                                  ? TraceKind::loading
+                    : step == Step::baseline || step == Step::intervened ? TraceKind::answer
+                                                                         : TraceKind::look;
+  return std::make_shared<TracedWork>(tracer, kind, activity.c_str());
+}
+
 }  // namespace
 
 Compute::Compute(Board& board, Engine::RunnerFactory make_runner)
@@ -230,18 +240,22 @@ RunContext Compute::context(Step step, const Work& work, const std::string& acti
   };
   const auto verdict = std::make_shared<Verdict>();
   RunContext context;
-  context.is_cancelled = [this, step, work, verdict] {
+  const auto traced = traced_work(tracer(work), step, activity);
+  context.is_cancelled = [this, step, work, verdict, traced] {
     const auto signal = board_.signal();
     if (verdict->signal != signal) {
       verdict->unwanted = board_.unwanted(
           work, [&](const Request& newest) { return same_work(step, *work.request, newest); });
       verdict->signal = signal;
     }
-    return verdict->unwanted.load();
+    const bool unwanted = verdict->unwanted;
+    if (unwanted && traced) traced->cut = true;
+    return unwanted;
   };
   context.on_progress = [this, activity](const Progress& progress) {
     show_progress(activity, progress);
   };
+  if (traced) context.on_progress = TracedProgress{context.on_progress, traced};
   if (step != Step::baseline && step != Step::intervened) return context;
   context.on_text = [this, step](const std::string& text, bool) {
     board_.publish([&](Snapshot& snapshot) {
@@ -256,6 +270,8 @@ Result<> Compute::ensure_model(const Work& work) {
   if (in_runner_ && same_model(*in_runner_, *work.request)) return {};
   if (!runner_) {
     show_activity(EngineStatus::State::starting, "starting");
+    const Tracer by = tracer(work);
+    const TimedSpan timed(&by, TraceKind::loading, "starting");
     HEADSCOPE_ASSIGN(runner_, make_runner_());
     if (!runner_) return fail(ErrorKind::internal, "The engine has no runner.");
   }
@@ -291,7 +307,10 @@ void Compute::forget_prompt() {
 Result<> Compute::ensure_prompt(const Work& work) {
   if (prompt_request_ && prompt_request_->prompt == work.request->prompt) return {};
   show_activity(EngineStatus::State::running, activity_of(Step::prompt));
+  const Tracer by = tracer(work);
+  TimedSpan timed(&by, TraceKind::reading, "reading prompt");
   HEADSCOPE_ASSIGN(auto prompt, runner_->prepare(work.request->prompt));
+  timed.span.rows = prompt->prompt_tokens();
   const bool same_text = prompt_request_ &&
                          prompt_request_->prompt.text == work.request->prompt.text &&
                          prompt_request_->prompt.splitting == work.request->prompt.splitting &&
@@ -358,6 +377,29 @@ Result<Compute::RunPointer> Compute::run_model(const RunKey& key, const Work& wo
   return result;
 }
 
+void Compute::note_seen(const Work& work, const MapPointer& map) {
+  const auto shown = board_.snapshot();
+  if (shown->full_map == map || shown->full_map_baseline == map) return;
+  TraceSpan span;
+  span.kind = TraceKind::look;
+  span.name = "seen map";
+  span.rows = map->tokens;
+  span.bytes = map->bytes();
+  trace_reused(tracer(work), std::move(span));
+}
+
+void Compute::note_seen(const Work& work, const RunPointer& run) {
+  TraceSpan span;
+  span.kind = TraceKind::answer;
+  span.name = "seen answer";
+  span.of = run->layers;
+  span.rows = run->keys;
+  span.reused = run->layers * run->keys;
+  span.bytes = bytes_of(*run);
+  span.saved_seconds = run->seconds;
+  trace_reused(tracer(work), std::move(span));
+}
+
 Result<> Compute::ensure_baseline(const Work& work) {
   const RunKey key{baseline_key(*work.request), {}};
   const auto grade = grade_key(work.request->prompt);
@@ -366,6 +408,8 @@ Result<> Compute::ensure_baseline(const Work& work) {
   auto run = known_run(key, grade);
   if (!keeps_enough(run)) {
     HEADSCOPE_ASSIGN(run, run_model(key, work, InterventionSettings{}, {}, Step::baseline));
+  } else {
+    note_seen(work, run);
   }
   baseline_ = HeldRun{key, grade, run};
   const bool keeps_inputs = preview_key_ == key.baseline;
@@ -400,6 +444,8 @@ Result<> Compute::ensure_intervened(const Work& work) {
   const auto applied =
       applied_settings(*work.request, *model_, *prompt_, baseline_->run.get(), &heads);
   if (applied.is_identity()) {
+    const auto shown = board_.snapshot()->intervened;
+    if (shown && shown != baseline_->run) note_seen(work, baseline_->run);
     intervened_ = baseline_;
     board_.publish_exact(work, applied, baseline_->run, std::nullopt);
     return {};
@@ -408,13 +454,15 @@ Result<> Compute::ensure_intervened(const Work& work) {
   const auto grade = grade_key(work.request->prompt);
   const auto& settings = work.request->intervention;
   auto run = known_run(key, grade);
-  if (!keeps_enough(run)) {
+  const bool seen = keeps_enough(run);
+  if (!seen) {
     HEADSCOPE_ASSIGN(run, run_model(key, work, settings, heads, Step::intervened));
   }
   run = labelled(run, settings);
   intervened_ = HeldRun{key, grade, run};
   const auto shown = board_.snapshot();
   const bool is_shown = shown->intervened == run;
+  if (seen && !is_shown) note_seen(work, run);
   board_.publish_exact(work, applied, run,
                        is_shown ? shown->preview_error : error_of_preview(work, heads));
   return {};
@@ -443,6 +491,7 @@ Result<> Compute::ensure_full_map(const Work& work, bool of_baseline) {
   const auto& of = of_baseline ? *baseline_ : *intervened_;
   const HeldMap key{of.key, of.run->settings, work.request->selected, work.request->map_region};
   auto map = maps_.find(key).value_or(nullptr);
+  if (map) note_seen(work, map);
   if (!map) {
     const auto running = context(step, work, activity_of(step));
     HEADSCOPE_ASSIGN(map, runner_->full_map(*prompt_, *of.run, key.head, key.region, running));

@@ -63,4 +63,8 @@ bool Engine::idle() const {
   return impl_->board.idle();
 }
 
+RunTrace& Engine::trace() {
+  return impl_->board.trace();
+}
+
 }  // namespace headscope

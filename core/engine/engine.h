@@ -9,6 +9,8 @@
 
 namespace headscope {
 
+class RunTrace;  // core/base/run_trace.h
+
 /// Owns the compute thread and the preview worker. All public functions are called from the
 /// window's thread and return at once.
 class Engine {
@@ -32,6 +34,8 @@ class Engine {
   std::shared_ptr<const Snapshot> snapshot() const;
   /// Nothing queued, nothing running, and the newest request answered (or failed).
   bool idle() const;
+  /// What the engine's threads did, while somebody has it recorded.
+  RunTrace& trace();
 
  private:
   struct Impl;

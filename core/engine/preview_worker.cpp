@@ -30,9 +30,12 @@ void PreviewWorker::preview(Board& board, const Work& work) {
                                         snapshot.baseline.get(), &heads);
   if (basis.has_exact && applied == basis.shown_exact) return;
   if (applied.is_identity()) return board.publish_preview(work, basis, applied, snapshot.baseline);
+  const Tracer tracer{&board.trace(), TraceLane::preview, work.id};
+  TimedSpan timed(&tracer, TraceKind::preview, "preview");
   auto result =
       preview_run(*snapshot.prompt, *snapshot.baseline, snapshot.preview_inputs.get(),
                   work.request->intervention, heads, [&] { return board.preview_overtaken(work); });
+  timed.span.cut = !result && board.preview_overtaken(work);
   if (result) board.publish_preview(work, basis, applied, std::move(result));
 }
 

@@ -123,13 +123,15 @@ Result<std::string> picture_of(const Exhibit& exhibit, ExportFormat format,
 Result<Json> exhibit_as_json(const Exhibit& exhibit, const RunContext& context) {
   HEADSCOPE_ASSIGN(const std::string caption, caption_of(exhibit));
   HEADSCOPE_ASSIGN(auto table, table_as_json(exhibit.table, context));
-  return Json{{"application", "headscope"},
-              {"version", kVersion},
-              {"what", exhibit.name},
-              {"caption", caption},
-              {"origin", origin_json(exhibit.origin)},
-              {"repeat", command_json(exhibit)},
-              {"table", std::move(table)}};
+  Json json = {{"application", "headscope"},
+               {"version", kVersion},
+               {"what", exhibit.name},
+               {"caption", caption},
+               {"origin", origin_json(exhibit.origin)},
+               {"repeat", command_json(exhibit)},
+               {"table", std::move(table)}};
+  json.update(exhibit.more);
+  return json;
 }
 
 Result<> write_exhibit(const std::filesystem::path& path, const Exhibit& exhibit,

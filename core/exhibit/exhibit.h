@@ -36,6 +36,7 @@ struct Exhibit {
   Draw draw;         ///< empty: it has no picture
   Table table;
   std::vector<ExhibitArray> arrays;
+  Json more = Json::object();  ///< fields of its JSON beside those that every exhibit has
   Origin origin;
   /// Of headscope-cli: {"render", "--figure", ...}; empty = no command draws this.
   std::vector<std::string> arguments;

@@ -5,6 +5,8 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include "core/base/run_trace.h"
+
 namespace headscope {
 namespace {
 
@@ -128,7 +130,14 @@ at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, std::size
   auto ropes = rope_tables(config_, positions, cache.capacity(), dtype());
   auto x = first_layer > 0 ? residuals->entering.at(number) : embed_chunk(ids, positions);
   std::int64_t first = begin;  // row of x[0, 0]
+  // A single row is one span of whoever runs it.
+  const Tracer* const tracer = rows > 1 ? tracer_of(context) : nullptr;
   for (int layer = first_layer; layer < config_.layers; ++layer) {
+    TimedSpan timed(tracer, TraceKind::layer, "layer");
+    timed.span.number = layer;
+    timed.span.of = config_.layers;
+    timed.span.first_row = begin;
+    timed.span.rows = rows;
     poll(context);
     if (layer > first_layer && placement_.begins(layer)) {
       const at::Device device = placement_.of_layer(layer).device;
@@ -155,6 +164,7 @@ at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, std::size
     const auto heads = run_attention(layer, projections.q, first, cache, options, context);
     poll(context);
     x = run_rest(weights, x, attention_branch(weights, config_, heads), options, context);
+    timed.span.computed = x.size(1);
     if (options.outputs != nullptr) options.outputs->keep(layer, first, x);
   }
   cache.advance(rows);

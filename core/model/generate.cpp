@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 
+#include "core/base/run_trace.h"
 #include "core/model/model_impl.h"
 #include "core/model/sampler.h"
 
@@ -70,6 +71,12 @@ void keep_token(Generation& out, const GenerateRequest& request, std::span<const
   if (request.candidates > 0) out.candidates.push_back(most_likely(logits, request.candidates));
 }
 
+void name_token(TimedSpan& timed, std::int64_t number) {
+  if (!timed.active()) return;
+  timed.span.name = "token";
+  timed.span.number = static_cast<int>(number);
+}
+
 /// Teacher forcing: the prompt's last token and the response in one pass, which is the same as step
 /// by step.
 Result<Generation> run_forced(const DecoderEngine& engine, const GenerateRequest& request,
@@ -84,6 +91,7 @@ Result<Generation> run_forced(const DecoderEngine& engine, const GenerateRequest
   ids.insert(ids.end(), request.forced_response.begin(), request.forced_response.end());
   options.hidden_rows = {prompt - 1, prompt - 1 + count};
   if (capture != nullptr) capture->set_rows({prompt - 1, prompt + count});
+  const TimedSpan timed(tracer_of(context), TraceKind::token, "response rows");
   const auto hidden = engine.run(ids, cache, options, context);
   const auto logits = engine.logits(hidden, context).contiguous();
   for (std::int64_t i = 0; i < count; ++i) {
@@ -105,6 +113,9 @@ Result<Generation> run_sampled(const DecoderEngine& engine, const GenerateReques
   Generation out;
   Decoding decoding(engine, pass, options, capture);
   if (request.use_cache) decoding.use_cache(pass, out.prompt_work, context);
+  // A row is a token once one is chosen after it: not at the end of the text, and not where only
+  // its attention is wanted.
+  std::optional<TimedSpan> timed(std::in_place, tracer_of(context), TraceKind::token, "row");
   auto hidden = decoding.run(context);
   out.prefill_seconds = seconds_since(start);
   start = std::chrono::steady_clock::now();
@@ -115,13 +126,17 @@ Result<Generation> run_sampled(const DecoderEngine& engine, const GenerateReques
     out.stopped_at_eos = std::find(eos.begin(), eos.end(), id) != eos.end();
     if (out.stopped_at_eos) break;
     keep_token(out, request, logits, id);
+    name_token(*timed, std::ssize(out.ids));
     if (request.on_token) request.on_token(id);
     context.progress("decode", double(out.ids.size()), double(limit));
     decoding.append(id);
     // Nothing is predicted from the last token, but its row of attention may be wanted.
     const bool is_last = static_cast<std::int64_t>(out.ids.size()) == limit;
-    if (!is_last || capture != nullptr) hidden = decoding.run(context);
+    if (is_last && capture == nullptr) break;
+    timed.emplace(tracer_of(context), TraceKind::token, "row");
+    hidden = decoding.run(context);
   }
+  timed.reset();
   out.decode_seconds = seconds_since(start);
   return out;
 }
@@ -207,7 +222,10 @@ Result<Generation> Model::Impl::generate(const GenerateRequest& request, const R
                        : run_forced(engine, request, pass, options, observer, context));
   if (capture) {
     const std::int64_t end = prompt + static_cast<std::int64_t>(out.ids.size());
+    TimedSpan timed(tracer_of(context), TraceKind::read_back, "read-back");
     out.attention = capture->finish({prompt - 1, end}, end);
+    timed.span.bytes =
+        (out.attention.weights.size() + out.attention.span_sums.size()) * sizeof(float);
   }
   return out;
 }

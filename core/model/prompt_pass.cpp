@@ -6,6 +6,8 @@
 
 #include <ATen/ATen.h>
 
+#include "core/base/run_trace.h"
+
 namespace headscope {
 namespace {
 
@@ -70,6 +72,26 @@ void keep(const Keeping& keeping, const KvCache& cache, int touched, ResidualPas
   store.inputs.merge(ran.kept);
 }
 
+/// Keys and values of the layers that are not run, and what the first one that is begins with.
+std::uint64_t taken_over(const ResidualPass& residuals, const KvCache& cache, std::int64_t rows) {
+  std::uint64_t bytes = bytes_of(residuals.entering);
+  for (int layer = 0; layer < residuals.first_layer; ++layer) {
+    bytes += bytes_of({cache.keys(layer, rows), cache.values(layer, rows)});
+  }
+  return bytes;
+}
+
+/// What the pass takes over, before it begins.
+void describe(const ResidualPass& residuals, const KvCache& cache, std::int64_t rows, int layers,
+              std::int64_t all, TimedSpan& timed) {
+  if (!timed.active()) return;
+  timed.span.number = residuals.first_layer;
+  timed.span.of = layers;
+  timed.span.rows = rows;
+  timed.span.reused = std::min<std::int64_t>(residuals.first_layer * rows, all);
+  timed.span.bytes = taken_over(residuals, cache, rows);
+}
+
 }  // namespace
 
 void PromptStore::Impl::clear() {
@@ -110,11 +132,13 @@ KvCache run_prompt(const DecoderEngine& engine, const PromptPass& pass,
       engine.new_cache(pass.key.capacity, pass.store != nullptr ? pass.store->shared(pass.touched)
                                                                 : std::span<const LayerCache>{});
   if (rows == 0) return cache;
+  TimedSpan timed(tracer_of(context), TraceKind::prefill, "prefill");
   ResidualPass residuals;
   Keeping keeping;
   if (pass.store != nullptr) {
     residuals.first_layer = pass.store->restart_layer(pass.touched, layers);
     if (residuals.first_layer == layers) {
+      describe(residuals, cache, rows, layers, work.all, timed);
       cache.advance(rows);
       work.layer_rows = 0;
       return cache;
@@ -127,6 +151,7 @@ KvCache run_prompt(const DecoderEngine& engine, const PromptPass& pass,
       if (layer > residuals.first_layer) residuals.kept[layer];
     }
   }
+  describe(residuals, cache, rows, layers, work.all, timed);
   EngineOptions how = options;
   how.observer = nullptr;
   how.hidden_rows = {};
@@ -134,6 +159,10 @@ KvCache run_prompt(const DecoderEngine& engine, const PromptPass& pass,
   engine.run(ids, cache, how, context);
   work.layer_rows = (last - residuals.first_layer) * rows;
   work.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  timed.span.computed = work.layer_rows;
+  if (work.layer_rows > 0) {
+    timed.span.saved_seconds = work.seconds / double(work.layer_rows) * double(timed.span.reused);
+  }
   if (keeping.anything) {
     pass.store->key = pass.key;
     keep(keeping, cache, pass.touched, residuals, *pass.store);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/base/make_large.h"
+#include "core/base/run_trace.h"
 #include "core/engine/outlook.h"
 #include "core/model/answer_probability.h"
 #include "core/runner/companions.h"
@@ -74,13 +75,16 @@ Result<std::shared_ptr<const ModelInfo>> ModelRunner::load(const Request& reques
   row_sources_.clear();
   residuals_.clear();
   store_belongs_to({});
+  std::optional<TimedSpan> timed(std::in_place, tracer_of(context), TraceKind::loading, "weights");
   HEADSCOPE_ASSIGN(
       opened_,
       open_model(request.model,
                  {request.device, request.dtype, request.threads, {}, request.adapter}, context));
   const Companions companions = read_companions(opened_->folder, opened_->model->config());
   directions_ = companions.directions;
+  timed.emplace(tracer_of(context), TraceKind::loading, "self-check");
   HEADSCOPE_ASSIGN(const auto parity, opened_->model->self_check(kSelfCheckSeconds, context));
+  timed.reset();
   chat_ = opened_->is_demo ? std::nullopt : open_chat_template(opened_->folder);
   auto info = describe(*opened_, companions, parity, !chat_ || chat_->has_value());
   if (chat_ && *chat_) info->chat_template = "chat " + (*chat_)->fingerprint();
@@ -158,6 +162,7 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
     context.on_text(decoder.text(), false);
   };
   HEADSCOPE_ASSIGN(const auto generation, opened_->model->generate(generate, context));
+  const TimedSpan timed(tracer_of(context), TraceKind::read_back, "result");
   auto result = make_run_result(prompt, generation, request.row_convention, *opened_->tokenizer);
   if (context.on_text) context.on_text(result->response_text, true);
   const bool edited = !generate.interventions.empty();
