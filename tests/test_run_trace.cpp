@@ -243,8 +243,9 @@ TEST_CASE("a slider's run is traced from its first touched layer on; the layers 
     rows += layers[i].computed;
   }
   CHECK(rows == work.computed);
-  CHECK(in_words(work).starts_with("restarted at layer " + std::to_string(touched) + " of " +
-                                   std::to_string(f.layers()) + ": "));
+  CHECK(in_words(work).starts_with("answer (intervened): restarted at layer " +
+                                   std::to_string(touched) + " of " + std::to_string(f.layers()) +
+                                   ": "));
   CHECK(in_words(work).find(std::to_string(run.response.size()) + " tokens ") != std::string::npos);
 }
 
@@ -261,7 +262,7 @@ TEST_CASE("settings seen before are reused whole, and so is the unedited answer"
   CHECK(work.answer.saved_seconds == first->seconds);
   CHECK(work.answer.reused == first->layers * first->keys);
   CHECK(work.answer.bytes > first->span_sums.size() * sizeof(float));
-  CHECK(in_words(work).starts_with("seen before: nothing computed"));
+  CHECK(in_words(work).starts_with("answer (intervened): seen before, nothing computed; "));
 
   const auto spans = f.engine.trace().spans(kCompute).size();
   f.answer(with_tau(engine_request(), 0.1));  // shown already: nothing happened

@@ -1,14 +1,18 @@
 // links: headscope_app_testing
 // labels: ui
+// timeout: 240
 // The view "Profiler": off at first, records while it is open, says what a slider's run reused.
 #include <imgui.h>
 #include <imgui_internal.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <string>
 
 #include "app/shell/layout.h"
+#include "app/shell/runner_module.h"
+#include "app/shell/sample_source.h"
 #include "tests/engine_fixture.h"
 #include "tests/skip.h"
 #include "tests/ui_stage.h"
@@ -86,7 +90,7 @@ void script_slider(ImGuiTestContext* test) {
   test->ItemInputValue("//Intervention/##tau", 0.5f);
   s.settle(test);
   IM_CHECK_EQ(s.control->finished(FakeCall::run), runs + 1);
-  IM_CHECK(view.summary().find("seen before: nothing computed") != std::string::npos);
+  IM_CHECK(view.summary().find("seen before, nothing computed") != std::string::npos);
 }
 
 void script_navigate(ImGuiTestContext* test) {
@@ -146,6 +150,30 @@ void script_navigate(ImGuiTestContext* test) {
   IM_CHECK_EQ(trace.version(TraceLane::compute), version);
 }
 
+// Through the module with libtorch: the tracer is found on the other side.
+void script_embedded(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  s.settle(test);
+  s.state().view_to_show = titles::profiler;
+  test->Yield(6);
+  test->ItemInputValue("//Intervention/##tau", 0.3f);
+  s.settle(test);
+  const ProfilerView& view = s.app->profiler();
+  IM_CHECK(view.newest().has_value());
+  const AnswerWork& work = *view.newest();
+  const RunResult& run = *s.snapshot().intervened;
+  int touched = s.snapshot().model->layers;
+  for (const HeadId head : run.touched) touched = std::min(touched, head.layer);
+  const std::int64_t rows = s.snapshot().prompt->prompt_tokens() - 1;
+  IM_CHECK_EQ(work.answer.request, s.snapshot().request_id);
+  IM_CHECK_EQ(work.first_layer, touched);
+  IM_CHECK_EQ(work.reused, touched * rows);
+  IM_CHECK_EQ(work.computed + work.reused, (s.snapshot().model->layers - 1) * rows);
+  IM_CHECK_EQ(static_cast<std::size_t>(work.tokens), run.response.size());
+  test->MouseMove(bars(test).ID);  // numbers under the cursor
+  test->Yield(4);
+}
+
 }  // namespace
 
 TEST_CASE("the profiler is off at first and says what a slider's run reused") {
@@ -159,4 +187,20 @@ TEST_CASE("wheel, drag and keys move along the profiler's timeline; closed, it r
   if (!test::has_display()) SKIP_TEST(test::no_display);
   const auto stage = profiler_stage();
   stage->run("navigate", script_navigate);
+}
+
+TEST_CASE("a slider's run on the embedded model is recorded through the module") {
+  if (!test::has_display()) SKIP_TEST(test::no_display);
+  std::error_code ignored;
+  if (!std::filesystem::exists(test::build_folder() / "libheadscope_torch.so", ignored)) {
+    SKIP_TEST("no libheadscope_torch.so in this build");
+  }
+  const auto stage = Stage::open(torch_runner_factory(), demo_sample_source());
+  stage->state().request.intervention.tau = 0.1;
+  stage->state().request.threads = 1;
+  stage->state().new_sample();
+  stage->run("embedded", script_embedded);
+  stage->save_picture("profiler_embedded.png");
+  stage->app->set_theme(ThemeKind::light);
+  stage->save_picture("profiler_light.png");
 }

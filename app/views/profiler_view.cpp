@@ -56,7 +56,7 @@ std::string bytes_text(std::uint64_t bytes) {
 }
 
 TimeWindow around(double begin, double end) {
-  const double length = std::max(end - begin, 1e-3);
+  const double length = std::max(end - begin, 1e-5);
   return {begin - kMargin * length, length * (1 + 2 * kMargin)};
 }
 
@@ -89,7 +89,7 @@ void ProfilerView::take_spans() {
     changed = true;
   }
   if (!changed) return;
-  summary_ = newest_ ? newest_->answer.name + ": " + in_words(*newest_) : "";
+  summary_ = newest_ ? in_words(*newest_) : "";
   if (empty()) origin_ = 0;
   for (const TraceRows& lane : lanes_) {
     if (origin_ == 0 && !lane.spans.empty()) origin_ = lane.spans.front().begin;
@@ -115,7 +115,7 @@ void ProfilerView::make_rows() {
   }
 }
 
-TimeWindow ProfilerView::all() const {
+void ProfilerView::show_all() {
   double begin = 0, end = 0;
   for (const TraceRows& lane : lanes_) {
     for (const TraceSpan& span : lane.spans) {
@@ -123,10 +123,11 @@ TimeWindow ProfilerView::all() const {
       end = std::max(end, begin_of(span) + span.seconds());
     }
   }
-  return around(begin, end);
+  window_ = around(begin, end);
+  zero_ = 0;
 }
 
-TimeWindow ProfilerView::newest_request() const {
+void ProfilerView::show_newest() {
   std::uint64_t newest = 0;
   for (const TraceSpan& span : lanes_[0].spans) newest = std::max(newest, span.request);
   double begin = 1e300, end = -1e300;
@@ -137,7 +138,9 @@ TimeWindow ProfilerView::newest_request() const {
       end = std::max(end, begin_of(span) + std::max(span.seconds(), span.saved_seconds));
     }
   }
-  return begin < end ? around(begin, end) : all();
+  if (begin > end) return show_all();
+  window_ = around(begin, end);
+  zero_ = begin;
 }
 
 float ProfilerView::x_of(const Place& place, double seconds) const {
@@ -151,7 +154,7 @@ void ProfilerView::toolbar(ViewContext& context) {
   int which = follow_ ? 0 : -1;
   if (segmented(context, "what", {"Newest", "All"}, which)) {
     follow_ = which == 0;
-    if (which == 1) window_ = all();
+    if (which == 1) show_all();
   }
   flow.next(button_width("Clear"));
   if (ImGui::Button("Clear") && trace_ != nullptr) trace_->clear();
@@ -184,9 +187,9 @@ void ProfilerView::draw_axis(const ViewContext& context, const Place& place, flo
   const bool small = window_.shown < 0.5;
   const double unit = small ? 1e-3 : 1;
   const int wanted = std::max(2, static_cast<int>((place.max.x - place.min.x) / (em() * 6)));
-  for (const figure::Tick& tick :
-       figure::linear_ticks(window_.from / unit, window_.end() / unit, wanted)) {
-    const float x = x_of(place, tick.value * unit);
+  for (const figure::Tick& tick : figure::linear_ticks((window_.from - zero_) / unit,
+                                                       (window_.end() - zero_) / unit, wanted)) {
+    const float x = x_of(place, zero_ + tick.value * unit);
     list.AddLine(ImVec2(x, place.min.y - em() * 0.2f), ImVec2(x, bottom),
                  with_alpha(context.theme.line, 0.5f));
     const std::string label = tick.label + (small ? " ms" : " s");
@@ -216,16 +219,25 @@ void ProfilerView::draw_row(const ViewContext& context, const Place& place,
       hatched(list, min, max, packed(color));
     } else {
       const bool second = span->kind == TraceKind::layer && span->number % 2 == 1;
-      list.AddRectFilled(min, max, with_alpha(packed(color), span->cut || second ? 0.65f : 1.0f));
+      list.AddRectFilled(min, max,
+                         with_alpha(packed(color), span->cut ? 0.5f
+                                                   : second  ? 0.8f
+                                                             : 1.0f));
       if (span->cut) list.AddLine(ImVec2(right, top), max, context.theme.bad, em() * 0.15f);
     }
     const float from = std::max(left, place.min.x) + em() * 0.25f,
                 room = std::min(right, place.max.x) - from - em() * 0.25f;
     if (room < em() * kReadable) continue;
     const bool plain = row.reused || span->cut;
-    draw_fitted_text(list, ImVec2(from, top + (place.row - 2 - em()) * 0.5f), room,
-                     plain ? context.theme.text : packed(figure::readable_on(color)),
-                     span->title() + "  " + span_text(length_of(*span, row.reused)));
+    const std::string words = span->title() + "  " + span_text(length_of(*span, row.reused));
+    const float y = top + (place.row - 2 - em()) * 0.5f;
+    if (row.reused) {  // not upon the diagonals
+      const float width = std::min(room, ImGui::CalcTextSize(words.c_str()).x);
+      list.AddRectFilled(ImVec2(from - em() * 0.15f, top + 1),
+                         ImVec2(from + width + em() * 0.15f, bottom - 1), context.theme.panel);
+    }
+    draw_fitted_text(list, ImVec2(from, y), room,
+                     plain ? context.theme.text : packed(figure::readable_on(color)), words);
   }
 }
 
@@ -252,8 +264,9 @@ const TraceSpan* ProfilerView::under_mouse(const Place& place, bool& reused) con
 void ProfilerView::tooltip(const ViewContext& context, const TraceSpan& span, bool reused) const {
   if (!ImGui::BeginTooltip()) return;
   text_bold(context, span.title() + (reused ? ": reused" : span.cut ? ": given up" : ""));
-  ImGui::Text("%s, from %s on", span_text(span.seconds()).c_str(),
-              span_text(std::max(0.0, begin_of(span))).c_str());
+  const double begin = begin_of(span) - zero_;
+  ImGui::Text("%s, begun at %s%s", span_text(span.seconds()).c_str(), begin < 0 ? "-" : "",
+              span_text(std::abs(begin)).c_str());
   if (span.kind == TraceKind::prefill) ImGui::Text("began at layer %d of %d", span.number, span.of);
   if (span.rows > 0) {
     ImGui::Text("rows %s to %s", count_text(span.first_row).c_str(),
@@ -267,6 +280,7 @@ void ProfilerView::tooltip(const ViewContext& context, const TraceSpan& span, bo
   std::string by = std::string(kind_name(span.kind)) + ", " + lane_name(span.lane) + " thread";
   if (span.request > 0) by += ", request " + std::to_string(span.request);
   text_muted(context, by);
+  text_muted(context, "wheel: zoom   drag: along   double click: only this");
   ImGui::EndTooltip();
 }
 
@@ -319,7 +333,7 @@ void ProfilerView::timeline(ViewContext& context) {
                          ImGuiButtonFlags_EnableNav);
   const bool hovered = ImGui::IsItemHovered();
   navigate(place);
-  if (follow_) window_ = newest_request();
+  if (follow_) show_newest();
   draw_axis(context, place, place.max.y);
   ImDrawList& list = *ImGui::GetWindowDrawList();
   for (std::size_t i = 0; i < rows_.size(); ++i) {
@@ -332,7 +346,13 @@ void ProfilerView::timeline(ViewContext& context) {
   list.PopClipRect();
   if (!hovered) return;
   bool reused = false;
-  if (const TraceSpan* span = under_mouse(place, reused)) tooltip(context, *span, reused);
+  const TraceSpan* span = under_mouse(place, reused);
+  if (span == nullptr) return;
+  tooltip(context, *span, reused);
+  if (!ImGui::IsMouseDoubleClicked(ImGuiMouseButton_Left)) return;
+  const double begin = begin_of(*span);
+  window_ = around(begin, begin + length_of(*span, reused));
+  follow_ = false;
 }
 
 void ProfilerView::draw(ViewContext& context) {

@@ -55,8 +55,8 @@ class ProfilerView {
   bool empty() const { return lanes_[0].spans.empty() && lanes_[1].spans.empty(); }
   void take_spans();
   void make_rows();
-  TimeWindow all() const;
-  TimeWindow newest_request() const;
+  void show_all();
+  void show_newest();
   void toolbar(ViewContext& context);
   void timeline(ViewContext& context);
   void navigate(const Place& place);
@@ -77,6 +77,7 @@ class ProfilerView {
   std::string summary_;
   std::int64_t origin_ = 0;  ///< nanoseconds of the trace's clock at 0 seconds; 0 = nothing yet
   TimeWindow window_;
+  double zero_ = 0;     ///< where the axis counts from
   bool follow_ = true;  ///< the newest request is on screen
 };
 

@@ -391,7 +391,7 @@ void Compute::note_seen(const Work& work, const MapPointer& map) {
 void Compute::note_seen(const Work& work, const RunPointer& run) {
   TraceSpan span;
   span.kind = TraceKind::answer;
-  span.name = "seen answer";
+  span.name = run->settings.is_identity() ? "answer (baseline)" : "answer (intervened)";
   span.of = run->layers;
   span.rows = run->keys;
   span.reused = run->layers * run->keys;

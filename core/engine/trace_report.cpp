@@ -126,16 +126,17 @@ std::string span_text(double seconds) {
 }
 
 std::string in_words(const AnswerWork& work) {
+  const std::string begin = work.answer.name + ": ";
   if (work.seen) {
-    return "seen before: nothing computed, " + memory_text(double(work.answer.bytes)) + " and " +
-           span_text(work.answer.saved_seconds) + " reused";
+    return begin + "seen before, nothing computed; " + memory_text(double(work.answer.bytes)) +
+           " and " + span_text(work.answer.saved_seconds) + " reused";
   }
-  std::string text = prompt_words(work) + "; prefill " + span_text(work.prefill_seconds) + ", " +
-                     std::to_string(work.tokens) + (work.tokens == 1 ? " token " : " tokens ") +
-                     span_text(work.token_seconds) + ", read-back " +
-                     span_text(work.read_back_seconds);
-  return work.answer.cut ? "given up after " + span_text(work.answer.seconds()) + "; " + text
-                         : text;
+  const std::string text =
+      prompt_words(work) + "; prefill " + span_text(work.prefill_seconds) + ", " +
+      std::to_string(work.tokens) + (work.tokens == 1 ? " token " : " tokens ") +
+      span_text(work.token_seconds) + ", read-back " + span_text(work.read_back_seconds);
+  if (!work.answer.cut) return begin + text;
+  return begin + "given up after " + span_text(work.answer.seconds()) + "; " + text;
 }
 
 }  // namespace headscope

@@ -50,8 +50,8 @@ struct AnswerWork {
 /// `spans` of the compute lane in the order in which they ended; nothing without an answer.
 std::optional<AnswerWork> newest_answer(std::span<const TraceSpan> spans);
 
-/// "restarted at layer 7 of 12: 58 % of the prompt's work reused; prefill 1.90 s, 32 tokens
-/// 0.60 s, read-back 12 ms"
+/// "answer (intervened): restarted at layer 7 of 12: 58 % of the prompt's work reused; prefill 1.90
+/// s, 32 tokens 0.60 s, read-back 12 ms"
 std::string in_words(const AnswerWork& work);
 
 /// "1.90 s", "12 ms", "340 us".
