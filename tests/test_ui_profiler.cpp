@@ -172,6 +172,24 @@ void script_embedded(ImGuiTestContext* test) {
   IM_CHECK_EQ(static_cast<std::size_t>(work.tokens), run.response.size());
   test->MouseMove(bars(test).ID);  // numbers under the cursor
   test->Yield(4);
+  const ExhibitMaker make = view.exhibit(s.state());
+  IM_CHECK(make != nullptr);
+  const auto exhibit = make({});
+  IM_CHECK(exhibit.has_value());
+  IM_CHECK_EQ(exhibit->origin.model, std::string("demo"));
+  IM_CHECK_EQ(exhibit->more.count("traceEvents"), std::size_t{1});
+  for (const auto format : {ExportFormat::png, ExportFormat::csv, ExportFormat::json}) {
+    const auto path =
+        test::picture_folder() / ("profiler_export." + std::string(format_name(format)));
+    IM_CHECK(write_exhibit(path, *exhibit, format, {}).has_value());
+  }
+}
+
+void script_nothing(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  s.settle(test);
+  s.state().view_to_show = titles::profiler;
+  test->Yield(6);
 }
 
 }  // namespace
@@ -179,6 +197,12 @@ void script_embedded(ImGuiTestContext* test) {
 TEST_CASE("the profiler is off at first and says what a slider's run reused") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
   const auto stage = profiler_stage();
+  stage->run("nothing recorded", script_nothing);
+  stage->save_picture("profiler_empty.png");
+  stage->run("close", [](ImGuiTestContext* test) {
+    stage_of(test).app->commands().run(std::string("panel.") + titles::profiler);
+    test->Yield(4);
+  });
   stage->run("slider", script_slider);
   stage->save_picture("profiler.png");
 }

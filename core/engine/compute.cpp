@@ -444,8 +444,7 @@ Result<> Compute::ensure_intervened(const Work& work) {
   const auto applied =
       applied_settings(*work.request, *model_, *prompt_, baseline_->run.get(), &heads);
   if (applied.is_identity()) {
-    const auto shown = board_.snapshot()->intervened;
-    if (shown && shown != baseline_->run) note_seen(work, baseline_->run);
+    if (intervened_ && !intervened_->key.applied.is_identity()) note_seen(work, baseline_->run);
     intervened_ = baseline_;
     board_.publish_exact(work, applied, baseline_->run, std::nullopt);
     return {};
@@ -454,15 +453,15 @@ Result<> Compute::ensure_intervened(const Work& work) {
   const auto grade = grade_key(work.request->prompt);
   const auto& settings = work.request->intervention;
   auto run = known_run(key, grade);
-  const bool seen = keeps_enough(run);
+  const bool seen = keeps_enough(run), held = intervened_ && intervened_->key == key;
   if (!seen) {
     HEADSCOPE_ASSIGN(run, run_model(key, work, settings, heads, Step::intervened));
   }
   run = labelled(run, settings);
+  if (seen && !held) note_seen(work, run);
   intervened_ = HeldRun{key, grade, run};
   const auto shown = board_.snapshot();
   const bool is_shown = shown->intervened == run;
-  if (seen && !is_shown) note_seen(work, run);
   board_.publish_exact(work, applied, run,
                        is_shown ? shown->preview_error : error_of_preview(work, heads));
   return {};
