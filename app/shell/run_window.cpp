@@ -218,13 +218,15 @@ double processor_seconds() {
 }
 
 int Session::measure_idle(App& app) {
-  constexpr double kPatience = 120, kRest = 2;
+  constexpr double kPatience = 120, kRest = 3;
   const auto begin = Clock::now();
   do {
     frames_due_ = 1;  // what woke the last wait may have come as it ended
     loop(app, 0.2);
   } while (!app.settled() && seconds_since(begin) < kPatience && !signals_->stopped());
-  loop(app, kRest);  // whatever the last results still ask for
+  // The last results still ask for something, e.g. whether they are to be saved.
+  while (loop(app, kRest) > 0 && seconds_since(begin) < kPatience) {
+  }
   if (!app.settled()) {
     complain({ErrorKind::internal, "the engine does not come to rest"});
     return exit_code(ErrorKind::internal);
