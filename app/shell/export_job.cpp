@@ -10,6 +10,7 @@
 
 #include "core/base/file.h"
 #include "core/base/process.h"
+#include "core/base/thread_priority.h"
 
 namespace headscope {
 namespace {
@@ -99,6 +100,7 @@ std::optional<ExportQueue::View> ExportQueue::running() const {
 }
 
 void ExportQueue::loop() {
+  lower_priority(BackgroundWork::shown_soon);
   std::unique_lock lock(mutex_);
   for (;;) {
     ready_.wait(lock, [this] { return stop_ || !waiting_.empty(); });

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/process.h"
+#include "core/base/thread_priority.h"
 
 namespace headscope {
 namespace {
@@ -137,6 +138,7 @@ void ModelFinder::look(std::vector<std::string> recent, std::vector<std::string>
   stop();
   busy_ = true;
   worker_ = std::thread([this, recent = std::move(recent), folders = std::move(folders)]() mutable {
+    lower_priority(BackgroundWork::computing);
     work(std::move(recent), std::move(folders));
     busy_ = false;
     ++version_;

@@ -2,11 +2,13 @@
 
 #include <exception>
 
+#include "core/base/thread_priority.h"
 #include "core/engine/preview.h"
 
 namespace headscope {
 
 void PreviewWorker::loop(Board& board) {
+  lower_priority(BackgroundWork::shown_soon);
   while (const auto work = board.wait_preview()) {
     try {
       preview(board, *work);
