@@ -262,7 +262,7 @@ TEST_CASE("settings seen before are reused whole, and so is the unedited answer"
   CHECK(work.answer.saved_seconds == first->seconds);
   CHECK(work.answer.reused == first->layers * first->keys);
   CHECK(work.answer.bytes > first->span_sums.size() * sizeof(float));
-  CHECK(in_words(work).starts_with("answer (intervened): seen before, nothing computed; "));
+  CHECK(in_words(work).starts_with("answer (intervened): was there, nothing computed; "));
 
   const auto spans = f.engine.trace().spans(kCompute).size();
   f.answer(with_tau(engine_request(), 0.1));  // shown already: nothing happened

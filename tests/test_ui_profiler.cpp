@@ -90,7 +90,7 @@ void script_slider(ImGuiTestContext* test) {
   test->ItemInputValue("//Intervention/##tau", 0.5f);
   s.settle(test);
   IM_CHECK_EQ(s.control->finished(FakeCall::run), runs + 1);
-  IM_CHECK(view.summary().find("seen before, nothing computed") != std::string::npos);
+  IM_CHECK(view.summary().find("was there, nothing computed") != std::string::npos);
 }
 
 void script_navigate(ImGuiTestContext* test) {

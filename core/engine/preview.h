@@ -26,8 +26,10 @@ std::shared_ptr<const RunResult> preview_run(const PromptView& prompt, const Run
                                              const std::function<bool()>& is_stale = {});
 
 /// max |preview - exact| over the touched heads' weights, in the rows whose response tokens up to
-/// and including the row's own agree; nothing when no row is comparable.
-std::optional<double> preview_error(const RunResult& preview, const RunResult& exact);
+/// and including the row's own agree; nothing when no row is comparable. What it is after `is_stale`
+/// (polled per head) said so means nothing.
+std::optional<double> preview_error(const RunResult& preview, const RunResult& exact,
+                                    const std::function<bool()>& is_stale = {});
 
 /// A copy with scores and mark of correctness for another gold document or other answers: the model
 /// need not run for those.
