@@ -222,7 +222,8 @@ class Bench(CliTest):
         for part, layer in (("first_layer", 0), ("middle_layer", 1), ("last_layer", 1)):
             grid = report[part]
             self.assertEqual([grid["first_touched_layer"], grid["cells"]], [layer, 9])
-            self.assertEqual(grid["agreement"], {"same_tokens": True, "same_bits": True})
+            self.assertTrue(grid["agreement"]["same_tokens"])
+            self.assertLess(grid["agreement"]["largest_difference"], 1e-5)
             self.check_ratio(grid["ratios"]["alone_over_together"], grid["alone"]["seconds"], grid["together"]["seconds"])
             rows = 95  # of the prompt but its last; the last layer makes keys and values alone
             self.assertEqual(grid["alone"]["layer_rows"], [rows] * 9)
