@@ -284,18 +284,18 @@ class Bench(CliTest):
 
     def test_limits_are_those_of_the_same_run(self):
         report = self.bench("--suite", "limits", "--no-peers")
-        speed = report["speed"]
-        for dtype in ("float32", "bfloat16"):
-            prefill, decode = speed[dtype]["prefill"], speed[dtype]["decode"]
+        dtypes = report["dtypes"]
+        for speed in (report["speed"], dtypes["float32"], dtypes["bfloat16"]):
+            prefill, decode = speed["prefill"], speed["decode"]
             limit = [a + b for a, b in zip(prefill["products_seconds"]["all"], prefill["attention_seconds"]["all"])]
             self.check_spread(prefill["over_limit"], [a / b for a, b in zip(prefill["seconds"]["all"], limit)])
             self.check_ratio(decode["over_limit"], decode["seconds_per_token"], decode["reading_seconds"])
             self.check_ratio(decode["share_of_limit"], decode["reading_seconds"], decode["seconds_per_token"])
-        self.check_ratio(speed["ratios"]["token_bfloat16"], speed["bfloat16"]["decode"]["seconds_per_token"],
-                         speed["float32"]["decode"]["seconds_per_token"])
+        self.check_ratio(dtypes["ratios"]["token"], dtypes["bfloat16"]["decode"]["seconds_per_token"],
+                         dtypes["float32"]["decode"]["seconds_per_token"])
         matrices = 2 * (32 * 32 * 2 + 32 * 16 * 2 + 3 * 32 * 48) + 400 * 32  # q, o; k, v; gate, up, down; output
-        self.assertEqual(speed["float32"]["decode"]["bytes_per_token"], 4 * matrices)
-        self.assertEqual(speed["bfloat16"]["decode"]["bytes_per_token"], 2 * matrices)
+        self.assertEqual(report["speed"]["decode"]["bytes_per_token"], 4 * matrices)
+        self.assertEqual(dtypes["bfloat16"]["decode"]["bytes_per_token"], 2 * matrices)
         memory = report["memory"]["float32"]
         norms = 5 * 32
         self.assertEqual(memory["weights_bytes"], 4 * (matrices + norms))

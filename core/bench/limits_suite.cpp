@@ -37,6 +37,7 @@ class LimitsSuite {
     Json report = bench_.report_head("limits");
     using Part = Result<Json> (LimitsSuite::*)();
     const std::map<std::string, Part> parts = {{"speed", &LimitsSuite::speed},
+                                               {"dtypes", &LimitsSuite::dtypes},
                                                {"memory", &LimitsSuite::memory}};
     for (const std::string& name : limits_parts) {
       if (!options_.parts.empty() && !options_.parts.contains(name)) continue;
@@ -48,9 +49,11 @@ class LimitsSuite {
 
  private:
   std::int64_t tokens() const { return options_.quick ? 256 : 4096; }
+  /// Fewer: without bfloat16 arithmetic a prefill takes twenty times as long.
+  std::int64_t few_tokens() const { return options_.quick ? 128 : 512; }
 
-  Json task(const std::string& measure, const std::string& dtype) const {
-    Json json = bench_.pass_task("limits", tokens(), 0);
+  Json task(const std::string& measure, const std::string& dtype, std::int64_t tokens) const {
+    Json json = bench_.pass_task("limits", tokens, 0);
     json["measure"] = measure;
     json["dtype"] = dtype;
     json["new_tokens"] = options_.quick ? 4 : 48;
@@ -94,23 +97,33 @@ class LimitsSuite {
 
   Result<Json> speed() {
     bench_.note("float32 and its limits");
-    HEADSCOPE_ASSIGN(const Json wide, bench_.ours(task("speed", "float32")));
-    bench_.note("bfloat16 and its limits");
-    HEADSCOPE_ASSIGN(const Json narrow, bench_.ours(task("speed", "bfloat16")));
+    HEADSCOPE_ASSIGN(const Json found, bench_.ours(task("speed", "float32", tokens())));
+    Json part = speed_json(found, true);
+    part["what"] =
+        "one prefill and single tokens in float32 over the least time that their matrix products, "
+        "their attention and their weights take on this machine";
+    part["tokens"] = tokens();
+    return part;
+  }
+
+  Result<Json> dtypes() {
+    Json part = {{"what", "the same in float32 and in bfloat16 over a shorter prompt"},
+                 {"tokens", few_tokens()}};
+    std::map<std::string, Json> found;
+    for (const std::string dtype : {"float32", "bfloat16"}) {
+      bench_.note(dtype + " over " + std::to_string(few_tokens()) + " tokens");
+      HEADSCOPE_ASSIGN(found[dtype], bench_.ours(task("speed", dtype, few_tokens())));
+      part[dtype] = speed_json(found[dtype], false);
+    }
     const auto ratio = [&](const char* name, const char* what) {
-      return paired_ratio(numbers(narrow, name), numbers(wide, name), what, {});
+      return paired_ratio(numbers(found["bfloat16"], name), numbers(found["float32"], name), what,
+                          {});
     };
-    return Json{
-        {"what",
-         "one prefill and single tokens over the least time that their matrix products, "
-         "their attention and their weights take on this machine"},
-        {"tokens", tokens()},
-        {"float32", speed_json(wide, true)},
-        {"bfloat16", speed_json(narrow, false)},
-        {"ratios",
-         {{"prefill_bfloat16", ratio("prefill", "time of the prefill, bfloat16 over float32")},
-          {"products_bfloat16", ratio("products", "bare matrix products, bfloat16 over float32")},
-          {"token_bfloat16", ratio("token", "time of a token, bfloat16 over float32")}}}};
+    part["ratios"] = {
+        {"prefill", ratio("prefill", "time of the prefill, bfloat16 over float32")},
+        {"products", ratio("products", "bare matrix products, bfloat16 over float32")},
+        {"token", ratio("token", "time of a token, bfloat16 over float32")}};
+    return part;
   }
 
   Result<Json> memory() {
@@ -119,19 +132,19 @@ class LimitsSuite {
     HEADSCOPE_TRY(make_bench_checkpoint(small, options_.seed, folder));
     Json part = {{"what",
                   "peak memory of loading and one run beyond what the program took before, "
-                  "over the weights and the keys and values of all tokens"},
-                 {"tokens", tokens()}};
+                  "over the weights and the keys and values of all tokens"}};
     for (const std::string dtype : {"float32", "bfloat16"}) {
       bench_.note("memory in " + dtype);
-      Json asked = task("memory", dtype);
+      const bool wide = dtype == "float32";
+      Json asked = task("memory", dtype, wide ? tokens() : few_tokens());
       asked["small_model"] = folder.string();
       HEADSCOPE_ASSIGN(Json found, bench_.ours(asked));
       const double before = found.at("before_bytes"), weights = found.at("weights_bytes"),
                    declared = weights + found.at("cache_bytes").get<double>();
+      found["tokens"] = asked.at("ids").size();
       found["over_declared"] =
           figure((found.at("peak_bytes").get<double>() - before) / declared,
-                 "peak over weights and caches",
-                 dtype == "float32" ? bench_.at_most(kMemoryGoal) : std::nullopt);
+                 "peak over weights and caches", wide ? bench_.at_most(kMemoryGoal) : std::nullopt);
       found["loaded_over_weights"] =
           figure((found.at("loaded_bytes").get<double>() - before) / weights,
                  "what loading leaves, over the weights", {});

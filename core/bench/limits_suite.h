@@ -7,11 +7,11 @@
 namespace headscope::bench {
 
 /// What can be measured, in this order.
-inline const std::vector<std::string> limits_parts = {"speed", "memory"};
+inline const std::vector<std::string> limits_parts = {"speed", "dtypes", "memory"};
 
 /// {"suite",...,PART}: prefill over its bare matrix products and fused attention, a new token over
-/// reading the weights once, each also as the share of that limit which is reached, in float32 and
-/// in bfloat16; and the peak of loading and running over weights and caches.
+/// reading the weights once, each also as the share of that limit which is reached; the same in
+/// bfloat16 beside float32; and the peak of loading and running over weights and caches.
 Result<Json> run_limits_suite(const BenchOptions& options, const RunContext& context);
 
 }  // namespace headscope::bench

@@ -38,15 +38,17 @@ std::optional<at::ScalarType> scalar_type(DType dtype) {
 /// size twice nor delays cancelling.
 at::Tensor copy_tensor(std::span<const std::byte> bytes, const TensorInfo& info, c10::Device device,
                        at::ScalarType dtype, const RunContext& context) {
-  constexpr std::int64_t most = 1 << 22;
+  constexpr std::int64_t most = 1 << 20;
   const at::ScalarType stored = *scalar_type(info.dtype);
   const auto element = static_cast<std::int64_t>(c10::elementSize(stored));
+  const bool as_it_is = stored == dtype && device.is_cpu();
+  // Before the tensor and always of one size: the next call's takes its place, and nothing is left
+  // between the tensors.
+  auto piece = at::empty({as_it_is ? 0 : most}, at::TensorOptions(stored));
   auto tensor = at::empty(info.shape, at::TensorOptions(dtype).device(device));
   auto flat = tensor.view({-1});
   const std::int64_t count =
       std::min(flat.numel(), static_cast<std::int64_t>(bytes.size()) / element);
-  const bool as_it_is = stored == dtype && device.is_cpu();
-  auto piece = at::empty({as_it_is ? 0 : std::min(count, most)}, at::TensorOptions(stored));
   for (std::int64_t done = 0; done < count; done += most) {
     poll(context);
     const std::int64_t now = std::min(most, count - done);
