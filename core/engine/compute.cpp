@@ -471,7 +471,9 @@ std::optional<double> Compute::error_of_preview(const Work& work,
                                                 const std::vector<HeadId>& heads) const {
   const auto preview = preview_run(*prompt_, *baseline_->run, preview_inputs_.get(),
                                    work.request->intervention, heads);
-  return preview ? preview_error(*preview, *intervened_->run) : std::nullopt;
+  if (!preview) return std::nullopt;
+  const auto error = preview_error(*preview, *intervened_->run);
+  return error ? std::optional(error->largest) : std::nullopt;
 }
 
 bool Compute::map_wanted(const Work& work) const {

@@ -15,7 +15,7 @@
 
 namespace headscope {
 
-class ModelRunner final : public Runner {
+class ModelRunner : public Runner {
  public:
   /// Unless the request says what to keep, attention weights are kept up to this many bytes; span
   /// sums always are.
