@@ -177,7 +177,7 @@ class Model {
   Result<std::shared_ptr<const HeadMapSource>> head_map_source(
       const std::vector<std::int32_t>& ids, HeadId head,
       const std::vector<Intervention>& interventions, const RunContext& context,
-      std::int64_t prompt_tokens = 0);
+      std::int64_t prompt_tokens = 0, std::int64_t overview = 0);
   /// The whole map at once, for short prompts: 4 bytes for each pair of tokens.
   Result<HeadMap> head_map(const std::vector<std::int32_t>& ids, HeadId head,
                            const std::vector<Intervention>& interventions,
