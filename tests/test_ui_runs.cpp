@@ -118,6 +118,8 @@ TEST_CASE("shortcuts: each command has its own, each can be changed, kept and re
   Preferences preferences;
   preferences.shortcuts = {{"edit.undo", "Ctrl+U"}, {"edit.redo", ""}, {"view.overlay", "Ctrl+?!"}};
   preferences.kept_mebibytes = 64;
+  preferences.seen_mebibytes = 96;
+  preferences.neighbours = false;
   preferences.model_folders = {"/models"};
   app.set_preferences(preferences, 1);
   REQUIRE(app.state().notices.size() == 1);
@@ -129,6 +131,8 @@ TEST_CASE("shortcuts: each command has its own, each can be changed, kept and re
   CHECK(kept->shortcuts ==
         std::map<std::string, std::string>{{"edit.undo", "Ctrl+U"}, {"edit.redo", ""}});
   CHECK(kept->kept_mebibytes == 64);
+  CHECK(kept->seen_mebibytes == 96);
+  CHECK_FALSE(kept->neighbours);
   CHECK(kept->model_folders == preferences.model_folders);
 
   Commands commands;

@@ -124,7 +124,7 @@ Result<std::shared_ptr<const RunResult>> run_once(RenderRun& run, const RenderOp
     return bad_input("the model's response to this prompt is empty: there are no rows to draw");
   }
   return make_run_result(*run.runs.prompt, generation, options.convention(), *run.opened.tokenizer,
-                         layers, run.opened.model->config().layers);
+                         context, layers, run.opened.model->config().layers);
 }
 
 Result<> fill_origin(RenderRun& run, const RenderOptions& options, const RunContext& context) {

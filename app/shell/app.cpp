@@ -132,6 +132,7 @@ void App::frame() {
   exports_.draw(context);
   if (!heatmaps_.error().empty()) state_.notify(Notice::Kind::error, heatmaps_.error());
   notices(context);
+  set_reuse();
   submit_if_changed();
   keeper_.watch(ImGui::GetTime(), preferences_.autosave_seconds);
   if (const std::string problem = keeper_.take_problem(); !problem.empty())

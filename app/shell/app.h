@@ -170,6 +170,9 @@ class App {
   void ask_for_heads();
   void ask_for_head_set();
 
+  /// What the engine may keep and compute ahead, while the user does other things.
+  void set_reuse();
+
   Engine* engine_;
   AppState state_;
   PromptTabs tabs_;
@@ -181,6 +184,7 @@ class App {
   std::string noted_data_;
   std::string overwrite_;  ///< a file that will be replaced when it is named once more
   Preferences preferences_;
+  bool reuse_by_preference_ = false;  ///< they were set: the engine follows them
   PreferencesView preferences_view_;
   ModelFinder finder_;
   ModelsView models_view_;

@@ -42,6 +42,10 @@ void Engine::cancel() {
   impl_->board.cancel();
 }
 
+void Engine::set_reuse(const ReuseOptions& options) {
+  impl_->board.set_reuse(options);
+}
+
 std::shared_ptr<const Snapshot> Engine::snapshot() const {
   return impl_->board.snapshot();
 }

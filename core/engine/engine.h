@@ -30,9 +30,12 @@ class Engine {
   std::uint64_t submit(const Request& request);
   /// Stops the running computation; results so far stay, status.error says ErrorKind::cancelled.
   void cancel();
+  /// Takes effect at once; what is being computed ahead stops.
+  void set_reuse(const ReuseOptions& options);
   /// Newest snapshot; never null.
   std::shared_ptr<const Snapshot> snapshot() const;
-  /// Nothing queued, nothing running, and the newest request answered (or failed).
+  /// Nothing queued, nothing running, and the newest request answered (or failed). What is computed
+  /// ahead does not count.
   bool idle() const;
   /// What the engine's threads did, while somebody has it recorded.
   RunTrace& trace();

@@ -182,7 +182,8 @@ std::shared_ptr<const RunResult> preview_run(const PromptView& prompt, const Run
   return result;
 }
 
-std::optional<PreviewError> preview_error(const RunResult& preview, const RunResult& exact) {
+std::optional<PreviewError> preview_error(const RunResult& preview, const RunResult& exact,
+                                          const std::function<bool()>& is_stale) {
   const auto rows = comparable_rows(preview, exact);
   const auto keys = std::min(preview.keys, exact.keys);
   PreviewError error{0, 0, rows};
@@ -191,6 +192,7 @@ std::optional<PreviewError> preview_error(const RunResult& preview, const RunRes
   for (const auto head : exact.touched) {
     if (!valid(head, preview) || !valid(head, exact)) continue;
     if (!preview.has_weights(head) || !exact.has_weights(head)) continue;
+    if (is_stale && is_stale()) return error;
     for (std::int64_t row = 0; row < rows; ++row) {
       for (std::int64_t j = 0; j < keys; ++j) {
         const double difference = std::abs(static_cast<double>(preview.row(head, row)[j]) -

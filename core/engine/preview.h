@@ -32,8 +32,10 @@ struct PreviewError {
   std::int64_t rows = 0;         ///< rows whose response tokens up to and including their own agree
 };
 
-/// Over the rows that can be compared; nothing when there are none.
-std::optional<PreviewError> preview_error(const RunResult& preview, const RunResult& exact);
+/// Over the rows that can be compared; nothing when there are none. What it is after `is_stale`
+/// (polled per head) said so means nothing.
+std::optional<PreviewError> preview_error(const RunResult& preview, const RunResult& exact,
+                                          const std::function<bool()>& is_stale = {});
 
 /// A copy with scores and mark of correctness for another gold document or other answers: the model
 /// need not run for those.

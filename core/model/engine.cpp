@@ -72,6 +72,12 @@ void LayerOutputs::keep(int layer, std::int64_t first, const at::Tensor& x) {
       x.squeeze(0).narrow(0, from - first, to - from).to(at::kCPU, at::kFloat).contiguous());
 }
 
+ChunkAttention* ResidualPass::attention_of(int layer, std::size_t chunk) {
+  if (layer != attention_layer) return nullptr;
+  attention.resize(std::max(attention.size(), chunk + 1));
+  return &attention[chunk];
+}
+
 DecoderEngine::DecoderEngine(ModelConfig config, DecoderWeights weights, Placement placement)
     : config_(std::move(config)), weights_(std::move(weights)), placement_(std::move(placement)) {}
 
@@ -150,19 +156,19 @@ at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, std::size
     }
     if (residuals != nullptr && residuals->kept.contains(layer))
       residuals->kept[layer].push_back(x);
-    const LayerWeights& weights = weights_.layers[static_cast<std::size_t>(layer)];
-    auto projections = project(weights, config_, normalise(x, weights.input_norm, config_),
-                               ropes[static_cast<std::size_t>(config_.attention_in(layer).rope)]);
-    store_projections(layer, projections, cache, options);
+    ChunkAttention* const kept =
+        residuals != nullptr ? residuals->attention_of(layer, number) : nullptr;
+    auto q = layer_queries(layer, x, ropes, kept, cache, options);
     if (layer == options.layers) break;
     if (layer == config_.layers - 1) {  // nothing above reads the other rows
       first = first_needed_row(begin, end, options, layer);
       if (first == end) break;
       x = x.narrow(1, first - begin, end - first);
-      projections.q = projections.q.narrow(2, first - begin, end - first);
+      q = q.narrow(2, first - begin, end - first);
     }
-    const auto heads = run_attention(layer, projections.q, first, cache, options, context);
+    const auto heads = run_attention(layer, q, first, kept, cache, options, context);
     poll(context);
+    const LayerWeights& weights = weights_.layers[static_cast<std::size_t>(layer)];
     x = run_rest(weights, x, attention_branch(weights, config_, heads), options, context);
     timed.span.computed = x.size(1);
     if (options.outputs != nullptr) options.outputs->keep(layer, first, x);
@@ -175,16 +181,26 @@ at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, std::size
   return normalise(wanted, weights_.final_norm, config_);
 }
 
-void DecoderEngine::store_projections(int layer, Projections& projections, KvCache& cache,
-                                      const EngineOptions& options) const {
+at::Tensor DecoderEngine::layer_queries(int layer, const at::Tensor& x,
+                                        const std::vector<RopeTable>& ropes, ChunkAttention* kept,
+                                        KvCache& cache, const EngineOptions& options) const {
+  if (kept != nullptr && kept->q.defined()) return kept->q;
+  const LayerWeights& weights = weights_.layers[static_cast<std::size_t>(layer)];
+  const auto projections =
+      project(weights, config_, normalise(x, weights.input_norm, config_),
+              ropes[static_cast<std::size_t>(config_.attention_in(layer).rope)]);
   cache.store(layer, projections.k, projections.v);
-  if (options.observer == nullptr) return;
-  options.observer->projections(layer, cache.length(), projections.q.squeeze(0),
-                                projections.k.squeeze(0));
+  if (kept != nullptr) kept->q = projections.q;
+  if (options.observer != nullptr) {
+    options.observer->projections(layer, cache.length(), projections.q.squeeze(0),
+                                  projections.k.squeeze(0));
+  }
+  return projections.q;
 }
 
 at::Tensor DecoderEngine::run_attention(int layer, const at::Tensor& q, std::int64_t first_row,
-                                        const KvCache& cache, const EngineOptions& options,
+                                        ChunkAttention* kept, const KvCache& cache,
+                                        const EngineOptions& options,
                                         const RunContext& context) const {
   AttentionCall call;
   call.q = q;
@@ -197,6 +213,7 @@ at::Tensor DecoderEngine::run_attention(int layer, const at::Tensor& q, std::int
   call.softcap = config_.attention_softcap;
   call.backend = options.backend;
   call.observer = options.observer;
+  if (kept != nullptr) call.kept = &kept->blocks;
   call.work_per_poll = work_per_poll();
   call.memory_scale = options.memory_scale;
   if (options.edits != nullptr && !(*options.edits)[static_cast<std::size_t>(layer)].empty()) {

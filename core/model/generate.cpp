@@ -95,6 +95,7 @@ Result<Generation> run_forced(const DecoderEngine& engine, const GenerateRequest
   const auto hidden = engine.run(ids, cache, options, context);
   const auto logits = engine.logits(hidden, context).contiguous();
   for (std::int64_t i = 0; i < count; ++i) {
+    poll(context);
     const float* row = logits.const_data_ptr<float>() + i * logits.size(1);
     const std::span<const float> scores(row, static_cast<std::size_t>(logits.size(1)));
     keep_token(out, request, scores, request.forced_response[static_cast<std::size_t>(i)]);
@@ -194,6 +195,27 @@ Result<PromptPass> Model::Impl::prompt_pass(const GenerateRequest& request, std:
   return pass;
 }
 
+std::int64_t Model::Impl::new_tokens(const GenerateRequest& request) const {
+  const std::int64_t room = engine.config().context_length - std::ssize(request.prompt_ids);
+  return std::max<std::int64_t>(std::ssize(request.forced_response),
+                                std::min<std::int64_t>(request.max_new_tokens, room));
+}
+
+Result<KvCache> Model::Impl::keys_of(const GenerateRequest& request, double memory_scale,
+                                     const RunContext& context) const {
+  HEADSCOPE_TRY(check_request(request));
+  HEADSCOPE_ASSIGN(const auto pass, prompt_pass(request, new_tokens(request), memory_scale));
+  EngineOptions options;
+  options.backend = request.backend;
+  options.memory_scale = memory_scale;
+  PromptWork work;
+  KvCache cache = run_prompt(engine, pass, options, work, context);
+  std::vector<std::int32_t> ids = {request.prompt_ids.back()};
+  ids.insert(ids.end(), request.forced_response.begin(), request.forced_response.end());
+  engine.run(ids, cache, options, context);
+  return cache;
+}
+
 Result<Generation> Model::Impl::generate(const GenerateRequest& request, const RunContext& context,
                                          double memory_scale) const {
   HEADSCOPE_TRY(check_request(request));
@@ -223,7 +245,7 @@ Result<Generation> Model::Impl::generate(const GenerateRequest& request, const R
   if (capture) {
     const std::int64_t end = prompt + static_cast<std::int64_t>(out.ids.size());
     TimedSpan timed(tracer_of(context), TraceKind::read_back, "read-back");
-    out.attention = capture->finish({prompt - 1, end}, end);
+    out.attention = capture->finish({prompt - 1, end}, end, context);
     timed.span.bytes =
         (out.attention.weights.size() + out.attention.span_sums.size()) * sizeof(float);
   }

@@ -210,7 +210,7 @@ Result<ForwardResult> Model::Impl::forward(const ForwardRequest& request, const 
   const auto hidden = engine.run(request.ids, cache, options, context);
   ForwardResult result;
   if (request.logit_rows.size() > 0) result.logits = to_floats(engine.logits(hidden, context));
-  if (capture) result.attention = capture->finish(request.capture->rows, tokens);
+  if (capture) result.attention = capture->finish(request.capture->rows, tokens, context);
   return result;
 }
 
@@ -252,30 +252,31 @@ Result<QueryKeyCapture> Model::capture_queries_keys(const std::vector<std::int32
   });
 }
 
-Result<std::vector<float>> Model::focus_bias(const std::vector<std::int32_t>& ids,
+Result<std::vector<float>> Model::focus_bias(const GenerateRequest& run,
                                              const Directions& directions,
                                              const RunContext& context) {
-  return guarded([&]() -> Result<std::vector<float>> {
-    const ModelConfig& shape = config();
-    const auto size = static_cast<std::size_t>(shape.layers) * shape.heads * shape.head_dim;
-    if (directions.query.size() != size || directions.layers != shape.layers ||
-        directions.heads != shape.heads || directions.head_dim != shape.head_dim) {
-      return bad_input("focus: the directions do not have the model's shape");
-    }
-    HEADSCOPE_ASSIGN(const QueryKeyCapture capture, capture_queries_keys(ids, {}, context));
-    const std::int64_t group = shape.heads / shape.kv_heads;
+  const ModelConfig& shape = config();
+  const auto size = static_cast<std::size_t>(shape.layers) * shape.heads * shape.head_dim;
+  if (directions.query.size() != size || directions.layers != shape.layers ||
+      directions.heads != shape.heads || directions.head_dim != shape.head_dim) {
+    return bad_input("focus: the directions do not have the model's shape");
+  }
+  const auto body = [&](double memory_scale) -> Result<std::vector<float>> {
+    HEADSCOPE_ASSIGN(const KvCache cache, impl_->keys_of(run, memory_scale, context));
     std::vector<float> bias;
     for (int layer = 0; layer < shape.layers; ++layer) {
       poll(context);
-      const auto& keys = capture.key_values[static_cast<std::size_t>(layer)];
-      const auto k = at::from_blob(const_cast<float*>(keys.data()),
-                                   {shape.kv_heads, capture.keys, shape.head_dim});
+      const auto k = cache.keys(layer, cache.length()).squeeze(0).to(at::kCPU, at::kFloat);
       const auto d = at::from_blob(const_cast<float*>(directions.query_of({layer, 0})),
-                                   {shape.kv_heads, group, shape.head_dim});
+                                   {shape.kv_heads, shape.heads / shape.kv_heads, shape.head_dim});
       const auto scores = to_floats(at::bmm(d, k.transpose(1, 2)) * attention_scale(shape));
       bias.insert(bias.end(), scores.begin(), scores.end());
     }
     return bias;
+  };
+  return with_less_memory(body, [&] {
+    if (run.store != nullptr) run.store->clear();
+    return true;
   });
 }
 

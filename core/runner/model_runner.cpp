@@ -163,7 +163,8 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
   };
   HEADSCOPE_ASSIGN(const auto generation, opened_->model->generate(generate, context));
   const TimedSpan timed(tracer_of(context), TraceKind::read_back, "result");
-  auto result = make_run_result(prompt, generation, request.row_convention, *opened_->tokenizer);
+  HEADSCOPE_ASSIGN(auto result, make_run_result(prompt, generation, request.row_convention,
+                                                *opened_->tokenizer, context));
   if (context.on_text) context.on_text(result->response_text, true);
   const bool edited = !generate.interventions.empty();
   result->settings = edited ? settings : InterventionSettings{};
@@ -189,10 +190,8 @@ Result<std::shared_ptr<const HeadMapSource>> ModelRunner::row_source(const Promp
   if (const HeldSource* known = known_source(sources_, held)) return known->source;
   if (const HeldSource* known = known_source(row_sources_, held)) return known->source;
   if (row_sources_.size() >= kept) row_sources_.pop_front();
-  HEADSCOPE_ASSIGN(const auto plan,
-                   plan_interventions(run.settings, run.touched, prompt, directions_));
-  HEADSCOPE_ASSIGN(held.source, opened_->model->head_map_source(held.ids, head, plan, context,
-                                                                prompt.prompt_tokens(),
+  HEADSCOPE_ASSIGN(const auto replayed, edited_replay(prompt, run));
+  HEADSCOPE_ASSIGN(held.source, opened_->model->head_map_source(replayed, head, context,
                                                                 HeadMapSource::rows_only));
   row_sources_.push_back(held);
   return held.source;
@@ -205,10 +204,9 @@ Result<const ModelRunner::HeldSource*> ModelRunner::map_source(const PromptView&
   HeldSource held{all_ids(prompt, run), head, run.settings, run.touched, nullptr, nullptr};
   if (const HeldSource* known = known_source(sources_, held)) return known;
   if (sources_.size() >= kept) sources_.pop_front();
-  HEADSCOPE_ASSIGN(const auto plan,
-                   plan_interventions(run.settings, run.touched, prompt, directions_));
-  HEADSCOPE_ASSIGN(held.source, opened_->model->head_map_source(held.ids, head, plan, context,
-                                                                prompt.prompt_tokens(), map_side_));
+  HEADSCOPE_ASSIGN(const auto replayed, edited_replay(prompt, run));
+  HEADSCOPE_ASSIGN(held.source,
+                   opened_->model->head_map_source(replayed, head, context, map_side_));
   const int level = held.source->overview_level();
   const std::int64_t side = held.source->side(level);
   HEADSCOPE_ASSIGN(auto overview, held.source->tile({level, 0, 0, side, side}, context));
@@ -256,7 +254,7 @@ Result<std::shared_ptr<const PreviewInputs>> ModelRunner::preview_inputs(
   const bool capped = opened_->model->config().attention_softcap > 0;
   if (directions_ == nullptr || capped) return inputs;
   HEADSCOPE_ASSIGN(inputs->focus_bias,
-                   opened_->model->focus_bias(all_ids(prompt, baseline), *directions_, context));
+                   opened_->model->focus_bias(replay(prompt, baseline), *directions_, context));
   return inputs;
 }
 

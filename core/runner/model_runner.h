@@ -62,6 +62,9 @@ class ModelRunner : public Runner {
   RunOutlook look_ahead_at(const PromptView& prompt, const Request& request) const;
   /// Forgets the store of another prompt than `ids`.
   void store_belongs_to(const std::vector<std::int32_t>& ids);
+  /// The tokens of `run` once more, without its intervention, on what the store holds.
+  GenerateRequest replay(const PromptView& prompt, const RunResult& run);
+  Result<GenerateRequest> edited_replay(const PromptView& prompt, const RunResult& run);
   Result<PromptEncoder> encoder_for(const PromptRequest& prompt) const;
 
   std::uint64_t weights_budget_;
