@@ -12,6 +12,7 @@ class DocumentsPanel {
 
  private:
   DocumentStrip strip_;
+  int at_ = 0;  ///< the document that the bars' keys act on
 };
 
 }  // namespace headscope

@@ -57,6 +57,16 @@ void cell(const std::string& text) {
   ImGui::TextUnformatted(text.c_str());
 }
 
+// Shortened where the column is too narrow; its tooltip has all of it.
+void fitted_cell(const ViewContext& context, const std::string& text) {
+  ImGui::TableNextColumn();
+  const float room = ImGui::GetContentRegionAvail().x;
+  draw_fitted_text(*ImGui::GetWindowDrawList(), ImGui::GetCursorScreenPos(), room,
+                   context.theme.text, text);
+  ImGui::Dummy(ImVec2(std::max(room, 1.0f), ImGui::GetTextLineHeight()));
+  ImGui::SetItemTooltip("%s", text.c_str());
+}
+
 bool table(const char* id, std::initializer_list<const char*> columns) {
   if (!ImGui::BeginTable(
           id, static_cast<int>(columns.size()),
@@ -214,7 +224,7 @@ void TestsPanel::positions(ViewContext& context, const Json& result) {
     cell(std::isfinite(match) ? (match > 0 ? "yes" : "no") : "-");
     cell(shown(number(row, "log_probability"), 2));
     cell(shown(number(row, "relevant_mass")));
-    cell(words(row, "response"));
+    fitted_cell(context, words(row, "response"));
   }
   ImGui::EndTable();
 }
