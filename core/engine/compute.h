@@ -78,6 +78,8 @@ class Compute {
                                const InterventionSettings& settings,
                                const std::vector<HeadId>& heads, Step step);
   std::optional<double> error_of_preview(const Work& work, const std::vector<HeadId>& heads) const;
+  /// `preview_inputs_` are of the focus directions that `work` asks for.
+  bool has_directions_of(const Work& work) const;
   bool map_wanted(const Work& work) const;
   std::vector<HeadId> looked_at(const Work& work) const;
   std::vector<HeadId> heads_to_ablate(const std::vector<HeadId>& wanted) const;
@@ -95,6 +97,7 @@ class Compute {
   std::optional<HeldRun> baseline_, intervened_;
   std::optional<BaselineKey> preview_key_;
   std::shared_ptr<const PreviewInputs> preview_inputs_;
+  std::string preview_directions_;  ///< hash of the focus directions that they are of
 
   ByteCache<RunKey, HeldRun> runs_;
   ByteCache<HeldMap, MapPointer> maps_;

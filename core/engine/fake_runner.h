@@ -105,6 +105,7 @@ class FakeRunner : public Runner {
                    RunResult& result) const;
 
   FakeWorld world_;
+  std::string directions_hash_;  ///< of the last request loaded
   std::shared_ptr<FakeControl> control_;
 };
 
