@@ -293,18 +293,6 @@ Result<> render(const RenderOptions& options) {
       {{"file", options.file}, {"figure", options.figure}, {"caption", scene.description}}, "");
 }
 
-void add_prompt(CLI::App& command, RenderOptions& options) {
-  auto* source = command.add_option_group("prompt", "at most one of");
-  source->add_option("--prompt", options.prompt, "the prompt");
-  source->add_option("--prompt-file", options.prompt_file, "file that holds it, used as it is");
-  source->add_option("--ids", options.ids, "token ids, separated by commas, used as they are");
-  source->add_option("--data", options.data, "data set that holds it, with --sample");
-  source->require_option(0, 1);
-  command.add_option("--sample", options.sample, "which sample of --data, counted from 0")
-      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
-  add_documents(command, options);
-}
-
 void add_choice(CLI::App& command, RenderOptions& options) {
   constexpr int most = std::numeric_limits<int>::max();
   command
@@ -369,7 +357,7 @@ void add_render(CommandLine& line) {
       line.add("render", "one figure as PNG, SVG or PDF", [options] { return render(*options); });
   add_choice(*command, *options);
   add_loaded_model(*command, *options);
-  add_prompt(*command, *options);
+  add_any_prompt(*command, *options);
   add_prompt_options(*command, *options);
   add_look(*command, *options);
   add_common(*command, *options, "");

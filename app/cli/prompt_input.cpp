@@ -82,6 +82,7 @@ Result<PromptInput> read_prompt(const PromptSource& source,
   HEADSCOPE_ASSIGN(auto split, split_source(input.text, source));
   input.documents = std::move(split.prompt.documents);
   input.question = split.prompt.question;
+  input.split_method = std::move(split.method);
   input.split_reason = std::move(split.reason);
   return input;
 }

@@ -22,7 +22,8 @@ struct PromptInput {
   Encoding encoding;  ///< ids alone when ids were given
   std::vector<DocumentSpan> documents;
   ByteSpan question;
-  std::string split_reason;  ///< how they were found
+  std::string split_method, split_reason;  ///< how they were found
+  std::vector<std::string> answers;        ///< of a data set's sample
 };
 
 /// The splitting that `--split` names. Errors: unreadable file, empty pattern.

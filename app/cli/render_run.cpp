@@ -38,8 +38,13 @@ Result<PromptInput> prompt_of_sample(const RenderOptions& options, const PromptE
                      ": there are only " + std::to_string(data.samples.size()) +
                      " samples, counted from 0");
   }
-  auto built = build_prompt(data.samples[static_cast<std::size_t>(options.sample)]);
+  const QaSample& drawn = data.samples[static_cast<std::size_t>(options.sample)];
+  auto built = build_prompt(drawn);
   PromptInput input;
+  input.answers = drawn.answers;
+  input.question = built.question;
+  input.split_method = "titled";
+  input.split_reason = "the sample's documents";
   HEADSCOPE_ASSIGN(input.encoding, encoder.encode(built.text));
   input.text = std::move(built.text);
   input.documents = std::move(built.documents);
@@ -183,7 +188,29 @@ Result<> check_head(const RenderOptions& options, const ModelConfig& config) {
   return {};
 }
 
+// The prompt as the window has it.
+std::shared_ptr<const PromptView> view_of(const RenderRun& run, const RenderOptions& options) {
+  const PromptInput& input = run.prompt;
+  auto view = prompt_view_of(input.text, input.encoding, input.documents, *run.opened.tokenizer);
+  view->answers = options.answers.empty() ? input.answers : options.answers;
+  view->split_method = input.split_method;
+  view->split_reason = input.split_reason;
+  return view;
+}
+
 }  // namespace
+
+void add_any_prompt(CLI::App& command, RenderOptions& options) {
+  auto* source = command.add_option_group("prompt", "at most one of");
+  source->add_option("--prompt", options.prompt, "the prompt");
+  source->add_option("--prompt-file", options.prompt_file, "file that holds it, used as it is");
+  source->add_option("--ids", options.ids, "token ids, separated by commas, used as they are");
+  source->add_option("--data", options.data, "data set that holds it, with --sample");
+  source->require_option(0, 1);
+  command.add_option("--sample", options.sample, "which sample of --data, counted from 0")
+      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
+  add_documents(command, options);
+}
 
 Result<RenderRun> run_for_figure(const RenderOptions& options, ProgressPrinter& progress) {
   const RunContext context = progress.context();
@@ -193,8 +220,7 @@ Result<RenderRun> run_for_figure(const RenderOptions& options, ProgressPrinter& 
   HEADSCOPE_ASSIGN(auto opened, open_model(options.model, load_options(options, options), context));
   RenderRun run(std::move(opened));
   HEADSCOPE_ASSIGN(run.prompt, read_any_prompt(options, run.opened, run.runs.origin));
-  run.runs.prompt = prompt_view_of(run.prompt.text, run.prompt.encoding, run.prompt.documents,
-                                   *run.opened.tokenizer);
+  run.runs.prompt = view_of(run, options);
   HEADSCOPE_TRY(read_ranking(run, options));
   HEADSCOPE_ASSIGN(const auto set, read_interventions(options, run.opened, options.seed, progress));
   HEADSCOPE_ASSIGN(auto interventions, interventions_for(set, run.prompt));

@@ -22,6 +22,7 @@ struct RenderOptions : CommonOptions, ModelChoice, PromptOptions, PromptSource {
   std::string heads_b;  ///< the one it is compared with
   std::string data;     ///< data set; empty = the prompt comes from elsewhere
   std::int64_t sample = 0;
+  std::vector<std::string> answers;  ///< expected ones; of --data, those of the sample
   std::optional<int> layer, head;
   std::string choose;  ///< heads by name, or "all"; empty = not given
   std::string score = "relevant";
@@ -56,6 +57,9 @@ struct RenderRun {
   std::vector<HeadId> intervened_heads;  ///< empty without intervention
   ShownRuns runs;                        ///< as the window has them
 };
+
+/// --prompt, --prompt-file, --ids, --data with --sample, and how documents are found.
+void add_any_prompt(CLI::App& command, RenderOptions& options);
 
 /// Opens the model and runs what the figure needs. Errors: usage (attention without a head), bad
 /// input (no such sample, a response that is empty), out of memory, cancelled.

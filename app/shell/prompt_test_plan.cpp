@@ -120,6 +120,8 @@ class Command {
   void tune() {
     gold();
     if (input_.model->has_directions) option("--alpha", "-0.3,0.1,0.3,0.5,1");
+    const InterventionSettings& settings = input_.request.intervention;
+    if (!settings.directions.empty()) option("--directions", settings.directions);
     if (input_.prompt->gold_document() >= 0) option("--tau", "0.1,0.3,0.6");
     option("--top-ks", "1,5,10,20");
     if (const auto answer = answer_of(input_); !answer.empty()) option("--answer", answer);
@@ -163,6 +165,7 @@ fs::path prompt_test_folder(PromptTest test, const PromptTestInput& input, const
   std::string key = prompt_key.empty() ? prompt_test_key(*input.prompt) : prompt_key;
   key += dump_json(heads_of(input));
   for (const auto& argument : Command(input, {}).of(test)) key += '\0' + argument;
+  if (test == PromptTest::tune) key += input.request.intervention.directions_hash;
   return root / (std::string(text_of(test).id) + "-" + sha256_hex(key).substr(0, 16));
 }
 

@@ -338,7 +338,8 @@ void ExportMenu::look_lines(ViewContext& context) {
   text_muted(context, "Scale");
   ImGui::SameLine();
   ImGui::SetNextItemWidth(em() * 7);
-  ImGui::SliderInt("##scale", &options_.scale, 1, 4, "%d", ImGuiSliderFlags_AlwaysClamp);
+  ImGui::SliderInt("##scale", &options_.scale, 1, ExportOptions::most_scale, "%d",
+                   ImGuiSliderFlags_AlwaysClamp);
   ImGui::SetItemTooltip("Pixels a point (1/72 inch): 1 = 72, 3 = 216, 4 = 288 dots an inch");
   ImGui::EndDisabled();
 }

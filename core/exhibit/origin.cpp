@@ -49,6 +49,8 @@ std::string in_words(const Origin& origin) {
       if (parameter.kind != MethodParameter::Kind::number) continue;
       text += " " + symbol_of(parameter.name) + " = " + figure::shortest(part.values[i]);
     }
+    if (!part.directions.empty())
+      text += " (" + std::filesystem::path(part.directions).filename().string() + ")";
   }
   return text + " on " + std::to_string(origin.heads_acted_on) +
          (origin.heads_acted_on == 1 ? " head" : " heads");
@@ -127,6 +129,7 @@ std::vector<InterventionDescription> descriptions_of(const InterventionSettings&
     part.values = std::move(values);
     part.heads = heads;
     part.rows = settings.rows;
+    if (method.adds_directions) part.directions = settings.directions;
     if (method.marks_keys && settings.span == SpanChoice::document) {
       part.gold = false;
       part.spans = marked;
