@@ -42,12 +42,20 @@ void Engine::cancel() {
   impl_->board.cancel();
 }
 
+void Engine::set_reuse(const ReuseOptions& options) {
+  impl_->board.set_reuse(options);
+}
+
 std::shared_ptr<const Snapshot> Engine::snapshot() const {
   return impl_->board.snapshot();
 }
 
 bool Engine::idle() const {
   return impl_->board.idle();
+}
+
+RunTrace& Engine::trace() {
+  return impl_->board.trace();
 }
 
 }  // namespace headscope

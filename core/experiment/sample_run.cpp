@@ -1,6 +1,7 @@
 #include "core/experiment/sample_run.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "core/model/memory.h"
 
@@ -113,6 +114,16 @@ Result<std::vector<SampleRun>> run_sample_together(Model& model, const Tokenizer
     runs.push_back(run_of(std::move(generations[i]), tokenizer, prompt, options[i]));
   }
   return runs;
+}
+
+double mean_over_heads(const std::vector<float>& score, const HeadScores& scores,
+                       const std::vector<HeadId>& heads) {
+  if (score.empty()) return std::numeric_limits<double>::quiet_NaN();
+  double sum = 0;
+  for (const HeadId head : heads) sum += static_cast<double>(score[scores.index(head)]);
+  if (!heads.empty()) return sum / static_cast<double>(heads.size());
+  for (const float value : score) sum += static_cast<double>(value);
+  return sum / static_cast<double>(score.size());
 }
 
 }  // namespace headscope

@@ -46,6 +46,12 @@ class KvCache {
   std::int64_t length_ = 0;
 };
 
+/// What a layer's attention over one chunk of rows begins with, as an earlier run left it.
+struct ChunkAttention {
+  at::Tensor q;                        ///< [1, H, R, D] after RoPE, before edits; or undefined
+  std::vector<BlockAttention> blocks;  ///< AttentionCall::kept
+};
+
 /// The residual stream between layers, [1, rows, hidden] for each chunk of rows: a run may take it
 /// up where an earlier one over the same chunks came by.
 struct ResidualPass {
@@ -53,6 +59,13 @@ struct ResidualPass {
   std::vector<at::Tensor> entering;  ///< inputs of first_layer; not read for layer 0
   /// Inputs of these layers, above first_layer, are kept while the run comes by.
   std::map<int, std::vector<at::Tensor>> kept;
+  /// Below the last layer: its attention is taken up where it is known, else filled, chunk by
+  /// chunk. Where queries are known, keys and values are in the cache. -1 = of none.
+  int attention_layer = -1;
+  std::vector<ChunkAttention> attention;
+
+  /// Of the chunk number `chunk`; nullptr where nothing is kept of `layer`.
+  ChunkAttention* attention_of(int layer, std::size_t chunk);
 };
 
 /// The residual stream after every layer at some rows, as they come by.
@@ -121,10 +134,14 @@ class DecoderEngine {
   /// Brings what enters `layer` to where it lies.
   void move_to(int layer, at::Tensor& x, std::vector<RopeTable>& ropes) const;
   at::Tensor embed_chunk(std::span<const std::int32_t> ids, const at::Tensor& positions) const;
-  void store_projections(int layer, Projections& projections, KvCache& cache,
+  /// Queries [1, H, R, D] of new rows x; their keys and values are in the cache afterwards.
+  at::Tensor layer_queries(int layer, const at::Tensor& x, const std::vector<RopeTable>& ropes,
+                           ChunkAttention* kept, KvCache& cache,
+                           const EngineOptions& options) const;
+  void store_projections(int layer, const Projections& projections, KvCache& cache,
                          const EngineOptions& options) const;
   at::Tensor run_attention(int layer, const at::Tensor& q, std::int64_t first_row,
-                           const KvCache& cache, const EngineOptions& options,
+                           ChunkAttention* kept, const KvCache& cache, const EngineOptions& options,
                            const RunContext& context) const;
   /// What follows attention in a layer, a bounded number of rows at a time.
   at::Tensor run_rest(const LayerWeights& layer, const at::Tensor& x, const at::Tensor& attention,

@@ -6,6 +6,7 @@
 
 #include <ATen/ATen.h>
 
+#include "core/base/run_trace.h"
 #include "core/model/model_impl.h"
 #include "core/model/sampler.h"
 
@@ -72,9 +73,19 @@ void keep_token(Generation& out, const GenerateRequest& request, std::span<const
 }
 
 /// What the capture of a run has kept, as its result.
-void take_attention(AttentionCapture& capture, std::int64_t prompt, Generation& out) {
+void take_attention(AttentionCapture& capture, std::int64_t prompt, const RunContext& context,
+                    Generation& out) {
   const std::int64_t end = prompt + std::ssize(out.ids);
-  out.attention = capture.finish({prompt - 1, end}, end);
+  TimedSpan timed(tracer_of(context), TraceKind::read_back, "read-back");
+  out.attention = capture.finish({prompt - 1, end}, end, context);
+  timed.span.bytes =
+      (out.attention.weights.size() + out.attention.span_sums.size()) * sizeof(float);
+}
+
+void name_token(TimedSpan& timed, std::int64_t number) {
+  if (!timed.active()) return;
+  timed.span.name = "token";
+  timed.span.number = static_cast<int>(number);
 }
 
 /// Teacher forcing: the prompt's last token and the response in one pass, which is the same as step
@@ -91,9 +102,11 @@ Result<Generation> run_forced(const DecoderEngine& engine, const GenerateRequest
   ids.insert(ids.end(), request.forced_response.begin(), request.forced_response.end());
   options.hidden_rows = {prompt - 1, prompt - 1 + count};
   if (capture != nullptr) capture->set_rows({prompt - 1, prompt + count});
+  const TimedSpan timed(tracer_of(context), TraceKind::token, "response rows");
   const auto hidden = engine.run(ids, cache, options, context);
   const auto logits = engine.logits(hidden, context).contiguous();
   for (std::int64_t i = 0; i < count; ++i) {
+    poll(context);
     const float* row = logits.const_data_ptr<float>() + i * logits.size(1);
     const std::span<const float> scores(row, static_cast<std::size_t>(logits.size(1)));
     keep_token(out, request, scores, request.forced_response[static_cast<std::size_t>(i)]);
@@ -112,6 +125,9 @@ Result<Generation> run_sampled(const DecoderEngine& engine, const GenerateReques
   Generation out;
   Decoding decoding(engine, pass, options, capture);
   if (request.use_cache) decoding.use_cache(pass, out.prompt_work, context);
+  // A row is a token once one is chosen after it: not at the end of the text, and not where only
+  // its attention is wanted.
+  std::optional<TimedSpan> timed(std::in_place, tracer_of(context), TraceKind::token, "row");
   auto hidden = decoding.run(context);
   out.prefill_seconds = seconds_since(start);
   start = std::chrono::steady_clock::now();
@@ -122,13 +138,17 @@ Result<Generation> run_sampled(const DecoderEngine& engine, const GenerateReques
     out.stopped_at_eos = std::find(eos.begin(), eos.end(), id) != eos.end();
     if (out.stopped_at_eos) break;
     keep_token(out, request, logits, id);
+    name_token(*timed, std::ssize(out.ids));
     if (request.on_token) request.on_token(id);
     context.progress("decode", double(out.ids.size()), double(limit));
     decoding.append(id);
     // Nothing is predicted from the last token, but its row of attention may be wanted.
     const bool is_last = static_cast<std::int64_t>(out.ids.size()) == limit;
-    if (!is_last || capture != nullptr) hidden = decoding.run(context);
+    if (is_last && capture == nullptr) break;
+    timed.emplace(tracer_of(context), TraceKind::token, "row");
+    hidden = decoding.run(context);
   }
+  timed.reset();
   out.decode_seconds = seconds_since(start);
   return out;
 }
@@ -252,17 +272,34 @@ Result<std::optional<AttentionCapture>> Model::Impl::capture_for(
   return capture;
 }
 
+std::int64_t Model::Impl::new_tokens(const GenerateRequest& request) const {
+  const std::int64_t room = engine.config().context_length - std::ssize(request.prompt_ids);
+  return std::max<std::int64_t>(std::ssize(request.forced_response),
+                                std::min<std::int64_t>(request.max_new_tokens, room));
+}
+
+Result<KvCache> Model::Impl::keys_of(const GenerateRequest& request, double memory_scale,
+                                     const RunContext& context) const {
+  HEADSCOPE_TRY(check_request(request));
+  HEADSCOPE_ASSIGN(const auto pass, prompt_pass(request, new_tokens(request), memory_scale));
+  EngineOptions options;
+  options.backend = request.backend;
+  options.memory_scale = memory_scale;
+  PromptWork work;
+  KvCache cache = run_prompt(engine, pass, options, work, context);
+  std::vector<std::int32_t> ids = {request.prompt_ids.back()};
+  ids.insert(ids.end(), request.forced_response.begin(), request.forced_response.end());
+  engine.run(ids, cache, options, context);
+  return cache;
+}
+
 Result<Generation> Model::Impl::generate(const GenerateRequest& request, const RunContext& context,
                                          double memory_scale) const {
   HEADSCOPE_TRY(check_request(request));
   const auto prompt = static_cast<std::int64_t>(request.prompt_ids.size());
   HEADSCOPE_ASSIGN(const auto edit_tensors,
                    edits(request.interventions, request.prompt_ids, memory_scale, context));
-  const auto forced = static_cast<std::int64_t>(request.forced_response.size());
-  const std::int64_t room = engine.config().context_length - prompt;
-  const std::int64_t most =
-      forced > 0 ? forced : std::min<std::int64_t>(request.max_new_tokens, room);
-  HEADSCOPE_ASSIGN(const auto pass, prompt_pass(request, most, memory_scale));
+  HEADSCOPE_ASSIGN(const auto pass, prompt_pass(request, new_tokens(request), memory_scale));
   EngineOptions options;
   options.backend = request.backend;
   options.edits = &edit_tensors;
@@ -274,7 +311,7 @@ Result<Generation> Model::Impl::generate(const GenerateRequest& request, const R
                    request.forced_response.empty()
                        ? run_sampled(engine, request, pass, options, observer, context)
                        : run_forced(engine, request, pass, options, observer, context));
-  if (capture) take_attention(*capture, prompt, out);
+  if (capture) take_attention(*capture, prompt, context, out);
   return out;
 }
 
@@ -283,8 +320,7 @@ Result<> Model::Impl::generate_some(std::span<const GenerateRequest> requests,
                                     double memory_scale) const {
   const GenerateRequest& first = requests.front();
   const auto prompt = std::ssize(first.prompt_ids);
-  const std::int64_t limit =
-      std::min<std::int64_t>(first.max_new_tokens, engine.config().context_length - prompt);
+  const std::int64_t limit = new_tokens(first);
   EngineOptions options;
   options.backend = first.backend;
   options.memory_scale = memory_scale;
@@ -317,7 +353,7 @@ Result<> Model::Impl::generate_some(std::span<const GenerateRequest> requests,
   const double share = seconds_since(start) / double(lanes.size());
   for (Lane& lane : lanes) {
     lane.out.decode_seconds = share;
-    if (lane.capture) take_attention(*lane.capture, prompt, lane.out);
+    if (lane.capture) take_attention(*lane.capture, prompt, context, lane.out);
     out.push_back(std::move(lane.out));
   }
   return {};

@@ -173,10 +173,16 @@ class Model {
                                                     const RunContext& context);
   /// One pass without sampling.
   Result<ForwardResult> forward(const ForwardRequest& request, const RunContext& context);
-  /// All rows of one head as tiles on demand (core/model/head_map.h), with interventions applied;
-  /// `prompt_tokens` as in ForwardRequest. Runs the layers below the head's once. `overview`: most
-  /// cells a side of the level that is kept; 0 = the usual; HeadMapSource::rows_only = no tiles,
-  /// and no pass over all pairs of tokens.
+  /// All rows of one head as tiles on demand (core/model/head_map.h), over the prompt and the
+  /// forced response of `run` with its interventions. Runs the layers below the head's once, those
+  /// that `run.store` does not make needless. `overview`: most cells a side of the level that is
+  /// kept; 0 = the usual; HeadMapSource::rows_only = no tiles, and no pass over all pairs of
+  /// tokens.
+  Result<std::shared_ptr<const HeadMapSource>> head_map_source(const GenerateRequest& run,
+                                                               HeadId head,
+                                                               const RunContext& context,
+                                                               std::int64_t overview = 0);
+  /// The same over `ids`; `prompt_tokens` as in ForwardRequest.
   Result<std::shared_ptr<const HeadMapSource>> head_map_source(
       const std::vector<std::int32_t>& ids, HeadId head,
       const std::vector<Intervention>& interventions, const RunContext& context,
@@ -188,10 +194,11 @@ class Model {
   /// Keys and response-row queries of the unedited model, for training directions.
   Result<QueryKeyCapture> capture_queries_keys(const std::vector<std::int32_t>& ids,
                                                TokenRange rows, const RunContext& context);
-  /// scale * d_q . k_j for every layer, head and key position [L, H, T]: the bias that alpha
-  /// multiplies (method.md 3); what the preview needs for live alpha.
-  Result<std::vector<float>> focus_bias(const std::vector<std::int32_t>& ids,
-                                        const Directions& directions, const RunContext& context);
+  /// scale * d_q . k_j for every layer, head and key position [L, H, T] of the unedited model over
+  /// the prompt and `run.forced_response`: the bias that alpha multiplies (method.md 3); what the
+  /// preview needs for live alpha. Keys that `run.store` holds are not computed again.
+  Result<std::vector<float>> focus_bias(const GenerateRequest& run, const Directions& directions,
+                                        const RunContext& context);
 
   /// The residual stream after every layer at the rows where the tokens `which` of
   /// `request.forced_response` are chosen (core/model/logit_lens.h). Errors: no such tokens, and
