@@ -125,8 +125,8 @@ TEST_CASE("the next positions of sliders that are in use, the likely ones first"
   next = neighbours_of(now, before, 64);
   REQUIRE(next.size() == 4);
   CHECK(next[0].tau == 0);
-  CHECK(next[1].alpha == -0.98);  // it moved too
-  CHECK(next[2].tau == 0.02);
+  CHECK(next[1].tau == 0.02);
+  CHECK(next[2].alpha == -0.98);  // it moved too
   CHECK(next[3].top_k == 63);
   now.choice = HeadChoice::picked;
   now.picked = {{1, 1}};

@@ -53,8 +53,8 @@ std::shared_ptr<const RunResult> fresh_run(const Request& request) {
 }
 
 void check_same(const RunResult& a, const RunResult& b) {
-  CHECK(a.settings == b.settings);
-  CHECK(a.touched == b.touched);
+  CHECK((a.settings == b.settings));
+  CHECK((a.touched == b.touched));
   CHECK(a.response_text == b.response_text);
   CHECK(a.span_sums == b.span_sums);
   CHECK(a.scores.relevant == b.scores.relevant);

@@ -216,7 +216,7 @@ TEST_CASE("models are found in folders, and what headscope-cli says of them is u
 
   const auto json = parse_json(
       R"({"supported":true,"model_type":"llama","layers":28,"heads":24,"parameters":3000,
-          "dtype":"bfloat16","context_length":4096,"notes":[],
+          "dtype":"bfloat16","auto_dtype":"float32","context_length":4096,"notes":[],
           "weights_bytes":{"float32":12000,"bfloat16":6000,"int8":3000}})",
       "info");
   const auto model = found_from_json(*json, "/models/x");

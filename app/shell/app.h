@@ -129,7 +129,8 @@ class App {
   void save_session();
   void save_session_as(std::string path);
   void open_session(const std::string& path);
-  void explain_directions(const std::string& path);
+  void open_directions(const std::string& path);
+  void ask_for_directions();
   void ask_for_session();
   void ask_where_to_save(const std::string& proposal = {});
   void watch_recent();

@@ -21,6 +21,7 @@ void App::set_preferences(const Preferences& preferences, float display_scale) {
   set_theme(preferences.theme);
   set_scale(display_scale, preferences.zoom);
   state_.view = preferences.view;
+  exports_.options() = preferences.exports;
   tabs_.set_kept_bytes(static_cast<std::uint64_t>(preferences.kept_mebibytes) << 20);
   for (const auto& [id, text] : preferences.shortcuts) {
     if (const auto chord = Commands::chord_from_text(text)) {
@@ -46,6 +47,7 @@ Preferences App::preferences() const {
   now.theme = presenting_ ? theme_before_ : theme_kind_;
   now.zoom = presenting_ ? zoom_before_ : zoom_;
   now.view = state_.view;
+  now.exports = exports_.options();
   // These belong to a response and a model.
   now.view.overlay.rows.clear();
   now.view.heads.pinned.clear();

@@ -10,6 +10,7 @@
 
 #include "app/shell/theme.h"
 #include "app/views/app_state.h"
+#include "app/views/export_options.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
 
@@ -31,6 +32,7 @@ struct Preferences {
   bool neighbours = true;                        ///< the sliders' next positions, when at rest
   std::map<std::string, std::string> shortcuts;  ///< command id, "Ctrl+S"; those that were changed
   std::vector<std::string> model_folders;        ///< where the model picker looks
+  ExportOptions exports;
 };
 
 Json preferences_to_json(const Preferences& preferences);

@@ -1,6 +1,5 @@
 #include "core/bench/ui_suite.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <map>
@@ -28,13 +27,6 @@ struct Times {
   std::vector<double> wall, cpu;
 };
 using Phases = std::map<std::string, Times>;
-
-Json quantiles(const std::vector<double>& values) {
-  return {{"median", quantile(values, 0.5)},
-          {"p99", quantile(values, 0.99)},
-          {"largest", *std::max_element(values.begin(), values.end())},
-          {"frames", values.size()}};
-}
 
 class UiSuite {
  public:
@@ -91,7 +83,8 @@ class UiSuite {
 
   static Json phases_json(const Phases& phases, Json about) {
     for (const auto& [name, times] : phases) {
-      about[name] = {{"wall_ms", quantiles(times.wall)}, {"cpu_ms", quantiles(times.cpu)}};
+      about[name] = {{"wall_ms", quantiles(times.wall, "frames")},
+                     {"cpu_ms", quantiles(times.cpu, "frames")}};
     }
     return about;
   }

@@ -147,13 +147,13 @@ bool Compute::same_work(Step step, const Request& a, const Request& b) const {
   };
   switch (step) {
     case Step::model:
-      return same_model(a, b);
+      return same_load(a, b);
     case Step::prompt:
       return same_model(a, b) && a.prompt == b.prompt;
     case Step::baseline:
       return same_baseline(a, b) && a.keep == b.keep;
     case Step::preview_inputs:
-      return same_baseline(a, b);
+      return same_baseline(a, b) && same_load(a, b);
     case Step::intervened:
       return same_run();
     case Step::full_map:
@@ -161,7 +161,7 @@ bool Compute::same_work(Step step, const Request& a, const Request& b) const {
     case Step::full_map_baseline:
       return same_map() && same_baseline(a, b);
     case Step::auto_alpha:
-      return b.questions.auto_alpha && same_heads();
+      return b.questions.auto_alpha && same_heads() && same_load(a, b);
     case Step::causal:
       return b.questions.causal && same_heads();
     case Step::head_drops:
@@ -262,7 +262,7 @@ RunContext Compute::context(Step step, const Work& work, const std::string& acti
 }
 
 Result<> Compute::ensure_model(const Work& work) {
-  if (in_runner_ && same_model(*in_runner_, *work.request)) return {};
+  if (in_runner_ && same_load(*in_runner_, *work.request)) return {};
   if (!runner_) {
     show_activity(EngineStatus::State::starting, "starting");
     const Tracer by = tracer(work);
@@ -421,18 +421,23 @@ Result<> Compute::ensure_baseline(const Work& work) {
   const bool held = baseline_ && baseline_->key == key && baseline_->grade == grade;
   if (held && keeps_enough(baseline_)) return {};
   HEADSCOPE_ASSIGN(baseline_, known_or_run(key, work, InterventionSettings{}, {}, Step::baseline));
-  const bool keeps_inputs = preview_key_ == key.baseline;
+  const bool keeps_inputs = preview_key_ == key.baseline && has_directions_of(work);
   board_.publish_baseline(work, baseline_->run, [&](Snapshot& snapshot) {
     snapshot.preview_inputs = keeps_inputs ? preview_inputs_ : nullptr;
   });
   return {};
 }
 
+bool Compute::has_directions_of(const Work& work) const {
+  return preview_directions_ == work.request->intervention.directions_hash;
+}
+
 /// Without these there is no preview of alpha; nothing else depends on them, so that a failure
 /// is not the request's failure.
 Result<> Compute::ensure_preview_inputs(const Work& work) {
-  if (preview_key_ != baseline_->key.baseline) {
+  if (preview_key_ != baseline_->key.baseline || !has_directions_of(work)) {
     preview_inputs_.reset();
+    preview_directions_ = work.request->intervention.directions_hash;
     if (model_->has_directions) {
       const auto running = context(Step::preview_inputs, work, activity_of(Step::preview_inputs));
       auto inputs = without_exceptions(
@@ -479,7 +484,7 @@ void Compute::compare_with_preview(HeldRun& held, const InterventionSettings& se
       preview_run(*prompt_, *baseline_->run, preview_inputs_.get(), settings, heads, is_stale);
   const auto error = preview ? preview_error(*preview, *held.run, is_stale) : std::nullopt;
   if (is_stale()) return;
-  held.preview_error = error;
+  held.preview_error = error ? std::optional(error->largest) : std::nullopt;
   held.compared_with = baseline_->run;
   if (seen_.run(held.key)) seen_.put(held);
 }

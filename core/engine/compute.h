@@ -87,6 +87,8 @@ class Compute {
   void go_ahead(std::uint64_t seen);
   /// False when it was dropped.
   bool run_ahead(const Work& work, std::uint64_t seen);
+  /// `preview_inputs_` are of the focus directions that `work` asks for.
+  bool has_directions_of(const Work& work) const;
   bool map_wanted(const Work& work) const;
   std::vector<HeadId> looked_at(const Work& work) const;
   std::vector<HeadId> heads_to_ablate(const std::vector<HeadId>& wanted) const;
@@ -104,6 +106,7 @@ class Compute {
   std::optional<HeldRun> baseline_, intervened_;
   std::optional<BaselineKey> preview_key_;
   std::shared_ptr<const PreviewInputs> preview_inputs_;
+  std::string preview_directions_;  ///< hash of the focus directions that they are of
 
   SeenResults seen_;
   ReuseCounts counts_;

@@ -1,5 +1,6 @@
 // The sliders' next positions, computed while nobody asks for anything.
 #include <algorithm>
+#include <utility>
 
 #include "core/engine/compute.h"
 #include "core/engine/neighbours.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <thread>
 
 #include "core/analysis/likely_document.h"
@@ -230,6 +231,9 @@ Result<std::shared_ptr<const ModelInfo>> FakeRunner::load(const Request& request
   info->is_demo = request.model == "demo";
   info->has_directions = options.has_directions;
   if (options.has_directions) info->directions_source = "fake directions";
+  directions_hash_ = request.intervention.directions_hash;
+  if (const std::filesystem::path file = request.intervention.directions; !file.empty())
+    info->directions_source = file.filename().string();  // it takes their word for it
   if (options.has_ranking) {
     info->known_ranking = world_.ranking();
     info->known_scores = world_.known_scores();
@@ -461,6 +465,7 @@ Result<std::shared_ptr<const PreviewInputs>> FakeRunner::preview_inputs(const Pr
   Steps steps(*control_, FakeCall::preview_inputs, context, 1);
   HEADSCOPE_TRY(steps.next("preview"));
   auto inputs = std::make_shared<PreviewInputs>();
+  inputs->directions_hash = directions_hash_;
   const FakeScene scene(prompt);
   for (int layer = 0; layer < baseline.layers && world_.options().has_directions; ++layer) {
     for (int head = 0; head < baseline.heads; ++head) {

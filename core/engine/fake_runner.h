@@ -107,6 +107,7 @@ class FakeRunner : public Runner {
                    const RunContext& context, Steps& steps, RunResult& result) const;
 
   FakeWorld world_;
+  std::string directions_hash_;  ///< of the last request loaded
   std::shared_ptr<FakeControl> control_;
   std::string run_text_;  ///< of the last prompt that was run to its end
 };

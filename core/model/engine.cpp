@@ -56,6 +56,12 @@ void KvCache::store(int layer, const at::Tensor& k, const at::Tensor& v) {
   there.values.narrow(2, length_, v.size(2)).copy_(v);
 }
 
+void KvCache::own(std::size_t layers) {
+  for (LayerCache& layer : std::span(layers_).first(std::min(layers, layers_.size()))) {
+    layer = {layer.keys.clone(), layer.values.clone()};
+  }
+}
+
 at::Tensor KvCache::keys(int layer, std::int64_t end) const {
   return layers_[static_cast<std::size_t>(layer)].keys.narrow(2, 0, end);
 }
@@ -124,6 +130,16 @@ at::Tensor DecoderEngine::embed_chunk(std::span<const std::int32_t> ids,
   return embed(weights_, config_, index, positions).unsqueeze(0);
 }
 
+void DecoderEngine::move_to(int layer, at::Tensor& x, std::vector<RopeTable>& ropes) const {
+  const at::Device device = placement_.of_layer(layer).device;
+  x = moved(x, device);
+  for (RopeTable& rope : ropes) {
+    for (at::Tensor* part : {&rope.cos, &rope.sin, &rope.query_factor}) {
+      if (part->defined()) *part = moved(*part, device);
+    }
+  }
+}
+
 at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, std::size_t number,
                                     KvCache& cache, const EngineOptions& options,
                                     const RunContext& context) const {
@@ -145,15 +161,7 @@ at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, std::size
     timed.span.first_row = begin;
     timed.span.rows = rows;
     poll(context);
-    if (layer > first_layer && placement_.begins(layer)) {
-      const at::Device device = placement_.of_layer(layer).device;
-      x = moved(x, device);
-      for (RopeTable& rope : ropes) {
-        for (at::Tensor* part : {&rope.cos, &rope.sin, &rope.query_factor}) {
-          if (part->defined()) *part = moved(*part, device);
-        }
-      }
-    }
+    if (layer > first_layer && placement_.begins(layer)) move_to(layer, x, ropes);
     if (residuals != nullptr && residuals->kept.contains(layer))
       residuals->kept[layer].push_back(x);
     ChunkAttention* const kept =
@@ -181,6 +189,49 @@ at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, std::size
   return normalise(wanted, weights_.final_norm, config_);
 }
 
+at::Tensor DecoderEngine::step(std::span<const DecodeLane> lanes, std::int64_t width,
+                               const EngineOptions& options, const RunContext& context) const {
+  std::vector<std::int32_t> ids(static_cast<std::size_t>(width));
+  std::vector<std::int64_t> rows(ids.size());
+  for (std::size_t i = 0; i < lanes.size(); ++i) {
+    ids[i] = lanes[i].id;
+    rows[i] = lanes[i].cache->length();
+  }
+  const auto positions = at::tensor(rows, at::kLong).to(placement_.of_layer(0).device);
+  auto ropes = rope_tables(config_, positions, lanes.front().cache->capacity(), dtype());
+  auto x = embed_chunk(ids, positions);
+  for (int layer = 0; layer < config_.layers; ++layer) {
+    poll(context);
+    if (layer > 0 && placement_.begins(layer)) move_to(layer, x, ropes);
+    const LayerWeights& weights = weights_.layers[static_cast<std::size_t>(layer)];
+    const auto all = project(weights, config_, normalise(x, weights.input_norm, config_),
+                             ropes[static_cast<std::size_t>(config_.attention_in(layer).rope)]);
+    const auto heads = at::zeros_like(all.q);
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+      const auto row = static_cast<std::int64_t>(i);
+      EngineOptions own = options;
+      own.edits = lanes[i].edits;
+      own.observer = lanes[i].observer;
+      const Projections projections{all.q.narrow(2, row, 1), all.k.narrow(2, row, 1),
+                                    all.v.narrow(2, row, 1)};
+      store_projections(layer, projections, *lanes[i].cache, own);
+      heads.narrow(2, row, 1).copy_(
+          run_attention(layer, projections.q, rows[i], nullptr, *lanes[i].cache, own, context));
+    }
+    x = run_rest(weights, x, attention_branch(weights, config_, heads), options, context);
+  }
+  for (const DecodeLane& lane : lanes) lane.cache->advance(1);
+  return normalise(x.squeeze(0), weights_.final_norm, config_);
+}
+
+void DecoderEngine::store_projections(int layer, const Projections& projections, KvCache& cache,
+                                      const EngineOptions& options) const {
+  cache.store(layer, projections.k, projections.v);
+  if (options.observer == nullptr) return;
+  options.observer->projections(layer, cache.length(), projections.q.squeeze(0),
+                                projections.k.squeeze(0));
+}
+
 at::Tensor DecoderEngine::layer_queries(int layer, const at::Tensor& x,
                                         const std::vector<RopeTable>& ropes, ChunkAttention* kept,
                                         KvCache& cache, const EngineOptions& options) const {
@@ -189,12 +240,8 @@ at::Tensor DecoderEngine::layer_queries(int layer, const at::Tensor& x,
   const auto projections =
       project(weights, config_, normalise(x, weights.input_norm, config_),
               ropes[static_cast<std::size_t>(config_.attention_in(layer).rope)]);
-  cache.store(layer, projections.k, projections.v);
+  store_projections(layer, projections, cache, options);
   if (kept != nullptr) kept->q = projections.q;
-  if (options.observer != nullptr) {
-    options.observer->projections(layer, cache.length(), projections.q.squeeze(0),
-                                  projections.k.squeeze(0));
-  }
   return projections.q;
 }
 

@@ -234,7 +234,7 @@ Result<std::vector<float>> HeadMapSource::tile(const MapTile& tile,
 Result<std::shared_ptr<const HeadMapSource>> Model::head_map_source(
     const std::vector<std::int32_t>& ids, HeadId head,
     const std::vector<Intervention>& interventions, const RunContext& context,
-    std::int64_t prompt_tokens) {
+    std::int64_t prompt_tokens, std::int64_t overview) {
   const std::int64_t tokens = std::ssize(ids);
   const auto prompt = ids.begin() + (prompt_tokens > 0 ? std::min(prompt_tokens, tokens) : tokens);
   GenerateRequest run;
@@ -242,7 +242,7 @@ Result<std::shared_ptr<const HeadMapSource>> Model::head_map_source(
   run.forced_response.assign(prompt, ids.end());
   run.max_new_tokens = 0;
   run.interventions = interventions;
-  return head_map_source(run, head, context);
+  return head_map_source(run, head, context, overview);
 }
 
 Result<std::shared_ptr<const HeadMapSource>> Model::head_map_source(const GenerateRequest& run,

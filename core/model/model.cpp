@@ -8,6 +8,7 @@
 
 #include "core/model/checkpoint.h"
 #include "core/model/device.h"
+#include "core/model/dtype_choice.h"
 #include "core/model/estimate.h"
 #include "core/model/head_means.h"
 #include "core/model/model_impl.h"
@@ -16,23 +17,16 @@
 namespace headscope {
 namespace {
 
-/// What "auto" means: bf16 for quantised files, otherwise the file's own type on a card and fp32 on
-/// the processor.
-at::ScalarType usual_dtype(const ModelConfig& config, at::Device device) {
-  const std::string& stored = config.stored_dtype;
-  if (config.quantised) return at::kBFloat16;
-  if (device.is_cpu() || stored == "float32") return at::kFloat;
-  return stored == "float16" ? at::kHalf : at::kBFloat16;
-}
-
 Result<WeightFormat> weight_format(const std::string& name, const ModelConfig& config,
                                    at::Device device) {
-  if (name == "float32") return WeightFormat{at::kFloat};
-  if (name == "bfloat16") return WeightFormat{at::kBFloat16};
-  if (name == "float16") return WeightFormat{at::kHalf};
-  const at::ScalarType usual = usual_dtype(config, device);
-  if (name == "auto") return WeightFormat{usual};
-  if (name == "int8") return WeightFormat{usual, true};
+  const bool int8 = name == "int8";
+  // Activations of int8 stay wide on a processor, whatever is faster.
+  if (int8 && device.is_cpu() && !config.quantised) return WeightFormat{at::kFloat, true};
+  const std::string wanted =
+      int8 || name == "auto" ? usual_dtype(config, !device.is_cpu()).dtype : name;
+  if (wanted == "float32") return WeightFormat{at::kFloat, int8};
+  if (wanted == "bfloat16") return WeightFormat{at::kBFloat16, int8};
+  if (wanted == "float16") return WeightFormat{at::kHalf, int8};
   return fail(ErrorKind::usage,
               "dtype \"" + name + "\": expected auto, float32, bfloat16, float16 or int8");
 }
@@ -112,9 +106,9 @@ Result<std::unique_ptr<Model>> Model::load(const std::string& folder, const Load
   return guarded([&]() -> Result<std::unique_ptr<Model>> {
     HEADSCOPE_ASSIGN(ModelConfig config, load_config(folder));
     HEADSCOPE_ASSIGN(const auto devices, select_devices(options.device, options.device_gibibytes));
+    at::set_num_threads(options.threads > 0 ? options.threads : usual_threads(config));
     HEADSCOPE_ASSIGN(const auto format,
                      weight_format(options.dtype, config, devices.front().device));
-    at::set_num_threads(options.threads > 0 ? options.threads : usual_threads(config));
     HEADSCOPE_ASSIGN(const auto source, open_weights(folder, options.adapter));
     HEADSCOPE_TRY(settle_output(*source, config));
     HEADSCOPE_ASSIGN(Placement placement, place(config, format, devices));

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -162,6 +163,14 @@ class Model {
   Result<ParityReport> self_check(double seconds, const RunContext& context);
   /// Greedy or sampled decoding. Errors: empty or too long prompt, id out of range, cancelled, OOM.
   Result<Generation> generate(const GenerateRequest& request, const RunContext& context);
+  /// Several runs over one prompt that are to differ in their interventions alone; they decode side
+  /// by side, up to 16 at once, so that the weights are read once for all. Numbers are those of
+  /// `generate` up to rounding, and do not depend on which runs go together where the matrix
+  /// products of the machine do not (packaging/performance.md). Every run's decode_seconds is its
+  /// share. Errors: those of generate; a forced response, no cache, or another prompt or length
+  /// among them.
+  Result<std::vector<Generation>> generate_together(std::span<const GenerateRequest> requests,
+                                                    const RunContext& context);
   /// One pass without sampling.
   Result<ForwardResult> forward(const ForwardRequest& request, const RunContext& context);
   /// All rows of one head as tiles on demand (core/model/head_map.h), over the prompt and the
@@ -177,7 +186,7 @@ class Model {
   Result<std::shared_ptr<const HeadMapSource>> head_map_source(
       const std::vector<std::int32_t>& ids, HeadId head,
       const std::vector<Intervention>& interventions, const RunContext& context,
-      std::int64_t prompt_tokens = 0);
+      std::int64_t prompt_tokens = 0, std::int64_t overview = 0);
   /// The whole map at once, for short prompts: 4 bytes for each pair of tokens.
   Result<HeadMap> head_map(const std::vector<std::int32_t>& ids, HeadId head,
                            const std::vector<Intervention>& interventions,

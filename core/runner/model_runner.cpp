@@ -1,6 +1,7 @@
 #include "core/runner/model_runner.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "core/base/make_large.h"
 #include "core/base/run_trace.h"
@@ -12,6 +13,7 @@
 #include "core/runner/run_outlook.h"
 #include "core/runner/run_plan.h"
 #include "core/runner/run_result.h"
+#include "core/session/directions_file.h"
 
 namespace headscope {
 namespace {
@@ -65,12 +67,22 @@ Result<> ModelRunner::require_model() const {
 Result<std::shared_ptr<const ModelInfo>> ModelRunner::load(const Request& request,
                                                            const RunContext& context) {
   const Key key{request.model, request.adapter, request.device, request.dtype, request.threads};
-  if (opened_ && key_ == key) return info_;
+  if (!opened_ || key_ != key) {
+    HEADSCOPE_TRY(open(request, context));
+    key_ = key;
+  }
+  use_directions(request.intervention);
+  return info_;
+}
+
+Result<> ModelRunner::open(const Request& request, const RunContext& context) {
   // The old model goes first: two large ones may not fit beside each other.
   opened_.reset();
   key_.reset();
   info_.reset();
   directions_.reset();
+  directions_file_.clear();
+  directions_hash_.clear();
   sources_.clear();
   row_sources_.clear();
   residuals_.clear();
@@ -81,16 +93,37 @@ Result<std::shared_ptr<const ModelInfo>> ModelRunner::load(const Request& reques
       open_model(request.model,
                  {request.device, request.dtype, request.threads, {}, request.adapter}, context));
   const Companions companions = read_companions(opened_->folder, opened_->model->config());
-  directions_ = companions.directions;
   timed.emplace(tracer_of(context), TraceKind::loading, "self-check");
+  directions_ = own_directions_ = companions.directions;
+  own_source_ = companions.directions_source;
   HEADSCOPE_ASSIGN(const auto parity, opened_->model->self_check(kSelfCheckSeconds, context));
   timed.reset();
   chat_ = opened_->is_demo ? std::nullopt : open_chat_template(opened_->folder);
   auto info = describe(*opened_, companions, parity, !chat_ || chat_->has_value());
   if (chat_ && *chat_) info->chat_template = "chat " + (*chat_)->fingerprint();
   info_ = std::move(info);
-  key_ = key;
-  return info_;
+  return {};
+}
+
+void ModelRunner::use_directions(const InterventionSettings& settings) {
+  if (settings.directions == directions_file_ && settings.directions_hash == directions_hash_)
+    return;
+  directions_file_ = settings.directions;
+  directions_hash_ = settings.directions_hash;
+  auto info = std::make_shared<ModelInfo>(*info_);
+  info->directions_problem.clear();
+  info->directions_source = own_source_;
+  directions_ = own_directions_;
+  if (!directions_file_.empty()) {
+    auto read = read_fitting_directions(directions_file_, directions_hash_, info_->layers,
+                                        info_->heads, info_->head_dim);
+    directions_ = read ? std::make_shared<const Directions>(std::move(*read)) : nullptr;
+    info->directions_source =
+        read ? std::filesystem::path(directions_file_).filename().string() : std::string();
+    if (!read) info->directions_problem = read.error().message;
+  }
+  info->has_directions = directions_ != nullptr;
+  info_ = std::move(info);
 }
 
 Result<std::shared_ptr<const PromptView>> ModelRunner::prepare(const PromptRequest& prompt) {
@@ -153,6 +186,8 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
   generate.capture.emplace();
   generate.capture->span_sets = document_sets(prompt);
   generate.capture->weights = ahead.chosen == KeepAttention::rows;
+  if (settings.alpha != 0 && !info_->directions_problem.empty())
+    return bad_input(info_->directions_problem);
   HEADSCOPE_ASSIGN(generate.interventions,
                    plan_interventions(settings, heads, prompt, directions_));
   StreamDecoder decoder(*opened_->tokenizer);
@@ -252,6 +287,7 @@ Result<std::shared_ptr<const PreviewInputs>> ModelRunner::preview_inputs(
   auto inputs = std::make_shared<PreviewInputs>();
   // Weights do not tell the scores before a soft-cap, to which a direction adds: no preview then.
   const bool capped = opened_->model->config().attention_softcap > 0;
+  inputs->directions_hash = directions_hash_;
   if (directions_ == nullptr || capped) return inputs;
   HEADSCOPE_ASSIGN(inputs->focus_bias,
                    opened_->model->focus_bias(replay(prompt, baseline), *directions_, context));
