@@ -15,7 +15,7 @@ namespace {
 void label(const ViewContext& context, const char* text) {
   ImGui::AlignTextToFramePadding();
   text_muted(context, text);
-  ImGui::SameLine(em() * 11);
+  ImGui::SameLine(em() * 10.6f);
   ImGui::SetNextItemWidth(std::min(em() * 16, ImGui::GetContentRegionAvail().x));
 }
 
@@ -59,7 +59,7 @@ void PreferencesView::general(ViewContext& context, Preferences& p, const Prefer
     p.autosave_seconds = std::clamp(seconds, 0, 600);
     hooks.changed();
   }
-  label(context, "Memory for other tabs");
+  label(context, "Memory of other tabs");
   auto kept = static_cast<int>(p.kept_mebibytes);
   if (ImGui::SliderInt("##kept", &kept, 0, 8192, kept == 0 ? "none" : "%d MiB")) {
     p.kept_mebibytes = std::max(kept, 0);
