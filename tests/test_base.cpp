@@ -17,6 +17,7 @@
 #include "core/base/json.h"
 #include "core/base/make_large.h"
 #include "core/base/rng.h"
+#include "core/base/shared_text.h"
 #include "tests/messages.h"
 #include "tests/temporary_folder.h"
 
@@ -324,4 +325,25 @@ TEST_CASE("what is large is freed once, by another thread, after the last owner"
   while (Traced::gone == 0) std::this_thread::yield();
   CHECK(Traced::gone == 1);
   CHECK(Traced::by != std::this_thread::get_id());
+}
+
+TEST_CASE("a shared text reads like a string, and its copies are the same bytes") {
+  SharedText text = "one";
+  const SharedText copy = text;
+  CHECK(copy.is(text));
+  CHECK(copy.data() == text.data());
+  text += " two";
+  CHECK(text == "one two");
+  CHECK(copy == std::string("one"));
+  CHECK_FALSE(copy.is(text));
+  CHECK_FALSE(copy == text);
+  text = std::string("one");
+  CHECK(copy == text);  // equal, although its bytes are others
+  CHECK_FALSE(copy.is(text));
+  text.clear();
+  CHECK(text.empty());
+  CHECK(text == SharedText());
+  CHECK(text.str().empty());
+  CHECK(copy.find("e") == 2);
+  CHECK(copy.substr(1) == "ne");
 }

@@ -118,7 +118,7 @@ TEST_CASE("another prompt has another outlook") {
   EngineFixture fixture;
   const auto first = fixture.answer(engine_request())->outlook;
   Request longer = engine_request();
-  longer.prompt.text += " " + longer.prompt.text;
+  longer.prompt.text += " " + longer.prompt.text.str();
   const auto second = fixture.answer(longer)->outlook;
   REQUIRE(first);
   REQUIRE(second);

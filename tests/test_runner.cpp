@@ -112,6 +112,48 @@ TEST_CASE("load describes the model and keeps it") {
   CHECK_FALSE(info->is_demo);
 }
 
+TEST_CASE("focus directions of a file take the place of the model's own, and give it back") {
+  Fixture f;
+  auto& settings = f.request.intervention;
+  auto stronger = some_directions(test::random_demo_config());
+  for (float& value : stronger.query) value *= -3;
+  const auto file = f.folder / "mine.safetensors";
+  REQUIRE(write_directions(file, stronger, new_passport()));
+  const auto own = *f.runner.load(f.request, {});
+  const auto before = f.runner.run(*f.prompt, picked(1, 0.8, {kFirst}), {kFirst}, f.request, {});
+  settings.directions = file.string();
+  settings.directions_hash = *directions_sha256(file);
+  const auto info = *f.runner.load(f.request, {});
+  CHECK(info->directions_source == "mine.safetensors");
+  CHECK(info->layers == own->layers);
+  CHECK(info == *f.runner.load(f.request, {}));
+  const auto after = f.runner.run(*f.prompt, picked(1, 0.8, {kFirst}), {kFirst}, f.request, {});
+  REQUIRE((before && after));
+  CHECK((*before)->span_sums != (*after)->span_sums);
+  // Of another model, changed since, or gone: the model has none, says why, and runs without.
+  REQUIRE(write_directions(file, {1, 2, 4, std::vector<float>(8, 1.0f), {}}, new_passport()));
+  for (const char* problem : {"has changed since", "this model needs"}) {
+    settings.directions_hash = *problem == 'h' ? "0" : *directions_sha256(file);
+    const auto bad = *f.runner.load(f.request, {});
+    CHECK_FALSE(bad->has_directions);
+    CHECK_MESSAGE(bad->directions_problem.find(problem) != std::string::npos,
+                  bad->directions_problem);
+    CHECK(bad->directions_problem.find("mine.safetensors") != std::string::npos);
+    const auto refused = f.runner.run(*f.prompt, picked(1, 0.8, {kFirst}), {kFirst}, f.request, {});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message == bad->directions_problem);
+    CHECK(f.runner.run(*f.prompt, picked(0.1, 0, {kFirst}), {kFirst}, f.request, {}));
+  }
+  settings.directions.clear();
+  settings.directions_hash.clear();
+  const auto back = *f.runner.load(f.request, {});
+  CHECK(back->directions_source == own->directions_source);
+  CHECK(back->directions_problem.empty());
+  const auto again = f.runner.run(*f.prompt, picked(1, 0.8, {kFirst}), {kFirst}, f.request, {});
+  REQUIRE(again);
+  CHECK((*again)->span_sums == (*before)->span_sums);
+}
+
 TEST_CASE("a head set beside the model is its ranking; one of another shape is left alone") {
   Fixture f;
   REQUIRE(write_file_atomically(f.folder / "heads.json", R"({"ranking":[[2,3],[0,1]]})"));
@@ -138,7 +180,8 @@ TEST_CASE("prepare finds documents, tokens and unknown words") {
   }
   CHECK(f.prompt->unknown_words.empty());
   auto strange = f.request.prompt;
-  strange.text.insert(strange.text.find("Question:"), "qzxv ");
+  std::string with_word = strange.text;
+  strange.text = with_word.insert(strange.text.find("Question:"), "qzxv ");
   const auto prepared = f.runner.prepare(strange);
   REQUIRE(prepared);
   REQUIRE((*prepared)->unknown_words.size() == 1);

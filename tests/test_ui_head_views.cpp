@@ -257,7 +257,9 @@ TEST_CASE("a frame with 672 heads costs the same at any length of the prompt") {
   for (const int words : {10, 2000}) {
     state.request = test::edited_request();
     state.request.max_new_tokens = 4;
-    for (int i = 0; i < words; ++i) state.request.prompt.text.insert(0, "some words more ");
+    std::string text;
+    for (int i = 0; i < words; ++i) text += "some words more ";
+    state.request.prompt.text = text + state.request.prompt.text.str();
     state.take(test::snapshot_of(state.request, options));
     state.view.score = MapScore::entropy;
     state.view.heads.sort = HeadColumn::distance;

@@ -4,10 +4,17 @@
 // A prompt of another format by mouse: how it is split, corrections, marks, the strip of tokens and
 // the tests of a prompt, on the embedded model.
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "app/shell/prompt_report_file.h"
+#include "app/shell/runner_module.h"
+#include "app/shell/sample_source.h"
+#include "core/base/file.h"
+#include "core/base/process.h"
+#include "core/exhibit/origin.h"
 #include "core/text/prompt.h"
 #include "tests/embedded_stage.h"
 #include "tests/skip.h"
@@ -18,6 +25,8 @@ using test::Stage;
 using test::stage_of;
 
 namespace {
+
+std::filesystem::path* folder_now = nullptr;  // of the running case: scripts are plain functions
 
 // The embedded model's documents as numbered citations.
 std::string cited(const QaSample& sample) {
@@ -110,8 +119,48 @@ void run_test(ImGuiTestContext* test, const char* button) {
   }
 }
 
+// What headscope-cli report writes about the same prompt with the same settings and tests.
+std::string report_of_the_program(Stage& s) {
+  const auto root = folder_now->string();
+  const Snapshot& snapshot = s.snapshot();
+  const Origin origin = origin_of(snapshot);
+  std::string gold;
+  for (const int number : origin.gold) gold += (gold.empty() ? "" : ",") + std::to_string(number);
+  const auto file = [&](const char* name) { return root + "/" + name; };
+  CHECK(write_file_atomically(file("prompt.txt"), origin.prompt).has_value());
+  CHECK(write_file_atomically(file("edit.json"), dump_json(intervention_json(origin))).has_value());
+  std::vector<std::string> command = {(test::build_folder() / "headscope-cli").string(),
+                                      "report",
+                                      "--prompt-file",
+                                      file("prompt.txt"),
+                                      "--gold",
+                                      gold,
+                                      "--intervene",
+                                      file("edit.json"),
+                                      "--threads",
+                                      "1",
+                                      "--answers",
+                                      "nothing of it",
+                                      "--quiet",
+                                      "--out",
+                                      file("report.html")};
+  const std::array<const char*, prompt_tests> names = {"positions", "removal", "tune"};
+  for (int i = 0; i < prompt_tests; ++i) {
+    const Json* result = s.app->tests().result(s.state(), static_cast<PromptTest>(i));
+    const std::string name = names[static_cast<std::size_t>(i)];
+    CHECK(write_file_atomically(file((name + ".json").c_str()), dump_json(*result)).has_value());
+    command.insert(command.end(), {"--" + name, file((name + ".json").c_str())});
+  }
+  const auto done = run_process(command, {}, {});
+  CHECK_MESSAGE((done && done->exit_code == 0), (done ? done->messages : done.error().message));
+  return read_text_file(file("report.html")).value_or("");
+}
+
 void script_tests(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
+  s.state().request.intervention.tau = 0.3;
+  s.state().request.prompt.answers = {"nothing of it"};
+  s.settle(test);
   test->KeyPress(ImGuiKey_T);
   test->Yield(5);
   // From the last one up: results push those below them out of sight.
@@ -131,6 +180,7 @@ void script_tests(ImGuiTestContext* test) {
   IM_CHECK(report.has_value());
   IM_CHECK_EQ(report->tables.size(), static_cast<std::size_t>(4));  // heads, and the three tests
   IM_CHECK(save_report(*report, test::picture_folder()).has_value());
+  IM_CHECK(report_of_the_program(s) == *study::prompt_report_html(*report));
   // Another prompt has results of its own; this one's come back with it.
   s.state().mark_gold(0, true);
   s.settle(test);
@@ -150,6 +200,8 @@ TEST_CASE("a prompt of another format, split, corrected, marked and tested") {
     SKIP_TEST("no libheadscope_torch.so or headscope-cli in this build");
   }
   const test::TemporaryFolder folder;
+  auto path = folder.path();
+  folder_now = &path;
   const auto stage = Stage::open(torch_runner_factory(), demo_sample_source());
   stage->app->tests().configure(program, folder.path());
   AppState& state = stage->state();

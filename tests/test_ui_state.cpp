@@ -259,6 +259,8 @@ TEST_CASE("session and preferences survive being written and read") {
   r.intervention.random_seed = 77;
   r.intervention.also = "spotlight";
   r.intervention.also_strength = 0.6;
+  r.intervention.directions = "/models/mine.safetensors";
+  r.intervention.directions_hash = "12ab";
   r.selected = {3, 4};
   r.want_full_map = true;
   TabRecord tab{"a name", r, {}, "questions.jsonl", 3};
@@ -284,12 +286,16 @@ TEST_CASE("session and preferences survive being written and read") {
   p.view.overlay = {
       MapSource::difference, OverlayHeads::layer, Pooling::max, {}, false, false, false};
   p.view.lens.ranks = true;
+  p.exports = {ExportFormat::pdf, true, 2, false, folder.path().string()};
   const auto again = preferences_from_json(preferences_to_json(p), "preferences.json");
   REQUIRE(again.has_value());
   CHECK(again->theme == p.theme);
   CHECK(again->zoom == p.zoom);
   CHECK(again->width == 1600);
   CHECK(again->view == p.view);
+  CHECK(again->exports == p.exports);
+  p.exports.folder = (folder / "gone").string();  // that folder is not there
+  CHECK(preferences_from_json(preferences_to_json(p), "p.json")->exports.folder.empty());
 }
 
 TEST_CASE("damaged user files are refused with the field named") {
@@ -319,6 +325,8 @@ TEST_CASE("damaged user files are refused with the field named") {
       "also_strength");
   refused(R"({"version":1,"prompt":{"text":"x"},"intervention":{"picked":[[1]]}})", "picked");
   refused(R"({"version":1,"prompt":{"text":"x"},"selected":[-1,0]})", "selected");
+  refused(R"({"version":1,"prompt":{"text":"x"},"intervention":{"directions":"d"}})",
+          "directions_sha256");
 }
 
 TEST_CASE("what is dropped onto the window is recognised") {

@@ -84,6 +84,7 @@ struct Stage {
     if (picture_wanted_) captured_ = window->capture();
     if (draws) window->present();
     ImGuiTestEngine_PostSwap(tests);
+    for (const std::string& path : window->take_dropped()) app->take_dropped(path);
   }
 
   // What the window shows, from within a script.

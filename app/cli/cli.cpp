@@ -24,7 +24,7 @@ void add_commands(CommandLine& line) {
         add_train_demo, add_demo_data, add_suite_data, add_positions,        add_evaluate,
         add_render,     add_sweep,     add_control,    add_reproduce,        add_repeat,
         add_figures,    add_bench,     add_causal,     add_auto_alpha,       add_lens,
-        add_tune}) {
+        add_tune,       add_report}) {
     add(line);
   }
 }

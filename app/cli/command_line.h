@@ -50,5 +50,6 @@ void add_causal(CommandLine& line);
 void add_auto_alpha(CommandLine& line);
 void add_lens(CommandLine& line);
 void add_tune(CommandLine& line);
+void add_report(CommandLine& line);
 
 }  // namespace headscope::cli

@@ -82,6 +82,7 @@ Result<PromptInput> read_prompt(const PromptSource& source,
   HEADSCOPE_ASSIGN(auto split, split_source(input.text, source));
   input.documents = std::move(split.prompt.documents);
   input.question = split.prompt.question;
+  input.split_method = std::move(split.method);
   input.split_reason = std::move(split.reason);
   return input;
 }
@@ -116,6 +117,17 @@ Result<std::optional<PromptEncoder>> prompt_encoder(const PromptOptions& options
   if (!source.ids) return prompt_encoder(options, model, folder, *tokenizer);
   if (!options.chat) return std::nullopt;
   return fail(ErrorKind::usage, "--chat needs a prompt given as text, not as --ids");
+}
+
+Result<OpenedPrompt> open_with_prompt(const CommonOptions& common, const ModelChoice& choice,
+                                      const PromptOptions& options, const PromptSource& source,
+                                      const RunContext& context) {
+  HEADSCOPE_ASSIGN(auto opened, open_model(choice.model, load_options(common, choice), context,
+                                           tokenizer_need(source)));
+  HEADSCOPE_ASSIGN(auto encoder,
+                   prompt_encoder(options, source, opened.name, opened.folder, opened.tokenizer));
+  HEADSCOPE_ASSIGN(auto prompt, read_prompt(source, encoder));
+  return OpenedPrompt{std::move(opened), std::move(encoder), std::move(prompt)};
 }
 
 }  // namespace headscope::cli

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,8 @@ struct PromptInput {
   Encoding encoding;  ///< ids alone when ids were given
   std::vector<DocumentSpan> documents;
   ByteSpan question;
-  std::string split_reason;  ///< how they were found
+  std::string split_method, split_reason;  ///< how they were found
+  std::vector<std::string> answers;        ///< of a data set's sample
 };
 
 /// The splitting that `--split` names. Errors: unreadable file, empty pattern.
@@ -37,6 +39,17 @@ Result<PromptInput> read_prompt(const PromptSource& source,
 
 /// Ids need no tokenizer.
 TokenizerNeed tokenizer_need(const PromptSource& source);
+
+/// A model with the one prompt of the command line.
+struct OpenedPrompt {
+  OpenedModel opened;
+  std::optional<PromptEncoder> encoder;  ///< nothing for ids
+  PromptInput prompt;
+};
+/// Opens the model, then reads the prompt as above.
+Result<OpenedPrompt> open_with_prompt(const CommonOptions& common, const ModelChoice& choice,
+                                      const PromptOptions& options, const PromptSource& source,
+                                      const RunContext& context);
 
 /// "1,2,3"; usage error when it is anything else.
 Result<std::vector<std::int32_t>> parse_ids(const std::string& text);

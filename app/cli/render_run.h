@@ -22,12 +22,14 @@ struct RenderOptions : CommonOptions, ModelChoice, PromptOptions, PromptSource {
   std::string heads_b;  ///< the one it is compared with
   std::string data;     ///< data set; empty = the prompt comes from elsewhere
   std::int64_t sample = 0;
+  std::vector<std::string> answers;  ///< expected ones; of --data, those of the sample
   std::optional<int> layer, head;
   std::string choose;  ///< heads by name, or "all"; empty = not given
   std::string score = "relevant";
   std::string pooling = "mean";
   std::vector<std::int64_t> tokens;  ///< of the response, whose attention the overlay shows
-  bool without_sink = false;
+  bool without_sink = false, per_row = false;
+  std::string range;  ///< ends of the attention map's colours; empty = automatic
   std::optional<int> top_k;
   std::string rows = "input";
   bool linear = false;
@@ -57,13 +59,17 @@ struct RenderRun {
   ShownRuns runs;                        ///< as the window has them
 };
 
+/// --prompt, --prompt-file, --ids, --data with --sample, and how documents are found.
+void add_any_prompt(CLI::App& command, RenderOptions& options);
+
 /// Opens the model and runs what the figure needs. Errors: usage (attention without a head), bad
 /// input (no such sample, a response that is empty), out of memory, cancelled.
 Result<RenderRun> run_for_figure(const RenderOptions& options, ProgressPrinter& progress);
 
 /// Whose mass bars and overlay show.
 Result<HeadGroup> heads_shown(const RenderRun& run, const RenderOptions& options);
-AttentionChoice attention_choice(const RenderRun& run, const RenderOptions& options);
+/// Usage error for a --range that is none.
+Result<AttentionChoice> attention_choice(const RenderRun& run, const RenderOptions& options);
 Result<OverlayChoice> overlay_choice(const RenderRun& run, const RenderOptions& options);
 
 }  // namespace headscope::cli

@@ -35,12 +35,28 @@ void status_window(ViewContext& context) {
   ImGui::PopStyleVar(3);
 }
 
+// Escape leaves a text field. ImGui would put back what stood there when it was entered, and what
+// was typed or pasted since would be lost; the way back is undo.
+void keep_typed_text() {
+  ImGuiContext& imgui = *ImGui::GetCurrentContext();
+  ImGuiInputTextState& field = imgui.InputTextState;
+  const bool is_number = imgui.TempInputId != 0;
+  if (field.ID == 0 || field.ID != imgui.ActiveId || is_number) return;
+  if (ImGui::IsKeyPressed(ImGuiKey_Escape)) field.TextToRevertTo = field.TextA;
+}
+
+// Somebody is in a text field and does not type: a pause ends a step of undo.
+bool rests_in_text() {
+  return ImGui::GetIO().WantTextInput && ImGui::GetCurrentContext()->TempInputId == 0;
+}
+
 }  // namespace
 
-App::App(Engine* engine) : engine_(engine), tabs_(state_, engine), keeper_(tabs_) {
+App::App(Engine* engine) : engine_(engine), tabs_(state_, engine), keeper_(tabs_, &lessons_) {
   ImGuiContext& imgui = *ImGui::GetCurrentContext();
   imgui.ConfigNavWindowingKeyNext = ImGuiMod_Ctrl | ImGuiKey_F6;  // Ctrl+Tab goes through prompts
   imgui.ConfigNavWindowingKeyPrev = ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_F6;
+  if (engine != nullptr) profiler_.watch(&engine->trace());
   register_views();
   register_exports();
   register_commands();
@@ -93,14 +109,16 @@ double App::redraw_in() const {
 void App::submit_if_changed() {
   const bool typing = ImGui::GetTime() < state_.quiet_until;
   state_.keep_questions();
-  state_.history.observe(state_.request, ImGui::IsAnyItemActive() || typing);
+  const bool held = ImGui::IsAnyItemActive() && !rests_in_text();
+  state_.history.observe(state_.request, held || typing);
   if (!typing) tabs_.submit_if_changed();
 }
 
 void App::frame() {
+  profiler_.begin_frame(views_.find(titles::profiler)->open);
+  keep_typed_text();
   tabs_.poll();
   state_.poll_data();
-  state_.begin_frame();
   watch_recent();
   state_.numbers->look(state_.snapshot, state_.wake);
   layer_.begin_frame();
@@ -130,11 +148,12 @@ void App::frame() {
   exports_.draw(context);
   if (!heatmaps_.error().empty()) state_.notify(Notice::Kind::error, heatmaps_.error());
   notices(context);
+  set_reuse();
   submit_if_changed();
   keeper_.watch(ImGui::GetTime(), preferences_.autosave_seconds);
   if (const std::string problem = keeper_.take_problem(); !problem.empty())
     state_.notify(Notice::Kind::error, problem);
-  state_.end_frame();
+  profiler_.end_frame();
 }
 
 void App::menu_item(const Command& command) const {
@@ -212,6 +231,19 @@ void App::ask_for_adapter() {
                     "",
                     [this](const std::string& path) { state_.request.adapter = path; }},
                    state_.request.adapter);
+}
+
+void App::ask_for_directions() {
+  path_dialog_.ask({"Focus directions",
+                    "A safetensors file of headscope-cli train-directions, or a folder of "
+                    "head_q_directions_0.pth, head_k_directions_0.pth and so on; or drop it onto "
+                    "the window.",
+                    true,
+                    {"Focus directions", "*.safetensors *.pth"},
+                    "",
+                    "",
+                    [this](const std::string& path) { open_directions(path); }},
+                   state_.request.intervention.directions);
 }
 
 void App::ask_for_data() {

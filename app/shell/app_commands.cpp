@@ -270,6 +270,21 @@ void App::register_model_commands() {
                  [&s] { s.request.adapter.clear(); },
                  [&s] { return !s.request.adapter.empty(); },
                  {}});
+  commands_.add({"directions.open",
+                 "Focus directions ...",
+                 "Model",
+                 0,
+                 [this] { ask_for_directions(); },
+                 {},
+                 {},
+                 true});
+  commands_.add({"directions.own",
+                 "The model's own focus directions",
+                 "Model",
+                 0,
+                 [&s] { s.use_own_directions(); },
+                 [&s] { return !s.request.intervention.directions.empty(); },
+                 {}});
 }
 
 void App::register_head_commands() {

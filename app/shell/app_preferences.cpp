@@ -17,9 +17,11 @@ constexpr const char* kForgetLayout = "layout.forget.";
 
 void App::set_preferences(const Preferences& preferences, float display_scale) {
   preferences_ = preferences;
+  reuse_by_preference_ = true;
   set_theme(preferences.theme);
   set_scale(display_scale, preferences.zoom);
   state_.view = preferences.view;
+  exports_.options() = preferences.exports;
   tabs_.set_kept_bytes(static_cast<std::uint64_t>(preferences.kept_mebibytes) << 20);
   for (const auto& [id, text] : preferences.shortcuts) {
     if (const auto chord = Commands::chord_from_text(text)) {
@@ -32,11 +34,20 @@ void App::set_preferences(const Preferences& preferences, float display_scale) {
   }
 }
 
+void App::set_reuse() {
+  if (engine_ == nullptr || !reuse_by_preference_) return;
+  ReuseOptions reuse;
+  reuse.seen_bytes = static_cast<std::uint64_t>(preferences_.seen_mebibytes) << 20;
+  reuse.neighbours = preferences_.neighbours && !experiments_.running() && !tests_.running();
+  engine_->set_reuse(reuse);
+}
+
 Preferences App::preferences() const {
   Preferences now = preferences_;
   now.theme = presenting_ ? theme_before_ : theme_kind_;
   now.zoom = presenting_ ? zoom_before_ : zoom_;
   now.view = state_.view;
+  now.exports = exports_.options();
   // These belong to a response and a model.
   now.view.overlay.rows.clear();
   now.view.heads.pinned.clear();

@@ -11,7 +11,6 @@
 #include "app/shell/recognise.h"
 #include "app/shell/user_files.h"
 #include "core/base/file.h"
-#include "core/session/directions_file.h"
 
 namespace headscope {
 namespace {
@@ -238,7 +237,7 @@ void App::ask_where_to_save(const std::string& proposal) {
 void App::take_dropped(const std::string& path) {
   const Result<FileKind> kind = recognise(path);
   open_path(path);
-  if (!kind || *kind == FileKind::directions) return;  // which have said what they are
+  if (!kind || *kind == FileKind::directions) return;  // of which the name stays in sight
   state_.notify(Notice::Kind::info, std::filesystem::path(path).filename().string() +
                                         ": opened as " + file_kind_name(*kind));
 }
@@ -261,7 +260,7 @@ void App::open_path(const std::string& path) {
       state_.open_head_set(path);
       break;
     case FileKind::directions:
-      explain_directions(path);
+      open_directions(path);
       break;
     case FileKind::data:
       state_.open_data(path);
@@ -285,17 +284,14 @@ void App::open_prompt(const std::string& path) {
   state_.request.prompt = std::move(prompt);
 }
 
-// Directions belong to a model and are read with it, from its folder.
-void App::explain_directions(const std::string& path) {
-  const auto check = [&]() -> Result<> {
-    HEADSCOPE_ASSIGN(const DirectionsFile file, read_directions(path));
-    if (!state_.snapshot->model) return fail(ErrorKind::usage, path + ": open a model first.");
-    const ModelInfo& model = *state_.snapshot->model;
-    return check_fits(file.directions, path, model.layers, model.heads, model.head_dim);
-  };
-  report(check(), path +
-                      ": focus directions that fit the open model. They are read with it: put the "
-                      "file into the model's folder as directions.safetensors and open it again.");
+// They are in use from now on; undo leads back to those before.
+void App::open_directions(const std::string& path) {
+  const Result<> taken = state_.use_directions(path);
+  const std::string file =
+      std::filesystem::path(state_.request.intervention.directions).filename().string();
+  report(taken, file + ": focus directions in use instead of the model's own; " +
+                    (state_.request.intervention.alpha == 0 ? "move alpha to add them."
+                                                            : "alpha adds them now."));
 }
 
 void App::load_recent() {

@@ -24,6 +24,7 @@ void App::register_views() {
   views_.add(titles::heads, Place::heads, true, head_map_view);
   views_.add(titles::attention, Place::attention, true, [this](C& c) { attention_.draw(c); });
   views_.add(titles::runs, Place::attention, false, runs_view);
+  views_.add(titles::profiler, Place::attention, false, [this](C& c) { profiler_.draw(c); });
   views_.add(titles::layer, Place::attention, true, [this](C& c) { layer_.draw(c); });
   views_.add(titles::difference, Place::attention, true, [this](C& c) { difference_.draw(c); });
   views_.add(titles::lens, Place::attention, true, lens_view);

@@ -6,8 +6,7 @@
 
 #include "app/shell/prompt_test_plan.h"
 #include "app/views/app_state.h"
-#include "core/base/json.h"
-#include "core/study/prompt_report.h"
+#include "core/study/report_of_runs.h"
 
 namespace headscope {
 

@@ -127,6 +127,8 @@ PromptTabs::Tab PromptTabs::fresh_tab(const AppState& like) {
   request.threads = like.request.threads;
   request.keep = like.request.keep;
   request.max_new_tokens = like.request.max_new_tokens;
+  request.intervention.directions = like.request.intervention.directions;
+  request.intervention.directions_hash = like.request.intervention.directions_hash;
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->model = like.snapshot->model;
   snapshot->status.state = EngineStatus::State::idle;
@@ -293,11 +295,15 @@ bool PromptTabs::settled() const {
   return engine_->idle() && engine_snapshot_ == engine_->snapshot();
 }
 
-SessionRecord PromptTabs::record() const {
+SessionRecord PromptTabs::record(bool with_past) const {
   SessionRecord record;
   for (std::size_t i = 0; i < tabs_.size(); ++i) {
     const AppState& state = state_of(i);
-    TabRecord tab{tabs_[i].name, state.request, state.view, state.book.path, state.book.current};
+    TabRecord tab{tabs_[i].name,   state.request,      state.view,
+                  state.book.path, state.book.current, {}};
+    if (with_past)
+      tab.past = {state.history.undo_steps(), state.history.redo_steps(), state.runs.entries(),
+                  state.runs.pinned};
     tab.request.questions = {};
     tab.request.map_region = {};
     record.tabs.push_back(std::move(tab));
@@ -321,6 +327,8 @@ void PromptTabs::restore(const SessionRecord& record) {
       tab.state.snapshot = std::make_shared<Snapshot>();
     tab.state.request = saved.request;
     tab.state.request.threads = like.request.threads;
+    tab.state.history.restore(saved.past.undo, saved.past.redo);
+    tab.state.runs.restore(saved.past.runs, saved.past.pinned_run);
     tab.state.view = saved.view;
     tab.state.view.palette = like.view.palette;
     if (!saved.data.empty()) tab.state.open_data(saved.data, saved.data_sample);
@@ -335,11 +343,15 @@ void PromptTabs::restore(const SessionRecord& record) {
 }
 
 std::uint64_t PromptTabs::version() {
+  const History& history = front_.history;
+  const RunLog& runs = front_.runs;
   if (front_.request == noted_.request && front_.view == noted_.view &&
-      front_.book.current == noted_.sample)
+      front_.book.current == noted_.sample && history.version() == noted_.steps &&
+      runs.version() == noted_.runs && runs.pinned == noted_.pinned_run)
     return version_;
   const bool prompt = !(front_.request.prompt == noted_.request.prompt);
-  noted_ = {front_.request, front_.view, front_.book.current};
+  noted_ = {front_.request,    front_.view,    front_.book.current,
+            history.version(), runs.version(), runs.pinned};
   if (prompt) update_title(active_);
   return ++version_;
 }

@@ -54,8 +54,8 @@ class PromptTabs {
   /// What is in front is answered.
   bool settled() const;
 
-  /// All tabs, as they are saved.
-  SessionRecord record() const;
+  /// All tabs, as they are saved; without what came before, there is less to copy.
+  SessionRecord record(bool with_past = true) const;
   /// Replaces all tabs.
   void restore(const SessionRecord& record);
   /// Changes whenever `record` may differ: one comparison with the tab in front a frame.
@@ -78,6 +78,7 @@ class PromptTabs {
     Request request;
     ViewOptions view;
     std::size_t sample = 0;
+    std::uint64_t steps = 0, runs = 0, pinned_run = 0;  ///< of what came before
   };
 
   AppState& state_of(std::size_t tab) { return tab == active_ ? front_ : tabs_[tab].state; }

@@ -7,6 +7,7 @@
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/json.h"
+#include "core/exhibit/prompt_tests.h"
 #include "core/text/splitting_json.h"
 
 namespace headscope {
@@ -28,17 +29,6 @@ constexpr std::array<TestText, prompt_tests> kTexts = {{
 }};
 const TestText& text_of(PromptTest test) {
   return kTexts[static_cast<std::size_t>(test)];
-}
-
-// Numbers in the files are places from 1, so that parts of one document are told apart.
-Splitting numbered_by_place(const PromptView& prompt) {
-  Splitting splitting{"hand", "", {}};
-  for (std::size_t i = 0; i < prompt.documents.size(); ++i) {
-    const DocumentView& document = prompt.documents[i];
-    splitting.by_hand.push_back(
-        {document.line, document.relevant.begin, document.relevant.end, static_cast<int>(i) + 1});
-  }
-  return splitting;
 }
 
 Json heads_of(const PromptTestInput& input) {
@@ -120,6 +110,8 @@ class Command {
   void tune() {
     gold();
     if (input_.model->has_directions) option("--alpha", "-0.3,0.1,0.3,0.5,1");
+    const InterventionSettings& settings = input_.request.intervention;
+    if (!settings.directions.empty()) option("--directions", settings.directions);
     if (input_.prompt->gold_document() >= 0) option("--tau", "0.1,0.3,0.6");
     option("--top-ks", "1,5,10,20");
     if (const auto answer = answer_of(input_); !answer.empty()) option("--answer", answer);
@@ -163,6 +155,7 @@ fs::path prompt_test_folder(PromptTest test, const PromptTestInput& input, const
   std::string key = prompt_key.empty() ? prompt_test_key(*input.prompt) : prompt_key;
   key += dump_json(heads_of(input));
   for (const auto& argument : Command(input, {}).of(test)) key += '\0' + argument;
+  if (test == PromptTest::tune) key += input.request.intervention.directions_hash;
   return root / (std::string(text_of(test).id) + "-" + sha256_hex(key).substr(0, 16));
 }
 

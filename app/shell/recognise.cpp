@@ -9,6 +9,7 @@
 #include "app/shell/session_file.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
+#include "core/session/directions_file.h"
 #include "core/session/head_set.h"
 #include "core/text/dataset.h"
 
@@ -132,6 +133,7 @@ Result<FileKind> recognise(const std::string& path) {
         path,
         "tensors, but no focus directions (they have a tensor 'q'); of a model, open the folder");
   }
+  if (directions_named_by(path) != fs::path(path)) return FileKind::directions;
   if (text.starts_with("\x1f\x8b")) return FileKind::data;
   if (text.empty()) return unknown(path, "an empty file");
   if (!is_text(text)) return unknown(path, "neither text nor a format that is known");

@@ -23,6 +23,88 @@ Result<KeepAttention> kept_from_json(const JsonObject& o) {
   return tl::unexpected<Error>(o.wrong("keep", "automatic, spans or rows"));
 }
 
+Json tab_to_json(const TabRecord& tab, std::size_t most_past) {
+  Json json = request_to_json(tab.request);
+  json["name"] = tab.name;
+  json["view"] = view_to_json(tab.view);
+  if (!tab.data.empty()) json["data"] = {{"file", tab.data}, {"sample", tab.data_sample}};
+  add_past(json, tab.past, tab.request.prompt, most_past);
+  return json;
+}
+
+Result<TabRecord> tab_from_json(const JsonObject& o) {
+  TabRecord tab;
+  HEADSCOPE_ASSIGN(tab.name, o.string_or("name", ""));
+  HEADSCOPE_ASSIGN(tab.request, request_from_json(o));
+  HEADSCOPE_ASSIGN(tab.past, past_from_json(o, tab.request.prompt));
+  if (o.has("view")) {
+    HEADSCOPE_ASSIGN(const JsonObject view, o.object("view"));
+    HEADSCOPE_TRY(view_from_json(view, tab.view));
+  }
+  if (o.has("data")) {
+    HEADSCOPE_ASSIGN(const JsonObject data, o.object("data"));
+    HEADSCOPE_ASSIGN(tab.data, data.string("file"));
+    HEADSCOPE_ASSIGN(const std::int64_t sample, data.integer_or("sample", 0));
+    tab.data_sample = static_cast<std::size_t>(std::max<std::int64_t>(sample, 0));
+  }
+  return tab;
+}
+
+Json lesson_to_json(const LessonPlace& place) {
+  Json answers = Json::array();
+  for (const LessonAnswer& answer : place.answers)
+    answers.push_back({{"chosen", answer.chosen}, {"revealed", answer.revealed}});
+  return {{"name", place.name}, {"step", place.step}, {"answers", std::move(answers)}};
+}
+
+Result<LessonPlace> lesson_from_json(const JsonObject& o) {
+  constexpr std::int64_t kMost = 10000;
+  LessonPlace place;
+  HEADSCOPE_ASSIGN(place.name, o.string("name"));
+  HEADSCOPE_ASSIGN(const auto step, o.integer("step", 0, kMost));
+  place.step = static_cast<std::size_t>(step);
+  HEADSCOPE_ASSIGN(const Json* answers, o.array("answers"));
+  for (std::size_t i = 0; i < answers->size(); ++i) {
+    HEADSCOPE_ASSIGN(const JsonObject answer, o.element("answers", i));
+    HEADSCOPE_ASSIGN(const auto chosen, answer.integer("chosen", -1, kMost));
+    HEADSCOPE_ASSIGN(const bool revealed, answer.boolean("revealed"));
+    place.answers.push_back({static_cast<int>(chosen), revealed});
+  }
+  return place;
+}
+
+Result<SessionRecord> tabs_from_json(const JsonObject& o) {
+  HEADSCOPE_ASSIGN(const Json* tabs, o.array("tabs"));
+  if (tabs->empty() || tabs->size() > kMostTabs)
+    return tl::unexpected<Error>(o.wrong("tabs", "1 to " + std::to_string(kMostTabs) + " prompts"));
+  SessionRecord session;
+  for (std::size_t i = 0; i < tabs->size(); ++i) {
+    HEADSCOPE_ASSIGN(const JsonObject tab, o.element("tabs", i));
+    HEADSCOPE_ASSIGN(TabRecord record, tab_from_json(tab));
+    session.tabs.push_back(std::move(record));
+  }
+  HEADSCOPE_ASSIGN(const std::int64_t active, o.integer_or("active", 0));
+  const auto last = static_cast<std::int64_t>(session.tabs.size()) - 1;
+  session.active = static_cast<std::size_t>(std::clamp<std::int64_t>(active, 0, last));
+  if (!o.has("lesson")) return session;
+  HEADSCOPE_ASSIGN(const JsonObject lesson, o.object("lesson"));
+  HEADSCOPE_ASSIGN(session.lesson, lesson_from_json(lesson));
+  return session;
+}
+
+Result<> write_json(const std::filesystem::path& path, const Json& json) {
+  if (path.has_parent_path()) HEADSCOPE_TRY(create_folders(path.parent_path()));
+  return write_file_atomically(path, dump_json(json, 2) + "\n");
+}
+
+}  // namespace
+
+Json prompt_to_json(const PromptRequest& prompt) {
+  return {{"text", prompt.text.str()},     {"gold_document", prompt.gold_document},
+          {"more_gold", prompt.more_gold}, {"splitting", to_json(prompt.splitting)},
+          {"answers", prompt.answers},     {"chat", prompt.chat}};
+}
+
 Result<PromptRequest> prompt_from_json(const JsonObject& o) {
   PromptRequest prompt;
   HEADSCOPE_ASSIGN(prompt.text, o.string("text"));
@@ -46,66 +128,11 @@ Result<PromptRequest> prompt_from_json(const JsonObject& o) {
   return prompt;
 }
 
-Json tab_to_json(const TabRecord& tab) {
-  Json json = request_to_json(tab.request);
-  json["name"] = tab.name;
-  json["view"] = view_to_json(tab.view);
-  if (!tab.data.empty()) json["data"] = {{"file", tab.data}, {"sample", tab.data_sample}};
-  return json;
-}
-
-Result<TabRecord> tab_from_json(const JsonObject& o) {
-  TabRecord tab;
-  HEADSCOPE_ASSIGN(tab.name, o.string_or("name", ""));
-  HEADSCOPE_ASSIGN(tab.request, request_from_json(o));
-  if (o.has("view")) {
-    HEADSCOPE_ASSIGN(const JsonObject view, o.object("view"));
-    HEADSCOPE_TRY(view_from_json(view, tab.view));
-  }
-  if (o.has("data")) {
-    HEADSCOPE_ASSIGN(const JsonObject data, o.object("data"));
-    HEADSCOPE_ASSIGN(tab.data, data.string("file"));
-    HEADSCOPE_ASSIGN(const std::int64_t sample, data.integer_or("sample", 0));
-    tab.data_sample = static_cast<std::size_t>(std::max<std::int64_t>(sample, 0));
-  }
-  return tab;
-}
-
-Result<SessionRecord> tabs_from_json(const JsonObject& o) {
-  HEADSCOPE_ASSIGN(const Json* tabs, o.array("tabs"));
-  if (tabs->empty() || tabs->size() > kMostTabs)
-    return tl::unexpected<Error>(o.wrong("tabs", "1 to " + std::to_string(kMostTabs) + " prompts"));
-  SessionRecord session;
-  for (std::size_t i = 0; i < tabs->size(); ++i) {
-    HEADSCOPE_ASSIGN(const JsonObject tab, o.element("tabs", i));
-    HEADSCOPE_ASSIGN(TabRecord record, tab_from_json(tab));
-    session.tabs.push_back(std::move(record));
-  }
-  HEADSCOPE_ASSIGN(const std::int64_t active, o.integer_or("active", 0));
-  const auto last = static_cast<std::int64_t>(session.tabs.size()) - 1;
-  session.active = static_cast<std::size_t>(std::clamp<std::int64_t>(active, 0, last));
-  return session;
-}
-
-Result<> write_json(const std::filesystem::path& path, const Json& json) {
-  if (path.has_parent_path()) HEADSCOPE_TRY(create_folders(path.parent_path()));
-  return write_file_atomically(path, dump_json(json, 2) + "\n");
-}
-
-}  // namespace
-
-Json request_to_json(const Request& r) {
+Json bare_request_to_json(const Request& r) {
   return {{"model", r.model},
           {"adapter", r.adapter},
           {"device", r.device},
           {"dtype", r.dtype},
-          {"prompt",
-           {{"text", r.prompt.text},
-            {"gold_document", r.prompt.gold_document},
-            {"more_gold", r.prompt.more_gold},
-            {"splitting", to_json(r.prompt.splitting)},
-            {"answers", r.prompt.answers},
-            {"chat", r.prompt.chat}}},
           {"intervention", settings_to_json(r.intervention)},
           {"selected", {r.selected.layer, r.selected.head}},
           {"full_map", r.want_full_map},
@@ -113,14 +140,18 @@ Json request_to_json(const Request& r) {
           {"keep", kKept[static_cast<std::size_t>(r.keep)]}};
 }
 
-Result<Request> request_from_json(const JsonObject& o) {
+Json request_to_json(const Request& r) {
+  Json json = bare_request_to_json(r);
+  json["prompt"] = prompt_to_json(r.prompt);
+  return json;
+}
+
+Result<Request> bare_request_from_json(const JsonObject& o) {
   Request r;
   HEADSCOPE_ASSIGN(r.model, o.string_or("model", r.model));
   HEADSCOPE_ASSIGN(r.adapter, o.string_or("adapter", ""));
   HEADSCOPE_ASSIGN(r.device, o.string_or("device", r.device));
   HEADSCOPE_ASSIGN(r.dtype, o.string_or("dtype", r.dtype));
-  HEADSCOPE_ASSIGN(const JsonObject prompt, o.object("prompt"));
-  HEADSCOPE_ASSIGN(r.prompt, prompt_from_json(prompt));
   if (o.has("intervention")) {
     HEADSCOPE_ASSIGN(const JsonObject intervention, o.object("intervention"));
     HEADSCOPE_ASSIGN(r.intervention, settings_from_json(intervention));
@@ -134,13 +165,23 @@ Result<Request> request_from_json(const JsonObject& o) {
   return r;
 }
 
+Result<Request> request_from_json(const JsonObject& o) {
+  HEADSCOPE_ASSIGN(const JsonObject prompt, o.object("prompt"));
+  HEADSCOPE_ASSIGN(Request r, bare_request_from_json(o));
+  HEADSCOPE_ASSIGN(r.prompt, prompt_from_json(prompt));
+  return r;
+}
+
 Json session_to_json(const SessionRecord& session) {
   Json tabs = Json::array();
-  for (const TabRecord& tab : session.tabs) tabs.push_back(tab_to_json(tab));
-  return {{"headscope", "session"},
-          {"version", kVersion},
-          {"tabs", std::move(tabs)},
-          {"active", session.active}};
+  const std::size_t most_past = most_past_bytes / std::max<std::size_t>(session.tabs.size(), 1);
+  for (const TabRecord& tab : session.tabs) tabs.push_back(tab_to_json(tab, most_past));
+  Json json = {{"headscope", "session"},
+               {"version", kVersion},
+               {"tabs", std::move(tabs)},
+               {"active", session.active}};
+  if (session.lesson) json["lesson"] = lesson_to_json(*session.lesson);
+  return json;
 }
 
 Result<SessionRecord> session_from_json(const Json& json, const std::string& name) {
@@ -154,7 +195,7 @@ Result<SessionRecord> session_from_json(const Json& json, const std::string& nam
   if (version < 1) return tl::unexpected<Error>(o.wrong("version", "1 or 2"));
   if (version == kVersion) return tabs_from_json(o);
   HEADSCOPE_ASSIGN(TabRecord only, tab_from_json(o));
-  return SessionRecord{{std::move(only)}, 0};
+  return SessionRecord{{std::move(only)}, 0, std::nullopt};
 }
 
 Result<SessionRecord> read_session(const std::filesystem::path& path) {

@@ -88,16 +88,33 @@ Result<> SessionKeeper::end() {
 }
 
 Autosave SessionKeeper::autosave(bool ended) const {
-  return {tabs_.record(), file_, changed_, ended};
+  return {record(), file_, changed_, ended};
+}
+
+SessionRecord SessionKeeper::record() const {
+  SessionRecord record = tabs_.record();
+  if (lessons_ != nullptr) record.lesson = lessons_->place();
+  return record;
+}
+
+void SessionKeeper::restore(const SessionRecord& record) {
+  tabs_.restore(record);
+  if (!record.lesson || lessons_ == nullptr) return;
+  if (const Result<> resumed = lessons_->resume(*record.lesson); !resumed)
+    problem_ = "The session's lesson: " + resumed.error().message;
+}
+
+std::uint64_t SessionKeeper::version() const {
+  return tabs_.version() + (lessons_ != nullptr ? lessons_->version() : 0);
 }
 
 void SessionKeeper::note_saved() {
-  saved_ = tabs_.record();
+  saved_ = tabs_.record(false);
   changed_ = false;
 }
 
 bool SessionKeeper::differs() const {
-  return !file_.empty() && !same_work(saved_, tabs_.record());
+  return !file_.empty() && !same_work(saved_, tabs_.record(false));
 }
 
 // What is left behind without a file that holds it can be had back.
@@ -114,7 +131,7 @@ std::filesystem::path SessionKeeper::before_path() const {
 Result<> SessionKeeper::open(const std::string& path) {
   HEADSCOPE_ASSIGN(const SessionRecord record, read_session(path));
   HEADSCOPE_TRY(keep_before());
-  tabs_.restore(record);
+  restore(record);
   file_ = absolute(path);
   note_saved();
   return {};
@@ -122,10 +139,8 @@ Result<> SessionKeeper::open(const std::string& path) {
 
 Result<> SessionKeeper::save() {
   if (file_.empty()) return fail(ErrorKind::usage, "The session has no file yet: save it as one.");
-  const SessionRecord record = tabs_.record();
-  HEADSCOPE_TRY(write_session(file_, record));
-  saved_ = record;
-  changed_ = false;
+  HEADSCOPE_TRY(write_session(file_, record()));
+  note_saved();
   return {};
 }
 
@@ -138,7 +153,7 @@ Result<> SessionKeeper::save_as(const std::string& path) {
 
 Result<> SessionKeeper::start_anew(const SessionRecord& record) {
   HEADSCOPE_TRY(keep_before());
-  tabs_.restore(record);
+  restore(record);
   file_.clear();
   saved_ = {};
   changed_ = false;
@@ -154,7 +169,7 @@ Result<> SessionKeeper::back() {
 }
 
 void SessionKeeper::take(const Autosave& autosave) {
-  tabs_.restore(autosave.session);
+  restore(autosave.session);
   file_ = autosave.file;
   note_saved();
   if (!autosave.changed || file_.empty()) return;
@@ -175,7 +190,7 @@ void SessionKeeper::watch(double now, double interval) {
   if (writing_.valid() && writing_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
     if (const Result<> written = writing_.get(); !written) problem_ = written.error().message;
   }
-  const std::uint64_t version = tabs_.version();
+  const std::uint64_t version = this->version();
   if (version != seen_version_) {
     seen_version_ = version;
     if (changed_at_ <= 0) changed_at_ = std::max(now, 1e-3);

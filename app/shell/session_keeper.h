@@ -15,7 +15,9 @@ namespace headscope {
 
 class SessionKeeper {
  public:
-  explicit SessionKeeper(PromptTabs& tabs) : tabs_(tabs) {}
+  /// `lessons`: whose place is kept too; may be null.
+  explicit SessionKeeper(PromptTabs& tabs, LessonPanel* lessons = nullptr)
+      : tabs_(tabs), lessons_(lessons) {}
   ~SessionKeeper();
   SessionKeeper(const SessionKeeper&) = delete;
   SessionKeeper& operator=(const SessionKeeper&) = delete;
@@ -53,6 +55,9 @@ class SessionKeeper {
 
  private:
   Autosave autosave(bool ended) const;
+  SessionRecord record() const;
+  void restore(const SessionRecord& record);
+  std::uint64_t version() const;
   void take(const Autosave& autosave);
   Result<> keep_before();
   std::filesystem::path before_path() const;
@@ -61,6 +66,7 @@ class SessionKeeper {
   void write_in_background();
 
   PromptTabs& tabs_;
+  LessonPanel* lessons_;
   std::string file_;
   bool changed_ = false;
   bool has_before_ = false;
@@ -74,7 +80,8 @@ class SessionKeeper {
   std::string problem_;
 };
 
-/// Two sessions that differ in which heads are looked at only are the same to their file.
+/// Two sessions that differ in which heads are looked at, in how the work came to be or in the
+/// lesson only are the same to their file.
 bool same_work(const SessionRecord& a, const SessionRecord& b);
 
 }  // namespace headscope

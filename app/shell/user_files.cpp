@@ -185,7 +185,9 @@ Json settings_to_json(const InterventionSettings& s) {
           {"span", name_of(kSpans, s.span)},
           {"marked_document", s.marked_document},
           {"also", s.also},
-          {"also_strength", s.also_strength}};
+          {"also_strength", s.also_strength},
+          {"directions", s.directions},
+          {"directions_sha256", s.directions_hash}};
 }
 
 Result<InterventionSettings> settings_from_json(const JsonObject& o, InterventionSettings s) {
@@ -207,6 +209,11 @@ Result<InterventionSettings> settings_from_json(const JsonObject& o, Interventio
   HEADSCOPE_ASSIGN(s.span, named(o, "span", kSpans, s.span));
   HEADSCOPE_ASSIGN(const std::int64_t document, o.integer_or("marked_document", s.marked_document));
   s.marked_document = static_cast<int>(std::clamp<std::int64_t>(document, -1, 1 << 20));
+  HEADSCOPE_ASSIGN(s.directions, o.string_or("directions", s.directions));
+  HEADSCOPE_ASSIGN(s.directions_hash, o.string_or("directions_sha256", s.directions_hash));
+  if (s.directions.empty() != s.directions_hash.empty())
+    return tl::unexpected<Error>(
+        o.wrong("directions_sha256", "the SHA-256 of the file in 'directions', or both empty"));
   HEADSCOPE_ASSIGN(s.also, o.string_or("also", s.also));
   HEADSCOPE_ASSIGN(s.also_strength, o.number_or("also_strength", s.also_strength));
   if (s.also.empty()) return s;
@@ -277,6 +284,37 @@ std::filesystem::path layout_path() {
   return config_folder() / "layout.ini";
 }
 
+namespace {
+
+Json exports_to_json(const ExportOptions& options) {
+  return {{"format", std::string(format_name(options.format))},
+          {"dark", options.dark},
+          {"scale", options.scale},
+          {"files_beside", options.files_beside},
+          {"folder", options.folder}};
+}
+
+Result<ExportOptions> exports_from_json(const JsonObject& o) {
+  ExportOptions options;
+  HEADSCOPE_ASSIGN(const std::string name, o.string_or("format", "png"));
+  int format = 0;
+  while (format < export_formats && name != format_name(static_cast<ExportFormat>(format)))
+    ++format;
+  if (format == export_formats)
+    return tl::unexpected<Error>(o.wrong("format", "png, svg, pdf, csv, json or safetensors"));
+  options.format = static_cast<ExportFormat>(format);
+  HEADSCOPE_ASSIGN(options.dark, o.boolean_or("dark", options.dark));
+  HEADSCOPE_ASSIGN(const auto scale, o.integer_or("scale", options.scale));
+  options.scale = static_cast<int>(std::clamp<std::int64_t>(scale, 1, ExportOptions::most_scale));
+  HEADSCOPE_ASSIGN(options.files_beside, o.boolean_or("files_beside", options.files_beside));
+  HEADSCOPE_ASSIGN(options.folder, o.string_or("folder", ""));
+  std::error_code ignored;  // of another machine, or gone
+  if (!std::filesystem::is_directory(options.folder, ignored)) options.folder.clear();
+  return options;
+}
+
+}  // namespace
+
 Json preferences_to_json(const Preferences& p) {
   return {{"version", kVersion},
           {"theme", std::string(theme_name(p.theme))},
@@ -285,8 +323,11 @@ Json preferences_to_json(const Preferences& p) {
           {"palette", std::string(palette_name(p.view.palette))},
           {"autosave_seconds", p.autosave_seconds},
           {"kept_mebibytes", p.kept_mebibytes},
+          {"seen_mebibytes", p.seen_mebibytes},
+          {"neighbours", p.neighbours},
           {"shortcuts", p.shortcuts},
           {"model_folders", p.model_folders},
+          {"export", exports_to_json(p.exports)},
           {"view", view_to_json(p.view)}};
 }
 
@@ -312,6 +353,13 @@ Result<Preferences> preferences_from_json(const Json& json, const std::string& n
   p.autosave_seconds = std::clamp(autosave, 0.0, 600.0);
   HEADSCOPE_ASSIGN(const std::int64_t kept, o.integer_or("kept_mebibytes", p.kept_mebibytes));
   p.kept_mebibytes = std::clamp<std::int64_t>(kept, 0, 1 << 20);
+  HEADSCOPE_ASSIGN(const std::int64_t seen, o.integer_or("seen_mebibytes", p.seen_mebibytes));
+  p.seen_mebibytes = std::clamp<std::int64_t>(seen, 0, 1 << 20);
+  HEADSCOPE_ASSIGN(p.neighbours, o.boolean_or("neighbours", p.neighbours));
+  if (o.has("export")) {
+    HEADSCOPE_ASSIGN(const JsonObject exports, o.object("export"));
+    HEADSCOPE_ASSIGN(p.exports, exports_from_json(exports));
+  }
   if (o.has("model_folders")) {
     HEADSCOPE_ASSIGN(p.model_folders, o.strings("model_folders"));
   }

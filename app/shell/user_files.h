@@ -10,6 +10,7 @@
 
 #include "app/shell/theme.h"
 #include "app/views/app_state.h"
+#include "app/views/export_options.h"
 #include "core/base/error.h"
 #include "core/base/json.h"
 
@@ -27,8 +28,11 @@ struct Preferences {
   ViewOptions view;
   double autosave_seconds = 3;                   ///< 0 = at the end alone
   std::int64_t kept_mebibytes = 512;             ///< results of prompts behind the one in front
+  std::int64_t seen_mebibytes = 512;             ///< results of settings seen before
+  bool neighbours = true;                        ///< the sliders' next positions, when at rest
   std::map<std::string, std::string> shortcuts;  ///< command id, "Ctrl+S"; those that were changed
   std::vector<std::string> model_folders;        ///< where the model picker looks
+  ExportOptions exports;
 };
 
 Json preferences_to_json(const Preferences& preferences);

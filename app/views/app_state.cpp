@@ -11,6 +11,7 @@
 #include "core/analysis/head_choice.h"
 #include "core/engine/causal_view.h"
 #include "core/engine/steps.h"
+#include "core/session/directions_file.h"
 #include "core/session/head_set.h"
 #include "core/text/split_edit.h"
 
@@ -106,21 +107,11 @@ std::vector<HeadId> AppState::overlay_heads() const {
 
 bool AppState::prompt_is_current() const {
   const PromptView* prompt = snapshot->prompt.get();
-  const std::string& text = request.prompt.text;
+  const SharedText& text = request.prompt.text;
   if (prompt == nullptr || prompt->splitting != request.prompt.splitting) return false;
-  const Compared place{prompt, text.data(), text.size()};
-  if (!in_frame_ || !current_ || !(current_->first == place))
-    current_ = {place, prompt->text == text};
-  return current_->second;
-}
-
-void AppState::begin_frame() {
-  in_frame_ = true;
-  current_.reset();
-}
-
-void AppState::end_frame() {
-  in_frame_ = false;
+  if (compared_.prompt != snapshot->prompt || !compared_.text.is(text))
+    compared_ = {snapshot->prompt, text, text == prompt->text};
+  return compared_.same;
 }
 
 void AppState::show_candidates(std::optional<std::size_t> token) {
@@ -241,11 +232,31 @@ const std::string& AppState::split_error() const {
 void AppState::choose_model(const std::string& model) {
   request.model = model;
   request.adapter.clear();
+  use_own_directions();
+}
+
+Result<> AppState::use_directions(const std::string& path) {
+  std::error_code failed;
+  const auto named = std::filesystem::absolute(directions_named_by(path), failed);
+  const std::string file = failed ? path : named.lexically_normal().string();
+  HEADSCOPE_ASSIGN(const auto hash, directions_sha256(file));
+  HEADSCOPE_ASSIGN(const auto read, read_directions(file));
+  if (const ModelInfo* model = snapshot->model.get())
+    HEADSCOPE_TRY(check_fits(read.directions, file, model->layers, model->heads, model->head_dim));
+  request.intervention.directions = file;
+  request.intervention.directions_hash = hash;
+  return {};
+}
+
+void AppState::use_own_directions() {
+  request.intervention.directions.clear();
+  request.intervention.directions_hash.clear();
 }
 
 namespace {
 
-/// Something pasted over all of it: no half of the shorter text is left at both ends.
+/// Something pasted over all of it, or into its place once it was deleted: no half of the shorter
+/// text is left at both ends.
 bool is_another_prompt(const std::string& before, const std::string& after) {
   const std::size_t shorter = std::min(before.size(), after.size());
   const auto differ = std::mismatch(before.begin(), before.end(), after.begin(), after.end());
@@ -254,14 +265,14 @@ bool is_another_prompt(const std::string& before, const std::string& after) {
   while (back < shorter - front &&
          before[before.size() - 1 - back] == after[after.size() - 1 - back])
     ++back;
-  return !before.empty() && !after.empty() && 2 * (front + back) < shorter;
+  return before.empty() || after.empty() || 2 * (front + back) < shorter;
 }
 
 }  // namespace
 
-void AppState::edit_text(std::string text) {
+void AppState::edit_text(std::string text, bool another) {
   PromptRequest& prompt = request.prompt;
-  if (is_another_prompt(prompt.text, text)) {
+  if (another || is_another_prompt(prompt.text, text)) {
     // Marks, corrections and answers were of the one that it replaces.
     if (prompt.splitting.method == "hand") prompt.splitting = {};
     prompt.mark({});
@@ -476,6 +487,8 @@ void AppState::reset_settings() {
   InterventionSettings fresh;
   fresh.top_k = now.top_k;
   fresh.random_seed = now.random_seed;
+  fresh.directions = now.directions;
+  fresh.directions_hash = now.directions_hash;
   request.intervention = fresh;
 }
 

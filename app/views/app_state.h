@@ -146,8 +146,10 @@ class AppState {
   /// Another model; an adapter that was merged into the last one does not belong to it.
   void choose_model(const std::string& model);
 
-  /// Replaces the prompt's text as it is typed; asking the engine waits for a short pause.
-  void edit_text(std::string text);
+  /// Replaces the prompt's text as it is typed; asking the engine waits for a short pause. What
+  /// takes the place of all of it (`another`, or where hardly anything of it is left) begins with
+  /// no marks and no expected answers.
+  void edit_text(std::string text, bool another = false);
   void pause();  ///< somebody types: the engine is asked after a short rest
   void edit_question(const std::string& question);
   /// Marks a document as the relevant (gold) one, or none when it was; `add`: beside the others.
@@ -193,6 +195,10 @@ class AppState {
   /// Asks for what the answer loses without each head, or stops asking.
   void ask_head_drops(bool wanted);
   void reset_settings();
+  /// Takes the focus directions of a file or folder (core/session/directions_file.h) instead of
+  /// those in use. bad_input: they cannot be read, or do not fit the open model.
+  Result<> use_directions(const std::string& path);
+  void use_own_directions();  ///< the model's
 
   /// Opens the candidates at a response token; without one, where the two responses part, else at
   /// the first.
@@ -236,10 +242,6 @@ class AppState {
   const LikelyDocument& likely() const;
   /// The snapshot's prompt belongs to the text in the editor.
   bool prompt_is_current() const;
-  /// Between the two, its texts are compared once: views ask dozens of times in a frame, and a long
-  /// prompt has hundreds of kilobytes. A change in place shows in the next frame.
-  void begin_frame();
-  void end_frame();
   /// Runs of the snapshot; null when there is none.
   const RunResult* baseline() const { return snapshot->baseline.get(); }
   const RunResult* intervened() const { return snapshot->intervened.get(); }
@@ -268,15 +270,15 @@ class AppState {
   mutable LikelyDocument likely_;
   void keep_marks(const std::vector<DocumentSpan>& before, const std::vector<int>& gold);
 
-  /// Texts that were compared in this frame, by their place.
+  /// Texts that were compared last: views ask dozens of times in a frame, and a long prompt has
+  /// hundreds of kilobytes.
   struct Compared {
-    const void *prompt = nullptr, *text = nullptr;
-    std::size_t size = 0;
-    friend bool operator==(const Compared&, const Compared&) = default;
+    std::shared_ptr<const PromptView> prompt;
+    SharedText text;
+    bool same = false;
   };
-  bool in_frame_ = false;
-  mutable std::optional<std::pair<Compared, bool>> current_;
-  mutable std::string layout_text_;
+  mutable Compared compared_;
+  mutable SharedText layout_text_;
   mutable AlignedResponses aligned_;
   mutable Splitting layout_splitting_;
   mutable std::optional<SplitPrompt> layout_;

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cfloat>
+#include <filesystem>
 #include <string>
 
+#include "core/engine/neighbours.h"
 #include "core/intervention/method.h"
 
 namespace headscope {
@@ -35,7 +37,7 @@ void strengths(ViewContext& context) {
                    settings.tau == 1.0 ? "off"
                    : unmarked          ? "mark?"
                                        : nullptr)) {
-    settings.tau = tau > 0.995f ? 1.0 : tau;
+    settings.tau = slider_position(tau);
   }
   const ModelInfo* model = context.state.snapshot->model.get();
   const bool no_directions = model != nullptr && !model->has_directions;
@@ -47,14 +49,38 @@ void strengths(ViewContext& context) {
   const float button = ImGui::CalcTextSize("Auto").x + em() * 1.8f;
   if (value_slider(context, "##alpha", alpha, -1.0f, 1.0f, "%+.2f",
                    settings.alpha == 0.0 ? "off" : nullptr, button)) {
-    settings.alpha = alpha > -0.005f && alpha < 0.005f ? 0.0 : alpha;
+    settings.alpha = slider_position(alpha);
   }
   ImGui::EndDisabled();
   if (no_directions && ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenDisabled)) {
-    ImGui::SetTooltip("This model has no trained focus directions.");
+    ImGui::SetTooltip(
+        "This model has no trained focus directions:\ndrop a file of them onto the "
+        "window, or train some with headscope-cli train-directions.");
   }
   ImGui::SameLine();
   command_button(context, "settings.auto_alpha", "Auto");
+}
+
+/// Which focus directions are in use, where they are not the model's own, and the way back.
+void directions(ViewContext& context) {
+  const InterventionSettings& settings = context.state.request.intervention;
+  if (settings.directions.empty()) return;
+  const ModelInfo* model = context.state.snapshot->model.get();
+  const bool bad = model != nullptr && !model->directions_problem.empty();
+  label("Directions", "Focus directions that were opened instead of the model's own");
+  const float button = ImGui::CalcTextSize("Model's own").x + em() * 1.8f;
+  const float width = std::max(em() * 3, ImGui::GetContentRegionAvail().x - button);
+  const std::string name = std::filesystem::path(settings.directions).filename().string();
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  draw_fitted_text(
+      *ImGui::GetWindowDrawList(), ImVec2(at.x, at.y + ImGui::GetStyle().FramePadding.y), width,
+      bad ? context.theme.bad : context.theme.text, bad ? name + ": not in use" : name);
+  ImGui::Dummy(ImVec2(width, ImGui::GetFrameHeight()));
+  ImGui::SetItemTooltip("%s\nSHA-256 %.12s",
+                        bad ? model->directions_problem.c_str() : settings.directions.c_str(),
+                        settings.directions_hash.c_str());
+  ImGui::SameLine();
+  command_button(context, "directions.own", "Model's own");
 }
 
 /// What the combo offers: methods that have no slider of their own.
@@ -96,7 +122,7 @@ void other_strength(ViewContext& context, const MethodParameter& parameter) {
     const double end = parameter.slider_end > 0 ? parameter.slider_end : parameter.high;
     if (value_slider(context, "##also_strength", value, static_cast<float>(parameter.low),
                      static_cast<float>(end), "%.2f"))
-      strength = std::clamp<double>(value, parameter.low, parameter.high);
+      strength = std::clamp(slider_position(value), parameter.low, parameter.high);
   }
   ImGui::SetItemTooltip("%s: %s", parameter.name, parameter.meaning);
 }
@@ -205,6 +231,7 @@ void footer(ViewContext& context) {
 
 void controls_view(ViewContext& context) {
   strengths(context);
+  directions(context);
   other(context);
   heads(context);
   rows(context);

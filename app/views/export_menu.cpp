@@ -338,7 +338,8 @@ void ExportMenu::look_lines(ViewContext& context) {
   text_muted(context, "Scale");
   ImGui::SameLine();
   ImGui::SetNextItemWidth(em() * 7);
-  ImGui::SliderInt("##scale", &options_.scale, 1, 4, "%d", ImGuiSliderFlags_AlwaysClamp);
+  ImGui::SliderInt("##scale", &options_.scale, 1, ExportOptions::most_scale, "%d",
+                   ImGuiSliderFlags_AlwaysClamp);
   ImGui::SetItemTooltip("Pixels a point (1/72 inch): 1 = 72, 3 = 216, 4 = 288 dots an inch");
   ImGui::EndDisabled();
 }
@@ -379,7 +380,7 @@ void ExportMenu::path_line(ViewContext& context) {
   ImGui::Checkbox("With the prompt and the settings beside it", &options_.files_beside);
   ImGui::SetItemTooltip(
       "The caption says the command of headscope-cli that draws the figure again; these are the\n"
-      "files that it names: NAME.prompt.txt and NAME.intervention.json");
+      "files that it names: NAME.prompt.txt, NAME.intervention.json and the like");
 }
 
 void ExportMenu::buttons(ViewContext& context) {

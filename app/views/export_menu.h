@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "app/shell/export_job.h"
+#include "app/views/export_options.h"
 #include "app/views/widgets.h"
 #include "core/exhibit/exhibit.h"
 
@@ -17,15 +18,6 @@ namespace headscope {
 
 /// Makes an exhibit on the worker, from values of its own.
 using ExhibitMaker = std::function<Result<Exhibit>(const RunContext&)>;
-
-/// How exports are to look; kept while the window is open.
-struct ExportOptions {
-  ExportFormat format = ExportFormat::png;
-  bool dark = false;
-  int scale = 3;             ///< pixels a point of PNG, 1 to 4
-  bool files_beside = true;  ///< the prompt and the intervention that the caption's command names
-  std::string folder;        ///< empty = where the program was started
-};
 
 class ExportMenu {
  public:
@@ -47,6 +39,7 @@ class ExportMenu {
   bool busy() const { return queue_.busy(); }
   bool is_open() const { return open_; }
   ExportOptions& options() { return options_; }
+  const ExportOptions& options() const { return options_; }
   /// The path that would be written.
   const std::string& path() const { return path_; }
 

@@ -127,7 +127,8 @@ int LessonPanel::find(const std::string& name) const {
   return -1;
 }
 
-Result<> LessonPanel::open(AppState& state, const std::string& name) {
+// Opens it at its first step; the window's state stays.
+Result<> LessonPanel::take_up(const std::string& name) {
   int index = find(name);
   std::error_code ignored;
   if (index < 0 && std::filesystem::is_regular_file(name, ignored)) {
@@ -145,7 +146,29 @@ Result<> LessonPanel::open(AppState& state, const std::string& name) {
   if (!chosen.problem.empty()) return bad_input(chosen.problem);
   open_ = index;
   answers_.assign(chosen.lesson.steps.size(), {});
-  show_step(state, 0);
+  step_ = 0;
+  to_top_ = true;
+  ++version_;
+  return {};
+}
+
+Result<> LessonPanel::open(AppState& state, const std::string& name) {
+  HEADSCOPE_TRY(take_up(name));
+  apply(state);
+  return {};
+}
+
+std::optional<LessonPlace> LessonPanel::place() const {
+  if (!is_open()) return std::nullopt;
+  const std::string name = entry().name();
+  return LessonPlace{find(name) == open_ ? name : entry().path.string(), step_, answers_};
+}
+
+Result<> LessonPanel::resume(const LessonPlace& place) {
+  HEADSCOPE_TRY(take_up(place.name));
+  step_ = std::min(place.step, answers_.size() - 1);
+  std::copy_n(place.answers.begin(), std::min(place.answers.size(), answers_.size()),
+              answers_.begin());
   return {};
 }
 
@@ -153,6 +176,7 @@ void LessonPanel::close() {
   open_ = -1;
   step_ = 0;
   answers_.clear();
+  ++version_;
 }
 
 bool LessonPanel::can_move(int by) const {
@@ -167,12 +191,14 @@ void LessonPanel::move(AppState& state, int by) {
 void LessonPanel::show_step(AppState& state, std::size_t step) {
   step_ = step;
   to_top_ = true;
+  ++version_;
   apply(state);
 }
 
 void LessonPanel::reset_step(AppState& state) {
   if (!is_open()) return;
   answer() = {};
+  ++version_;
   apply(state);
 }
 
@@ -182,13 +208,15 @@ const LessonQuestion* LessonPanel::open_question() const {
 
 void LessonPanel::choose(std::size_t index) {
   const LessonQuestion* question = open_question();
-  if (question != nullptr && index < question->choices.size())
-    answer().chosen = static_cast<int>(index);
+  if (question == nullptr || index >= question->choices.size()) return;
+  answer().chosen = static_cast<int>(index);
+  ++version_;
 }
 
 void LessonPanel::reveal(AppState& state) {
   if (open_question() == nullptr) return;
   answer().revealed = true;
+  ++version_;
   apply(state);
 }
 
@@ -353,7 +381,7 @@ void LessonPanel::question(ViewContext& context, const LessonQuestion& question)
   text_colored(context.theme.accent, "What do you expect?");
   markdown_text(context, question.text, live);
   for (std::size_t i = 0; i < question.choices.size(); ++i) choice(context, question, i);
-  Answer& given = answer();
+  const LessonAnswer& given = answer();
   if (!given.revealed) {
     command_button(context, "lesson.reveal", "Reveal");
     ImGui::SameLine();
@@ -367,12 +395,11 @@ void LessonPanel::question(ViewContext& context, const LessonQuestion& question)
 }
 
 void LessonPanel::choice(ViewContext& context, const LessonQuestion& question, std::size_t index) {
-  Answer& given = answer();
+  const LessonAnswer& given = answer();
   const LiveText live = [&](const LiveValue& value) { return live_text(context.state, value); };
   ImGui::PushID(static_cast<int>(index));
   ImGui::BeginDisabled(given.revealed);
-  if (ImGui::RadioButton("##choice", given.chosen == static_cast<int>(index)))
-    given.chosen = static_cast<int>(index);
+  if (ImGui::RadioButton("##choice", given.chosen == static_cast<int>(index))) choose(index);
   ImGui::EndDisabled();
   ImGui::SameLine(0, em() * 0.4f);
   text_muted(context, std::to_string(index + 1));
@@ -380,7 +407,7 @@ void LessonPanel::choice(ViewContext& context, const LessonQuestion& question, s
   ImGui::BeginGroup();
   const ImVec2 at = ImGui::GetCursorScreenPos();
   markdown_text(context, question.choices[index], live);
-  if (!given.revealed && ImGui::IsItemClicked()) given.chosen = static_cast<int>(index);
+  if (!given.revealed && ImGui::IsItemClicked()) choose(index);
   ImGui::EndGroup();
   if (given.revealed && index == question.right) {
     const ImVec2 max = ImGui::GetItemRectMax();

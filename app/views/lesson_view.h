@@ -1,7 +1,9 @@
 // Lessons: their list, and the step of the one that is open.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +11,21 @@
 #include "app/views/widgets.h"
 
 namespace headscope {
+
+/// What somebody said to a step's question.
+struct LessonAnswer {
+  int chosen = -1;  ///< from 0; -1 = nothing
+  bool revealed = false;
+  friend bool operator==(const LessonAnswer&, const LessonAnswer&) = default;
+};
+
+/// How far a lesson has come.
+struct LessonPlace {
+  std::string name;  ///< of the lesson in the list, else its path
+  std::size_t step = 0;
+  std::vector<LessonAnswer> answers;  ///< of its steps
+  friend bool operator==(const LessonPlace&, const LessonPlace&) = default;
+};
 
 class LessonPanel {
  public:
@@ -36,6 +53,14 @@ class LessonPanel {
   const Lesson* lesson() const { return is_open() ? &entry().lesson : nullptr; }
   std::size_t step() const { return step_; }
 
+  /// Nothing while no lesson is open.
+  std::optional<LessonPlace> place() const;
+  /// Goes on from there without touching the window's state, which was kept on its own. bad_input:
+  /// there is no such lesson any more.
+  Result<> resume(const LessonPlace& place);
+  /// Changes with `place`.
+  std::uint64_t version() const { return version_; }
+
   bool can_move(int by) const;
   void move(AppState& state, int by);
   void show_step(AppState& state, std::size_t step);
@@ -57,17 +82,13 @@ class LessonPanel {
   void draw(ViewContext& context, bool large = false);
 
  private:
-  struct Answer {
-    int chosen = -1;
-    bool revealed = false;
-  };
-
   const Entry& entry() const { return entries_[static_cast<std::size_t>(open_)]; }
   const LessonStep& current() const { return entry().lesson.steps[step_]; }
   const LessonScene& scene() const;
-  Answer& answer() { return answers_[step_]; }
-  const Answer& answer() const { return answers_[step_]; }
+  LessonAnswer& answer() { return answers_[step_]; }
+  const LessonAnswer& answer() const { return answers_[step_]; }
   int find(const std::string& name) const;
+  Result<> take_up(const std::string& name);
   void apply(AppState& state);
   void list(ViewContext& context);
   void list_entry(ViewContext& context, const Entry& entry, int index);
@@ -83,8 +104,9 @@ class LessonPanel {
   std::vector<Entry> entries_;
   int open_ = -1;
   std::size_t step_ = 0;
-  std::vector<Answer> answers_;  ///< of the open lesson's steps
-  bool to_top_ = false;          ///< another step: its text begins at the top
+  std::vector<LessonAnswer> answers_;  ///< of the open lesson's steps
+  std::uint64_t version_ = 0;
+  bool to_top_ = false;  ///< another step: its text begins at the top
 };
 
 }  // namespace headscope

@@ -1,11 +1,12 @@
 #include "app/views/prompt_panel.h"
 
+#include <imgui_internal.h>
 #include <imgui_stdlib.h>
 
 #include <algorithm>
-#include <functional>
 #include <string>
 
+#include "app/views/expected_answers.h"
 #include "core/text/split_edit.h"
 
 namespace headscope {
@@ -27,13 +28,41 @@ ByteSpan body_of(const std::string& text, const DocumentSpan& document) {
   return {std::min(begin, document.relevant.end), document.relevant.end};
 }
 
+// Where in `after` that ends in which the two differ.
+std::size_t end_of_change(const std::string& before, const std::string& after) {
+  const auto differ = std::mismatch(before.rbegin(), before.rend(), after.rbegin(), after.rend());
+  return static_cast<std::size_t>(after.rend() - differ.second);
+}
+
+// A field of one line makes blanks of a pasted text's line ends: here they separate answers.
+int keep_pasted_lines(ImGuiInputTextCallbackData* data) {
+  const ImGuiIO& io = ImGui::GetIO();
+  const bool pastes = (io.KeyCtrl && ImGui::IsKeyPressed(ImGuiKey_V)) ||
+                      (io.KeyShift && ImGui::IsKeyPressed(ImGuiKey_Insert));
+  if (!pastes) return 0;
+  const char* clipboard = ImGui::GetClipboardText();
+  const std::string pasted = clipboard != nullptr ? clipboard : "";
+  if (pasted.find('\n') == std::string::npos) return 0;
+  std::string flat;
+  for (const char c : pasted) {
+    if (c == '\n') flat += ' ';
+    if (static_cast<unsigned char>(c) >= 0x20) flat += c;
+  }
+  const auto end = static_cast<std::size_t>(data->CursorPos);
+  const std::string_view before(data->Buf, end);
+  if (!before.ends_with(flat)) return 0;
+  const int begin = static_cast<int>(end - flat.size());
+  data->DeleteChars(begin, static_cast<int>(flat.size()));
+  data->InsertChars(begin, answers_as_line(answers_from_line(pasted)).c_str());
+  return 0;
+}
+
 }  // namespace
 
 void PromptPanel::draw(ViewContext& context) {
   AppState& state = context.state;
-  const std::size_t hash = std::hash<std::string>{}(state.request.prompt.text);
-  if (hash != text_hash_) {
-    text_hash_ = hash;
+  if (!drawn_.is(state.request.prompt.text)) {
+    drawn_ = state.request.prompt.text;
     heights_.clear();
     show_gold_ = ImGui::GetTime() >= state.quiet_until;  // not while somebody types
   }
@@ -59,10 +88,12 @@ void PromptPanel::draw(ViewContext& context) {
   unknown_words(context);
   split_controls(context);
   if (state.view.edit_text) {
+    answers_field(context);
     text_field(context);
     return;
   }
   question_field(context);
+  answers_field(context);
   cards(context);
 }
 
@@ -112,9 +143,25 @@ void PromptPanel::split_controls(ViewContext& context) {
   ImGui::PopTextWrapPos();
 }
 
+// ImGui's own undo forgets what is longer than a thousand characters, so that a pasted prompt could
+// not be taken back: here the window's undo serves, a step for each pause in typing.
+void PromptPanel::undo_while_typing(ViewContext& context) {
+  AppState& state = context.state;
+  const auto pressed = [&](const char* id) {
+    const Command* command = context.commands.find(id);
+    return command != nullptr && command->shortcut != 0 &&
+           ImGui::IsKeyChordPressed(command->shortcut);
+  };
+  if (pressed("edit.undo")) {
+    state.history.undo(state.request);
+  } else if (pressed("edit.redo")) {
+    state.history.redo(state.request);
+  }
+}
+
 void PromptPanel::text_field(ViewContext& context) {
   AppState& state = context.state;
-  const std::string& prompt = state.request.prompt.text;
+  const SharedText prompt = state.request.prompt.text;
   const ByteSpan at{std::min(selection_.begin, prompt.size()),
                     std::min(selection_.end, prompt.size())};
   if (ImGui::Button("Split here"))
@@ -138,12 +185,27 @@ void PromptPanel::text_field(ViewContext& context) {
     if (first == last) selection.begin = selection.end = static_cast<std::size_t>(data->CursorPos);
     return 0;
   };
-  std::string text = prompt;
-  if (ImGui::InputTextMultiline("##text", &text, ImVec2(-FLT_MIN, -FLT_MIN),
-                                ImGuiInputTextFlags_WordWrap | ImGuiInputTextFlags_CallbackAlways,
-                                follow, &selection_)) {
-    state.edit_text(std::move(text));
+  const ImGuiID id = ImGui::GetID("##text");
+  const bool active = ImGui::GetActiveID() == id;
+  if (active) undo_while_typing(context);
+  if (!typed_of_.is(state.request.prompt.text)) {
+    const std::size_t cursor = end_of_change(typed_, state.request.prompt.text);
+    typed_of_ = state.request.prompt.text;
+    typed_ = typed_of_.str();
+    if (ImGuiInputTextState* field = active ? ImGui::GetInputTextState(id) : nullptr) {
+      field->WantReloadUserBuf = true;
+      field->ReloadSelectionStart = field->ReloadSelectionEnd = static_cast<int>(cursor);
+    }
   }
+  const bool all_selected = active && !at.empty() && at.begin == 0 && at.end == prompt.size();
+  const bool changed =
+      ImGui::InputTextMultiline("##text", &typed_, ImVec2(-FLT_MIN, -FLT_MIN),
+                                ImGuiInputTextFlags_WordWrap | ImGuiInputTextFlags_CallbackAlways |
+                                    ImGuiInputTextFlags_NoUndoRedo,
+                                follow, &selection_);
+  if (!changed || typed_of_ == typed_) return;
+  state.edit_text(typed_, all_selected);
+  typed_of_ = state.request.prompt.text;
 }
 
 void PromptPanel::card_menu(ViewContext& context, int index) {
@@ -266,6 +328,20 @@ void PromptPanel::question_field(ViewContext& context) {
     state.edit_question(question);
   }
   ImGui::SetItemTooltip("Question");
+}
+
+void PromptPanel::answers_field(ViewContext& context) {
+  std::vector<std::string>& answers = context.state.request.prompt.answers;
+  std::string line = answers_as_line(answers);
+  ImGui::SetNextItemWidth(-FLT_MIN);
+  if (ImGui::InputTextWithHint("##answers", "Expected answers: one | another", &line,
+                               ImGuiInputTextFlags_CallbackEdit, keep_pasted_lines)) {
+    answers = answers_from_line(line);
+    context.state.pause();
+  }
+  ImGui::SetItemTooltip(
+      "What counts as right: several answers with \" | \" between them, or pasted one a line.\n"
+      "The marks beside the answers, the tests of this prompt and its report go by them.");
 }
 
 void PromptPanel::cards(ViewContext& context) {

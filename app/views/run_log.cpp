@@ -130,6 +130,7 @@ void RunLog::add(const Snapshot& snapshot, const RunResult& run,
   take_cells(entry, run);
   current_ = entry.number;
   entries_.push_back(std::move(entry));
+  ++version_;
   if (entries_.size() <= most) return;
   const bool keep_first = entries_.front().number == pinned;  // what is compared with stays
   entries_.erase(entries_.begin() + (keep_first ? 1 : 0));
@@ -157,6 +158,18 @@ const RunEntry* RunLog::find(std::uint64_t number) const {
 void RunLog::clear() {
   entries_.clear();
   current_ = pinned = 0;
+  ++version_;
+}
+
+void RunLog::restore(std::vector<RunEntry> entries, std::uint64_t pinned_run) {
+  entries_ = std::move(entries);
+  pinned = pinned_run;
+  current_ = 0;
+  next_ = 1;
+  for (const RunEntry& entry : entries_) next_ = std::max(next_, entry.number + 1);
+  last_.reset();
+  last_of_.reset();
+  ++version_;
 }
 
 }  // namespace headscope

@@ -50,12 +50,16 @@ class RunLog {
   /// The run that others are compared with; 0 = none.
   std::uint64_t pinned = 0;
   void clear();
+  /// Of another start of the program, oldest first, with their numbers.
+  void restore(std::vector<RunEntry> entries, std::uint64_t pinned_run);
+  /// Changes with the entries.
+  std::uint64_t version() const { return version_; }
 
  private:
   void add(const Snapshot& snapshot, const RunResult& run, std::span<const HeadId> looked_at);
 
   std::vector<RunEntry> entries_;
-  std::uint64_t next_ = 1, current_ = 0;
+  std::uint64_t next_ = 1, current_ = 0, version_ = 0;
   std::weak_ptr<const RunResult> last_;  ///< its weights are not kept for this
   std::shared_ptr<const PromptView> last_of_;
 };

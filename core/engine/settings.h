@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/shared_text.h"
 #include "core/base/types.h"
 #include "core/text/splitting.h"
 
@@ -47,6 +48,9 @@ struct InterventionSettings {
   /// exact run alone.
   std::string also;
   double also_strength = 0;  ///< its first parameter
+  /// File or folder whose focus directions alpha adds, and its `directions_sha256` (empty = not
+  /// checked); an empty name: the model's own.
+  std::string directions, directions_hash;
 
   bool is_identity() const {
     return (tau == 1.0 && alpha == 0.0 && also.empty()) ||
@@ -57,7 +61,7 @@ struct InterventionSettings {
 
 /// A prompt: plain text in any form; documents are found in it (core/text/splitting.h).
 struct PromptRequest {
-  std::string text;
+  SharedText text;
   int gold_document = -1;      ///< index of a relevant document among those found, -1 = none
   std::vector<int> more_gold;  ///< indices of others, ascending; empty unless there is a first one
   std::vector<std::string> answers;  ///< expected answers, may be empty

@@ -14,6 +14,7 @@
 #include "core/base/parity_report.h"
 #include "core/base/run_context.h"
 #include "core/base/types.h"
+#include "core/engine/reuse.h"
 #include "core/engine/settings.h"
 
 namespace headscope {
@@ -31,6 +32,7 @@ struct ModelInfo {
   std::string chat_template;          ///< of passports: "chat " and its fingerprint; empty = none
   bool has_directions = false;        ///< focus directions of matching shape are at hand
   std::string directions_source;      ///< file name, or empty
+  std::string directions_problem;     ///< why those that were asked for are not in use
   std::vector<HeadId> known_ranking;  ///< shipped or loaded head set's ranking; empty = none
   std::vector<float> known_scores;    ///< [layers*heads] relevant of that head set; empty = none
   std::string known_source;           ///< where the ranking came from
@@ -187,6 +189,7 @@ struct PreviewInputs {
   /// scale * d_q . k_j per head and key [layers, heads, keys] on the unedited run; empty = no
   /// directions. Row scores follow from log of the baseline weights.
   std::vector<float> focus_bias;
+  std::string directions_hash;  ///< of the directions (InterventionSettings)
 };
 
 struct LogitLens;   // core/engine/explain.h
@@ -221,6 +224,7 @@ struct Snapshot {
   std::string streaming_text;                   ///< response while it is being generated
   bool streaming_is_baseline = false;
   std::optional<double> preview_error;  ///< max |preview - exact| over touched heads' rows
+  ReuseCounts reuse;
   EngineStatus status;
 };
 

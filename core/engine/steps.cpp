@@ -13,6 +13,11 @@ bool same_model(const Request& a, const Request& b) {
          a.dtype == b.dtype && a.threads == b.threads;
 }
 
+bool same_load(const Request& a, const Request& b) {
+  const InterventionSettings &x = a.intervention, &y = b.intervention;
+  return same_model(a, b) && x.directions == y.directions && x.directions_hash == y.directions_hash;
+}
+
 bool same_baseline(const Request& a, const Request& b) {
   return same_model(a, b) && a.prompt.chat == b.prompt.chat &&
          a.row_convention == b.row_convention && a.max_new_tokens == b.max_new_tokens &&
@@ -65,6 +70,10 @@ Applied applied_settings(const Request& request, const ModelInfo& model, const P
     if (also->marks_keys) applied.marked = marked;
   }
   applied.alpha = settings.alpha;
+  if (settings.alpha != 0) {
+    applied.directions = settings.directions;
+    applied.directions_hash = settings.directions_hash;
+  }
   applied.use_key_directions = settings.use_key_directions && settings.alpha != 0;
   applied.rows = settings.rows;
   const bool acts = applied.tau != 1 || applied.alpha != 0 || !applied.also.empty();

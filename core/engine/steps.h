@@ -30,7 +30,7 @@ enum class Step {
 struct BaselineKey {
   std::string model, adapter, device, dtype;
   int threads = 0;
-  std::string text;
+  SharedText text;
   Splitting splitting;  ///< the key sets of its sums
   bool chat = false;
   RowConvention row_convention = RowConvention::input;
@@ -42,6 +42,7 @@ struct BaselineKey {
 /// seed while the heads are contextual, another way to choose the same heads) are one run.
 struct Applied {
   double tau = 1, alpha = 0;
+  std::string directions, directions_hash;  ///< where alpha adds some
   RowSelection rows;
   bool use_key_directions = false;
   std::vector<int> marked;  ///< documents, ascending
@@ -58,12 +59,6 @@ struct RunKey {
   friend bool operator==(const RunKey&, const RunKey&) = default;
 };
 
-struct MapKey {
-  RunKey run;
-  HeadId head;
-  friend bool operator==(const MapKey&, const MapKey&) = default;
-};
-
 /// What determines scores and correctness of a run beside the run itself.
 struct GradeKey {
   std::vector<int> gold_documents;
@@ -72,6 +67,8 @@ struct GradeKey {
 };
 
 bool same_model(const Request& a, const Request& b);
+/// The focus directions that go with the model too: what Runner::load looks at.
+bool same_load(const Request& a, const Request& b);
 bool same_baseline(const Request& a, const Request& b);
 BaselineKey baseline_key(const Request& request);
 GradeKey grade_key(const PromptRequest& prompt);

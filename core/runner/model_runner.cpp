@@ -1,8 +1,10 @@
 #include "core/runner/model_runner.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "core/base/make_large.h"
+#include "core/base/run_trace.h"
 #include "core/engine/outlook.h"
 #include "core/model/answer_probability.h"
 #include "core/runner/companions.h"
@@ -11,6 +13,7 @@
 #include "core/runner/run_outlook.h"
 #include "core/runner/run_plan.h"
 #include "core/runner/run_result.h"
+#include "core/session/directions_file.h"
 
 namespace headscope {
 namespace {
@@ -64,29 +67,63 @@ Result<> ModelRunner::require_model() const {
 Result<std::shared_ptr<const ModelInfo>> ModelRunner::load(const Request& request,
                                                            const RunContext& context) {
   const Key key{request.model, request.adapter, request.device, request.dtype, request.threads};
-  if (opened_ && key_ == key) return info_;
+  if (!opened_ || key_ != key) {
+    HEADSCOPE_TRY(open(request, context));
+    key_ = key;
+  }
+  use_directions(request.intervention);
+  return info_;
+}
+
+Result<> ModelRunner::open(const Request& request, const RunContext& context) {
   // The old model goes first: two large ones may not fit beside each other.
   opened_.reset();
   key_.reset();
   info_.reset();
   directions_.reset();
+  directions_file_.clear();
+  directions_hash_.clear();
   sources_.clear();
   row_sources_.clear();
   residuals_.clear();
   store_belongs_to({});
+  std::optional<TimedSpan> timed(std::in_place, tracer_of(context), TraceKind::loading, "weights");
   HEADSCOPE_ASSIGN(
       opened_,
       open_model(request.model,
                  {request.device, request.dtype, request.threads, {}, request.adapter}, context));
   const Companions companions = read_companions(opened_->folder, opened_->model->config());
-  directions_ = companions.directions;
+  timed.emplace(tracer_of(context), TraceKind::loading, "self-check");
+  directions_ = own_directions_ = companions.directions;
+  own_source_ = companions.directions_source;
   HEADSCOPE_ASSIGN(const auto parity, opened_->model->self_check(kSelfCheckSeconds, context));
+  timed.reset();
   chat_ = opened_->is_demo ? std::nullopt : open_chat_template(opened_->folder);
   auto info = describe(*opened_, companions, parity, !chat_ || chat_->has_value());
   if (chat_ && *chat_) info->chat_template = "chat " + (*chat_)->fingerprint();
   info_ = std::move(info);
-  key_ = key;
-  return info_;
+  return {};
+}
+
+void ModelRunner::use_directions(const InterventionSettings& settings) {
+  if (settings.directions == directions_file_ && settings.directions_hash == directions_hash_)
+    return;
+  directions_file_ = settings.directions;
+  directions_hash_ = settings.directions_hash;
+  auto info = std::make_shared<ModelInfo>(*info_);
+  info->directions_problem.clear();
+  info->directions_source = own_source_;
+  directions_ = own_directions_;
+  if (!directions_file_.empty()) {
+    auto read = read_fitting_directions(directions_file_, directions_hash_, info_->layers,
+                                        info_->heads, info_->head_dim);
+    directions_ = read ? std::make_shared<const Directions>(std::move(*read)) : nullptr;
+    info->directions_source =
+        read ? std::filesystem::path(directions_file_).filename().string() : std::string();
+    if (!read) info->directions_problem = read.error().message;
+  }
+  info->has_directions = directions_ != nullptr;
+  info_ = std::move(info);
 }
 
 Result<std::shared_ptr<const PromptView>> ModelRunner::prepare(const PromptRequest& prompt) {
@@ -149,6 +186,8 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
   generate.capture.emplace();
   generate.capture->span_sets = document_sets(prompt);
   generate.capture->weights = ahead.chosen == KeepAttention::rows;
+  if (settings.alpha != 0 && !info_->directions_problem.empty())
+    return bad_input(info_->directions_problem);
   HEADSCOPE_ASSIGN(generate.interventions,
                    plan_interventions(settings, heads, prompt, directions_));
   StreamDecoder decoder(*opened_->tokenizer);
@@ -158,7 +197,9 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
     context.on_text(decoder.text(), false);
   };
   HEADSCOPE_ASSIGN(const auto generation, opened_->model->generate(generate, context));
-  auto result = make_run_result(prompt, generation, request.row_convention, *opened_->tokenizer);
+  const TimedSpan timed(tracer_of(context), TraceKind::read_back, "result");
+  HEADSCOPE_ASSIGN(auto result, make_run_result(prompt, generation, request.row_convention,
+                                                *opened_->tokenizer, context));
   if (context.on_text) context.on_text(result->response_text, true);
   const bool edited = !generate.interventions.empty();
   result->settings = edited ? settings : InterventionSettings{};
@@ -184,10 +225,8 @@ Result<std::shared_ptr<const HeadMapSource>> ModelRunner::row_source(const Promp
   if (const HeldSource* known = known_source(sources_, held)) return known->source;
   if (const HeldSource* known = known_source(row_sources_, held)) return known->source;
   if (row_sources_.size() >= kept) row_sources_.pop_front();
-  HEADSCOPE_ASSIGN(const auto plan,
-                   plan_interventions(run.settings, run.touched, prompt, directions_));
-  HEADSCOPE_ASSIGN(held.source, opened_->model->head_map_source(held.ids, head, plan, context,
-                                                                prompt.prompt_tokens(),
+  HEADSCOPE_ASSIGN(const auto replayed, edited_replay(prompt, run));
+  HEADSCOPE_ASSIGN(held.source, opened_->model->head_map_source(replayed, head, context,
                                                                 HeadMapSource::rows_only));
   row_sources_.push_back(held);
   return held.source;
@@ -200,10 +239,9 @@ Result<const ModelRunner::HeldSource*> ModelRunner::map_source(const PromptView&
   HeldSource held{all_ids(prompt, run), head, run.settings, run.touched, nullptr, nullptr};
   if (const HeldSource* known = known_source(sources_, held)) return known;
   if (sources_.size() >= kept) sources_.pop_front();
-  HEADSCOPE_ASSIGN(const auto plan,
-                   plan_interventions(run.settings, run.touched, prompt, directions_));
-  HEADSCOPE_ASSIGN(held.source, opened_->model->head_map_source(held.ids, head, plan, context,
-                                                                prompt.prompt_tokens(), map_side_));
+  HEADSCOPE_ASSIGN(const auto replayed, edited_replay(prompt, run));
+  HEADSCOPE_ASSIGN(held.source,
+                   opened_->model->head_map_source(replayed, head, context, map_side_));
   const int level = held.source->overview_level();
   const std::int64_t side = held.source->side(level);
   HEADSCOPE_ASSIGN(auto overview, held.source->tile({level, 0, 0, side, side}, context));
@@ -249,9 +287,10 @@ Result<std::shared_ptr<const PreviewInputs>> ModelRunner::preview_inputs(
   auto inputs = std::make_shared<PreviewInputs>();
   // Weights do not tell the scores before a soft-cap, to which a direction adds: no preview then.
   const bool capped = opened_->model->config().attention_softcap > 0;
+  inputs->directions_hash = directions_hash_;
   if (directions_ == nullptr || capped) return inputs;
   HEADSCOPE_ASSIGN(inputs->focus_bias,
-                   opened_->model->focus_bias(all_ids(prompt, baseline), *directions_, context));
+                   opened_->model->focus_bias(replay(prompt, baseline), *directions_, context));
   return inputs;
 }
 

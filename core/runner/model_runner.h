@@ -15,7 +15,7 @@
 
 namespace headscope {
 
-class ModelRunner final : public Runner {
+class ModelRunner : public Runner {
  public:
   /// Unless the request says what to keep, attention weights are kept up to this many bytes; span
   /// sums always are.
@@ -60,8 +60,16 @@ class ModelRunner final : public Runner {
   };
   Result<> require_model() const;
   RunOutlook look_ahead_at(const PromptView& prompt, const Request& request) const;
+  /// Opens the model of `request`, with its own focus directions.
+  Result<> open(const Request& request, const RunContext& context);
+  /// Takes the focus directions that the settings name; those that cannot be read or do not fit
+  /// leave the model without any, and `info_` says why.
+  void use_directions(const InterventionSettings& settings);
   /// Forgets the store of another prompt than `ids`.
   void store_belongs_to(const std::vector<std::int32_t>& ids);
+  /// The tokens of `run` once more, without its intervention, on what the store holds.
+  GenerateRequest replay(const PromptView& prompt, const RunResult& run);
+  Result<GenerateRequest> edited_replay(const PromptView& prompt, const RunResult& run);
   Result<PromptEncoder> encoder_for(const PromptRequest& prompt) const;
 
   std::uint64_t weights_budget_;
@@ -102,7 +110,10 @@ class ModelRunner final : public Runner {
                                                         const RunResult& run, std::int64_t token,
                                                         const RunContext& context);
 
-  std::shared_ptr<const Directions> directions_;
+  std::shared_ptr<const Directions> directions_;   ///< in use; null = none
+  std::string directions_file_, directions_hash_;  ///< as the settings named them
+  std::shared_ptr<const Directions> own_directions_;
+  std::string own_source_;
   std::deque<HeldResiduals> residuals_;  ///< of the baseline and of the intervened run
   std::deque<HeldSource> sources_;       ///< of the baseline and of the intervened run
   std::deque<HeldSource> row_sources_;   ///< the same, of heads whose rows alone were asked for

@@ -210,7 +210,35 @@ Result<> check_fits(const Directions& directions, const std::string& name, int l
     return {};
   return bad_input(name + ": directions of shape " +
                    shape_text({directions.layers, directions.heads, directions.head_dim}) +
-                   "; this model needs " + shape_text({layers, heads, head_dim}));
+                   " [layers, heads, head_dim]; this model needs " +
+                   shape_text({layers, heads, head_dim}) +
+                   ": use directions that were trained for it");
+}
+
+Result<Directions> read_fitting_directions(const std::filesystem::path& path,
+                                           const std::string& sha256, int layers, int heads,
+                                           int head_dim) {
+  if (!sha256.empty()) {
+    HEADSCOPE_ASSIGN(const auto hash, directions_sha256(path));
+    if (hash != sha256) {
+      return bad_input(path.string() + ": expected the focus directions with SHA-256 " +
+                       sha256.substr(0, 12) + ", found " + hash.substr(0, 12) +
+                       ": the file has changed since it was chosen; open it again to use it as it "
+                       "is now");
+    }
+  }
+  HEADSCOPE_ASSIGN(auto file, read_directions(path));
+  HEADSCOPE_TRY(check_fits(file.directions, path.string(), layers, heads, head_dim));
+  return std::move(file.directions);
+}
+
+std::filesystem::path directions_named_by(const std::filesystem::path& path) {
+  const std::string name = path.filename().string();
+  const bool one_of_them =
+      (name.starts_with("head_q_directions_") || name.starts_with("head_k_directions_")) &&
+      name.ends_with(".pth") && !is_folder(path);
+  if (!one_of_them) return path;
+  return path.has_parent_path() ? path.parent_path() : ".";
 }
 
 }  // namespace headscope

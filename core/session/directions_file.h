@@ -32,4 +32,14 @@ Result<> write_directions(const std::filesystem::path& path, const Directions& d
 Result<> check_fits(const Directions& directions, const std::string& name, int layers, int heads,
                     int head_dim);
 
+/// The directions of a file or folder for a model of this shape. bad_input: as read_directions and
+/// check_fits, and where `sha256` is not empty and not that of the file (it has changed since).
+Result<Directions> read_fitting_directions(const std::filesystem::path& path,
+                                           const std::string& sha256, int layers, int heads,
+                                           int head_dim);
+
+/// What is named when somebody points at `path`: the folder of one file of the authors' layout,
+/// else `path` itself.
+std::filesystem::path directions_named_by(const std::filesystem::path& path);
+
 }  // namespace headscope
