@@ -77,7 +77,6 @@ void script_every_item(ImGuiTestContext* test) {
     const std::string path = std::string("//") + title;
     ImGuiTestItemList items;
     test->GatherItems(&items, path.c_str(), -1);
-    test->WindowFocus(path.c_str());
     std::set<ImGuiID> reached;
     tab_round(test, reached);
     std::printf("DBG %s reached %zu nav %s id %x active %x popups %d cursor %d\n", title,

@@ -113,6 +113,7 @@ void run_row(ViewContext& context, const RunEntry& entry, const RunEntry* refere
   centred();
   text_muted(context, format_seconds(entry.seconds));
   ImGui::TableNextColumn();
+  centred();
   const bool pinned = log.pinned == entry.number;
   if (ImGui::SmallButton(pinned ? "unpin" : "compare")) log.pinned = pinned ? 0 : entry.number;
   ImGui::SetItemTooltip(pinned ? "Compare with nothing" : "Compare the others with this run");
