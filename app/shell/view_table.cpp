@@ -10,11 +10,11 @@ namespace headscope {
 
 namespace {
 
-// Tab and the arrows begin at the first item of a window that a command brought to the front. ImGui
-// does that for windows that its own keys bring there.
+// Somebody who goes about by Tab goes on at the first item of a window that a command brought to
+// the front. ImGui does that for windows that its own keys bring there.
 void begin_keys() {
   const ImGuiContext& imgui = *ImGui::GetCurrentContext();
-  if (imgui.NavWindow == ImGui::GetCurrentWindow() && imgui.NavId == 0)
+  if (imgui.NavCursorVisible && imgui.NavWindow == ImGui::GetCurrentWindow() && imgui.NavId == 0)
     ImGui::NavInitWindow(ImGui::GetCurrentWindow(), false);
 }
 
