@@ -50,6 +50,13 @@ inline Request with_alpha(Request request, double alpha) {
   return request;
 }
 
+/// Split-softmax, looked at through a head that it acts on.
+inline Request edited_request() {
+  Request request = with_tau(engine_request(), 0.1);
+  request.selected = {5, 0};
+  return request;
+}
+
 /// Waits for something that must come; false after a minute, which only a defect takes.
 template <class Condition>
 bool eventually(Condition condition) {

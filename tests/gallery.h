@@ -10,10 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "app/shell/runner_module.h"
-#include "app/shell/sample_source.h"
+#include "tests/embedded_stage.h"
 #include "tests/pictures.h"
-#include "tests/ui_stage.h"
 
 namespace headscope::test {
 
@@ -32,17 +30,9 @@ inline bool writes_gallery() {
   return mode != nullptr && std::string(mode) == "write";
 }
 
-inline bool has_embedded_model() {
-  std::error_code ignored;
-  return std::filesystem::exists(build_folder() / "libheadscope_torch.so", ignored);
-}
-
 /// The window as a newcomer opens it: embedded model, first sample, split-softmax at 0.1.
 inline std::unique_ptr<Stage> newcomers_stage(float scale = 1) {
-  auto stage = Stage::open(torch_runner_factory(), demo_sample_source(), scale);
-  stage->state().request.intervention.tau = 0.1;
-  stage->state().request.threads = 2;
-  stage->state().new_sample();
+  auto stage = embedded_stage({}, scale);
   stage->app->configure_lessons({source_folder() / "assets" / "lessons"});
   return stage;
 }

@@ -222,7 +222,8 @@ class Bench(CliTest):
         for part, layer in (("first_layer", 0), ("middle_layer", 1), ("last_layer", 1)):
             grid = report[part]
             self.assertEqual([grid["first_touched_layer"], grid["cells"]], [layer, 9])
-            self.assertEqual(grid["agreement"], {"same_tokens": True, "same_bits": True})
+            self.assertTrue(grid["agreement"]["same_tokens"])
+            self.assertLess(grid["agreement"]["largest_difference"], 1e-5)
             self.check_ratio(grid["ratios"]["alone_over_together"], grid["alone"]["seconds"], grid["together"]["seconds"])
             rows = 95  # of the prompt but its last; the last layer makes keys and values alone
             self.assertEqual(grid["alone"]["layer_rows"], [rows] * 9)
@@ -251,6 +252,57 @@ class Bench(CliTest):
                                frames["long"]["both"]["cpu_ms"]["median"] / frames["short"]["both"]["cpu_ms"]["median"])
         self.assertNotIn("goal", frames["p99_ms"])  # goals are about the real sizes
         self.assertIn("display", report["idle"]["skipped"])
+
+    def test_sliders_are_measured_in_the_window_s_engine(self):
+        report = self.ok("bench", "--suite", "sliders", "--quick", "--threads", 1, "--repetitions", 2, "--no-peers").json
+        preview, embedded = report["preview"], report["embedded"]
+        self.assertEqual([preview["heads"], preview["rows"], preview["keys"]], [8, 8, 428])  # all heads of the model
+        self.assertEqual(preview["alone_ms"]["count"], 2 * 3)
+        self.assertLessEqual(preview["computing_ms"]["count"], 2 * 3)  # tiny runs are over at once
+        self.assertEqual(preview["moved_ms"]["count"] + preview["overtaken"], 2 * 3)
+        self.assertEqual(preview["median_ms"]["value"], preview["computing_ms"]["median"])
+        self.assertEqual(embedded["documents"], 20)
+        self.assertEqual(embedded["exact_ms"]["count"], 2 * 3)
+        self.assertEqual(len(embedded["exact_ms"]["medians"]), 2)
+        self.assertEqual(embedded["preview_ms"]["count"] + embedded["exact_before_preview"], 2 * 3)
+        for part in (preview, embedded):
+            self.assertEqual([(error["alpha"], error["tau"]) for error in part["errors"]],
+                             [(alpha, tau) for tau in (1.0, 0.5) for alpha in (0.1, 0.3, 0.6)])
+        near = [error for error in embedded["errors"] if error["rows"] > 0]
+        self.assertTrue(near, "the embedded model's answer does not part at its first word")
+        for error in near:
+            self.assertLess(0, error["mean"])
+            self.assertLess(error["mean"], error["largest"])
+            self.assertLess(error["largest"], 1)
+        drop = report["drop"]
+        self.assertEqual(drop["dropped_ms"]["count"] if drop["dropped_ms"] else 0, 2 * 4 - drop["finished_before"])
+        cells = report["restart"]["cells"]
+        self.assertEqual([(cell["first_layer"], cell["rows"]) for cell in cells],
+                         [(layer, rows) for rows in ("all", "response") for layer in (0, 1, 1)])
+        for cell in cells:
+            self.check_ratio(cell["of_whole"], cell["seconds"], report["restart"]["whole_seconds"])
+        self.assertNotIn("goal", preview["median_ms"])  # goals are about the real sizes
+
+    def test_limits_are_those_of_the_same_run(self):
+        report = self.bench("--suite", "limits", "--no-peers")
+        dtypes = report["dtypes"]
+        for speed in (report["speed"], dtypes["float32"], dtypes["bfloat16"]):
+            prefill, decode = speed["prefill"], speed["decode"]
+            limit = [a + b for a, b in zip(prefill["products_seconds"]["all"], prefill["attention_seconds"]["all"])]
+            self.check_spread(prefill["over_limit"], [a / b for a, b in zip(prefill["seconds"]["all"], limit)])
+            self.check_ratio(decode["over_limit"], decode["seconds_per_token"], decode["reading_seconds"])
+            self.check_ratio(decode["share_of_limit"], decode["reading_seconds"], decode["seconds_per_token"])
+        self.check_ratio(dtypes["ratios"]["token"], dtypes["bfloat16"]["decode"]["seconds_per_token"],
+                         dtypes["float32"]["decode"]["seconds_per_token"])
+        matrices = 2 * (32 * 32 * 2 + 32 * 16 * 2 + 3 * 32 * 48) + 400 * 32  # q, o; k, v; gate, up, down; output
+        self.assertEqual(report["speed"]["decode"]["bytes_per_token"], 4 * matrices)
+        self.assertEqual(dtypes["bfloat16"]["decode"]["bytes_per_token"], 2 * matrices)
+        memory = report["memory"]["float32"]
+        norms = 5 * 32
+        self.assertEqual(memory["weights_bytes"], 4 * (matrices + norms))
+        self.assertEqual(memory["cache_bytes"], 4 * 2 * 2 * 16 * (256 + 4))  # two layers, keys and values
+        self.assertAlmostEqual(memory["over_declared"]["value"], (memory["peak_bytes"] - memory["before_bytes"]) /
+                               (memory["weights_bytes"] + memory["cache_bytes"]))
 
     def test_what_is_not_there_is_refused(self):
         self.refused(2, "bench", "--suite", "growth", "--parts", "scores", says=("scores", "documents"))

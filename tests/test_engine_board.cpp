@@ -108,7 +108,7 @@ TEST_CASE("work goes on exactly while the newest request wants the same") {
   CHECK(scene.board.overtaken(scene.work));
   scene.board.stop();
   CHECK(scene.board.unwanted(scene.work, always));
-  CHECK_FALSE(scene.board.wait_work());
+  CHECK_FALSE(scene.board.unanswered());
   CHECK_FALSE(scene.board.wait_preview());
 }
 

@@ -46,7 +46,7 @@ struct Fixture : test::RandomDemoModel {
     return result_lines(*evaluate_samples(*model, *tokenizer, samples, options, {}));
   }
   Result<EvaluatedTogether> together(int workers = 1) const {
-    return evaluate_together(*model, *tokenizer, samples, settings, {}, {}, workers);
+    return evaluate_together(*model, *tokenizer, samples, settings, {}, {}, {workers});
   }
   void check(const EvaluatedTogether& done) const {
     REQUIRE(done.runs.size() == settings.size());
@@ -81,6 +81,37 @@ TEST_CASE("every setting's lines are those of the setting alone, to the last dig
   }
 }
 
+TEST_CASE("settings that decode together give the same answers, whoever is with them") {
+  Fixture f;
+  const auto decode = [&f] {
+    auto done = evaluate_together(*f.model, *f.tokenizer, f.samples, f.settings, {}, {},
+                                  {.decode_together = true});
+    REQUIRE(done);
+    return std::move(*done);
+  };
+  const auto apart = f.together();
+  const auto together = decode();
+  REQUIRE(apart);
+  for (std::size_t i = 0; i < f.settings.size(); ++i) {
+    CAPTURE(i);
+    REQUIRE(together.runs[i].samples.size() == apart->runs[i].samples.size());
+    for (std::size_t k = 0; k < together.runs[i].samples.size(); ++k) {
+      const EvaluatedSample &a = together.runs[i].samples[k], &b = apart->runs[i].samples[k];
+      CHECK(a.response == b.response);
+      CHECK(a.relevant_mass == doctest::Approx(b.relevant_mass).epsilon(1e-5));
+      CHECK(a.sink_mass == doctest::Approx(b.sink_mass).epsilon(1e-5));
+    }
+  }
+  CHECK(together.cost.layer_rows == apart->cost.layer_rows);
+  // To the last digit, so that an interrupted sweep ends in the same table.
+  f.settings.erase(f.settings.begin() + 1, f.settings.begin() + 3);
+  const auto fewer = decode();
+  CHECK(result_lines(fewer.runs[1]) == result_lines(together.runs[3]));
+  f.settings.erase(f.settings.begin());
+  f.settings.resize(1);
+  CHECK(result_lines(decode().runs[0]) == result_lines(together.runs[3]));
+}
+
 TEST_CASE("what was finished before is not run again") {
   Fixture f;
   const auto whole = f.together();
@@ -102,7 +133,7 @@ TEST_CASE("a failure or a cancellation ends every worker, and what was finished 
     RunContext context;
     context.is_cancelled = [&] { return ++polls > 400; };
     const auto stopped =
-        evaluate_together(*f.model, *f.tokenizer, f.samples, f.settings, context, {}, workers);
+        evaluate_together(*f.model, *f.tokenizer, f.samples, f.settings, context, {}, {workers});
     REQUIRE(stopped);
     CHECK(stopped->cancelled);
     CHECK(stopped->runs[0].cancelled);

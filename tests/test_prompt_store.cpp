@@ -7,8 +7,7 @@
 #include "core/model/checkpoint.h"
 #include "core/model/decoder.h"
 #include "core/model/prompt_pass.h"
-#include "core/training/directions.h"
-#include "tests/model_goldens.h"
+#include "tests/prompt_runs.h"
 #include "tests/temporary_folder.h"
 
 using namespace headscope;
@@ -17,71 +16,6 @@ using namespace headscope::test;
 namespace {
 
 constexpr float tolerance = 1e-6F;
-
-GenerateRequest request_for(const Model& model, std::vector<std::int32_t> ids,
-                            AttentionBackend backend) {
-  GenerateRequest request;
-  request.prompt_ids = std::move(ids);
-  request.max_new_tokens = 3;
-  request.backend = backend;
-  const auto last = static_cast<std::int64_t>(request.prompt_ids.size()) - 1;
-  request.capture.emplace();
-  request.capture->span_sets = {{0, 1}, {3, 4, 5, last / 2}, {last - 2, last - 1}};
-  request.capture->edited_also = true;
-  request.candidates = static_cast<int>(model.config().vocab_size);
-  return request;
-}
-
-Intervention split(HeadId head, RowSelection rows = {}, double tau = 0.1) {
-  return {SplitSoftmax{tau, {3, 4, 5, 6}}, {head}, rows};
-}
-
-Intervention focus(const ModelConfig& config, HeadId head, RowSelection rows = {}) {
-  Directions like{config.layers, config.heads, config.head_dim, {}, {}};
-  like.query.assign(static_cast<std::size_t>(config.layers) *
-                        static_cast<std::size_t>(config.heads * config.head_dim),
-                    2.0F);
-  like.key = like.query;
-  return {
-      Focus{3, std::make_shared<const Directions>(random_directions(like, 5)), true}, {head}, rows};
-}
-
-/// Nothing; split-softmax and focus that begin at every layer in turn, at all rows, from a row in
-/// the middle and at the response.
-std::vector<std::vector<Intervention>> settings_of(const ModelConfig& config) {
-  using Kind = RowSelection::Kind;
-  std::vector<std::vector<Intervention>> all = {{}};
-  for (const RowSelection rows :
-       {RowSelection{}, RowSelection{Kind::response, 0}, RowSelection{Kind::from, 7}}) {
-    for (int layer = 0; layer < config.layers; ++layer) {
-      all.push_back({split({layer, layer % config.heads}, rows)});
-      all.push_back({focus(config, {layer, 0}, rows), split({config.layers - 1, 1}, {})});
-    }
-  }
-  return all;
-}
-
-/// Probabilities of every token at every step, in the order of ids.
-std::vector<float> probabilities(const Generation& run) {
-  std::vector<float> all;
-  for (const auto& step : run.candidates) {
-    std::vector<float> row(step.size());
-    for (const Candidate& candidate : step) {
-      row[static_cast<std::size_t>(candidate.id)] = std::log(candidate.probability);
-    }
-    all.insert(all.end(), row.begin(), row.end());
-  }
-  return all;
-}
-
-/// Largest difference in log-probabilities, weights and masses; infinite where tokens differ.
-float run_difference(const Generation& a, const Generation& b) {
-  if (a.ids != b.ids) return std::numeric_limits<float>::infinity();
-  return std::max({difference(probabilities(a), probabilities(b)),
-                   difference(a.attention.weights, b.attention.weights),
-                   difference(a.attention.span_sums, b.attention.span_sums),
-                   difference(a.attention.span_sums_before, b.attention.span_sums_before)});
-}
 
 /// A random model of as many layers as the store needs to be looked at in, over a prompt of more
 /// than one chunk.
@@ -175,6 +109,13 @@ TEST_CASE("a store that holds something else is noticed") {
         }) > 1e-3F);
   // A layer above the touched one taken for unedited.
   CHECK(damaged([](PromptStore::Impl& store) { store.inputs[3] = store.inputs[4]; }) > 1e-3F);
+  // Attention of another run taken for this one's.
+  PromptStore store;
+  prompt.run({split({3, 1}, {}, 0.6)}, &store);
+  auto& blocks = store.impl().attention.at(1).blocks;
+  REQUIRE(blocks.size() == 1);
+  blocks[0].marked.at(0).output = blocks[0].marked.at(0).output * 0.5;
+  CHECK(run_difference(prompt.run(edit, &store), alone) > 1e-3F);
   // Keys of an edited run.
   CHECK(damaged([](PromptStore::Impl& store) { store.cache[1].keys = store.cache[1].keys * 0.5; }) >
         1e-3F);
@@ -205,6 +146,49 @@ TEST_CASE("work is what the touched layers ask for, once the prompt was run") {
   CHECK(done(growing, {split({4, 0})}).layer_rows == rows);
   CHECK(done(growing, {}).layer_rows == rows);
   CHECK(growing.bytes() < store.bytes());
+}
+
+TEST_CASE("another strength on the same heads takes over the attention of its first layer") {
+  const LongPrompt prompt;
+  const ModelConfig& config = prompt.model->config();
+  const std::int64_t rows = prompt.rows();
+  PromptStore store;
+  // Every run is that of a run alone, to the last bit.
+  const auto check = [&](const std::vector<Intervention>& edits, std::int64_t queries,
+                         std::int64_t attention) {
+    const auto alone = prompt.run(edits), shared = prompt.run(edits, &store);
+    CHECK(shared.ids == alone.ids);
+    CHECK(shared.log_probabilities == alone.log_probabilities);
+    CHECK(shared.attention.weights == alone.attention.weights);
+    CHECK(shared.attention.span_sums == alone.attention.span_sums);
+    CHECK(shared.prompt_work.kept_queries == queries);
+    CHECK(shared.prompt_work.kept_attention == attention);
+    CHECK(alone.prompt_work.kept_queries + alone.prompt_work.kept_attention == 0);
+  };
+  const HeadId head{3, 1};
+  const auto marks = [&](TokenSet marked) {
+    return Intervention{SplitSoftmax{0.3, std::move(marked)}, {head}, {}};
+  };
+  check({split(head)}, 0, 0);
+  check({split(head, {}, 0.4)}, rows, rows);
+  check({split(head, {}, 0.05)}, rows, rows);
+  check({}, 0, 0);
+  check({split(head)}, rows, rows);
+  check({split({3, 2})}, rows, 0);                     // another head
+  check({split({3, 2}, {}, 0.5)}, rows, rows);         //
+  check({split({3, 2}), split({5, 0})}, rows, rows);   // one more layer above
+  check({marks({3, 4, 5})}, rows, 0);                  // other keys
+  check({marks({3, 4, 6})}, rows, 0);                  //
+  check({focus(config, head)}, rows, 0);               // no mass moved: nothing to take over
+  check({focus(config, head), split(head)}, rows, 0);  // other queries
+  check({focus(config, head), split(head, {}, 0.7)}, rows, rows);
+  check({focus(config, {3, 0}), split(head)}, rows, 0);
+  check({split(head, {RowSelection::Kind::from, 300})}, rows, 0);
+  check({split(head, {RowSelection::Kind::from, 300}, 0.6)}, rows, rows - 300);
+  check({split({2, 1})}, 0, 0);  // that of one layer is kept
+  check({split(head)}, 0, 0);
+  check({split(head), split({3, 2})}, rows, 0);
+  check({split(head, {}, 0.2), split({3, 2})}, rows, rows);
 }
 
 TEST_CASE("another prompt, length or backend begins the store anew") {

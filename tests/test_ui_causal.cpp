@@ -5,14 +5,10 @@
 // embedded model; cancelling on the fake one.
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <string>
 
-#include "app/shell/runner_module.h"
-#include "app/shell/sample_source.h"
-#include "tests/engine_fixture.h"
+#include "tests/embedded_stage.h"
 #include "tests/skip.h"
-#include "tests/ui_stage.h"
 
 using namespace headscope;
 using test::Stage;
@@ -106,16 +102,11 @@ void script_cancel(ImGuiTestContext* test) {
 
 TEST_CASE("causal check, automatic strength and no mark, on the embedded model") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
-  std::error_code ignored;
-  if (!std::filesystem::exists(test::build_folder() / "libheadscope_torch.so", ignored)) {
-    SKIP_TEST("no libheadscope_torch.so in this build");
-  }
-  const auto stage = Stage::open(torch_runner_factory(), demo_sample_source());
-  stage->state().request.intervention.tau = 0.1;
-  stage->state().request.threads = 2;
-  stage->state().wish.kind = SampleKind::mixed;
-  stage->state().wish.documents = 10;
-  stage->state().new_sample();
+  if (!test::has_embedded_model()) SKIP_TEST(test::no_embedded_model);
+  SampleWish wish;
+  wish.kind = SampleKind::mixed;
+  wish.documents = 10;
+  const auto stage = test::embedded_stage(wish);
   stage->run("causal check", script_check);
   stage->save_picture("causal_check.png");
   stage->run("auto alpha", script_auto);
@@ -126,9 +117,7 @@ TEST_CASE("causal check, automatic strength and no mark, on the embedded model")
 
 TEST_CASE("a causal check is cancelled and asked for again") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
-  const auto control = std::make_shared<FakeControl>();
-  auto stage = Stage::open(fake_runner_factory({}, control), {});
-  stage->control = control;
+  const auto stage = test::fake_stage();
   stage->state().request = test::engine_request();
   stage->run("cancel", script_cancel);
 }

@@ -4,16 +4,12 @@
 // One answer explained by mouse and keyboard on the embedded model: difference, lens, scores.
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <string>
 
 #include "app/shell/layout.h"
-#include "app/shell/runner_module.h"
-#include "app/shell/sample_source.h"
 #include "core/engine/explain.h"
-#include "tests/engine_fixture.h"
+#include "tests/embedded_stage.h"
 #include "tests/skip.h"
-#include "tests/ui_stage.h"
 
 using namespace headscope;
 using test::Stage;
@@ -117,16 +113,11 @@ void script_candidates(ImGuiTestContext* test) {
 
 TEST_CASE("an answer is explained on the embedded model") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
-  std::error_code ignored;
-  if (!std::filesystem::exists(test::build_folder() / "libheadscope_torch.so", ignored)) {
-    SKIP_TEST("no libheadscope_torch.so in this build");
-  }
-  const auto stage = Stage::open(torch_runner_factory(), demo_sample_source());
-  stage->state().request.intervention.tau = 0.1;
-  stage->state().request.threads = 2;
-  stage->state().wish.kind = SampleKind::similar;
-  stage->state().wish.documents = 20;
-  stage->state().new_sample();
+  if (!test::has_embedded_model()) SKIP_TEST(test::no_embedded_model);
+  SampleWish wish;
+  wish.kind = SampleKind::similar;
+  wish.documents = 20;
+  const auto stage = test::embedded_stage(wish);
   stage->run("difference", script_difference);
   stage->save_picture("difference.png");
   stage->run("signed map", script_signed_map);

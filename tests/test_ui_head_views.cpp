@@ -26,12 +26,6 @@ namespace {
 
 constexpr ImVec2 kNormal(1280, 800);
 
-Request edited_request() {
-  Request request = test::with_tau(test::engine_request(), 0.1);
-  request.selected = {5, 0};
-  return request;
-}
-
 // Draws until nothing is being worked out.
 void settle(NullWindow& window, App& app, ImVec2 size = kNormal) {
   window.draw(app, size, 3);
@@ -92,7 +86,7 @@ TEST_CASE("the ranking is sorted by any column, pinned heads first") {
   NullWindow window;
   App app(nullptr);
   AppState& state = app.state();
-  state.request = edited_request();
+  state.request = test::edited_request();
   state.take(test::snapshot_of(state.request));
   settle(window, app);
   CHECK(first(app, 64) == state.ranking());
@@ -140,7 +134,7 @@ TEST_CASE("without a gold document the heads are listed by what there is") {
   AppState& state = app.state();
   FakeOptions options;
   options.has_ranking = false;
-  state.request = edited_request();
+  state.request = test::edited_request();
   state.request.prompt.gold_document = -1;
   state.take(test::snapshot_of(state.request, options));
   REQUIRE(state.ranking().empty());
@@ -173,7 +167,7 @@ TEST_CASE("every metric, where it is there and where it is not") {
     options.weights_budget = 0;
     rows = false;
   }
-  state.request = edited_request();
+  state.request = test::edited_request();
   state.request.selected = {0, 0};
   const auto snapshot = test::snapshot_of(state.request, options);
   state.take(snapshot);
@@ -220,7 +214,7 @@ TEST_CASE("the pictures of a layer") {
   App app(nullptr);
   AppState& state = app.state();
   FakeOptions options;
-  state.request = edited_request();
+  state.request = test::edited_request();
   SUBCASE("eight heads") {}
   SUBCASE("32 heads") {
     options.heads = 32;
@@ -261,7 +255,7 @@ TEST_CASE("a frame with 672 heads costs the same at any length of the prompt") {
   options.kv_heads = 8;
   options.weights_budget = std::uint64_t{1} << 30;
   for (const int words : {10, 2000}) {
-    state.request = edited_request();
+    state.request = test::edited_request();
     state.request.max_new_tokens = 4;
     std::string text;
     for (int i = 0; i < words; ++i) text += "some words more ";
@@ -295,7 +289,7 @@ TEST_CASE("layers and head sets are switched, and undo takes it back") {
   state.open_head_set((folder / "none.json").string());
   CHECK(state.notices.size() == 1);
   state.notices.clear();
-  state.request = edited_request();
+  state.request = test::edited_request();
   state.take(test::snapshot_of(state.request));
   const Request before = state.request;
   state.history.observe(state.request, false);
@@ -346,7 +340,7 @@ TEST_CASE("layers and head sets are switched, and undo takes it back") {
 
 TEST_CASE("what belongs to heads that another model lacks goes with the model") {
   AppState state;
-  state.request = edited_request();
+  state.request = test::edited_request();
   state.take(test::snapshot_of(state.request));
   state.view.heads.pinned = {{7, 7}, {1, 0}};
   state.show_like({7, 7});
@@ -374,7 +368,7 @@ TEST_CASE("views of head sets: empty, with sets, damaged ones") {
   window.draw(app, kNormal, 2);
   ImGui::SetWindowFocus(titles::head_sets);
   window.draw(app, kNormal, 3);
-  state.request = edited_request();
+  state.request = test::edited_request();
   state.take(test::snapshot_of(state.request));
   CHECK(window.draw(app, kNormal, 3) > 0);
 }

@@ -5,16 +5,12 @@
 // likeness, switches, head sets, a layer's pictures.
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <string>
 
 #include "app/shell/layout.h"
-#include "app/shell/runner_module.h"
-#include "app/shell/sample_source.h"
-#include "tests/engine_fixture.h"
+#include "tests/embedded_stage.h"
 #include "tests/skip.h"
 #include "tests/temporary_folder.h"
-#include "tests/ui_stage.h"
 
 using namespace headscope;
 using test::Stage;
@@ -210,19 +206,14 @@ void script_layer(ImGuiTestContext* test) {
 
 TEST_CASE("exploring the heads of the embedded model") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
-  std::error_code ignored;
-  if (!std::filesystem::exists(test::build_folder() / "libheadscope_torch.so", ignored)) {
-    SKIP_TEST("no libheadscope_torch.so in this build");
-  }
+  if (!test::has_embedded_model()) SKIP_TEST(test::no_embedded_model);
   const test::TemporaryFolder folder;
-  const auto stage = Stage::open(torch_runner_factory(), demo_sample_source());
+  SampleWish wish;
+  wish.documents = 10;
+  const auto stage = test::embedded_stage(wish);
   AppState& state = stage->state();
   state.wake = Window::wake;
   state.head_sets.configure(folder.path());
-  state.request.intervention.tau = 0.1;
-  state.request.threads = 2;
-  state.wish.documents = 10;
-  state.new_sample();
   stage->run("metrics", script_metrics);
   stage->save_picture("heads_drop.png");
   stage->run("ranking", script_ranking);

@@ -7,13 +7,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <string>
 
-#include "app/shell/runner_module.h"
-#include "app/shell/sample_source.h"
+#include "tests/embedded_stage.h"
 #include "tests/skip.h"
-#include "tests/ui_stage.h"
 
 using namespace headscope;
 using test::Stage;
@@ -144,14 +141,8 @@ void script_question(ImGuiTestContext* test) {
 
 TEST_CASE("a session on the embedded model") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
-  std::error_code ignored;
-  if (!std::filesystem::exists(test::build_folder() / "libheadscope_torch.so", ignored)) {
-    SKIP_TEST("no libheadscope_torch.so in this build");
-  }
-  const auto stage = Stage::open(torch_runner_factory(), demo_sample_source());
-  stage->state().request.intervention.tau = 0.1;  // as the program begins
-  stage->state().request.threads = 2;
-  stage->state().new_sample();
+  if (!test::has_embedded_model()) SKIP_TEST(test::no_embedded_model);
+  const auto stage = test::embedded_stage();
   stage->run("the first sample", script_first_sample);
   stage->save_picture("embedded_model.png");
   stage->run("token overlay", script_overlay);

@@ -70,12 +70,6 @@ int draw(NullWindow& window, App& app, int frames = 4) {
   return window.draw(app, kNormal, 2);
 }
 
-Request edited_request() {
-  Request request = test::with_tau(test::engine_request(), 0.1);
-  request.selected = {5, 0};
-  return request;
-}
-
 }  // namespace
 
 TEST_CASE("pieces give the text again, whatever the tokens leave out or share") {
@@ -148,7 +142,7 @@ TEST_CASE("the overlay stands every state") {
     CHECK(app.overlay().painted() == nullptr);
   }
   SUBCASE("selections") {
-    state.request = edited_request();
+    state.request = test::edited_request();
     state.take(test::snapshot_of(state.request));
     state.select({5, 0});
     draw(window, app);
@@ -180,13 +174,13 @@ TEST_CASE("the overlay stands every state") {
   SUBCASE("span sums alone: it says so") {
     FakeOptions fake;
     fake.weights_budget = 0;
-    state.request = edited_request();
+    state.request = test::edited_request();
     state.take(test::snapshot_of(state.request, fake));
     CHECK(draw(window, app) > 0);
     CHECK(app.overlay().painted() == nullptr);
   }
   SUBCASE("another prompt is not painted by the last one's attention") {
-    state.request = edited_request();
+    state.request = test::edited_request();
     state.take(test::snapshot_of(state.request));
     draw(window, app);
     state.request.prompt.text = "Question: Who?\nAnswer:";
@@ -208,7 +202,7 @@ TEST_CASE("candidates stand every state") {
   AppState& state = app.state();
   state.show_candidates();
   CHECK(window.draw(app, kNormal, 3) > 0);
-  state.request = edited_request();
+  state.request = test::edited_request();
   auto snapshot = test::snapshot_of(state.request);
   SUBCASE("both runs") {}
   SUBCASE("the baseline alone") {
@@ -239,7 +233,7 @@ TEST_CASE("a long prompt costs no more than the lines on screen") {
   fake.layers = fake.heads = fake.kv_heads = 2;
   fake.context_length = 1 << 20;
   AppState& state = app.state();
-  state.request = edited_request();
+  state.request = test::edited_request();
   std::string text = "Instruction.\n\n";
   for (int i = 1; i <= 400; ++i) {
     text += "Document [" + std::to_string(i) + "](Title: Title " + std::to_string(i) + ") ";

@@ -10,6 +10,7 @@
 
 #include "app/shell/app.h"
 #include "app/shell/layout.h"
+#include "app/views/lesson_state.h"
 #include "tests/null_window.h"
 
 using namespace headscope;
@@ -92,6 +93,21 @@ TEST_CASE("every layout gives every view a place, and shows what its use needs")
     CHECK(is_shown(titles::lesson) == teach);
     CHECK(is_shown(titles::prompt));
   }
+}
+
+TEST_CASE("a lesson may speak of every view") {
+  NullWindow window;
+  App app(nullptr);
+  std::string titles;
+  for (const View& view : app.view_table().all())
+    titles += std::string(titles.empty() ? "" : ", ") + "\"" + view.title + "\"";
+  const auto lesson = parse_lesson(
+      "---\ntitle: All\n---\n## Step\nText.\n```window\n\"look_at\": [" + titles + "]\n```\n",
+      "all");
+  REQUIRE_MESSAGE(lesson.has_value(), (lesson ? "" : lesson.error().message));
+  const auto scenes = scenes_of(*lesson);
+  REQUIRE_MESSAGE(scenes.has_value(), (scenes ? "" : scenes.error().message));
+  CHECK(scenes->front().entered.look_at.size() == app.view_table().all().size());
 }
 
 TEST_CASE("the layout file holds which views are open; unknown ones do no harm") {

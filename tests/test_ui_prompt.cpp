@@ -16,10 +16,9 @@
 #include "core/base/process.h"
 #include "core/exhibit/origin.h"
 #include "core/text/prompt.h"
-#include "tests/engine_fixture.h"
+#include "tests/embedded_stage.h"
 #include "tests/skip.h"
 #include "tests/temporary_folder.h"
-#include "tests/ui_stage.h"
 
 using namespace headscope;
 using test::Stage;
@@ -197,8 +196,7 @@ TEST_CASE("a prompt of another format, split, corrected, marked and tested") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
   std::error_code ignored;
   const auto program = test::build_folder() / "headscope-cli";
-  if (!std::filesystem::exists(test::build_folder() / "libheadscope_torch.so", ignored) ||
-      !std::filesystem::exists(program, ignored)) {
+  if (!test::has_embedded_model() || !std::filesystem::exists(program, ignored)) {
     SKIP_TEST("no libheadscope_torch.so or headscope-cli in this build");
   }
   const test::TemporaryFolder folder;

@@ -118,6 +118,8 @@ TEST_CASE("shortcuts: each command has its own, each can be changed, kept and re
   Preferences preferences;
   preferences.shortcuts = {{"edit.undo", "Ctrl+U"}, {"edit.redo", ""}, {"view.overlay", "Ctrl+?!"}};
   preferences.kept_mebibytes = 64;
+  preferences.seen_mebibytes = 96;
+  preferences.neighbours = false;
   preferences.model_folders = {"/models"};
   app.set_preferences(preferences, 1);
   REQUIRE(app.state().notices.size() == 1);
@@ -129,6 +131,8 @@ TEST_CASE("shortcuts: each command has its own, each can be changed, kept and re
   CHECK(kept->shortcuts ==
         std::map<std::string, std::string>{{"edit.undo", "Ctrl+U"}, {"edit.redo", ""}});
   CHECK(kept->kept_mebibytes == 64);
+  CHECK(kept->seen_mebibytes == 96);
+  CHECK_FALSE(kept->neighbours);
   CHECK(kept->model_folders == preferences.model_folders);
 
   Commands commands;
@@ -212,7 +216,7 @@ TEST_CASE("models are found in folders, and what headscope-cli says of them is u
 
   const auto json = parse_json(
       R"({"supported":true,"model_type":"llama","layers":28,"heads":24,"parameters":3000,
-          "dtype":"bfloat16","context_length":4096,"notes":[],
+          "dtype":"bfloat16","auto_dtype":"float32","context_length":4096,"notes":[],
           "weights_bytes":{"float32":12000,"bfloat16":6000,"int8":3000}})",
       "info");
   const auto model = found_from_json(*json, "/models/x");

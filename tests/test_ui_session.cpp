@@ -18,7 +18,6 @@
 #include <thread>
 
 #include "app/shell/run_window.h"
-#include "tests/engine_fixture.h"
 #include "tests/skip.h"
 #include "tests/ui_stage.h"
 
@@ -27,23 +26,6 @@ using test::Stage;
 using test::stage_of;
 
 namespace {
-
-Result<QaSample> other_sample(const SampleWish&) {
-  QaSample sample;
-  sample.question = "What colour is the gate of Orlen?";
-  sample.answers = {"violet"};
-  sample.documents = {{"Gate of Orlen", "The gate of Orlen is violet.", true, true},
-                      {"Gate of Tarn", "The gate of Tarn is white.", false, false}};
-  return sample;
-}
-
-std::unique_ptr<Stage> fake_stage() {
-  const auto control = std::make_shared<FakeControl>();
-  auto stage = Stage::open(fake_runner_factory({}, control), other_sample);
-  stage->control = control;
-  stage->state().request = test::with_tau(test::engine_request(), 0.1);
-  return stage;
-}
 
 // Middle of the cell of one head in the head map.
 ImVec2 cell_of(ImGuiTestContext* test, HeadId head) {
@@ -348,7 +330,7 @@ std::size_t png_size(const std::filesystem::path& path, int& width, int& height)
 
 TEST_CASE("a session with mouse and keyboard") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
-  const auto stage = fake_stage();
+  const auto stage = test::fake_stage();
   stage->run("sliders and undo", script_slider);
   stage->run("preview", script_preview);
   stage->run("the key half of focus directions changes nothing", script_key_part);
@@ -395,7 +377,7 @@ TEST_CASE("--screenshot writes a finished picture of the asked size") {
   const auto path = test::picture_folder() / "screenshot.png";
   SUBCASE("1280 x 800") {
     options.screenshot = path;
-    CHECK(run_window(options, {fake_runner_factory(), other_sample}) == 0);
+    CHECK(run_window(options, {fake_runner_factory(), test::two_gates}) == 0);
     CHECK(png_size(path, width, height) > 20000);
     CHECK(width == 1280);
     CHECK(height == 800);
@@ -404,7 +386,7 @@ TEST_CASE("--screenshot writes a finished picture of the asked size") {
     options.screenshot = test::picture_folder() / "screenshot_2x.png";
     options.scale = 2;
     options.theme = "light";
-    CHECK(run_window(options, {fake_runner_factory(), other_sample}) == 0);
+    CHECK(run_window(options, {fake_runner_factory(), test::two_gates}) == 0);
     CHECK(png_size(options.screenshot, width, height) > 40000);
     CHECK(width == 2560);
     CHECK(height == 1600);

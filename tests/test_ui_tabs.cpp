@@ -6,7 +6,6 @@
 #include <string>
 
 #include "app/shell/layout.h"
-#include "tests/engine_fixture.h"
 #include "tests/skip.h"
 #include "tests/ui_stage.h"
 
@@ -15,21 +14,6 @@ using test::Stage;
 using test::stage_of;
 
 namespace {
-
-Result<QaSample> gate_sample(const SampleWish&) {
-  QaSample sample;
-  sample.question = "What colour is the gate of Orlen?";
-  sample.answers = {"violet"};
-  sample.documents = {{"Gate of Orlen", "The gate of Orlen is violet.", true, true},
-                      {"Gate of Tarn", "The gate of Tarn is white.", false, false}};
-  return sample;
-}
-
-std::unique_ptr<Stage> fake_stage() {
-  auto stage = Stage::open(fake_runner_factory(), gate_sample);
-  stage->state().request = test::with_tau(test::engine_request(), 0.1);
-  return stage;
-}
 
 void script_tabs(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
@@ -92,7 +76,7 @@ void script_layouts(ImGuiTestContext* test) {
 
 TEST_CASE("prompts as tabs, the list of runs and the layouts, by keyboard") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
-  const auto stage = fake_stage();
+  const auto stage = test::fake_stage();
   stage->run("tabs", script_tabs);
   stage->run("runs", script_runs);
   stage->save_picture("work_runs.png");

@@ -131,7 +131,7 @@ void script_positions(ImGuiTestContext* test) {
 
 TEST_CASE("debug distraction") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
-  if (!test::has_embedded_model()) SKIP_TEST("no libheadscope_torch.so in this build");
+  if (!test::has_embedded_model()) SKIP_TEST(test::no_embedded_model);
   const test::TemporaryFolder folder;
   const auto stage = test::newcomers_stage();
   stage->app->tests().configure(test::build_folder() / "headscope-cli", folder.path());

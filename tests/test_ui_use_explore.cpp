@@ -152,7 +152,7 @@ void script_export(ImGuiTestContext* test) {
 
 TEST_CASE("explore") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
-  if (!test::has_embedded_model()) SKIP_TEST("no libheadscope_torch.so in this build");
+  if (!test::has_embedded_model()) SKIP_TEST(test::no_embedded_model);
   const test::TemporaryFolder folder;
   g_folder = &folder.path();
   const auto stage = test::newcomers_stage();

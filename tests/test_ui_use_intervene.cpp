@@ -114,7 +114,7 @@ void script_reset(ImGuiTestContext* test) {
 
 TEST_CASE("intervene") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
-  if (!test::has_embedded_model()) SKIP_TEST("no libheadscope_torch.so in this build");
+  if (!test::has_embedded_model()) SKIP_TEST(test::no_embedded_model);
   const auto stage = test::newcomers_stage();
   stage->run("tau", script_tau);
   stage->run("pick heads", script_pick);

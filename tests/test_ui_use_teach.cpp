@@ -116,7 +116,7 @@ void script_own_people(ImGuiTestContext* test) {
 
 TEST_CASE("teach") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
-  if (!test::has_embedded_model()) SKIP_TEST("no libheadscope_torch.so in this build");
+  if (!test::has_embedded_model()) SKIP_TEST(test::no_embedded_model);
   const auto stage = test::newcomers_stage();
   stage->run("a lesson", script_lesson);
   stage->run("predict and reveal", script_reveal);

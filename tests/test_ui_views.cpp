@@ -18,15 +18,9 @@ namespace {
 
 constexpr ImVec2 kNormal(1280, 800);
 
-Request edited_request() {
-  Request request = test::with_tau(test::engine_request(), 0.1);
-  request.selected = {5, 0};
-  return request;
-}
-
 // Twelve hundred documents, each longer than a card shows.
 Request huge_request() {
-  Request request = edited_request();
+  Request request = test::edited_request();
   std::string text = "Instruction.\n\n";
   for (int i = 1; i <= 1200; ++i) {
     text += "Document [" + std::to_string(i) + "](Title: Title number " + std::to_string(i) + ") ";
@@ -78,7 +72,7 @@ TEST_CASE("views stand every state of the engine") {
     CHECK(state.notices.empty());
   }
   SUBCASE("baseline is there, the intervened answer is being generated") {
-    state.request = edited_request();
+    state.request = test::edited_request();
     auto snapshot = test::snapshot_of(state.request);
     snapshot->intervened = nullptr;
     snapshot->streaming_text = "The answer is";
@@ -87,7 +81,7 @@ TEST_CASE("views stand every state of the engine") {
     CHECK(window.draw(app, kNormal, 4) > 0);
   }
   SUBCASE("prompt without documents, without gold, without answers") {
-    state.request = edited_request();
+    state.request = test::edited_request();
     state.request.prompt = {};
     state.request.prompt.text = "Question: Who?\nAnswer:";
     state.take(test::snapshot_of(state.request));
@@ -96,7 +90,7 @@ TEST_CASE("views stand every state of the engine") {
   SUBCASE("results without weights: over the memory budget") {
     FakeOptions options;
     options.weights_budget = 0;
-    state.request = edited_request();
+    state.request = test::edited_request();
     state.take(test::snapshot_of(state.request, options));
     CHECK(window.draw(app, kNormal, 4) > 0);
     CHECK(app.heatmaps().pictures() == 1);  // the head map alone
@@ -114,7 +108,7 @@ TEST_CASE("a complete result is drawn as two pictures, whatever its size") {
     options.heads = 24;
     options.kv_heads = 8;
   }
-  state.request = edited_request();
+  state.request = test::edited_request();
   SUBCASE("response rows") {}
   SUBCASE("full map") {
     state.request.want_full_map = true;
@@ -158,7 +152,7 @@ TEST_CASE("a complete result is drawn as two pictures, whatever its size") {
 TEST_CASE("the mouse may rest anywhere") {
   NullWindow window;
   App app(nullptr);
-  app.state().request = edited_request();
+  app.state().request = test::edited_request();
   app.state().take(test::snapshot_of(app.state().request));
   window.draw(app, kNormal, 3);
   for (float x = 20; x < 1280; x += 90) {
@@ -187,7 +181,7 @@ TEST_CASE("every command runs in every state without a snapshot and with one") {
     NullWindow window;
     App app(nullptr);
     if (complete) {
-      app.state().request = edited_request();
+      app.state().request = test::edited_request();
       app.state().take(test::snapshot_of(app.state().request));
     }
     window.draw(app, kNormal, 2);

@@ -3,10 +3,12 @@
 
 #include <doctest/doctest.h>
 #include <imgui.h>
+#include <imgui_impl_opengl3.h>
 #include <imgui_te_context.h>
 #include <imgui_te_engine.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -14,6 +16,7 @@
 #include "app/render/png.h"
 #include "app/shell/app.h"
 #include "app/shell/window.h"
+#include "tests/engine_fixture.h"
 #include "tests/ui_fixture.h"
 
 namespace headscope::test {
@@ -27,12 +30,16 @@ struct Stage {
   std::unique_ptr<Engine> engine;
   std::unique_ptr<App> app;
   ImGuiTestEngine* tests = nullptr;
+  bool draws = true;               ///< false: what is drawn is made, and thrown away
+  std::function<void()> on_frame;  ///< after every ImGui::Render, where there is one
 
   static std::unique_ptr<Stage> open(Engine::RunnerFactory make_runner, SampleSource samples,
-                                     float scale = 1) {
+                                     float scale = 1, int width = 1280, int height = 800) {
     auto stage = std::make_unique<Stage>();
     WindowOptions options;
     options.scale = scale;
+    options.width = width;
+    options.height = height;
     options.hidden = true;
     options.builtin_font = true;
     auto window = Window::create(options);
@@ -68,9 +75,14 @@ struct Stage {
     app->prepare_frame();
     window->begin_frame();
     app->frame();
-    window->render();
+    if (draws) {
+      window->render();
+    } else {
+      render_nowhere();
+    }
+    if (on_frame) on_frame();
     if (picture_wanted_) captured_ = window->capture();
-    window->present();
+    if (draws) window->present();
     ImGuiTestEngine_PostSwap(tests);
     for (const std::string& path : window->take_dropped()) app->take_dropped(path);
   }
@@ -84,15 +96,12 @@ struct Stage {
   }
 
   void save_picture(const char* name) {
-    for (int i = 0; i < 3; ++i) frame();
-    window->poll();
-    app->prepare_frame();
-    window->begin_frame();
-    app->frame();
-    window->render();
-    CHECK(write_png(picture_folder() / name, window->capture()).has_value());
-    window->present();
-    ImGuiTestEngine_PostSwap(tests);
+    for (int i = 0; i < 4; ++i) {
+      picture_wanted_ = i == 3;
+      frame();
+    }
+    picture_wanted_ = false;
+    CHECK(write_png(picture_folder() / name, captured_).has_value());
   }
 
   AppState& state() { return app->state(); }
@@ -121,9 +130,36 @@ struct Stage {
   }
 
  private:
+  // In software, pixels of a large window cost far more than the layout that a test looks at.
+  static void render_nowhere() {
+    ImGui::Render();
+    for (ImTextureData* texture : ImGui::GetPlatformIO().Textures) {
+      if (texture->Status != ImTextureStatus_OK) ImGui_ImplOpenGL3_UpdateTexture(texture);
+    }
+  }
+
   bool picture_wanted_ = false;
   Pixels captured_;
 };
+
+/// A sample of two documents of which the first answers the question.
+inline Result<QaSample> two_gates(const SampleWish&) {
+  QaSample sample;
+  sample.question = "What colour is the gate of Orlen?";
+  sample.answers = {"violet"};
+  sample.documents = {{"Gate of Orlen", "The gate of Orlen is violet.", true, true},
+                      {"Gate of Tarn", "The gate of Tarn is white.", false, false}};
+  return sample;
+}
+
+/// A window on the fake model: split-softmax over six documents, `two_gates` as the next sample.
+inline std::unique_ptr<Stage> fake_stage() {
+  const auto control = std::make_shared<FakeControl>();
+  auto stage = Stage::open(fake_runner_factory({}, control), two_gates);
+  stage->control = control;
+  stage->state().request = with_tau(engine_request(), 0.1);
+  return stage;
+}
 
 inline Stage& stage_of(ImGuiTestContext* test) {
   return *static_cast<Stage*>(test->Test->UserData);

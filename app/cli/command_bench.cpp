@@ -16,7 +16,9 @@
 #include "core/bench/directions_suite.h"
 #include "core/bench/engine_suite.h"
 #include "core/bench/growth_suite.h"
+#include "core/bench/limits_suite.h"
 #include "core/bench/peers_suite.h"
+#include "core/bench/slider_suite.h"
 #include "core/bench/sweep_suite.h"
 #include "core/bench/tasks.h"
 #include "core/bench/ui_suite.h"
@@ -88,7 +90,9 @@ const std::vector<Suite> kThere = {{"engine", bench::run_engine_suite, bench::en
                                    {"peers", bench::run_peers_suite, bench::peers_parts},
                                    {"sweep", bench::run_sweep_suite, bench::sweep_parts},
                                    {"growth", bench::run_growth_suite, bench::growth_parts},
-                                   {"ui", bench::run_ui_suite, {}}};
+                                   {"ui", bench::run_ui_suite, {}},
+                                   {"sliders", bench::run_slider_suite, bench::slider_parts},
+                                   {"limits", bench::run_limits_suite, bench::limits_parts}};
 
 const Suite* suite_named(const std::string& name) {
   for (const Suite& suite : kThere) {

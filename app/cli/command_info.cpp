@@ -32,14 +32,14 @@ Json estimate_json(const char* policy, const char* what, const PolicyEstimate& e
 }
 
 // Memory beside the weights and time of a run, for each way of keeping attention.
-Json estimates(const Options& options, const ModelConfig& config) {
+Json estimates(const Options& options, const ModelSummary& summary) {
   OutlookQuestion question;
   question.prompt_tokens = options.tokens;
   question.new_tokens = options.new_tokens;
   question.sets = kDocuments + 1;
   question.measure = true;
-  if (options.dtype != "auto") question.dtype = options.dtype;
-  const RunOutlook outlook = look_ahead(config, question);
+  question.dtype = options.dtype != "auto" ? options.dtype : summary.auto_dtype;
+  const RunOutlook outlook = look_ahead(summary.config, question);
   return {{"prompt_tokens", outlook.prompt_tokens},
           {"new_tokens", outlook.new_tokens},
           {"device", question.device},
@@ -77,6 +77,7 @@ Json to_json(const ModelSummary& summary) {
           {"parameters", summary.parameters},
           {"dtype", summary.dtype},
           {"weights_bytes", summary.weights_bytes},
+          {"auto_dtype", summary.auto_dtype},
           {"supported", true},
           {"notes", summary.notes}};
 }
@@ -170,7 +171,7 @@ Result<> info(const Options& options) {
   if (options.accuracy) HEADSCOPE_TRY(add_accuracy(options, progress.context(), answer));
   if (options.tokens > 0) {
     HEADSCOPE_TRY(check_tokens(options, summary->config));
-    answer["estimates"] = estimates(options, summary->config);
+    answer["estimates"] = estimates(options, *summary);
   }
   return write_json(answer, options.out);
 }

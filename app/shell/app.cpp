@@ -56,6 +56,7 @@ App::App(Engine* engine) : engine_(engine), tabs_(state_, engine), keeper_(tabs_
   ImGuiContext& imgui = *ImGui::GetCurrentContext();
   imgui.ConfigNavWindowingKeyNext = ImGuiMod_Ctrl | ImGuiKey_F6;  // Ctrl+Tab goes through prompts
   imgui.ConfigNavWindowingKeyPrev = ImGuiMod_Ctrl | ImGuiMod_Shift | ImGuiKey_F6;
+  if (engine != nullptr) profiler_.watch(&engine->trace());
   register_views();
   register_exports();
   register_commands();
@@ -114,6 +115,7 @@ void App::submit_if_changed() {
 }
 
 void App::frame() {
+  profiler_.begin_frame(views_.find(titles::profiler)->open);
   keep_typed_text();
   tabs_.poll();
   state_.poll_data();
@@ -146,10 +148,12 @@ void App::frame() {
   exports_.draw(context);
   if (!heatmaps_.error().empty()) state_.notify(Notice::Kind::error, heatmaps_.error());
   notices(context);
+  set_reuse();
   submit_if_changed();
   keeper_.watch(ImGui::GetTime(), preferences_.autosave_seconds);
   if (const std::string problem = keeper_.take_problem(); !problem.empty())
     state_.notify(Notice::Kind::error, problem);
+  profiler_.end_frame();
 }
 
 void App::menu_item(const Command& command) const {

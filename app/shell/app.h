@@ -33,6 +33,7 @@
 #include "app/views/overlay_view.h"
 #include "app/views/own_people_view.h"
 #include "app/views/path_dialog.h"
+#include "app/views/profiler_view.h"
 #include "app/views/prompt_panel.h"
 #include "app/views/ranking_view.h"
 #include "app/views/score_view.h"
@@ -91,6 +92,7 @@ class App {
   LayerView& layer() { return layer_; }
   const DifferenceView& difference() const { return difference_; }
   const ScoreView& scores() const { return scores_; }
+  const ProfilerView& profiler() const { return profiler_; }
 
   void set_fonts(const Fonts& fonts) { fonts_ = fonts; }
   /// Theme and zoom take effect before the next frame (`prepare_frame`).
@@ -169,6 +171,9 @@ class App {
   void ask_for_heads();
   void ask_for_head_set();
 
+  /// What the engine may keep and compute ahead, while the user does other things.
+  void set_reuse();
+
   Engine* engine_;
   AppState state_;
   PromptTabs tabs_;
@@ -180,6 +185,7 @@ class App {
   std::string noted_data_;
   std::string overwrite_;  ///< a file that will be replaced when it is named once more
   Preferences preferences_;
+  bool reuse_by_preference_ = false;  ///< they were set: the engine follows them
   PreferencesView preferences_view_;
   ModelFinder finder_;
   ModelsView models_view_;
@@ -208,6 +214,7 @@ class App {
   LayerView layer_;
   DifferenceView difference_;
   ScoreView scores_;
+  ProfilerView profiler_;
   ExperimentsPanel experiments_;
   LessonPanel lessons_;
   bool reload_lessons_ = false;

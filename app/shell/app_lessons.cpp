@@ -217,6 +217,7 @@ void App::presentation(ViewContext& context) {
   const ImVec2 at = viewport.WorkPos;
   const ImVec2 room(viewport.WorkSize.x, viewport.WorkSize.y - status_bar_height());
   std::vector<std::string> shown = lessons_.look_at();
+  std::erase(shown, titles::lesson);  // it stands on the left
   if (shown.empty()) shown = {titles::prompt, titles::answer};
   shown.resize(std::min(shown.size(), kMostViews));
   const float left = room.x * 0.42f;

@@ -17,6 +17,7 @@ constexpr const char* kForgetLayout = "layout.forget.";
 
 void App::set_preferences(const Preferences& preferences, float display_scale) {
   preferences_ = preferences;
+  reuse_by_preference_ = true;
   set_theme(preferences.theme);
   set_scale(display_scale, preferences.zoom);
   state_.view = preferences.view;
@@ -31,6 +32,14 @@ void App::set_preferences(const Preferences& preferences, float display_scale) {
                                              "\"");
     }
   }
+}
+
+void App::set_reuse() {
+  if (engine_ == nullptr || !reuse_by_preference_) return;
+  ReuseOptions reuse;
+  reuse.seen_bytes = static_cast<std::uint64_t>(preferences_.seen_mebibytes) << 20;
+  reuse.neighbours = preferences_.neighbours && !experiments_.running() && !tests_.running();
+  engine_->set_reuse(reuse);
 }
 
 Preferences App::preferences() const {

@@ -24,6 +24,7 @@ void App::register_views() {
   views_.add(titles::heads, Place::heads, true, head_map_view);
   views_.add(titles::attention, Place::attention, true, [this](C& c) { attention_.draw(c); });
   views_.add(titles::runs, Place::attention, false, runs_view);
+  views_.add(titles::profiler, Place::attention, false, [this](C& c) { profiler_.draw(c); });
   views_.add(titles::layer, Place::attention, true, [this](C& c) { layer_.draw(c); });
   views_.add(titles::difference, Place::attention, true, [this](C& c) { difference_.draw(c); });
   views_.add(titles::lens, Place::attention, true, lens_view);
@@ -34,9 +35,8 @@ void App::register_views() {
   views_.add(titles::controls, Place::controls, true, controls_view);
   views_.add(titles::ranking, Place::ranking, true, [this](C& c) { ranking_.draw(c); });
   views_.add(titles::head_sets, Place::ranking, true, [this](C& c) { head_sets_.draw(c); });
-  views_.add(titles::tests, Place::documents, true, [this](C& c) { tests_.draw(c); });
-  // The window that appears last has the focus, and its tab is in front.
   views_.add(titles::documents, Place::documents, true, [this](C& c) { documents_.draw(c); });
+  views_.add(titles::tests, Place::documents, true, [this](C& c) { tests_.draw(c); });
 }
 
 void App::register_panel_commands() {

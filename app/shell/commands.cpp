@@ -1,5 +1,6 @@
 #include "app/shell/commands.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -93,6 +94,12 @@ bool Commands::run(std::string_view id) const {
   if (command == nullptr || !is_enabled(*command)) return false;
   command->run();
   return true;
+}
+
+bool Commands::has_now(ImGuiKeyChord chord) const {
+  return std::any_of(commands_.begin(), commands_.end(), [&](const Command& command) {
+    return command.shortcut == chord && is_enabled(command);
+  });
 }
 
 void Commands::handle_shortcuts() const {

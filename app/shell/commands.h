@@ -43,6 +43,8 @@ class Commands {
   const Command* find(std::string_view id) const;
   /// Runs a command by id if it exists and is enabled; says whether it ran.
   bool run(std::string_view id) const;
+  /// Whether a command that can run now has this shortcut.
+  bool has_now(ImGuiKeyChord chord) const;
   /// Runs the command whose shortcut was pressed, if any. Once per frame.
   void handle_shortcuts() const;
 

@@ -7,6 +7,7 @@
 
 #include "core/base/file.h"
 #include "core/base/process.h"
+#include "core/base/thread_priority.h"
 
 namespace headscope {
 namespace {
@@ -73,6 +74,7 @@ void ExperimentJob::update(const std::function<void(View&)>& change) {
 }
 
 void ExperimentJob::run() {
+  lower_priority(BackgroundWork::computing);  // and of the programs it starts
   const auto start = std::chrono::steady_clock::now();
   const auto seconds = [start] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

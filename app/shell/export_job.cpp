@@ -6,10 +6,12 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <new>
 #include <utility>
 
 #include "core/base/file.h"
 #include "core/base/process.h"
+#include "core/base/thread_priority.h"
 
 namespace headscope {
 namespace {
@@ -99,6 +101,7 @@ std::optional<ExportQueue::View> ExportQueue::running() const {
 }
 
 void ExportQueue::loop() {
+  lower_priority(BackgroundWork::shown_soon);
   std::unique_lock lock(mutex_);
   for (;;) {
     ready_.wait(lock, [this] { return stop_ || !waiting_.empty(); });
@@ -131,9 +134,11 @@ ExportOutcome ExportQueue::run(const Task& task) {
   };
   try {
     return task.work(context);
-  } catch (const std::exception&) {
+  } catch (const std::bad_alloc&) {
     return {true, task.what + ": not enough memory for this export; show a smaller part", "",
             false};
+  } catch (const std::exception& problem) {
+    return {true, task.what + ": " + problem.what(), "", false};
   }
 }
 

@@ -19,44 +19,55 @@ ImGuiID& at(Nodes& nodes, Place place) {
   return nodes[static_cast<std::size_t>(place)];
 }
 
+// The part of `share` of what `rest` holds, which is the remainder afterwards.
+ImGuiID cut(ImGuiID& rest, ImGuiDir side, float share) {
+  ImGuiID part = 0, remainder = 0;
+  ImGui::DockBuilderSplitNode(rest, side, share, &part, &remainder);
+  rest = remainder;
+  return part;
+}
+
 // Story from left to right: the prompt, the heads that read it, what they do to it.
-Nodes split_explore(ImGuiID root) {
-  ImGuiID left = 0, middle = 0, right = 0, rest = 0;
-  ImGui::DockBuilderSplitNode(root, ImGuiDir_Left, 0.245f, &left, &rest);
-  ImGui::DockBuilderSplitNode(rest, ImGuiDir_Right, 0.405f, &right, &middle);
-  ImGuiID answer = 0, below = 0, heads = 0, attention = 0;
-  ImGui::DockBuilderSplitNode(middle, ImGuiDir_Up, 0.17f, &answer, &below);
-  ImGui::DockBuilderSplitNode(below, ImGuiDir_Up, 0.43f, &heads, &attention);
-  ImGuiID controls = 0, documents = 0, ranking = 0;
-  ImGui::DockBuilderSplitNode(right, ImGuiDir_Up, 0.335f, &controls, &documents);
-  ImGui::DockBuilderSplitNode(documents, ImGuiDir_Up, 0.43f, &ranking, &documents);
+Nodes split_explore(ImGuiID attention) {
+  const ImGuiID left = cut(attention, ImGuiDir_Left, 0.245f);
+  ImGuiID documents = cut(attention, ImGuiDir_Right, 0.405f);
+  const ImGuiID answer = cut(attention, ImGuiDir_Up, 0.17f);
+  const ImGuiID heads = cut(attention, ImGuiDir_Up, 0.43f);
+  const ImGuiID controls = cut(documents, ImGuiDir_Up, 0.335f);
+  const ImGuiID ranking = cut(documents, ImGuiDir_Up, 0.43f);
   return {left, left, answer, heads, attention, controls, ranking, documents};
 }
 
 // Which document took the attention: the prompt and the documents' bars have the room.
-Nodes split_debug(ImGuiID root) {
-  ImGuiID left = 0, middle = 0, right = 0, rest = 0;
-  ImGui::DockBuilderSplitNode(root, ImGuiDir_Left, 0.31f, &left, &rest);
-  ImGui::DockBuilderSplitNode(rest, ImGuiDir_Right, 0.42f, &right, &middle);
-  ImGuiID answer = 0, documents = 0, controls = 0, heads = 0, attention = 0;
-  ImGui::DockBuilderSplitNode(middle, ImGuiDir_Up, 0.2f, &answer, &documents);
-  ImGui::DockBuilderSplitNode(right, ImGuiDir_Up, 0.335f, &controls, &heads);
-  ImGui::DockBuilderSplitNode(heads, ImGuiDir_Up, 0.5f, &heads, &attention);
+Nodes split_debug(ImGuiID documents) {
+  const ImGuiID left = cut(documents, ImGuiDir_Left, 0.31f);
+  ImGuiID attention = cut(documents, ImGuiDir_Right, 0.42f);
+  const ImGuiID answer = cut(documents, ImGuiDir_Up, 0.2f);
+  const ImGuiID controls = cut(attention, ImGuiDir_Up, 0.335f);
+  const ImGuiID heads = cut(attention, ImGuiDir_Up, 0.5f);
   return {left, left, answer, heads, attention, controls, heads, documents};
 }
 
 // The lesson on the left, what it speaks of beside it.
-Nodes split_teach(ImGuiID root) {
-  ImGuiID left = 0, middle = 0, right = 0, rest = 0;
-  ImGui::DockBuilderSplitNode(root, ImGuiDir_Left, 0.3f, &left, &rest);
-  ImGui::DockBuilderSplitNode(rest, ImGuiDir_Right, 0.48f, &right, &middle);
-  ImGuiID answer = 0, prompt = 0, documents = 0, controls = 0, heads = 0, attention = 0;
-  ImGui::DockBuilderSplitNode(middle, ImGuiDir_Up, 0.2f, &answer, &prompt);
-  ImGui::DockBuilderSplitNode(prompt, ImGuiDir_Down, 0.4f, &documents, &prompt);
-  ImGui::DockBuilderSplitNode(right, ImGuiDir_Up, 0.335f, &controls, &heads);
-  ImGui::DockBuilderSplitNode(heads, ImGuiDir_Up, 0.45f, &heads, &attention);
+Nodes split_teach(ImGuiID prompt) {
+  const ImGuiID left = cut(prompt, ImGuiDir_Left, 0.3f);
+  ImGuiID attention = cut(prompt, ImGuiDir_Right, 0.48f);
+  const ImGuiID answer = cut(prompt, ImGuiDir_Up, 0.2f);
+  const ImGuiID documents = cut(prompt, ImGuiDir_Down, 0.4f);
+  const ImGuiID controls = cut(attention, ImGuiDir_Up, 0.335f);
+  const ImGuiID heads = cut(attention, ImGuiDir_Up, 0.45f);
   return {prompt, left, answer, heads, attention, controls, documents, documents};
 }
+
+// A window that three columns would cut off: two, whose parts are shared.
+Nodes split_narrow(ImGuiID maps) {
+  ImGuiID text = cut(maps, ImGuiDir_Left, 0.44f);
+  const ImGuiID answer = cut(text, ImGuiDir_Down, 0.3f);
+  const ImGuiID heads = cut(maps, ImGuiDir_Up, 0.46f);
+  return {text, text, answer, heads, maps, heads, maps, maps};
+}
+
+constexpr float kNarrow = 70;  // em
 
 struct Plan {
   Nodes (*split)(ImGuiID root);
@@ -82,7 +93,7 @@ const std::array<Plan, 3> kPlans = {
       {titles::lesson, titles::own_people, titles::layer, titles::lens, titles::scores,
        titles::experiments}},
      {split_teach,
-      {titles::prompt, titles::documents, titles::heads, titles::attention},
+      {titles::lesson, titles::prompt, titles::documents, titles::heads, titles::attention},
       {titles::lesson, titles::own_people},
       {titles::experiments, titles::layer, titles::difference, titles::scores, titles::runs,
        titles::tests, titles::head_sets}}}};
@@ -114,7 +125,7 @@ void build(ImGuiID root, ImVec2 size, const Plan& plan, ViewTable& views, bool f
   ImGui::DockBuilderRemoveNode(root);
   ImGui::DockBuilderAddNode(root, ImGuiDockNodeFlags_DockSpace);
   ImGui::DockBuilderSetNodeSize(root, size);
-  Nodes nodes = plan.split(root);
+  Nodes nodes = size.x < kNarrow * ImGui::GetFontSize() ? split_narrow(root) : plan.split(root);
   if (!first) open_views(plan, views);
   // Closed ones too: they open where they belong.
   for (const View& view : views.all())
@@ -154,9 +165,14 @@ void dock_space(float bottom, int arrangement, ViewTable& views, bool hidden) {
   }
   ImGui::PushStyleColor(ImGuiCol_Border,
                         ImGui::GetStyleColorVec4(ImGuiCol_DockingEmptyBg));  // splitters
+  // Narrower tabs than buttons: five of them stand in the middle of a window of 1280 pixels.
+  const ImVec2 padding = ImGui::GetStyle().FramePadding, inner = ImGui::GetStyle().ItemInnerSpacing;
+  ImGui::PushStyleVar(ImGuiStyleVar_FramePadding, ImVec2(padding.x * 0.8f, padding.y));
+  ImGui::PushStyleVar(ImGuiStyleVar_ItemInnerSpacing, ImVec2(inner.x * 0.6f, inner.y));
   ImGui::DockSpace(root, ImVec2(0, 0),
                    ImGuiDockNodeFlags_NoWindowMenuButton | ImGuiDockNodeFlags_NoCloseButton |
                        (hidden ? ImGuiDockNodeFlags_KeepAliveOnly : ImGuiDockNodeFlags_None));
+  ImGui::PopStyleVar(2);
   ImGui::PopStyleColor();
   ImGui::End();
 }

@@ -3,6 +3,7 @@
 
 #include <imgui.h>
 
+#include <array>
 #include <span>
 #include <string>
 
@@ -28,10 +29,16 @@ inline constexpr const char* documents = "Attention per document";
 inline constexpr const char* tests = "Tests";
 inline constexpr const char* experiments = "Experiments";
 inline constexpr const char* runs = "Runs";
+inline constexpr const char* profiler = "Profiler";
 inline constexpr const char* preferences = "Preferences";
 inline constexpr const char* models = "Models";
 inline constexpr const char* controls = "Intervention";
 inline constexpr const char* own_people = "Own people";
+/// Every one of them, as a lesson may name them.
+inline constexpr std::array all = {prompt,   lesson,    overlay,     own_people, answer,
+                                   heads,    attention, runs,        layer,      difference,
+                                   lens,     scores,    experiments, models,     preferences,
+                                   controls, ranking,   head_sets,   documents,  tests};
 }  // namespace titles
 
 /// A screen for one use of the window.
@@ -40,7 +47,7 @@ struct Arrangement {
   const char* name;
   const char* summary;
 };
-/// Explore (the default), Debug, Teach.
+/// Explore (the default), Debug, Teach. In a narrow window each of them has two columns.
 std::span<const Arrangement> arrangements();
 
 /// Fills the main viewport with the dock space, leaving `bottom` pixels for the status bar. Builds

@@ -43,7 +43,7 @@ int main(int argc, char** argv) {
   cli.add_option("--threads", options.threads, "threads of the model, 0 = all")
       ->check(CLI::Range(0, 1024));
   FrameBenchOptions frames;
-  bool measure = false;  // both are asked for by `headscope-cli bench --suite ui`
+  bool measure = false;  // this and what follows is asked for by `headscope-cli bench --suite ui`
   cli.add_flag("--measure-frames", measure, "print what frames cost, as JSON, without a display")
       ->group("");
   cli.add_option("--tokens", frames.tokens)->check(CLI::Range(256, 1 << 20))->group("");
@@ -51,6 +51,9 @@ int main(int argc, char** argv) {
   cli.add_option("--measure-idle", options.measure_idle,
                  "print the processor time of so many seconds at rest, as JSON")
       ->check(CLI::Range(0.1, 3600.0))
+      ->group("");
+  cli.add_flag("--measure-start", options.measure_start,
+               "print the moments of the start, as JSON, and exit")
       ->group("");
   cli.add_flag("--builtin-font", options.builtin_font, "do not use the system's fonts");
   try {

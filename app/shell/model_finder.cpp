@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/base/process.h"
+#include "core/base/thread_priority.h"
 
 namespace headscope {
 namespace {
@@ -33,10 +34,7 @@ std::string first_line(const std::string& text) {
 }  // namespace
 
 double FoundModel::bytes_as(const std::string& wanted) const {
-  const bool quantised = dtype != "float32" && dtype != "float16" && dtype != "bfloat16";
-  const auto at = weights_bytes.find(wanted != "auto" ? wanted
-                                     : quantised      ? "bfloat16"
-                                                      : "float32");
+  const auto at = weights_bytes.find(wanted != "auto" ? wanted : auto_dtype);
   return at == weights_bytes.end() ? 0 : at->second;
 }
 
@@ -84,6 +82,7 @@ Result<FoundModel> found_from_json(const Json& json, const std::string& path) {
   HEADSCOPE_ASSIGN(model.parameters, o.integer("parameters"));
   HEADSCOPE_ASSIGN(model.context_length, o.integer_or("context_length", 0));
   HEADSCOPE_ASSIGN(model.dtype, o.string("dtype"));
+  HEADSCOPE_ASSIGN(model.auto_dtype, o.string("auto_dtype"));
   HEADSCOPE_ASSIGN(const JsonObject bytes, o.object("weights_bytes"));
   for (const auto& [dtype, ignored] : bytes.value().items()) {
     HEADSCOPE_ASSIGN(model.weights_bytes[dtype], bytes.number(dtype));
@@ -137,6 +136,7 @@ void ModelFinder::look(std::vector<std::string> recent, std::vector<std::string>
   stop();
   busy_ = true;
   worker_ = std::thread([this, recent = std::move(recent), folders = std::move(folders)]() mutable {
+    lower_priority(BackgroundWork::computing);
     work(std::move(recent), std::move(folders));
     busy_ = false;
     ++version_;

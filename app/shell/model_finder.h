@@ -21,13 +21,13 @@ struct FoundModel {
   bool looked_into = false;
   std::string problem;  ///< why it cannot be opened; empty = it can
   std::string model_type, dtype;
+  std::string auto_dtype;  ///< what "auto" means for it here
   int layers = 0, heads = 0;
   std::int64_t parameters = 0, context_length = 0;
   std::map<std::string, double> weights_bytes;  ///< by dtype
   std::vector<std::string> notes;
 
-  /// Memory of the weights as `dtype` ("auto": float32, bfloat16 for a quantised file); 0 =
-  /// unknown.
+  /// Memory of the weights as dtype `wanted`; 0 = unknown.
   double bytes_as(const std::string& wanted) const;
 };
 

@@ -68,6 +68,18 @@ void PreferencesView::general(ViewContext& context, Preferences& p, const Prefer
   ImGui::SetItemTooltip(
       "Results of prompts in other tabs stay in memory up to this size;\n"
       "beyond it they are computed again when their tab comes to the front.");
+  label(context, "Memory for settings");
+  auto seen = static_cast<int>(p.seen_mebibytes);
+  if (ImGui::SliderInt("##seen", &seen, 0, 8192, seen == 0 ? "none" : "%d MiB"))
+    p.seen_mebibytes = std::max(seen, 0);
+  ImGui::SetItemTooltip(
+      "Results of slider settings seen before stay in memory up to this size, of every tab "
+      "together,\nand come back at once without the model. What tabs show counts above.");
+  label(context, "Ahead of the sliders");
+  ImGui::Checkbox("compute their next positions", &p.neighbours);
+  ImGui::SetItemTooltip(
+      "While nothing else is asked and no experiment runs, the model computes one step up and\n"
+      "down of the sliders in use, each once. Switch it off to spare a battery.");
   label(context, "Threads of the model");
   ImGui::SliderInt("##threads", &context.state.request.threads, 0, 64,
                    context.state.request.threads == 0 ? "all" : "%d");

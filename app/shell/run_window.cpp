@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -17,6 +18,7 @@
 #include "app/shell/user_files.h"
 #include "app/shell/window.h"
 #include "core/base/file.h"
+#include "core/base/json.h"
 
 namespace headscope {
 namespace {
@@ -47,7 +49,9 @@ class Session {
 
  private:
   // Nobody sits before it: user files are neither read nor written.
-  bool unattended() const { return !options_.screenshot.empty() || options_.measure_idle > 0; }
+  bool unattended() const {
+    return !options_.screenshot.empty() || options_.measure_idle > 0 || options_.measure_start;
+  }
   void load_user_files();
   void restore_session(App& app);
   void fill_request(App& app);
@@ -57,6 +61,8 @@ class Session {
   void wait_for_work(const App& app, double longest);
   int loop(App& app, double seconds);
   int measure_idle(App& app);
+  int measure_start(App& app);
+  Engine::RunnerFactory noting_moments(Engine::RunnerFactory make);
   int take_screenshot(App& app);
   void save_user_files(App& app);
   void save_picture(App& app);
@@ -69,6 +75,7 @@ class Session {
   std::unique_ptr<SignalWatch> signals_;  // of an open window; a picture is just interrupted
   int frames_due_ = kSettlingFrames;
   Clock::time_point last_input_ = Clock::now(), last_frame_;
+  std::atomic<double> load_began_ = 0, load_ended_ = 0;  // of the runner, on the compute thread
 };
 
 void Session::load_user_files() {
@@ -211,13 +218,15 @@ double processor_seconds() {
 }
 
 int Session::measure_idle(App& app) {
-  constexpr double kPatience = 120, kRest = 2;
+  constexpr double kPatience = 120, kRest = 3;
   const auto begin = Clock::now();
   do {
     frames_due_ = 1;  // what woke the last wait may have come as it ended
     loop(app, 0.2);
   } while (!app.settled() && seconds_since(begin) < kPatience && !signals_->stopped());
-  loop(app, kRest);  // whatever the last results still ask for
+  // The last results still ask for something, e.g. whether they are to be saved.
+  while (loop(app, kRest) > 0 && seconds_since(begin) < kPatience) {
+  }
   if (!app.settled()) {
     complain({ErrorKind::internal, "the engine does not come to rest"});
     return exit_code(ErrorKind::internal);
@@ -226,6 +235,42 @@ int Session::measure_idle(App& app) {
   const int frames = loop(app, options_.measure_idle);
   std::printf("{\"seconds\": %.3f, \"cpu_seconds\": %.6f, \"frames\": %d}\n", options_.measure_idle,
               processor_seconds() - before, frames);
+  return 0;
+}
+
+// Of a clock that all processes of the machine share, so that whoever starts this one can compare.
+double moment() {
+  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+}
+
+Engine::RunnerFactory Session::noting_moments(Engine::RunnerFactory make) {
+  return [this, make = std::move(make)] {
+    load_began_ = moment();
+    auto runner = make();
+    load_ended_ = moment();
+    return runner;
+  };
+}
+
+int Session::measure_start(App& app) {
+  constexpr double kPatience = 120;
+  draw(app);
+  const double shown = moment();
+  const auto mapped = [&app] {
+    const RunResult* run = app.state().baseline();
+    return run != nullptr && !run->weights.empty();
+  };
+  while (!mapped() && moment() - shown < kPatience && !signals_->stopped()) loop(app, 0.02);
+  if (!mapped()) {
+    complain({ErrorKind::internal, "no heat map within two minutes"});
+    return exit_code(ErrorKind::internal);
+  }
+  draw(app);
+  const Json moments = {{"window", shown},
+                        {"load_began", load_began_.load()},
+                        {"load_ended", load_ended_.load()},
+                        {"heat_map", moment()}};
+  std::puts(moments.dump().c_str());
   return 0;
 }
 
@@ -282,7 +327,7 @@ int Session::run() {
   window.width = options_.width > 0 ? options_.width : preferences_.width;
   window.height = options_.height > 0 ? options_.height : preferences_.height;
   window.scale = options_.scale > 0 ? options_.scale : unattended() ? 1.0f : 0.0f;
-  window.hidden = unattended();
+  window.hidden = unattended() && !options_.measure_start;
   window.builtin_font = options_.builtin_font;
   Result<std::unique_ptr<Window>> opened = Window::create(window);
   if (!opened) {
@@ -292,7 +337,8 @@ int Session::run() {
   window_ = std::move(*opened);
   int code = 0;
   {
-    Engine engine(parts_.make_runner, Window::wake);
+    Engine engine(options_.measure_start ? noting_moments(parts_.make_runner) : parts_.make_runner,
+                  Window::wake);
     App app(&engine);
     apply_options(app);
     if (!unattended()) {
@@ -309,6 +355,8 @@ int Session::run() {
       code = take_screenshot(app);
     } else if (options_.measure_idle > 0) {
       code = measure_idle(app);
+    } else if (options_.measure_start) {
+      code = measure_start(app);
     } else {
       loop(app, -1);
       save_user_files(app);

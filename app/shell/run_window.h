@@ -18,8 +18,9 @@ struct RunOptions {
   std::string device = "auto", dtype = "auto";
   int threads = 0;
   bool builtin_font = false;
-  double measure_idle =
-      0;  ///< seconds at rest after which the processor time is printed, then exit
+  /// Seconds at rest after which the processor time is printed, then exit.
+  double measure_idle = 0;
+  bool measure_start = false;  ///< print the moments of the start, then exit
 };
 
 /// What differs between the program and its tests.

@@ -323,6 +323,8 @@ Json preferences_to_json(const Preferences& p) {
           {"palette", std::string(palette_name(p.view.palette))},
           {"autosave_seconds", p.autosave_seconds},
           {"kept_mebibytes", p.kept_mebibytes},
+          {"seen_mebibytes", p.seen_mebibytes},
+          {"neighbours", p.neighbours},
           {"shortcuts", p.shortcuts},
           {"model_folders", p.model_folders},
           {"export", exports_to_json(p.exports)},
@@ -351,6 +353,9 @@ Result<Preferences> preferences_from_json(const Json& json, const std::string& n
   p.autosave_seconds = std::clamp(autosave, 0.0, 600.0);
   HEADSCOPE_ASSIGN(const std::int64_t kept, o.integer_or("kept_mebibytes", p.kept_mebibytes));
   p.kept_mebibytes = std::clamp<std::int64_t>(kept, 0, 1 << 20);
+  HEADSCOPE_ASSIGN(const std::int64_t seen, o.integer_or("seen_mebibytes", p.seen_mebibytes));
+  p.seen_mebibytes = std::clamp<std::int64_t>(seen, 0, 1 << 20);
+  HEADSCOPE_ASSIGN(p.neighbours, o.boolean_or("neighbours", p.neighbours));
   if (o.has("export")) {
     HEADSCOPE_ASSIGN(const JsonObject exports, o.object("export"));
     HEADSCOPE_ASSIGN(p.exports, exports_from_json(exports));

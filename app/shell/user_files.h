@@ -28,6 +28,8 @@ struct Preferences {
   ViewOptions view;
   double autosave_seconds = 3;                   ///< 0 = at the end alone
   std::int64_t kept_mebibytes = 512;             ///< results of prompts behind the one in front
+  std::int64_t seen_mebibytes = 512;             ///< results of settings seen before
+  bool neighbours = true;                        ///< the sliders' next positions, when at rest
   std::map<std::string, std::string> shortcuts;  ///< command id, "Ctrl+S"; those that were changed
   std::vector<std::string> model_folders;        ///< where the model picker looks
   ExportOptions exports;

@@ -109,12 +109,6 @@ void answer_text(ViewContext& context, const Column& column, float width) {
     wrapped_text(text, {}, context.theme.text, width);
     return;
   }
-  if (column.run == nullptr) {
-    ImGui::PushTextWrapPos(0);
-    text_muted(context, column.note);
-    ImGui::PopTextWrapPos();
-    return;
-  }
   if (column.run->response_text.empty()) {
     text_muted(context, "(empty response)");
   } else {
@@ -131,6 +125,12 @@ void answer_column(ViewContext& context, const Column& column, bool has_answers)
   ImGui::SetCursorPosX(ImGui::GetCursorPosX() + em() * 0.6f);
   text_bold(context, column.title);
   if (column.run != nullptr && !column.streaming) status_of(context, column, has_answers);
+  if (column.run == nullptr && !column.streaming) {
+    ImGui::PushTextWrapPos(0);
+    text_muted(context, column.note);
+    ImGui::PopTextWrapPos();
+    return;
+  }
   ImGui::PushFont(nullptr, ImGui::GetStyle().FontSizeBase * kAnswerScale);
   answer_text(context, column, width);
   ImGui::PopFont();
@@ -170,7 +170,7 @@ Column intervened_column(const ViewContext& context) {
   if (snapshot.intervened == snapshot.baseline) {
     column.run = nullptr;
     if (state.request.intervention.is_identity()) {
-      column.note = "Off: tau = 1, alpha = 0 and nothing else, or no head is chosen.";
+      column.note = "Off: no strength is set, or no head is chosen.";
     } else if (!running) {
       column.note = "Nothing to act on: mark a gold document, or choose heads.";
     }

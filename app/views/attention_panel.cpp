@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "app/views/item_keys.h"
 #include "app/views/map_readout.h"
 #include "app/views/map_tools.h"
 #include "core/engine/outlook.h"
@@ -98,22 +99,27 @@ void AttentionPanel::find_digest(ViewContext& context, MapPicture& picture) {
 }
 
 void AttentionPanel::keys(const MapFrame& frame) {
-  if (ImGui::IsItemHovered() || ImGui::IsItemFocused()) {
+  const bool hovered = ImGui::IsItemHovered() && !pointed_by_keys();
+  if (hovered) {
     constexpr std::pair<ImGuiKey, MapMove> known[] = {
         {ImGuiKey_LeftArrow, MapMove::left},   {ImGuiKey_RightArrow, MapMove::right},
         {ImGuiKey_UpArrow, MapMove::up},       {ImGuiKey_DownArrow, MapMove::down},
         {ImGuiKey_KeypadAdd, MapMove::nearer}, {ImGuiKey_KeypadSubtract, MapMove::farther}};
     for (const auto& [key, step] : known) {
       ImGui::SetItemKeyOwner(key);
-      if (ImGui::IsItemHovered() && ImGui::IsKeyPressed(key)) move_ = step;
+      if (ImGui::IsKeyPressed(key)) move_ = step;
     }
   }
   if (!move_) return;
   const MapMove step = *std::exchange(move_, std::nullopt);
   const ImVec2 mouse = ImGui::GetIO().MousePos;
-  const bool hovered = ImGui::IsItemHovered();
-  const double x = frame.column_at(hovered ? mouse.x : (frame.min.x + frame.max.x) * 0.5f);
-  const double y = frame.row_at(hovered ? mouse.y : (frame.min.y + frame.max.y) * 0.5f);
+  const bool at_cursor = pointed_by_keys();
+  const double x = hovered     ? frame.column_at(mouse.x)
+                   : at_cursor ? static_cast<double>(cursor_.column) + 0.5
+                               : (frame.window.left + frame.window.right) * 0.5;
+  const double y = hovered     ? frame.row_at(mouse.y)
+                   : at_cursor ? static_cast<double>(cursor_.row) + 0.5
+                               : (frame.window.top + frame.window.bottom) * 0.5;
   const bool square = zoom_.rows == zoom_.columns;
   const double across = zoom_.width() * kKeyPan, down = zoom_.height() * kKeyPan;
   switch (step) {
@@ -134,9 +140,45 @@ void AttentionPanel::keys(const MapFrame& frame) {
   }
 }
 
+// Arrows go from cell to cell; where cells are smaller than a few pixels, by some of them at once.
+// What is not on screen comes into sight.
+void AttentionPanel::step_cursor(const ViewContext& context, const MapPicture& picture,
+                                 const MapFrame& frame) {
+  constexpr double kLeast = 4;  // pixels
+  const bool hovered = ImGui::IsItemHovered() && !pointed_by_keys();
+  const CellStep step = hovered ? CellStep() : item_arrows(context);
+  const auto cells = [](double per_pixel) {
+    return std::max<std::int64_t>(1, std::llround(kLeast * per_pixel));
+  };
+  const auto inside = [](double at, double low, double high, std::int64_t count) {
+    const double kept = std::clamp(at, low, std::max(low, high - 1));
+    return std::clamp<std::int64_t>(std::llround(kept), 0, count - 1);
+  };
+  const HeatmapWindow& window = zoom_.window;
+  if (!step) {
+    cursor_ = {inside(static_cast<double>(cursor_.column), std::ceil(window.left), window.right,
+                      picture.axis_columns()),
+               inside(static_cast<double>(cursor_.row), std::ceil(window.top), window.bottom,
+                      picture.axis_rows())};
+    return;
+  }
+  cursor_.column =
+      std::clamp<std::int64_t>(cursor_.column + step.right * cells(frame.columns_per_pixel()), 0,
+                               picture.axis_columns() - 1);
+  cursor_.row = std::clamp<std::int64_t>(cursor_.row + step.down * cells(frame.rows_per_pixel()), 0,
+                                         picture.axis_rows() - 1);
+  const auto beyond = [](std::int64_t at, double low, double high) {
+    const auto cell = static_cast<double>(at);
+    return cell < low ? cell - low : std::max(0.0, cell + 1 - high);
+  };
+  zoom_.pan(beyond(cursor_.column, window.left, window.right),
+            beyond(cursor_.row, window.top, window.bottom));
+}
+
 void AttentionPanel::navigate(const MapPicture& picture, const MapFrame& frame) {
   ImGui::SetCursorScreenPos(frame.min);
-  ImGui::InvisibleButton("map", ImVec2(frame.max.x - frame.min.x, frame.max.y - frame.min.y));
+  ImGui::InvisibleButton("map", ImVec2(frame.max.x - frame.min.x, frame.max.y - frame.min.y),
+                         ImGuiButtonFlags_EnableNav);
   ImGui::SetItemKeyOwner(ImGuiKey_MouseWheelY);
   const ImGuiIO& io = ImGui::GetIO();
   if (ImGui::IsItemHovered() && io.MouseWheel != 0) {
@@ -229,9 +271,14 @@ void AttentionPanel::map(ViewContext& context, const MapPicture& picture) {
   const ImVec2 max(std::floor(at.x + space.x - bar), std::floor(at.y + space.y));
   if (max.x - min.x < em() * 3 || max.y - min.y < em() * 2) return;
   navigate(picture, {min, max, zoom_.window});
+  step_cursor(context, picture, {min, max, zoom_.window});
   const MapFrame frame{min, max, zoom_.window};
+  const bool by_keys = pointed_by_keys();
   std::optional<std::int64_t> column, row;
-  if (ImGui::IsItemHovered()) {
+  if (by_keys) {
+    column = cursor_.column;
+    row = cursor_.row;
+  } else if (ImGui::IsItemHovered()) {
     const ImVec2 mouse = ImGui::GetIO().MousePos;
     column = static_cast<std::int64_t>(frame.column_at(mouse.x));
     row = static_cast<std::int64_t>(frame.row_at(mouse.y));
@@ -246,7 +293,13 @@ void AttentionPanel::map(ViewContext& context, const MapPicture& picture) {
   const ImVec2 bar_at(max.x + em() * 0.7f, at.y);
   color_bar(context, bar_at, max.y - at.y, picture.style,
             picture.style.rows.empty() ? "weight" : "of row");
-  if (column && row) map_readout(context, picture, frame, *column, *row);
+  if (!column || !row) return;
+  if (by_keys) {
+    const auto x = static_cast<double>(*column), y = static_cast<double>(*row);
+    tooltip_beside(ImVec2(frame.x_of(x), frame.y_of(y)),
+                   ImVec2(frame.x_of(x + 1), frame.y_of(y + 1)));
+  }
+  map_readout(context, picture, frame, *column, *row);
 }
 
 void AttentionPanel::draw(ViewContext& context) {

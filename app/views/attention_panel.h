@@ -30,18 +30,20 @@ class AttentionPanel {
 
  private:
   struct Cursor {
-    std::int64_t column = 0, row = 0;  // cells of the axes
+    std::int64_t column = 0, row = 0;  ///< cells of the axes
   };
   void find_digest(ViewContext& context, MapPicture& picture);
   void map(ViewContext& context, const MapPicture& picture);
   void navigate(const MapPicture& picture, const MapFrame& frame);
   void keys(const MapFrame& frame);
+  void step_cursor(const ViewContext& context, const MapPicture& picture, const MapFrame& frame);
   void draw_values(ViewContext& context, const MapPicture& picture, const MapFrame& frame) const;
   void draw_exact(ViewContext& context, const MapPicture& picture, const MapFrame& frame,
                   const HeatmapWindow& part) const;
   void ask_for_detail(ViewContext& context, const MapPicture& picture) const;
 
   MapZoom zoom_;
+  Cursor cursor_;  ///< that the arrows move while the map has the focus
   std::optional<MapMove> move_;
   NewestResult<DigestJob, MapDigest> digests_;
 };

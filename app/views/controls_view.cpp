@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 
+#include "core/engine/neighbours.h"
 #include "core/intervention/method.h"
 
 namespace headscope {
@@ -36,7 +37,7 @@ void strengths(ViewContext& context) {
                    settings.tau == 1.0 ? "off"
                    : unmarked          ? "mark?"
                                        : nullptr)) {
-    settings.tau = tau > 0.995f ? 1.0 : tau;
+    settings.tau = slider_position(tau);
   }
   const ModelInfo* model = context.state.snapshot->model.get();
   const bool no_directions = model != nullptr && !model->has_directions;
@@ -48,7 +49,7 @@ void strengths(ViewContext& context) {
   const float button = ImGui::CalcTextSize("Auto").x + em() * 1.8f;
   if (value_slider(context, "##alpha", alpha, -1.0f, 1.0f, "%+.2f",
                    settings.alpha == 0.0 ? "off" : nullptr, button)) {
-    settings.alpha = alpha > -0.005f && alpha < 0.005f ? 0.0 : alpha;
+    settings.alpha = slider_position(alpha);
   }
   ImGui::EndDisabled();
   if (no_directions && ImGui::IsItemHovered(ImGuiHoveredFlags_AllowWhenDisabled)) {
@@ -99,7 +100,7 @@ void other_strength(ViewContext& context, const MethodParameter& parameter) {
     const double end = parameter.slider_end > 0 ? parameter.slider_end : parameter.high;
     if (value_slider(context, "##also_strength", value, static_cast<float>(parameter.low),
                      static_cast<float>(end), "%.2f"))
-      strength = std::clamp<double>(value, parameter.low, parameter.high);
+      strength = std::clamp(slider_position(value), parameter.low, parameter.high);
   }
   ImGui::SetItemTooltip("%s: %s", parameter.name, parameter.meaning);
 }

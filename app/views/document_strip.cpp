@@ -4,6 +4,7 @@
 #include <string>
 
 #include "app/shell/layout.h"
+#include "app/views/item_keys.h"
 #include "core/engine/token_masses.h"
 
 namespace headscope {
@@ -57,14 +58,9 @@ void DocumentStrip::labels(ViewContext& context, ImVec2 origin, ImVec2 cell) con
   if (cell.x < em() * 1.2f) list.AddText(ImVec2(origin.x, below), theme.muted, "response tokens");
 }
 
-void DocumentStrip::hover(ViewContext& context, ImVec2 origin, ImVec2 cell) {
-  if (!ImGui::IsItemHovered()) return;
-  const ImVec2 mouse = ImGui::GetMousePos();
+void DocumentStrip::tooltip(const ViewContext& context, int document, int token) const {
   const auto documents = static_cast<int>(prompt_->documents.size());
   const auto rows = static_cast<int>(of_->rows.size());
-  const int document =
-      std::clamp(static_cast<int>((mouse.y - origin.y) / cell.y), 0, documents - 1);
-  const int token = std::clamp(static_cast<int>((mouse.x - origin.x) / cell.x), 0, rows - 1);
   const DocumentView& view = prompt_->documents[static_cast<std::size_t>(document)];
   const auto at = [&](int set, int row) {
     return (*masses_)[static_cast<std::size_t>(set) * static_cast<std::size_t>(rows) +
@@ -84,14 +80,33 @@ void DocumentStrip::hover(ViewContext& context, ImVec2 origin, ImVec2 cell) {
   ImGui::Text("%s  most there: document %d", format_mass(at(most, token)).c_str(),
               prompt_->documents[static_cast<std::size_t>(most)].number);
   ImGui::Text("%s  sink", format_mass(at(documents, token)).c_str());
-  text_muted(context, "Click: show it in the prompt");
+  text_muted(context, "Click, Enter: show it in the prompt");
   ImGui::EndTooltip();
-  ImGui::GetWindowDrawList()->AddRect(ImVec2(origin.x + cell.x * static_cast<float>(token),
-                                             origin.y + cell.y * static_cast<float>(document)),
-                                      ImVec2(origin.x + cell.x * static_cast<float>(token + 1),
-                                             origin.y + cell.y * static_cast<float>(document + 1)),
-                                      context.theme.selection);
-  if (ImGui::IsMouseClicked(ImGuiMouseButton_Left)) show_in_prompt(context.state, document);
+}
+
+// The cell under the mouse, or the one that the arrows have come to.
+void DocumentStrip::interact(ViewContext& context, ImVec2 origin, ImVec2 cell) {
+  const CellStep step = item_arrows(context);
+  const bool by_keys = pointed_by_keys();
+  const ImVec2 mouse = ImGui::GetMousePos();
+  const int documents = static_cast<int>(prompt_->documents.size()),
+            rows = static_cast<int>(of_->rows.size());
+  const bool by_mouse = !by_keys && ImGui::IsItemHovered();
+  const int y = by_mouse ? static_cast<int>((mouse.y - origin.y) / cell.y) : document_ + step.down,
+            x = by_mouse ? static_cast<int>((mouse.x - origin.x) / cell.x) : token_ + step.right;
+  document_ = std::clamp(y, 0, documents - 1);
+  token_ = std::clamp(x, 0, rows - 1);
+  const ImVec2 min(origin.x + cell.x * static_cast<float>(token_),
+                   origin.y + cell.y * static_cast<float>(document_));
+  const ImVec2 max(min.x + cell.x, min.y + cell.y);
+  cell_ring(context, min, max);
+  const bool shown =
+      item_enter(context) || (by_mouse && ImGui::IsMouseClicked(ImGuiMouseButton_Left));
+  if (shown) show_in_prompt(context.state, document_);
+  if (!by_mouse && !by_keys) return;
+  if (by_keys) tooltip_beside(min, max);
+  tooltip(context, document_, token_);
+  ImGui::GetWindowDrawList()->AddRect(min, max, context.theme.selection);
 }
 
 void DocumentStrip::draw(ViewContext& context, const std::vector<HeadId>& heads) {
@@ -113,7 +128,8 @@ void DocumentStrip::draw(ViewContext& context, const std::vector<HeadId>& heads)
   const ImVec2 cell(std::clamp((room.x - left) / rows, 1.0f, em() * 4),
                     std::clamp((room.y - below) / documents, 1.0f, em() * 1.5f));
   ImGui::InvisibleButton(
-      "strip", ImVec2(std::max(1.0f, left + cell.x * rows), std::max(1.0f, cell.y * documents)));
+      "strip", ImVec2(std::max(1.0f, left + cell.x * rows), std::max(1.0f, cell.y * documents)),
+      ImGuiButtonFlags_EnableNav);
   HeatmapStyle style;
   style.palette = context.state.view.palette;
   style.high = most_;
@@ -123,7 +139,7 @@ void DocumentStrip::draw(ViewContext& context, const std::vector<HeadId>& heads)
                         ImVec2(origin.x + cell.x * rows, origin.y + cell.y * documents), data, {},
                         style, {0, 0, static_cast<double>(rows), static_cast<double>(documents)});
   labels(context, origin, cell);
-  hover(context, origin, cell);
+  interact(context, origin, cell);
 }
 
 }  // namespace headscope

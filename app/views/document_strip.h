@@ -12,18 +12,22 @@ class DocumentStrip {
  public:
   /// Fills the rest of the window. A click on a document scrolls the prompt to it.
   void draw(ViewContext& context, const std::vector<HeadId>& heads);
+  /// Of two runs the intervened one is on screen.
+  bool shows_intervened() const { return intervened_; }
 
  private:
   void update(ViewContext& context, const std::vector<HeadId>& heads);
   void labels(ViewContext& context, ImVec2 origin, ImVec2 cell) const;
-  void hover(ViewContext& context, ImVec2 origin, ImVec2 cell);
+  void interact(ViewContext& context, ImVec2 origin, ImVec2 cell);
+  void tooltip(const ViewContext& context, int document, int token) const;
 
   std::shared_ptr<const RunResult> of_;  ///< whose masses are held
   std::shared_ptr<const PromptView> prompt_;
   std::vector<HeadId> heads_;
   std::shared_ptr<const std::vector<float>> masses_;  ///< [documents + 1, rows]
   float most_ = 1;
-  bool intervened_ = false;  ///< which run is shown, where there are two
+  bool intervened_ = false;       ///< which run is shown, where there are two
+  int document_ = 0, token_ = 0;  ///< the cell that keys act on
 };
 
 /// Scrolls the prompt to a document and brings it to the front.

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "app/views/item_keys.h"
+
 namespace headscope {
 namespace {
 
@@ -83,7 +85,7 @@ void composition(const ViewContext& context, const char* name, ImU32 color,
   list.AddText(ImVec2(at.x + em() * 0.6f, at.y + (height - em()) * 0.5f - 1), theme.text, name);
   const std::vector<Part> parts = parts_of(theme, mass, of);
   float x = at.x + label_width;
-  ImGui::InvisibleButton(name, ImVec2(label_width + width, height));
+  ImGui::InvisibleButton(name, ImVec2(label_width + width, height), ImGuiButtonFlags_EnableNav);
   const bool hovered = ImGui::IsItemHovered();
   for (const Part& part : parts) {
     const float w = std::max(0.0f, part.share) * width;
@@ -230,13 +232,10 @@ std::vector<double> drops_of(const CausalCheck& check) {
   return drops;
 }
 
-void hover(ViewContext& context, const Comparison& comparison) {
-  if (!ImPlot::IsPlotHovered()) return;
-  const int index = static_cast<int>(ImPlot::GetPlotMousePos().x - 0.5);
-  const PromptView& prompt = *context.state.snapshot->prompt;
-  if (index < 0 || index >= static_cast<int>(prompt.documents.size())) return;
+void document_tooltip(const ViewContext& context, const Comparison& comparison, int index,
+                      const char* keys) {
   const auto slot = static_cast<std::size_t>(index);
-  const DocumentView& document = prompt.documents[slot];
+  const DocumentView& document = context.state.snapshot->prompt->documents[slot];
   ImGui::BeginTooltip();
   text_bold(context, std::to_string(document.number) + "  " + document.title +
                          (document.gold ? "  (gold)" : ""));
@@ -250,9 +249,41 @@ void hover(ViewContext& context, const Comparison& comparison) {
     ImGui::Text("%s  drop of log p without it (nats)",
                 format_drop(static_cast<float>(comparison.check->documents[slot].drop)).c_str());
   }
-  text_muted(context, "Click: show it in the prompt");
+  text_muted(context, keys);
   ImGui::EndTooltip();
+}
+
+void hover(ViewContext& context, const Comparison& comparison) {
+  if (!ImPlot::IsPlotHovered()) return;
+  const int index = static_cast<int>(ImPlot::GetPlotMousePos().x - 0.5);
+  const PromptView& prompt = *context.state.snapshot->prompt;
+  if (index < 0 || index >= static_cast<int>(prompt.documents.size())) return;
+  document_tooltip(context, comparison, index, "Click: show it in the prompt");
   if (ImGui::IsMouseClicked(ImGuiMouseButton_Left)) show_in_prompt(context.state, index);
+}
+
+// Where the bars of a document stand, over the whole height of the plot.
+struct BarPlace {
+  ImVec2 min, max;
+};
+
+BarPlace place_of_bars(int index) {
+  const ImVec2 corner = ImPlot::GetPlotPos(), size = ImPlot::GetPlotSize();
+  return {ImVec2(ImPlot::PlotToPixels(index + 0.5, 0).x, corner.y),
+          ImVec2(ImPlot::PlotToPixels(index + 1.5, 0).x, corner.y + size.y)};
+}
+
+// What the mouse does with bars: arrows go from document to document.
+void bar_keys(ViewContext& context, const Comparison& comparison, const BarPlace& bar, int& at) {
+  const int last = static_cast<int>(context.state.snapshot->prompt->documents.size()) - 1;
+  const CellStep step = item_arrows(context);
+  at = std::clamp(at + step.right + step.down, 0, last);
+  if (item_enter(context)) show_in_prompt(context.state, at);
+  if (item_key(context, ImGuiKey_Space)) context.state.mark_gold(at);
+  cell_ring(context, bar.min, bar.max);
+  if (!pointed_by_keys()) return;
+  tooltip_beside(bar.min, bar.max);
+  document_tooltip(context, comparison, at, "arrows: go   Enter: show it   Space: mark it");
 }
 
 void tick_labels(const PromptView& prompt, float room) {
@@ -305,7 +336,8 @@ void columns(const ViewContext& context, const Comparison& comparison) {
   ImPlot::SetAxes(ImAxis_X1, ImAxis_Y1);
 }
 
-void plot(ViewContext& context, const Comparison& comparison) {
+// `at`: the document that keys act on.
+void plot(ViewContext& context, const Comparison& comparison, int& at) {
   const PromptView& prompt = *context.state.snapshot->prompt;
   float top = 0.01f;
   for (const auto* mass : {&comparison.baseline, &comparison.intervened}) {
@@ -329,7 +361,12 @@ void plot(ViewContext& context, const Comparison& comparison) {
     gold_band(context, comparison);
     columns(context, comparison);
     hover(context, comparison);
+    at = std::clamp(at, 0, static_cast<int>(prompt.documents.size()) - 1);
+    const BarPlace bar = place_of_bars(at), first = place_of_bars(0),
+                   last = place_of_bars(static_cast<int>(prompt.documents.size()) - 1);
     ImPlot::EndPlot();
+    key_area("bars", first.min, last.max);
+    bar_keys(context, comparison, bar, at);
   }
   ImPlot::PopStyleVar(3);
 }
@@ -398,7 +435,7 @@ void DocumentsPanel::draw(ViewContext& context) {
   if (state.view.documents_by_token) {
     strip_.draw(context, heads);
   } else {
-    plot(context, comparison);
+    plot(context, comparison, at_);
   }
 }
 

@@ -9,9 +9,11 @@ namespace headscope {
 class DocumentsPanel {
  public:
   void draw(ViewContext& context);
+  const DocumentStrip& strip() const { return strip_; }
 
  private:
   DocumentStrip strip_;
+  int at_ = 0;  ///< the document that the bars' keys act on
 };
 
 }  // namespace headscope

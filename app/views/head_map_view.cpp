@@ -9,6 +9,7 @@
 
 #include "app/views/flow_row.h"
 #include "app/views/head_menu.h"
+#include "app/views/item_keys.h"
 #include "core/analysis/compare_heads.h"
 
 namespace headscope {
@@ -235,12 +236,22 @@ void layer_switches(ViewContext& context, const Grid& grid) {
   const float width = em() * 2.6f;
   ImGui::SetCursorScreenPos(ImVec2(grid.origin.x - width, grid.origin.y));
   if (grid.end().y - grid.origin.y < 1) return;
-  ImGui::InvisibleButton("layers", ImVec2(width, grid.end().y - grid.origin.y));
-  if (!ImGui::IsItemHovered()) return;
+  ImGui::InvisibleButton("layers", ImVec2(width, grid.end().y - grid.origin.y),
+                         ImGuiButtonFlags_EnableNav);
+  const bool by_keys = pointed_by_keys();
+  if (const CellStep step = item_arrows(context)) state.select_beside(step.down, step.right);
+  if (item_key(context, ImGuiKey_Space) || item_enter(context))
+    state.toggle_layer(state.request.selected.layer);
   const float row = (ImGui::GetIO().MousePos.y - grid.origin.y) / grid.cell_h;
-  const int layer = std::clamp(static_cast<int>(row), 0, grid.layers - 1);
+  const int layer = std::clamp(by_keys ? state.request.selected.layer : static_cast<int>(row), 0,
+                               grid.layers - 1);
+  const ImVec2 corner(grid.origin.x - width, grid.min({layer, 0}).y);
+  const ImVec2 end(grid.origin.x, corner.y + grid.cell_h);
+  cell_ring(context, corner, end);
+  if (!ImGui::IsItemHovered()) return;
   if (ImGui::IsItemClicked()) state.toggle_layer(layer);
-  ImGui::SetTooltip("layer %d: %d of %d heads are on\nclick: switch all of them", layer,
+  if (by_keys) tooltip_beside(corner, end);
+  ImGui::SetTooltip("layer %d: %d of %d heads are on\nclick, Space: switch all of them", layer,
                     on[static_cast<std::size_t>(layer)], grid.heads);
 }
 
@@ -309,26 +320,47 @@ void head_tooltip(ViewContext& context, HeadId id) {
     text_muted(context, "key/value head " +
                             std::to_string(id.head / std::max(1, model.heads / model.kv_heads)));
   }
-  text_muted(context, state.view.heads.click_switches
-                          ? "click: switch   ctrl-click: show   right click: more"
-                          : "click: show   ctrl-click: switch   right click: more");
+  if (pointed_by_keys()) {
+    text_muted(context, "arrows: go   Space: switch   Enter: pin   Menu: more");
+  } else {
+    text_muted(context, state.view.heads.click_switches
+                            ? "click: switch   ctrl-click: show   right click: more"
+                            : "click: show   ctrl-click: switch   right click: more");
+  }
   ImGui::EndTooltip();
+}
+
+// The selected head is the one that keys act on.
+void map_keys(ViewContext& context, const Grid& grid) {
+  AppState& state = context.state;
+  if (const CellStep step = item_arrows(context)) state.select_beside(step.down, step.right);
+  head_keys(context, state.request.selected);
+  cell_ring(context, grid.min(state.request.selected), grid.max(state.request.selected));
+}
+
+// The head that the mouse, or the keyboard, is at.
+HeadId pointed_head(const AppState& state, const Grid& grid) {
+  const ImVec2 mouse = ImGui::GetIO().MousePos;
+  const HeadId at = pointed_by_keys()
+                        ? state.request.selected
+                        : HeadId{static_cast<int>((mouse.y - grid.origin.y) / grid.cell_h),
+                                 static_cast<int>((mouse.x - grid.origin.x) / grid.cell_w)};
+  return {std::clamp(at.layer, 0, grid.layers - 1), std::clamp(at.head, 0, grid.heads - 1)};
 }
 
 void interact(ViewContext& context, const Grid& grid) {
   AppState& state = context.state;
   ImGui::SetCursorScreenPos(grid.origin);
   ImGui::InvisibleButton("heads",
-                         ImVec2(grid.end().x - grid.origin.x, grid.end().y - grid.origin.y));
-  const ImVec2 mouse = ImGui::GetIO().MousePos;
-  const HeadId id{
-      std::clamp(static_cast<int>((mouse.y - grid.origin.y) / grid.cell_h), 0, grid.layers - 1),
-      std::clamp(static_cast<int>((mouse.x - grid.origin.x) / grid.cell_w), 0, grid.heads - 1)};
+                         ImVec2(grid.end().x - grid.origin.x, grid.end().y - grid.origin.y),
+                         ImGuiButtonFlags_EnableNav);
+  map_keys(context, grid);
+  const HeadId id = pointed_head(state, grid);
   const bool hovered = ImGui::IsItemHovered();
-  // The menu is of the head that was under the mouse when it opened.
+  // The menu is of the head that was pointed at when it opened.
   ImGuiStorage& storage = *ImGui::GetStateStorage();
   const ImGuiID menu_head = ImGui::GetID("menu head");
-  if (hovered && ImGui::IsMouseReleased(ImGuiMouseButton_Right))
+  if (pointed_by_keys() || (hovered && ImGui::IsMouseReleased(ImGuiMouseButton_Right)))
     storage.SetInt(menu_head, id.layer * grid.heads + id.head);
   if (ImGui::BeginPopupContextItem("menu")) {
     const int at = std::clamp(storage.GetInt(menu_head), 0, grid.layers * grid.heads - 1);
@@ -343,6 +375,7 @@ void interact(ViewContext& context, const Grid& grid) {
       state.select(id);
     }
   }
+  if (pointed_by_keys()) tooltip_beside(grid.min(id), grid.max(id));
   head_tooltip(context, id);
 }
 

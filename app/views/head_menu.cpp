@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/views/head_table.h"
+#include "app/views/item_keys.h"
 
 namespace headscope {
 namespace {
@@ -80,13 +81,18 @@ void head_menu_items(ViewContext& context, HeadId head) {
   text_bold(context, format_head(head));
   ImGui::Separator();
   if (ImGui::MenuItem("Show")) state.select(head);
-  if (ImGui::MenuItem("Acted on", "Ctrl-click", is_on(state, head))) state.toggle_pick(head);
+  if (ImGui::MenuItem("Acted on", "Ctrl-click, Space", is_on(state, head))) state.toggle_pick(head);
   const std::string layer = "Layer " + std::to_string(head.layer) + " acted on";
   if (ImGui::MenuItem(layer.c_str(), nullptr, state.layer_is_on(head.layer)))
     state.toggle_layer(head.layer);
-  if (ImGui::MenuItem("Pinned", nullptr, state.view.heads.is_pinned(head)))
+  if (ImGui::MenuItem("Pinned", "Enter", state.view.heads.is_pinned(head)))
     state.view.heads.toggle_pin(head);
   if (ImGui::MenuItem("Heads like this one")) state.show_like(head);
+}
+
+void head_keys(ViewContext& context, HeadId head) {
+  if (item_key(context, ImGuiKey_Space)) context.state.toggle_pick(head);
+  if (item_enter(context)) context.state.view.heads.toggle_pin(head);
 }
 
 void pin_mark(const ViewContext& context, ImDrawList& list, ImVec2 min, ImVec2 max) {

@@ -6,6 +6,7 @@
 
 #include "app/views/flow_row.h"
 #include "app/views/head_menu.h"
+#include "app/views/item_keys.h"
 
 namespace headscope {
 namespace {
@@ -191,8 +192,10 @@ void LayerView::picture(ViewContext& context, const Maps& maps, const HeatmapSty
   ImGui::PushID(head);
   const bool clicked = ImGui::InvisibleButton("picture", ImVec2(to.x - min.x, to.y - min.y),
                                               ImGuiButtonFlags_EnableNav);
-  const bool hovered = ImGui::IsItemHovered();
-  if (clicked) click(context, id);
+  // Arrows go from picture to picture; there is no cell that a key would point at.
+  const bool hovered = ImGui::IsItemHovered(ImGuiHoveredFlags_NoNavOverride);
+  if (clicked || came_by_keys()) click(context, id);
+  head_keys(context, id);
   if (ImGui::BeginPopupContextItem("menu")) {
     head_menu_items(context, id);
     ImGui::EndPopup();

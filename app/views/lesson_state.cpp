@@ -20,11 +20,6 @@ constexpr std::array kSettings = {
     "also_strength"};
 constexpr std::array kSample = {"kind", "documents", "seed"};
 constexpr std::array kPrompt = {"text", "gold_document", "answers"};
-constexpr std::array kViews = {
-    titles::prompt,    titles::overlay,    titles::own_people,  titles::answer,
-    titles::heads,     titles::ranking,    titles::head_sets,   titles::attention,
-    titles::layer,     titles::difference, titles::lens,        titles::scores,
-    titles::documents, titles::tests,      titles::experiments, titles::controls};
 constexpr std::array kKinds = {"similar", "neutral", "mixed"};
 
 template <std::size_t N>
@@ -101,9 +96,9 @@ Result<> take_views(const JsonObject& o, LessonScene& scene) {
   if (!o.has("look_at")) return {};
   HEADSCOPE_ASSIGN(scene.look_at, o.strings("look_at"));
   for (const std::string& title : scene.look_at) {
-    if (!is_one_of(kViews, title))
+    if (!is_one_of(titles::all, title))
       return bad_input(o.name() + ": field 'look_at': there is no view '" + title + "'; expected " +
-                       listed(kViews));
+                       listed(titles::all));
   }
   return {};
 }

@@ -317,7 +317,8 @@ void LessonPanel::dots(ViewContext& context) {
     const ImVec2 center(at.x + pitch * (static_cast<float>(i) + 0.5f), at.y + em() * 0.6f);
     ImGui::SetCursorScreenPos(ImVec2(center.x - pitch * 0.5f, at.y));
     ImGui::PushID(static_cast<int>(i));
-    if (ImGui::InvisibleButton("dot", ImVec2(pitch, em() * 1.2f))) show_step(context.state, i);
+    if (ImGui::InvisibleButton("dot", ImVec2(pitch, em() * 1.2f), ImGuiButtonFlags_EnableNav))
+      show_step(context.state, i);
     ImGui::SetItemTooltip("%zu. %s", i + 1, entry().lesson.steps[i].title.c_str());
     ImGui::PopID();
     const float radius = pitch * (i == shown ? 0.38f : 0.26f);

@@ -395,7 +395,7 @@ void PromptPanel::card(ViewContext& context, int index, const DocumentSpan& docu
   // Header: number, title, gold mark. Clicking it marks the document as gold.
   const float header = em() * 1.25f + pad;
   const float menu = em() * 1.6f;
-  if (ImGui::InvisibleButton("gold", ImVec2(width - menu, header)))
+  if (ImGui::InvisibleButton("gold", ImVec2(width - menu, header), ImGuiButtonFlags_EnableNav))
     state.mark_gold(index, ImGui::GetIO().KeyCtrl);
   const bool hovered = ImGui::IsItemHovered();
   ImGui::OpenPopupOnItemClick("card menu", ImGuiPopupFlags_MouseButtonRight);
@@ -405,7 +405,8 @@ void PromptPanel::card(ViewContext& context, int index, const DocumentSpan& docu
                            : "Click to mark this document as the relevant (gold) one");
   }
   ImGui::SameLine(0, 0);
-  if (ImGui::InvisibleButton("menu", ImVec2(menu, header))) ImGui::OpenPopup("card menu");
+  if (ImGui::InvisibleButton("menu", ImVec2(menu, header), ImGuiButtonFlags_EnableNav))
+    ImGui::OpenPopup("card menu");
   list.AddText(ImVec2(top.x + width - menu + em() * 0.3f, top.y),
                ImGui::IsItemHovered() || ImGui::IsItemFocused() ? theme.text : theme.muted, "...");
   card_menu(context, index);

@@ -1,10 +1,13 @@
 #include "app/views/ranking_view.h"
 
+#include <imgui_internal.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
 #include "app/views/head_menu.h"
+#include "app/views/item_keys.h"
 
 namespace headscope {
 namespace {
@@ -91,6 +94,7 @@ void header_row(ViewContext& context, const std::vector<HeadColumn>& columns, bo
   for (std::size_t i = 0; i < columns.size(); ++i) {
     const ColumnName name = name_of(columns[i], has_head_set);
     ImGui::TableSetColumnIndex(static_cast<int>(i));
+    put_into_tab_order();
     if (i >= 2) {
       const float width = ImGui::CalcTextSize(name.name).x;
       ImGui::SetCursorPosX(ImGui::GetCursorPosX() +
@@ -101,7 +105,7 @@ void header_row(ViewContext& context, const std::vector<HeadColumn>& columns, bo
                                  ? "\nLike " + format_head(*options.like) + "."
                                  : std::string();
     ImGui::SetItemTooltip("%s%s\nClick: sort by it.", name.note, like.c_str());
-    if (ImGui::IsItemClicked()) click_header(options, columns[i]);
+    if (ImGui::IsItemActivated()) click_header(options, columns[i]);  // by mouse or key
     if (options.sort == columns[i]) sort_mark(context, options.descending);
   }
 }
@@ -176,14 +180,17 @@ void RankingView::toolbar(ViewContext& context) {
 void RankingView::first_cell(ViewContext& context, HeadId head, bool on) {
   AppState& state = context.state;
   const ImVec2 corner = ImGui::GetCursorScreenPos();
+  put_into_tab_order();  // of a pinned row too
   if (ImGui::Selectable("##row", state.request.selected == head,
-                        ImGuiSelectableFlags_SpanAllColumns | ImGuiSelectableFlags_AllowOverlap)) {
+                        ImGuiSelectableFlags_SpanAllColumns | ImGuiSelectableFlags_AllowOverlap |
+                            ImGuiSelectableFlags_SelectOnNav)) {
     if (ImGui::GetIO().KeyCtrl) {
       state.toggle_pick(head);
     } else {
       state.select(head);
     }
   }
+  head_keys(context, head);
   if (ImGui::BeginPopupContextItem("menu")) {
     head_menu_items(context, head);
     ImGui::EndPopup();

@@ -153,7 +153,8 @@ void ScoreView::key_row(ViewContext& context, const KeyShift& key) const {
                                               ImVec2(at.x - em() * 0.12f, at.y + em()), theme.gold);
   }
   ImGui::PushID(static_cast<int>(key.key));
-  ImGui::InvisibleButton("key", ImVec2(std::max(width, 1.0f), ImGui::GetTextLineHeight()));
+  ImGui::InvisibleButton("key", ImVec2(std::max(width, 1.0f), ImGui::GetTextLineHeight()),
+                         ImGuiButtonFlags_EnableNav);
   ImGui::PopID();
   ImGui::SetItemTooltip("%s\n%s", text.c_str(), place_of(prompt, key.key).c_str());
   draw_fitted_text(*ImGui::GetWindowDrawList(), at, width, theme.text, text);
@@ -184,6 +185,7 @@ void ScoreView::table(ViewContext& context) {
   ImGui::TableNextRow(ImGuiTableRowFlags_Headers);
   for (int i = 0; i < count; ++i) {
     ImGui::TableSetColumnIndex(i);
+    put_into_tab_order();
     ImGui::TableHeader(columns[i].name);
     ImGui::SetItemTooltip("%s", columns[i].note);
   }

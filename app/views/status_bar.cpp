@@ -135,6 +135,18 @@ void outlook(ViewContext& context) {
   ImGui::EndPopup();
 }
 
+// How often results were there already, under "ready".
+void reuse_tooltip(const ReuseCounts& counts) {
+  if (counts.hits + counts.misses == 0 || !ImGui::IsItemHovered()) return;
+  std::string text =
+      std::to_string(counts.hits) + " of " + std::to_string(counts.hits + counts.misses) +
+      " runs and maps were seen before (" + memory_text(static_cast<double>(counts.seen_bytes)) +
+      " kept), " + std::to_string(counts.neighbour_hits) + " of them computed ahead";
+  if (counts.neighbours > 0)
+    text += "\nnext positions of the sliders that are ready: " + std::to_string(counts.neighbours);
+  ImGui::SetTooltip("%s", text.c_str());
+}
+
 void progress(ViewContext& context) {
   const EngineStatus& status = context.state.snapshot->status;
   const bool busy = status.state == EngineStatus::State::running ||
@@ -146,6 +158,7 @@ void progress(ViewContext& context) {
     text_colored(
         status.state == EngineStatus::State::failed ? context.theme.bad : context.theme.muted,
         text);
+    reuse_tooltip(context.state.snapshot->reuse);
     return;
   }
   const std::string what = !status.activity.empty() ? status.activity

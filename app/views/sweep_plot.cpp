@@ -9,6 +9,7 @@
 #include <tuple>
 #include <utility>
 
+#include "app/views/item_keys.h"
 #include "core/base/file.h"
 
 namespace headscope {
@@ -116,6 +117,13 @@ void draw_curve(const SweepCurve& curve, int color) {
   ImPlot::PlotLine(curve.name.c_str(), curve.x.data(), curve.em.data(), count, spec);
 }
 
+void point_tooltip(const SweepCurves& curves, const SweepCurve& curve, std::size_t at,
+                   const char* keys) {
+  ImGui::SetTooltip("%s\n%s %g\nexact match %.3f  [%.3f, %.3f]\n%s", curve.name.c_str(),
+                    curves.x_label.c_str(), curve.x[at], curve.em[at], curve.low[at],
+                    curve.high[at], keys);
+}
+
 // The point under the mouse, in numbers; its cell when it is clicked.
 const SweepCell* point_under_mouse(const SweepCurves& curves) {
   if (!ImPlot::IsPlotHovered()) return nullptr;
@@ -135,10 +143,7 @@ const SweepCell* point_under_mouse(const SweepCurves& curves) {
     }
   }
   if (nearest == nullptr) return nullptr;
-  ImGui::SetTooltip(
-      "%s\n%s %g\nexact match %.3f  [%.3f, %.3f]\nClick: the prompt in front with this setting",
-      nearest->name.c_str(), curves.x_label.c_str(), nearest->x[at], nearest->em[at],
-      nearest->low[at], nearest->high[at]);
+  point_tooltip(curves, *nearest, at, "Click: the prompt in front with this setting");
   return ImGui::IsMouseClicked(ImGuiMouseButton_Left) ? &nearest->cells[at] : nullptr;
 }
 
@@ -156,24 +161,6 @@ void set_up_x(const SweepCurves& curves) {
   for (const double x : ticks) labels.push_back(shortest_number(x));
   for (const std::string& label : labels) pointers.push_back(label.c_str());
   ImPlot::SetupAxisTicks(ImAxis_X1, ticks.data(), static_cast<int>(ticks.size()), pointers.data());
-}
-
-void draw_plot(ViewContext& context, const SweepCurves& curves) {
-  const ImPlotFlags flags = ImPlotFlags_NoMenus | ImPlotFlags_NoBoxSelect | ImPlotFlags_NoMouseText;
-  if (!ImPlot::BeginPlot("##sweep", ImVec2(-1, -1), flags)) return;
-  ImPlot::SetupAxes(curves.x_label.c_str(), "exact match", ImPlotAxisFlags_NoGridLines,
-                    ImPlotAxisFlags_Lock);
-  ImPlot::SetupAxisLimits(ImAxis_Y1, -0.03, 1.09, ImPlotCond_Always);
-  set_up_x(curves);
-  ImPlot::SetupLegend(ImPlotLocation_East, ImPlotLegendFlags_Outside);
-  draw_levels(context, curves);
-  int color = 0;
-  for (const SweepCurve& curve : curves.curves) draw_curve(curve, color++);
-  if (const SweepCell* cell = point_under_mouse(curves)) {
-    InterventionSettings& settings = context.state.request.intervention;
-    settings = settings_of(*cell, settings);
-  }
-  ImPlot::EndPlot();
 }
 
 }  // namespace
@@ -230,6 +217,56 @@ void SweepPlot::read(const std::filesystem::path& table) {
   if (rows) curves_ = curves_of(*rows);
 }
 
+// Left and right go along a curve, up and down to another one; takes effect in the next frame.
+const SweepCell* SweepPlot::cell_by_keys(const ViewContext& context, const SweepCurve& curve,
+                                         ImVec2 at) {
+  const auto point = static_cast<std::size_t>(point_);
+  const CellStep step = item_arrows(context);
+  curve_ += step.down;
+  point_ += step.right;
+  const float half = em() * 0.3f;
+  const ImVec2 min(at.x - half, at.y - half), max(at.x + half, at.y + half);
+  cell_ring(context, min, max);
+  const bool chosen = item_enter(context);
+  if (pointed_by_keys()) {
+    tooltip_beside(min, max);
+    point_tooltip(curves_, curve, point, "Enter: the prompt in front with this setting");
+  }
+  return chosen ? &curve.cells[point] : nullptr;
+}
+
+void SweepPlot::draw_plot(ViewContext& context) {
+  const ImPlotFlags flags = ImPlotFlags_NoMenus | ImPlotFlags_NoBoxSelect | ImPlotFlags_NoMouseText;
+  if (!ImPlot::BeginPlot("##sweep", ImVec2(-1, -1), flags)) return;
+  ImPlot::SetupAxes(curves_.x_label.c_str(), "exact match", ImPlotAxisFlags_NoGridLines,
+                    ImPlotAxisFlags_Lock);
+  ImPlot::SetupAxisLimits(ImAxis_Y1, -0.03, 1.09, ImPlotCond_Always);
+  set_up_x(curves_);
+  ImPlot::SetupLegend(ImPlotLocation_East, ImPlotLegendFlags_Outside);
+  draw_levels(context, curves_);
+  int color = 0;
+  for (const SweepCurve& curve : curves_.curves) draw_curve(curve, color++);
+  const SweepCell* chosen = point_under_mouse(curves_);
+  const SweepCurve* curve = nullptr;
+  ImVec2 at(0, 0);
+  if (!curves_.curves.empty()) {
+    curve_ = std::clamp(curve_, 0, static_cast<int>(curves_.curves.size()) - 1);
+    curve = &curves_.curves[static_cast<std::size_t>(curve_)];
+    point_ = std::clamp(point_, 0, static_cast<int>(curve->x.size()) - 1);
+    const auto point = static_cast<std::size_t>(point_);
+    at = ImPlot::PlotToPixels(curve->x[point], curve->em[point]);
+  }
+  const ImVec2 corner = ImPlot::GetPlotPos(), size = ImPlot::GetPlotSize();
+  ImPlot::EndPlot();
+  if (curve != nullptr) {
+    key_area("points", corner, ImVec2(corner.x + size.x, corner.y + size.y));
+    if (const SweepCell* cell = cell_by_keys(context, *curve, at)) chosen = cell;
+  }
+  if (chosen == nullptr) return;
+  InterventionSettings& settings = context.state.request.intervention;
+  settings = settings_of(*chosen, settings);
+}
+
 void SweepPlot::draw(ViewContext& context, const std::filesystem::path& table) {
   if (table != table_ || ImGui::GetTime() - looked_ > kLookInterval) {
     looked_ = ImGui::GetTime();
@@ -242,7 +279,7 @@ void SweepPlot::draw(ViewContext& context, const std::filesystem::path& table) {
   ImPlot::PushStyleVar(ImPlotStyleVar_PlotPadding, ImVec2(em() * 0.2f, em() * 0.3f));
   ImPlot::PushStyleVar(ImPlotStyleVar_LabelPadding, ImVec2(em() * 0.3f, em() * 0.1f));
   ImPlot::PushStyleVar(ImPlotStyleVar_PlotMinSize, ImVec2(em() * 8, em() * 4));
-  draw_plot(context, curves_);
+  draw_plot(context);
   ImPlot::PopStyleVar(3);
 }
 

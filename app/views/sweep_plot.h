@@ -39,17 +39,20 @@ InterventionSettings settings_of(const SweepCell& cell, InterventionSettings now
 class SweepPlot {
  public:
   /// Draws `table` (results.csv) over the rest of the window; reads it again when it changed. A
-  /// click on a point runs its cell over the prompt in front.
+  /// click on a point, or Enter, runs its cell over the prompt in front.
   void draw(ViewContext& context, const std::filesystem::path& table);
 
  private:
   void read(const std::filesystem::path& table);
+  void draw_plot(ViewContext& context);
+  const SweepCell* cell_by_keys(const ViewContext& context, const SweepCurve& curve, ImVec2 at);
 
   std::filesystem::path table_;
   std::filesystem::file_time_type written_;
   double looked_ = -1;  ///< ImGui time
   SweepCurves curves_;
   std::string problem_;
+  int curve_ = 0, point_ = 0;  ///< that keys act on
 };
 
 }  // namespace headscope

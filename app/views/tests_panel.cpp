@@ -57,6 +57,16 @@ void cell(const std::string& text) {
   ImGui::TextUnformatted(text.c_str());
 }
 
+// Shortened where the column is too narrow; its tooltip has all of it.
+void fitted_cell(const ViewContext& context, const std::string& text) {
+  ImGui::TableNextColumn();
+  const float room = ImGui::GetContentRegionAvail().x;
+  draw_fitted_text(*ImGui::GetWindowDrawList(), ImGui::GetCursorScreenPos(), room,
+                   context.theme.text, text);
+  ImGui::Dummy(ImVec2(std::max(room, 1.0f), ImGui::GetTextLineHeight()));
+  ImGui::SetItemTooltip("%s", text.c_str());
+}
+
 bool table(const char* id, std::initializer_list<const char*> columns) {
   if (!ImGui::BeginTable(
           id, static_cast<int>(columns.size()),
@@ -138,6 +148,15 @@ const Json* TestsPanel::result(const AppState& state, PromptTest test) {
   return found.result ? &*found.result : nullptr;
 }
 
+std::optional<PromptTest> TestsPanel::chosen(const AppState& state) {
+  if (result(state, chosen_) != nullptr) return chosen_;
+  for (int i = 0; i < prompt_tests; ++i) {
+    const auto test = static_cast<PromptTest>(i);
+    if (result(state, test) != nullptr) return test;
+  }
+  return std::nullopt;
+}
+
 void TestsPanel::start(AppState& state, PromptTest test) {
   if (!state.snapshot->prompt || !state.snapshot->model || !state.prompt_is_current()) return;
   Held& mine = held(state, test);
@@ -194,6 +213,7 @@ void TestsPanel::test_line(ViewContext& context, PromptTest test) {
     text_muted(context, "Cancelled.");
   if (!mine.error.empty()) wrapped(context.theme.bad, mine.error);
   if (mine.result) {
+    command_button(context, "export.test." + std::to_string(static_cast<int>(test)), "Export ...");
     if (test == PromptTest::positions) positions(context, *mine.result);
     if (test == PromptTest::removal) removal(context, *mine.result);
     if (test == PromptTest::tune) tune(context, *mine.result);
@@ -214,7 +234,7 @@ void TestsPanel::positions(ViewContext& context, const Json& result) {
     cell(std::isfinite(match) ? (match > 0 ? "yes" : "no") : "-");
     cell(shown(number(row, "log_probability"), 2));
     cell(shown(number(row, "relevant_mass")));
-    cell(words(row, "response"));
+    fitted_cell(context, words(row, "response"));
   }
   ImGui::EndTable();
 }

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/base/thread_priority.h"
+
 namespace headscope {
 namespace {
 
@@ -29,6 +31,7 @@ class Disposal {
 
  private:
   void loop() {
+    lower_priority(BackgroundWork::computing);
     for (;;) {
       std::vector<Remains> now;
       {

@@ -28,6 +28,14 @@ Json spread(const std::vector<double>& values) {
   return {{"median", quantile(values, 0.5)}, {"low", *low}, {"high", *high}, {"all", values}};
 }
 
+Json quantiles(const std::vector<double>& values, const char* count) {
+  if (values.empty()) return nullptr;
+  return {{"median", quantile(values, 0.5)},
+          {"p99", quantile(values, 0.99)},
+          {"largest", *std::max_element(values.begin(), values.end())},
+          {count, values.size()}};
+}
+
 Json paired_ratio(const std::vector<double>& above, const std::vector<double>& below,
                   const std::string& what, const std::optional<Goal>& goal) {
   std::vector<double> ratios;

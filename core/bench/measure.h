@@ -15,6 +15,9 @@ namespace headscope::bench {
 /// empty.
 Json spread(const std::vector<double>& values);
 
+/// {"median","p99","largest",COUNT: how many}. Null when empty.
+Json quantiles(const std::vector<double>& values, const char* count = "count");
+
 /// Wall time from `start` to now.
 inline double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

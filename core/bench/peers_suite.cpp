@@ -4,7 +4,6 @@
 #include <map>
 #include <numeric>
 
-#include "core/bench/machine.h"
 #include "core/bench/rerun_task.h"
 
 namespace headscope::bench {
@@ -44,6 +43,7 @@ struct Rerun {
   std::int64_t prompt = 0, rows_from = 0;
   std::optional<Goal> against_hooks, against_sdpa;
   int repetitions = 1;
+  bool together = false;  ///< our cells as a sweep runs them
 };
 
 class PeersSuite {
@@ -62,11 +62,8 @@ class PeersSuite {
                                                {"first_layer", &PeersSuite::first_layer},
                                                {"samples", &PeersSuite::samples},
                                                {"grid", &PeersSuite::grid}};
-    for (const std::string& name : peers_parts) {
-      if (!options_.parts.empty() && !options_.parts.contains(name)) continue;
-      HEADSCOPE_ASSIGN(report[name], (this->*parts.at(name))());
-      report[name]["load_average_after"] = load_average();
-    }
+    const auto run_part = [&](const std::string& name) { return (this->*parts.at(name))(); };
+    HEADSCOPE_TRY(bench_.run_parts(peers_parts, run_part, report));
     return report;
   }
 
@@ -97,6 +94,7 @@ class PeersSuite {
         own["attention_file"] = bench_.file(attention_file(program.name)).string();
         own["attention"] = program.attention;
         if (program.script.empty()) {
+          own["together"] = rerun.together;
           HEADSCOPE_ASSIGN(const Json result, bench_.ours(own));
           program.add(result);
           continue;
@@ -192,7 +190,8 @@ class PeersSuite {
                     options_.repetitions});
   }
 
-  // Cells as a sweep runs them: the prompt's part below the first touched layer is shared.
+  // Cells as a sweep runs them: the prompt's part below the first touched layer is shared, and they
+  // decode side by side.
   Result<Json> grid() {
     return compare({"an alpha x k grid over one prompt, rows all, heads from the middle layer on",
                     rerun_grid(bench_.config(), bench_.config().layers / 2),
@@ -200,7 +199,8 @@ class PeersSuite {
                     0,
                     bench_.at_least(4),
                     {},
-                    1});
+                    1,
+                    /*together=*/true});
   }
 
   Result<Json> samples() {

@@ -64,23 +64,38 @@ Result<Json> run_rerun_task(const Json& task, const RunContext& context) {
                   {.device = "cpu", .dtype = "float32", .threads = task.at("threads")}, context));
   HEADSCOPE_ASSIGN(const auto directions, read_directions(task, model->config()));
   PromptStore store;
-  GenerateRequest request = plain_request(task, store);
-  if (task.value("alone", false)) request.store = nullptr;
+  GenerateRequest plain = plain_request(task, store);
+  if (task.value("alone", false)) plain.store = nullptr;
   auto start = Clock::now();
-  HEADSCOPE_TRY(model->generate(request, context));
+  HEADSCOPE_TRY(model->generate(plain, context));
   Json result = {{"baseline_seconds", seconds_since(start)}};
-  Generation last;
+  std::vector<GenerateRequest> requests;
   for (const Json& cell : task.at("cells")) {
-    request.interventions = {intervention(task, cell, directions)};
-    start = Clock::now();
-    HEADSCOPE_ASSIGN(last, model->generate(request, context));
-    result["seconds"].push_back(seconds_since(start));
-    result["tokens"].push_back(last.ids);
-    result["layer_rows"].push_back(last.prompt_work.layer_rows);
+    requests.push_back(plain);
+    requests.back().interventions = {intervention(task, cell, directions)};
   }
-  result["all_layer_rows"] = last.prompt_work.all;
+  std::vector<Generation> runs;
+  if (task.value("together", false)) {
+    start = Clock::now();
+    HEADSCOPE_ASSIGN(runs, model->generate_together(requests, context));
+    result["seconds"].push_back(seconds_since(start));
+  } else {
+    for (const GenerateRequest& request : requests) {
+      start = Clock::now();
+      HEADSCOPE_ASSIGN(auto run, model->generate(request, context));
+      result["seconds"].push_back(seconds_since(start));
+      if (!runs.empty()) runs.back().attention = {};  // only the last is looked at
+      runs.push_back(std::move(run));
+    }
+  }
+  for (const Generation& run : runs) {
+    result["tokens"].push_back(run.ids);
+    result["layer_rows"].push_back(run.prompt_work.layer_rows);
+  }
+  result["all_layer_rows"] = runs.back().prompt_work.all;
   result["peak_bytes"] = process_memory().peak;
-  HEADSCOPE_TRY(write_attention(task.at("attention_file").get<std::string>(), last.attention));
+  HEADSCOPE_TRY(
+      write_attention(task.at("attention_file").get<std::string>(), runs.back().attention));
   return result;
 }
 

@@ -20,7 +20,9 @@ namespace headscope::bench {
 ///   ->
 ///   {"baseline_seconds","seconds":[cell],"tokens":[cell][id],"layer_rows":[cell],"all_layer_rows",
 ///   "peak_bytes"}. The baseline has run before, as in the window; its keys, values and residual
-///   streams are at hand; with "alone" no run leaves anything to the next. Throws what Json throws.
+///   streams are at hand; with "alone" no run leaves anything to the next. With "together" the
+///   cells decode side by side as in a sweep, and "seconds" is [all of them]. Throws what Json
+///   throws.
 Result<Json> run_rerun_task(const Json& task, const RunContext& context);
 
 /// A cell of that task: `count` heads, or as many as there are, spread over `first_layer` and those

@@ -10,7 +10,7 @@ namespace headscope::bench {
 inline const std::vector<std::string> sweep_parts = {"first_layer", "middle_layer", "last_layer"};
 
 /// {"suite",...,PART:{"together","alone","bound","ratios"}}. Tokens and attention of both ways are
-/// compared: they are the same to the last bit.
+/// compared: they differ by rounding, since cells that run together decode together.
 Result<Json> run_sweep_suite(const BenchOptions& options, const RunContext& context);
 
 }  // namespace headscope::bench

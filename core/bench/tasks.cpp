@@ -18,8 +18,10 @@
 #include "core/base/safetensors.h"
 #include "core/bench/bench_model.h"
 #include "core/bench/direction_task.h"
+#include "core/bench/limits_task.h"
 #include "core/bench/measure.h"
 #include "core/bench/rerun_task.h"
+#include "core/bench/slider_task.h"
 #include "core/model/estimate.h"
 #include "core/model/head_map.h"
 #include "core/model/model.h"
@@ -266,7 +268,8 @@ Result<Json> run_task(const Json& task, const RunContext& context) {
       {"scores", run_scores},       {"cancel", run_cancel},
       {"estimate", run_estimate},   {"interventions", run_interventions},
       {"tokenizer", run_tokenizer}, {"directions", run_directions_task},
-      {"rerun", run_rerun_task},    {"pass", run_pass}};
+      {"rerun", run_rerun_task},    {"pass", run_pass},
+      {"sliders", run_slider_task}, {"limits", run_limits_task}};
   try {
     for (const auto& [name, run] : known) {
       if (task.at("task") == name) return run(task, context);
@@ -276,7 +279,7 @@ Result<Json> run_task(const Json& task, const RunContext& context) {
   }
   return bad_input(
       "measuring task: 'task' is none of scores, cancel, estimate, interventions, tokenizer, "
-      "directions");
+      "directions, rerun, pass, sliders, limits");
 }
 
 }  // namespace headscope::bench

@@ -24,7 +24,8 @@ namespace headscope::bench {
 ///   "tokenizer": the texts in "texts_file" (a JSON list) encoded one after the other,
 ///   "repetitions"
 ///     times, with the tokenizer in the folder "model". -> {"seconds":[],"bytes","tokens"}
-///   "directions": see direction_task.h; "rerun": see rerun_task.h.
+///   "directions": see direction_task.h; "rerun": see rerun_task.h; "sliders": see slider_task.h;
+///   "limits": see limits_task.h.
 /// Times leave out loading and a first short pass. Errors: bad_input for anything else.
 Result<Json> run_task(const Json& task, const RunContext& context);
 

@@ -1,6 +1,6 @@
 #include "core/bench/ui_suite.h"
 
-#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <map>
 #include <optional>
@@ -18,6 +18,8 @@ constexpr double kBudget = 4;           // milliseconds at the 99th percentile
 constexpr double kFrame = 1000.0 / 60;  // milliseconds from one picture to the next
 constexpr double kGrowth = 1.3;         // long over short prompt
 constexpr double kIdleShare = 0.01;     // of a core
+constexpr double kStart = 1;            // seconds until the window is there
+constexpr double kFirstMap = 1.5;       // from there to the first map, over loading libtorch
 const char* const kBoth = "both";
 
 /// Milliseconds of one phase, from all repetitions.
@@ -25,13 +27,6 @@ struct Times {
   std::vector<double> wall, cpu;
 };
 using Phases = std::map<std::string, Times>;
-
-Json quantiles(const std::vector<double>& values) {
-  return {{"median", quantile(values, 0.5)},
-          {"p99", quantile(values, 0.99)},
-          {"largest", *std::max_element(values.begin(), values.end())},
-          {"frames", values.size()}};
-}
 
 class UiSuite {
  public:
@@ -47,6 +42,7 @@ class UiSuite {
     }
     Json report = {{"suite", "ui"}, {"quick", options_.quick}, {"machine", machine_facts(0)}};
     HEADSCOPE_ASSIGN(report["frames"], frames());
+    HEADSCOPE_ASSIGN(report["start"], start());
     HEADSCOPE_ASSIGN(report["idle"], idle());
     report["load_average_after"] = load_average();
     return report;
@@ -87,7 +83,8 @@ class UiSuite {
 
   static Json phases_json(const Phases& phases, Json about) {
     for (const auto& [name, times] : phases) {
-      about[name] = {{"wall_ms", quantiles(times.wall)}, {"cpu_ms", quantiles(times.cpu)}};
+      about[name] = {{"wall_ms", quantiles(times.wall, "frames")},
+                     {"cpu_ms", quantiles(times.cpu, "frames")}};
     }
     return about;
   }
@@ -123,13 +120,44 @@ class UiSuite {
     return report;
   }
 
-  Result<Json> idle() {
+  static std::optional<Json> no_display() {
     const auto is_set = [](const char* variable) {
       const char* value = std::getenv(variable);
       return value != nullptr && *value != '\0';
     };
-    if (!is_set("DISPLAY") && !is_set("WAYLAND_DISPLAY"))
-      return Json{{"skipped", "no display: a window at rest needs one"}};
+    if (is_set("DISPLAY") || is_set("WAYLAND_DISPLAY")) return std::nullopt;
+    return Json{{"skipped", "no display"}};
+  }
+
+  Result<Json> start() {
+    if (const auto skipped = no_display()) return *skipped;
+    std::vector<double> window, loading, map;
+    const int starts = options_.quick ? 1 : 3 * options_.repetitions;
+    for (int i = 0; i <= starts; ++i) {
+      note("the window starts, " + std::to_string(i) + " of " + std::to_string(starts));
+      const double begin =
+          std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
+              .count();
+      HEADSCOPE_ASSIGN(const Json found, ask({"--measure-start"}));
+      if (i == 0) continue;  // it read its files from the disk
+      const double shown = found.at("window").get<double>();
+      window.push_back(shown - begin);
+      map.push_back(found.at("heat_map").get<double>() - shown);
+      loading.push_back(found.at("load_ended").get<double>() -
+                        found.at("load_began").get<double>());
+    }
+    Json report = {{"window", spread(window)}, {"libtorch", spread(loading)}, {"map", spread(map)}};
+    report["window_seconds"] =
+        figure(quantile(window, 0.5), "from starting the program to its window's first picture",
+               at_most(kStart));
+    report["ratios"]["map_over_libtorch"] = paired_ratio(
+        map, loading, "from the window to the embedded model's first map, over loading libtorch",
+        at_most(kFirstMap));
+    return report;
+  }
+
+  Result<Json> idle() {
+    if (const auto skipped = no_display()) return *skipped;
     note("the window at rest");
     const double seconds = options_.quick ? 0.5 : 5;
     HEADSCOPE_ASSIGN(Json found, ask({"--measure-idle", std::to_string(seconds)}));

@@ -48,11 +48,38 @@ bool Board::idle_locked() const {
   return answered_id_ == latest_id_ && !preview_slot_ && !preview_busy_;
 }
 
-std::optional<Work> Board::wait_work() {
-  std::unique_lock lock(mutex_);
-  work_ready_.wait(lock, [&] { return stop_ || answered_id_ != latest_id_; });
-  if (stop_) return std::nullopt;
+void Board::set_reuse(const ReuseOptions& options) {
+  const std::lock_guard lock(mutex_);
+  if (reuse_ == options) return;
+  reuse_ = options;
+  touch();
+  work_ready_.notify_one();
+}
+
+std::optional<Work> Board::unanswered() const {
+  const std::lock_guard lock(mutex_);
+  if (stop_ || answered_id_ == latest_id_) return std::nullopt;
   return Work{latest_id_, latest_};
+}
+
+ReuseOptions Board::reuse() const {
+  const std::lock_guard lock(mutex_);
+  return reuse_;
+}
+
+void Board::wait(std::uint64_t seen) {
+  std::unique_lock lock(mutex_);
+  work_ready_.wait(lock, [&] { return signal_ != seen; });
+}
+
+bool Board::wait_until(std::uint64_t seen, std::chrono::steady_clock::time_point limit) {
+  std::unique_lock lock(mutex_);
+  return work_ready_.wait_until(lock, limit, [&] { return signal_ != seen; });
+}
+
+void Board::note(const ReuseCounts& counts) {
+  const std::lock_guard lock(mutex_);
+  counts_ = counts;
 }
 
 bool Board::overtaken(const Work& work) const {
@@ -80,6 +107,7 @@ bool Board::unwanted(const Work& work, const std::function<bool(const Request&)>
 std::shared_ptr<const Snapshot> Board::replace(const std::function<void(Snapshot&)>& change) {
   auto next = std::make_shared<Snapshot>(*snapshot_);
   if (change) change(*next);
+  next->reuse = counts_;
   return std::exchange(snapshot_, std::move(next));
 }
 

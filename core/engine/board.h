@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -10,6 +11,7 @@
 #include <mutex>
 #include <optional>
 
+#include "core/base/run_trace.h"
 #include "core/engine/snapshot.h"
 #include "core/engine/steps.h"
 
@@ -39,10 +41,17 @@ class Board {
   void stop();
   std::shared_ptr<const Snapshot> snapshot() const;
   bool idle() const;
+  RunTrace& trace() { return trace_; }  ///< of both threads
+  void set_reuse(const ReuseOptions& options);
 
   // Compute thread.
-  /// Waits for a request that is not answered; nothing when the engine stops.
-  std::optional<Work> wait_work();
+  /// The newest request, if it is not answered; nothing when the engine stops.
+  std::optional<Work> unanswered() const;
+  ReuseOptions reuse() const;
+  /// Waits until the signal is no longer `seen`.
+  void wait(std::uint64_t seen);
+  /// The same, at most until `limit`: true when there is news.
+  bool wait_until(std::uint64_t seen, std::chrono::steady_clock::time_point limit);
   /// A newer request, a cancellation or the end came after `work`.
   bool overtaken(const Work& work) const;
   bool stopping() const;
@@ -51,9 +60,11 @@ class Board {
   /// The step of `work` need not go on: the engine stops, the user cancelled, or the newest request
   /// does not want the same (`same_work`, called only for a newer one).
   bool unwanted(const Work& work, const std::function<bool(const Request&)>& same_work) const;
-  /// Changes whenever `unwanted` may change: polling it costs nothing.
+  /// Changes whenever `unwanted` may change, and with the options: polling it costs nothing.
   std::uint64_t signal() const { return signal_.load(std::memory_order_acquire); }
 
+  /// Goes into every snapshot from here on.
+  void note(const ReuseCounts& counts);
   /// Publishes a changed copy of the snapshot.
   void publish(const std::function<void(Snapshot&)>& change);
   /// As `publish`, with a new baseline (or none): whatever was derived from the old one goes.
@@ -88,6 +99,7 @@ class Board {
   }
 
   const std::function<void()> on_update_;
+  RunTrace trace_;
   mutable std::mutex mutex_;
   std::condition_variable work_ready_, preview_ready_;
   std::atomic<std::uint64_t> signal_{1};
@@ -100,6 +112,8 @@ class Board {
   std::shared_ptr<const Request> baseline_request_;
   std::uint64_t shown_id_ = 0;  ///< request that the intervened result shown answers
   Applied shown_applied_;
+  ReuseOptions reuse_;
+  ReuseCounts counts_;
 };
 
 }  // namespace headscope

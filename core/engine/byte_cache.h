@@ -30,6 +30,13 @@ class ByteCache {
     bytes_ += bytes;
   }
 
+  /// What exceeds it goes at once.
+  void set_budget(std::uint64_t bytes) {
+    budget_ = bytes;
+    while (bytes_ > budget_) erase(std::prev(entries_.end()));
+  }
+  std::uint64_t budget() const { return budget_; }
+
   void clear() {
     entries_.clear();
     bytes_ = 0;

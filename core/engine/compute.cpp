@@ -1,41 +1,17 @@
 #include "core/engine/compute.h"
 
 #include <atomic>
-#include <exception>
-#include <new>
 #include <utility>
 
 #include "core/base/make_large.h"
 #include "core/engine/preview.h"
+#include "core/engine/without_exceptions.h"
 
 namespace headscope {
 namespace {
 
-constexpr std::uint64_t run_cache_bytes = std::uint64_t{256} << 20;
-constexpr std::uint64_t map_cache_bytes = std::uint64_t{128} << 20;
 /// Progress that comes faster than a screen shows it is dropped.
 constexpr auto progress_interval = std::chrono::milliseconds(30);
-
-/// No exception leaves the compute thread, whatever a runner or an allocation throws.
-template <class F>
-auto guarded(F&& function) -> decltype(function()) {
-  try {
-    return function();
-  } catch (const std::bad_alloc&) {
-    return fail(ErrorKind::out_of_memory,
-                "Out of memory. Choose a shorter prompt, a smaller model or another dtype.");
-  } catch (const std::exception& error) {
-    return fail(ErrorKind::internal, std::string("Unexpected failure: ") + error.what());
-  } catch (...) {
-    return fail(ErrorKind::internal, "Unexpected failure");
-  }
-}
-
-std::uint64_t bytes_of(const RunResult& run) {
-  std::uint64_t floats = run.span_sums.size();
-  for (const auto& block : run.weights) floats += block ? block->size() : 0;
-  return floats * sizeof(float) + sizeof(RunResult);
-}
 
 std::shared_ptr<const RunResult> labelled(std::shared_ptr<const RunResult> run,
                                           const InterventionSettings& settings) {
@@ -75,26 +51,59 @@ std::string activity_of(Step step) {
   return "";
 }
 
+/// Null while nobody records.
+std::shared_ptr<TracedWork> traced_work(const Tracer& tracer, Step step,
+                                        const std::string& activity) {
+  if (!tracer.trace->recording()) return nullptr;
+  const auto kind = step == Step::model                                  ? TraceKind::loading
+                    : step == Step::baseline || step == Step::intervened ? TraceKind::answer
+                                                                         : TraceKind::look;
+  return std::make_shared<TracedWork>(tracer, kind, activity.c_str());
+}
+
 }  // namespace
 
 Compute::Compute(Board& board, Engine::RunnerFactory make_runner)
     : board_(board),
       make_runner_(std::move(make_runner)),
-      runs_(run_cache_bytes),
-      maps_(map_cache_bytes) {}
+      seen_(ReuseOptions::standard_seen_bytes) {}
 
 void Compute::loop() {
-  while (const auto work = board_.wait_work()) {
-    const auto done = guarded([&]() -> Result<> {
-      answer(*work);
-      return {};
-    });
-    if (!done) board_.finish(*work, done.error());
+  while (!board_.stopping()) {
+    const auto seen = board_.signal();  // before anything is looked at, so that no news is missed
+    const auto options = board_.reuse();
+    take_options(options);
+    if (const auto work = board_.unanswered()) {
+      const auto done = without_exceptions([&]() -> Result<> {
+        answer(*work);
+        return {};
+      });
+      if (!done) board_.finish(*work, done.error());
+      answered_at_ = std::chrono::steady_clock::now();
+    } else if (!options.neighbours || ahead_.todo.empty()) {
+      board_.wait(seen);
+    } else if (!board_.wait_until(seen, answered_at_ + options.rest)) {
+      go_ahead(seen);
+    }
   }
   runner_.reset();  // tensors die on the thread that owns them
 }
 
+void Compute::take_options(const ReuseOptions& options) {
+  if (seen_.budget() == options.seen_bytes) return;
+  seen_.set_budget(options.seen_bytes);
+  note_counts();
+}
+
+void Compute::note_counts() {
+  counts_.seen_bytes = seen_.bytes();
+  board_.note(counts_);
+}
+
 void Compute::answer(const Work& work) {
+  ahead_.todo.clear();
+  counts_.neighbours = 0;
+  note_counts();
   for (const auto step :
        {Step::model, Step::prompt, Step::baseline, Step::preview_inputs, Step::auto_alpha,
         Step::intervened, Step::full_map, Step::full_map_baseline, Step::lens, Step::scores,
@@ -103,7 +112,7 @@ void Compute::answer(const Work& work) {
     if (board_.overtaken(work)) return;
     if (step == Step::prompt && work.request->prompt.text.empty()) break;
     if (fails_again(step, work)) return board_.finish(work, failure_->error);
-    const auto done = guarded([&] { return ensure(step, work); });
+    const auto done = without_exceptions([&] { return ensure(step, work); });
     if (done && failure_ && failure_->step == step) failure_.reset();
     if (done) continue;
     if (done.error().kind == ErrorKind::cancelled && board_.overtaken(work)) {
@@ -113,6 +122,7 @@ void Compute::answer(const Work& work) {
     failure_ = Failure{step, work.request, done.error()};
     return board_.finish(work, done.error());
   }
+  plan_ahead(work);
   board_.finish(work, std::nullopt);
 }
 
@@ -230,18 +240,22 @@ RunContext Compute::context(Step step, const Work& work, const std::string& acti
   };
   const auto verdict = std::make_shared<Verdict>();
   RunContext context;
-  context.is_cancelled = [this, step, work, verdict] {
+  const auto traced = traced_work(tracer(work), step, activity);
+  context.is_cancelled = [this, step, work, verdict, traced] {
     const auto signal = board_.signal();
     if (verdict->signal != signal) {
       verdict->unwanted = board_.unwanted(
           work, [&](const Request& newest) { return same_work(step, *work.request, newest); });
       verdict->signal = signal;
     }
-    return verdict->unwanted.load();
+    const bool unwanted = verdict->unwanted;
+    if (unwanted && traced) traced->cut = true;
+    return unwanted;
   };
   context.on_progress = [this, activity](const Progress& progress) {
     show_progress(activity, progress);
   };
+  if (traced) context.on_progress = TracedProgress{context.on_progress, traced};
   if (step != Step::baseline && step != Step::intervened) return context;
   context.on_text = [this, step](const std::string& text, bool) {
     board_.publish([&](Snapshot& snapshot) {
@@ -256,6 +270,8 @@ Result<> Compute::ensure_model(const Work& work) {
   if (in_runner_ && same_load(*in_runner_, *work.request)) return {};
   if (!runner_) {
     show_activity(EngineStatus::State::starting, "starting");
+    const Tracer by = tracer(work);
+    const TimedSpan timed(&by, TraceKind::loading, "starting");
     HEADSCOPE_ASSIGN(runner_, make_runner_());
     if (!runner_) return fail(ErrorKind::internal, "The engine has no runner.");
   }
@@ -291,7 +307,10 @@ void Compute::forget_prompt() {
 Result<> Compute::ensure_prompt(const Work& work) {
   if (prompt_request_ && prompt_request_->prompt == work.request->prompt) return {};
   show_activity(EngineStatus::State::running, activity_of(Step::prompt));
+  const Tracer by = tracer(work);
+  TimedSpan timed(&by, TraceKind::reading, "reading prompt");
   HEADSCOPE_ASSIGN(auto prompt, runner_->prepare(work.request->prompt));
+  timed.span.rows = prompt->prompt_tokens();
   const bool same_text = prompt_request_ &&
                          prompt_request_->prompt.text == work.request->prompt.text &&
                          prompt_request_->prompt.splitting == work.request->prompt.splitting &&
@@ -303,8 +322,8 @@ Result<> Compute::ensure_prompt(const Work& work) {
     baseline_.reset();
     intervened_.reset();
   } else if (baseline_) {
-    regraded = known_run(baseline_->key, grade_key(work.request->prompt));
-    baseline_ = HeldRun{baseline_->key, grade_key(work.request->prompt), regraded};
+    baseline_ = known_run(baseline_->key, grade_key(work.request->prompt));
+    regraded = baseline_->run;
   }
   // Another gold mark or other answers: the responses stay, what is said about them does not.
   board_.publish_baseline(work, regraded, [&](Snapshot& snapshot) {
@@ -315,61 +334,99 @@ Result<> Compute::ensure_prompt(const Work& work) {
 }
 
 void Compute::look_ahead(const Work& work) {
-  auto outlook = guarded([&] { return runner_->outlook(*prompt_, *work.request); });
+  auto outlook = without_exceptions([&] { return runner_->outlook(*prompt_, *work.request); });
   outlook_ = outlook ? std::move(*outlook) : nullptr;
   board_.publish([&](Snapshot& snapshot) { snapshot.outlook = outlook_; });
 }
 
-bool Compute::keeps_enough(const RunPointer& run) const {
+bool Compute::keeps_enough(const std::optional<HeldRun>& run) const {
   const bool wants_rows = outlook_ && outlook_->chosen == KeepAttention::rows;
-  return run && (!wants_rows || !run->weights.empty());
+  return run && (!wants_rows || !run->run->weights.empty());
 }
 
-Compute::RunPointer Compute::known_run(const RunKey& key, const GradeKey& grade) {
+std::optional<HeldRun> Compute::known_run(const RunKey& key, const GradeKey& grade) {
   std::optional<HeldRun> known;
   if (baseline_ && baseline_->key == key) known = baseline_;
   if (intervened_ && intervened_->key == key) known = intervened_;
-  if (!known) known = runs_.find(key);
-  if (!known) return nullptr;
-  if (known->grade == grade) return known->run;
-  return graded(*known->run, *prompt_);
+  if (!known) known = seen_.run(key);
+  if (!known || known->grade == grade) return known;
+  known->run = graded(*known->run, *prompt_);
+  known->grade = grade;
+  return known;
 }
 
-Result<Compute::RunPointer> Compute::run_model(const RunKey& key, const Work& work,
-                                               const InterventionSettings& settings,
-                                               const std::vector<HeadId>& heads, Step step) {
+Result<HeldRun> Compute::run_model(const RunKey& key, const Work& work,
+                                   const InterventionSettings& settings,
+                                   const std::vector<HeadId>& heads, Step step) {
   const auto running = context(step, work, activity_of(step));
   Request request = *work.request;
   if (outlook_) request.keep = outlook_->chosen;
   const auto run = [&] {
-    return guarded([&] { return runner_->run(*prompt_, settings, heads, request, running); });
+    return without_exceptions(
+        [&] { return runner_->run(*prompt_, settings, heads, request, running); });
   };
   auto result = run();
-  // Our own caches are the first thing to give up.
-  const bool can_free = !runs_.empty() || !maps_.empty();
-  if (!result && result.error().kind == ErrorKind::out_of_memory && can_free) {
-    runs_.clear();
-    maps_.clear();
+  // Our own results are the first thing to give up.
+  if (!result && result.error().kind == ErrorKind::out_of_memory && !seen_.empty()) {
+    seen_.clear();
     result = run();
   }
-  if (!result) return result;
+  if (!result) return tl::unexpected(result.error());
   // The prompt of `work`, not of a newer request, decided the grade.
-  runs_.put(key, {key, grade_key(work.request->prompt), *result}, bytes_of(**result));
-  return result;
+  HeldRun held{key, grade_key(work.request->prompt), *result, {}, {}, false};
+  seen_.put(held);
+  return held;
+}
+
+Result<HeldRun> Compute::known_or_run(const RunKey& key, const Work& work,
+                                      const InterventionSettings& settings,
+                                      const std::vector<HeadId>& heads, Step step) {
+  auto known = known_run(key, grade_key(work.request->prompt));
+  if (!keeps_enough(known)) {
+    ++counts_.misses;
+    HEADSCOPE_ASSIGN(known, run_model(key, work, settings, heads, step));
+  } else {
+    ++counts_.hits;
+    counts_.neighbour_hits += known->ahead ? 1 : 0;
+    known->ahead = false;
+    seen_.put(*known);
+    note_seen(work, known->run);
+  }
+  note_counts();
+  return *known;
+}
+
+void Compute::note_seen(const Work& work, const std::shared_ptr<const FullMap>& map) {
+  const auto shown = board_.snapshot();
+  if (shown->full_map == map || shown->full_map_baseline == map) return;
+  TraceSpan span;
+  span.kind = TraceKind::look;
+  span.name = "seen map";
+  span.rows = map->tokens;
+  span.bytes = map->bytes();
+  trace_reused(tracer(work), std::move(span));
+}
+
+void Compute::note_seen(const Work& work, const RunPointer& run) {
+  TraceSpan span;
+  span.kind = TraceKind::answer;
+  span.name = run->settings.is_identity() ? "answer (baseline)" : "answer (intervened)";
+  span.of = run->layers;
+  span.rows = run->keys;
+  span.reused = run->layers * run->keys;
+  span.bytes = bytes_of(*run);
+  span.saved_seconds = run->seconds;
+  trace_reused(tracer(work), std::move(span));
 }
 
 Result<> Compute::ensure_baseline(const Work& work) {
   const RunKey key{baseline_key(*work.request), {}};
   const auto grade = grade_key(work.request->prompt);
   const bool held = baseline_ && baseline_->key == key && baseline_->grade == grade;
-  if (held && keeps_enough(baseline_->run)) return {};
-  auto run = known_run(key, grade);
-  if (!keeps_enough(run)) {
-    HEADSCOPE_ASSIGN(run, run_model(key, work, InterventionSettings{}, {}, Step::baseline));
-  }
-  baseline_ = HeldRun{key, grade, run};
+  if (held && keeps_enough(baseline_)) return {};
+  HEADSCOPE_ASSIGN(baseline_, known_or_run(key, work, InterventionSettings{}, {}, Step::baseline));
   const bool keeps_inputs = preview_key_ == key.baseline && has_directions_of(work);
-  board_.publish_baseline(work, run, [&](Snapshot& snapshot) {
+  board_.publish_baseline(work, baseline_->run, [&](Snapshot& snapshot) {
     snapshot.preview_inputs = keeps_inputs ? preview_inputs_ : nullptr;
   });
   return {};
@@ -387,8 +444,8 @@ Result<> Compute::ensure_preview_inputs(const Work& work) {
     preview_directions_ = work.request->intervention.directions_hash;
     if (model_->has_directions) {
       const auto running = context(Step::preview_inputs, work, activity_of(Step::preview_inputs));
-      auto inputs =
-          guarded([&] { return runner_->preview_inputs(*prompt_, *baseline_->run, running); });
+      auto inputs = without_exceptions(
+          [&] { return runner_->preview_inputs(*prompt_, *baseline_->run, running); });
       if (!inputs && inputs.error().kind == ErrorKind::cancelled)
         return tl::unexpected<Error>(inputs.error());
       if (inputs) preview_inputs_ = *inputs;
@@ -405,6 +462,7 @@ Result<> Compute::ensure_intervened(const Work& work) {
   const auto applied =
       applied_settings(*work.request, *model_, *prompt_, baseline_->run.get(), &heads);
   if (applied.is_identity()) {
+    if (intervened_ && !intervened_->key.applied.is_identity()) note_seen(work, baseline_->run);
     intervened_ = baseline_;
     board_.publish_exact(work, applied, baseline_->run, std::nullopt);
     return {};
@@ -412,24 +470,27 @@ Result<> Compute::ensure_intervened(const Work& work) {
   const RunKey key{baseline_->key.baseline, applied};
   const auto grade = grade_key(work.request->prompt);
   const auto& settings = work.request->intervention;
-  auto run = known_run(key, grade);
-  if (!keeps_enough(run)) {
-    HEADSCOPE_ASSIGN(run, run_model(key, work, settings, heads, Step::intervened));
+  const bool held = intervened_ && intervened_->key == key && intervened_->grade == grade;
+  if (!held || !keeps_enough(intervened_)) {
+    HEADSCOPE_ASSIGN(intervened_, known_or_run(key, work, settings, heads, Step::intervened));
   }
-  run = labelled(run, settings);
-  intervened_ = HeldRun{key, grade, run};
-  const auto shown = board_.snapshot();
-  const bool is_shown = shown->intervened == run;
-  board_.publish_exact(work, applied, run,
-                       is_shown ? shown->preview_error : error_of_preview(work, heads));
+  intervened_->run = labelled(intervened_->run, settings);
+  compare_with_preview(*intervened_, settings, heads, [&] { return board_.overtaken(work); });
+  board_.publish_exact(work, applied, intervened_->run, intervened_->preview_error);
   return {};
 }
 
-std::optional<double> Compute::error_of_preview(const Work& work,
-                                                const std::vector<HeadId>& heads) const {
-  const auto preview = preview_run(*prompt_, *baseline_->run, preview_inputs_.get(),
-                                   work.request->intervention, heads);
-  return preview ? preview_error(*preview, *intervened_->run) : std::nullopt;
+void Compute::compare_with_preview(HeldRun& held, const InterventionSettings& settings,
+                                   const std::vector<HeadId>& heads,
+                                   const std::function<bool()>& is_stale) {
+  if (held.compared_with.lock() == baseline_->run) return;
+  const auto preview =
+      preview_run(*prompt_, *baseline_->run, preview_inputs_.get(), settings, heads, is_stale);
+  const auto error = preview ? preview_error(*preview, *held.run, is_stale) : std::nullopt;
+  if (is_stale()) return;
+  held.preview_error = error ? std::optional(error->largest) : std::nullopt;
+  held.compared_with = baseline_->run;
+  if (seen_.run(held.key)) seen_.put(held);
 }
 
 bool Compute::map_wanted(const Work& work) const {
@@ -446,13 +507,19 @@ Result<> Compute::ensure_full_map(const Work& work, bool of_baseline) {
   }
   const auto step = of_baseline ? Step::full_map_baseline : Step::full_map;
   const auto& of = of_baseline ? *baseline_ : *intervened_;
-  const HeldMap key{of.key, of.run->settings, work.request->selected, work.request->map_region};
-  auto map = maps_.find(key).value_or(nullptr);
+  const MapKey key{of.key, of.run->settings, work.request->selected, work.request->map_region};
+  const auto shown = board_.snapshot();
+  auto map = seen_.map(key);
   if (!map) {
+    ++counts_.misses;
     const auto running = context(step, work, activity_of(step));
     HEADSCOPE_ASSIGN(map, runner_->full_map(*prompt_, *of.run, key.head, key.region, running));
-    maps_.put(key, map, map->bytes());
+    seen_.put(key, map);
+  } else if (map != (of_baseline ? shown->full_map_baseline : shown->full_map)) {
+    ++counts_.hits;
+    note_seen(work, map);
   }
+  note_counts();
   board_.publish([&](Snapshot& snapshot) {
     (of_baseline ? snapshot.full_map_baseline : snapshot.full_map) = map;
   });

@@ -9,8 +9,8 @@
 #include <optional>
 
 #include "core/engine/board.h"
-#include "core/engine/byte_cache.h"
 #include "core/engine/engine.h"
+#include "core/engine/seen_results.h"
 
 namespace headscope {
 
@@ -22,20 +22,7 @@ class Compute {
 
  private:
   using RunPointer = std::shared_ptr<const RunResult>;
-  using MapPointer = std::shared_ptr<const FullMap>;
 
-  struct HeldRun {
-    RunKey key;
-    GradeKey grade;
-    RunPointer run;
-  };
-  struct HeldMap {
-    RunKey run;
-    InterventionSettings settings;  ///< the label the map carries
-    HeadId head;
-    MapRegion region;
-    friend bool operator==(const HeldMap&, const HeldMap&) = default;
-  };
   struct Failure {
     Step step;
     std::shared_ptr<const Request> request;
@@ -67,17 +54,39 @@ class Compute {
   Result<> ensure_scores(const Work& work);
 
   bool same_work(Step step, const Request& a, const Request& b) const;
+  Tracer tracer(const Work& work) { return {&board_.trace(), TraceLane::compute, work.id}; }
+  /// Leaves in the trace that `run` had been computed before.
+  void note_seen(const Work& work, const RunPointer& run);
+  void note_seen(const Work& work, const std::shared_ptr<const FullMap>& map);
   RunContext context(Step step, const Work& work, const std::string& activity);
   void show_activity(EngineStatus::State state, const std::string& activity);
   void show_progress(const std::string& activity, const Progress& progress);
 
-  RunPointer known_run(const RunKey& key, const GradeKey& grade);
-  /// It holds what the newest outlook says a run shall keep.
-  bool keeps_enough(const RunPointer& run) const;
-  Result<RunPointer> run_model(const RunKey& key, const Work& work,
+  /// As it was computed, with the scores that `grade` asks for.
+  std::optional<HeldRun> known_run(const RunKey& key, const GradeKey& grade);
+  /// It is known and holds what the newest outlook says a run shall keep.
+  bool keeps_enough(const std::optional<HeldRun>& run) const;
+  Result<HeldRun> run_model(const RunKey& key, const Work& work,
+                            const InterventionSettings& settings, const std::vector<HeadId>& heads,
+                            Step step);
+  /// The known run, else a new one; counted.
+  Result<HeldRun> known_or_run(const RunKey& key, const Work& work,
                                const InterventionSettings& settings,
                                const std::vector<HeadId>& heads, Step step);
-  std::optional<double> error_of_preview(const Work& work, const std::vector<HeadId>& heads) const;
+  /// Measures the error of the preview of `settings` against `held`, unless that was done.
+  void compare_with_preview(HeldRun& held, const InterventionSettings& settings,
+                            const std::vector<HeadId>& heads,
+                            const std::function<bool()>& is_stale);
+  void take_options(const ReuseOptions& options);
+  void note_counts();
+
+  // compute_ahead.cpp: the sliders' next positions.
+  /// Plans them for the request that was just answered.
+  void plan_ahead(const Work& work);
+  /// Computes the next one that is not there yet, until the board's signal is no longer `seen`.
+  void go_ahead(std::uint64_t seen);
+  /// False when it was dropped.
+  bool run_ahead(const Work& work, std::uint64_t seen);
   /// `preview_inputs_` are of the focus directions that `work` asks for.
   bool has_directions_of(const Work& work) const;
   bool map_wanted(const Work& work) const;
@@ -99,8 +108,18 @@ class Compute {
   std::shared_ptr<const PreviewInputs> preview_inputs_;
   std::string preview_directions_;  ///< hash of the focus directions that they are of
 
-  ByteCache<RunKey, HeldRun> runs_;
-  ByteCache<HeldMap, MapPointer> maps_;
+  SeenResults seen_;
+  ReuseCounts counts_;
+  /// Positions beside the settings that are shown.
+  struct Ahead {
+    RunKey of;                ///< the settings' run
+    std::deque<Work> todo;    ///< requests that were never submitted
+    std::vector<RunKey> ran;  ///< each once: what did not stay in memory is not computed again
+    int ready = 0;
+  };
+  Ahead ahead_;
+  InterventionSettings shown_, shown_before_;  ///< the newest that were answered
+  std::chrono::steady_clock::time_point answered_at_;
   /// What the answer of one unedited run loses; heads are added as they are asked for.
   struct HeldDrops {
     BaselineKey key;

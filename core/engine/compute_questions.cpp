@@ -109,12 +109,12 @@ Result<> Compute::ensure_head_drops(const Work& work) {
   running.is_cancelled = [this, &work] { return board_.overtaken(work); };
   std::size_t begin = 0;
   const auto known = static_cast<double>(every.size() - missing.size());
-  running.on_progress = [this, &begin, known,
+  running.on_progress = [show = running.on_progress, &begin, known,
                          all = static_cast<double>(every.size())](const Progress& progress) {
     Progress overall = progress;
     overall.done = known + static_cast<double>(begin) + progress.done;
     overall.total = all;
-    show_progress(activity, overall);
+    show(overall);
   };
   for (; begin < missing.size(); begin += batch) {
     const auto from = missing.begin() + static_cast<std::ptrdiff_t>(begin);

@@ -1,35 +1,22 @@
 #include "core/engine/engine.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <thread>
 #include <utility>
 
+#include "core/base/thread_priority.h"
 #include "core/engine/board.h"
 #include "core/engine/compute.h"
 #include "core/engine/preview_worker.h"
 
 namespace headscope {
-namespace {
-
-/// The window stays smooth while the model computes. Threads that the runner's library starts from
-/// here inherit it. A refusal changes nothing but smoothness.
-void lower_priority() {
-#ifdef __linux__
-  constexpr int niceness = 10;
-  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), niceness);
-#endif
-}
-
-}  // namespace
 
 struct Engine::Impl {
   Impl(RunnerFactory make_runner, std::function<void()> on_update)
       : board(std::move(on_update)),
         preview(board),
         compute_thread([this, factory = std::move(make_runner)]() mutable {
-          lower_priority();
+          // Threads that the runner's library starts from here inherit it.
+          lower_priority(BackgroundWork::computing);
           Compute(board, std::move(factory)).loop();
         }) {}
 
@@ -55,12 +42,20 @@ void Engine::cancel() {
   impl_->board.cancel();
 }
 
+void Engine::set_reuse(const ReuseOptions& options) {
+  impl_->board.set_reuse(options);
+}
+
 std::shared_ptr<const Snapshot> Engine::snapshot() const {
   return impl_->board.snapshot();
 }
 
 bool Engine::idle() const {
   return impl_->board.idle();
+}
+
+RunTrace& Engine::trace() {
+  return impl_->board.trace();
 }
 
 }  // namespace headscope

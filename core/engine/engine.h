@@ -9,6 +9,8 @@
 
 namespace headscope {
 
+class RunTrace;  // core/base/run_trace.h
+
 /// Owns the compute thread and the preview worker. All public functions are called from the
 /// window's thread and return at once.
 class Engine {
@@ -28,10 +30,15 @@ class Engine {
   std::uint64_t submit(const Request& request);
   /// Stops the running computation; results so far stay, status.error says ErrorKind::cancelled.
   void cancel();
+  /// Takes effect at once; what is being computed ahead stops.
+  void set_reuse(const ReuseOptions& options);
   /// Newest snapshot; never null.
   std::shared_ptr<const Snapshot> snapshot() const;
-  /// Nothing queued, nothing running, and the newest request answered (or failed).
+  /// Nothing queued, nothing running, and the newest request answered (or failed). What is computed
+  /// ahead does not count.
   bool idle() const;
+  /// What the engine's threads did, while somebody has it recorded.
+  RunTrace& trace();
 
  private:
   struct Impl;

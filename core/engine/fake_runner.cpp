@@ -8,6 +8,7 @@
 
 #include "core/analysis/likely_document.h"
 #include "core/analysis/metrics.h"
+#include "core/base/run_trace.h"
 #include "core/engine/prompt_groups.h"
 #include "core/text/prompt.h"
 
@@ -298,14 +299,43 @@ Result<std::shared_ptr<const RunOutlook>> FakeRunner::outlook(const PromptView& 
   return outlook;
 }
 
+Result<> FakeRunner::prefill(const FakeScene& scene, const FakeEdit& edit,
+                             const RunContext& context, Steps& steps) const {
+  const int layers = world_.options().layers;
+  const std::int64_t prompt = scene.prompt->prompt_tokens(), rows = prompt - 1;
+  const bool early = !edit.heads.empty() && edit.rows.first_row(prompt) < rows;
+  const int touched = early ? edit.heads.front().layer : layers;
+  const int first = world_.options().restarts && run_text_ == scene.prompt->text ? touched : 0;
+  TimedSpan timed(tracer_of(context), TraceKind::prefill, "prefill");
+  timed.span.number = first;
+  timed.span.of = layers;
+  timed.span.rows = rows;
+  timed.span.reused = first * rows;
+  timed.span.cut = true;
+  for (int layer = first; layer < layers; ++layer) {
+    TimedSpan part(tracer_of(context), TraceKind::layer, "layer");
+    part.span.number = layer;
+    part.span.of = layers;
+    part.span.rows = rows;
+    part.span.cut = true;
+    HEADSCOPE_TRY(steps.next("prefill"));
+    part.span.computed = rows;
+    part.span.cut = false;
+  }
+  timed.span.computed = (layers - first) * rows;
+  timed.span.cut = false;
+  return {};
+}
+
 Result<> FakeRunner::generate(const FakeScene& scene, const FakeEdit& edit, int max_new_tokens,
                               const RunContext& context, Steps& steps, RunResult& result) const {
-  for (int layer = 0; layer < world_.options().layers; ++layer)
-    HEADSCOPE_TRY(steps.next("prefill"));
+  HEADSCOPE_TRY(prefill(scene, edit, context, steps));
   auto tokens = fake_tokens(world_.answer(scene, edit), false);
   result.stopped_at_eos = static_cast<int>(tokens.size()) <= max_new_tokens;
   if (!result.stopped_at_eos) tokens.resize(static_cast<std::size_t>(std::max(max_new_tokens, 0)));
   for (auto& token : tokens) {
+    TimedSpan timed(tracer_of(context), TraceKind::token, "token");
+    timed.span.number = static_cast<int>(result.response.size()) + 1;
     HEADSCOPE_TRY(steps.next("answer"));
     result.response_text += token.text;
     token.bytes = {};
@@ -318,7 +348,8 @@ Result<> FakeRunner::generate(const FakeScene& scene, const FakeEdit& edit, int 
 }
 
 Result<> FakeRunner::capture(const FakeScene& scene, const FakeEdit& edit, bool keep_weights,
-                             Steps& steps, RunResult& result) const {
+                             const RunContext& context, Steps& steps, RunResult& result) const {
+  const TimedSpan timed(tracer_of(context), TraceKind::read_back, "read-back");
   for (int layer = 0; layer < result.layers; ++layer) {
     for (int head = 0; head < result.heads; ++head) {
       HEADSCOPE_TRY(steps.poll());
@@ -356,13 +387,14 @@ Result<std::shared_ptr<const RunResult>> FakeRunner::run(const PromptView& promp
       prompt.prompt_tokens() - (request.row_convention == RowConvention::predict ? 1 : 0);
   result->rows = {first, first + n};
   result->keys = prompt.prompt_tokens() + n;
-  HEADSCOPE_TRY(capture(scene, edit, kept == KeepAttention::rows, steps, *result));
+  HEADSCOPE_TRY(capture(scene, edit, kept == KeepAttention::rows, context, steps, *result));
   const SpanLayout layout{result->sets - 1, prompt.gold_documents()};
   result->scores =
       scores_from_span_sums(result->span_sums, result->layers, result->heads, n, {0, n}, layout);
   result->matches_answer = best_subspan_em(result->response_text, prompt.answers);
   result->seconds = std::chrono::duration<double>(Clock::now() - started).count();
   steps.finish();
+  run_text_ = prompt.text;
   const std::lock_guard lock(control_->mutex_);
   control_->runs_.push_back(result->touched);
   return result;

@@ -99,14 +99,17 @@ class FakeRunner : public Runner {
 
  private:
   class Steps;
+  Result<> prefill(const FakeScene& scene, const FakeEdit& edit, const RunContext& context,
+                   Steps& steps) const;
   Result<> generate(const FakeScene& scene, const FakeEdit& edit, int max_new_tokens,
                     const RunContext& context, Steps& steps, RunResult& result) const;
-  Result<> capture(const FakeScene& scene, const FakeEdit& edit, bool keep_weights, Steps& steps,
-                   RunResult& result) const;
+  Result<> capture(const FakeScene& scene, const FakeEdit& edit, bool keep_weights,
+                   const RunContext& context, Steps& steps, RunResult& result) const;
 
   FakeWorld world_;
   std::string directions_hash_;  ///< of the last request loaded
   std::shared_ptr<FakeControl> control_;
+  std::string run_text_;  ///< of the last prompt that was run to its end
 };
 
 /// For Engine's constructor.

@@ -23,6 +23,8 @@ struct FakeOptions {
   std::int64_t context_length = 16384;
   int map_level = 0;  ///< full maps are pooled to 2^level tokens a cell
   bool has_directions = true;
+  /// Runs over a prompt that has been run begin at their first touched layer.
+  bool restarts = false;
   bool has_ranking = true;  ///< without: the engine ranks by the baseline's scores
   std::uint64_t weights_budget = std::uint64_t{2}
                                  << 30;  ///< bytes; over it results have span sums only

@@ -9,6 +9,8 @@
 #include <thread>
 #include <utility>
 
+#include "core/base/thread_priority.h"
+
 namespace headscope {
 
 /// One thread that begins with the first job. `Job` and `Result` are values.
@@ -57,6 +59,7 @@ class LatestWorker {
 
  private:
   void loop() {
+    lower_priority(BackgroundWork::shown_soon);
     std::unique_lock lock(mutex_);
     for (;;) {
       ready_.wait(lock, [this] { return stop_ || waiting_; });

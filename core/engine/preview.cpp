@@ -1,8 +1,11 @@
 #include "core/engine/preview.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <future>
 #include <set>
+#include <thread>
 
 #include "core/analysis/metrics.h"
 #include "core/analysis/split_softmax.h"
@@ -41,21 +44,23 @@ float mass(std::span<const float> row, TokenRange keys) {
       sum_of(row.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin))));
 }
 
+/// One head's rows and their masses.
 void preview_weights(const PromptView& prompt, const RunResult& baseline, const Move& move,
                      std::span<const float> bias, HeadId head, RunResult& result) {
   const auto keys = static_cast<std::size_t>(baseline.keys);
   const auto index = baseline.index(head);
-  const auto& original = *baseline.weights[index];
+  const std::span<const float> original(*baseline.weights[index]);
   const RowEdit edit(bias, move.alpha, move.marked, move.tau);
-  // Row by row into reserved memory, so that each row is edited while it is in the cache.
+  // Row by row into reserved memory: what a pass reads, the one before it left in the cache.
   auto block = make_large<std::vector<float>>();
   block->reserve(original.size());
-  for (std::int64_t row = 0; row < baseline.rows.size(); ++row) {
-    const auto from = original.begin() + row * baseline.keys;
-    block->insert(block->end(), from, from + baseline.keys);
-    if (row < move.first_row) continue;
-    const std::span<float> weights(block->data() + static_cast<std::size_t>(row) * keys, keys);
-    edit.apply(weights);
+  const auto unedited = static_cast<std::size_t>(move.first_row) * keys;
+  block->assign(original.begin(), original.begin() + static_cast<std::ptrdiff_t>(unedited));
+  for (std::int64_t row = move.first_row; row < baseline.rows.size(); ++row) {
+    const auto begin = static_cast<std::size_t>(row) * keys;
+    block->resize(begin + keys);
+    const std::span<float> weights(block->data() + begin, keys);
+    edit.apply(original.subspan(begin, keys), weights.data());
     const auto row_number = static_cast<std::int64_t>(index) * baseline.rows.size() + row;
     float* sums = result.span_sums.data() + row_number * baseline.sets;
     for (const auto& document : prompt.documents) *sums++ = mass(weights, document.tokens);
@@ -90,6 +95,27 @@ void grade(RunResult& run, const PromptView& prompt) {
 
 bool valid(HeadId head, const RunResult& run) {
   return head.layer >= 0 && head.layer < run.layers && head.head >= 0 && head.head < run.heads;
+}
+
+/// Calls `preview_head` for every head, on several threads where there is enough to do, until one
+/// says false; then, false. One core is left to the window.
+bool for_every_head(const std::vector<HeadId>& heads, std::int64_t numbers,
+                    const std::function<bool(HeadId)>& preview_head) {
+  constexpr std::int64_t numbers_a_thread = 1 << 20;  // half a millisecond
+  const auto spare = static_cast<std::int64_t>(std::thread::hardware_concurrency()) - 1;
+  const auto threads = std::clamp<std::int64_t>(std::min(spare, numbers / numbers_a_thread), 1, 8);
+  std::atomic<std::size_t> next{0};
+  std::atomic<bool> good{true};
+  const auto work = [&] {
+    for (std::size_t i = next++; i < heads.size() && good; i = next++) {
+      if (!preview_head(heads[i])) good = false;
+    }
+  };
+  std::vector<std::future<void>> others;
+  for (std::int64_t i = 1; i < threads; ++i) others.push_back(std::async(std::launch::async, work));
+  work();
+  for (auto& other : others) other.get();
+  return good;
 }
 
 bool fits(const PromptView& prompt, const RunResult& run) {
@@ -136,38 +162,49 @@ std::shared_ptr<const RunResult> preview_run(const PromptView& prompt, const Run
   result->quality = Quality::preview;
   result->candidates.clear();  // they are the baseline's
   result->touched = heads;
-  for (const auto head : std::set<HeadId>(heads.begin(), heads.end())) {
-    if (!valid(head, baseline) || (is_stale && is_stale())) return nullptr;
+  const auto preview_head = [&](HeadId head) {
+    if (!valid(head, baseline) || (is_stale && is_stale())) return false;
     if (baseline.has_weights(head)) {
       std::span<const float> bias;
       if (move.alpha != 0)
         bias = std::span(inputs->focus_bias).subspan(baseline.index(head) * keys, keys);
       preview_weights(prompt, baseline, move, bias, head, *result);
-    } else if (move.alpha != 0) {
-      return nullptr;
-    } else if (move.tau != 1) {
-      preview_sums(baseline, move, head, *result);
+      return true;
     }
-  }
+    if (move.alpha == 0 && move.tau != 1) preview_sums(baseline, move, head, *result);
+    return move.alpha == 0;
+  };
+  const std::set<HeadId> touched(heads.begin(), heads.end());
+  const auto numbers =
+      static_cast<std::int64_t>(touched.size()) * baseline.rows.size() * baseline.keys;
+  if (!for_every_head({touched.begin(), touched.end()}, numbers, preview_head)) return nullptr;
   grade(*result, prompt);
   return result;
 }
 
-std::optional<double> preview_error(const RunResult& preview, const RunResult& exact) {
+std::optional<PreviewError> preview_error(const RunResult& preview, const RunResult& exact,
+                                          const std::function<bool()>& is_stale) {
   const auto rows = comparable_rows(preview, exact);
   const auto keys = std::min(preview.keys, exact.keys);
-  std::optional<double> error;
+  PreviewError error{0, 0, rows};
+  std::int64_t compared = 0;
+  double sum = 0;
   for (const auto head : exact.touched) {
     if (!valid(head, preview) || !valid(head, exact)) continue;
     if (!preview.has_weights(head) || !exact.has_weights(head)) continue;
+    if (is_stale && is_stale()) return error;
     for (std::int64_t row = 0; row < rows; ++row) {
       for (std::int64_t j = 0; j < keys; ++j) {
-        const double difference = static_cast<double>(preview.row(head, row)[j]) -
-                                  static_cast<double>(exact.row(head, row)[j]);
-        error = std::max(error.value_or(0), std::abs(difference));
+        const double difference = std::abs(static_cast<double>(preview.row(head, row)[j]) -
+                                           static_cast<double>(exact.row(head, row)[j]));
+        error.largest = std::max(error.largest, difference);
+        sum += difference;
       }
     }
+    compared += rows * keys;
   }
+  if (compared == 0) return std::nullopt;
+  error.mean = sum / static_cast<double>(compared);
   return error;
 }
 

@@ -7,6 +7,15 @@
 
 #include "core/analysis/split_softmax.h"
 
+// The loops below are compiled for wider vectors too, and the processor's are taken at start-up.
+// The sanitizers' runtimes do not survive the choice.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
+#define HEADSCOPE_WIDE __attribute__((target_clones("arch=x86-64-v3", "default")))
+#else
+#define HEADSCOPE_WIDE
+#endif
+
 namespace headscope {
 namespace {
 
@@ -14,33 +23,48 @@ namespace {
 /// lose them: such a row is done in logarithms.
 constexpr double smallest_total = 1e-25;
 
-/// Sum of term(i) for i < n in several lanes, which the compiler turns into vector instructions.
-template <class Term>
-double sum_in_lanes(std::size_t n, Term term) {
-  constexpr std::size_t lanes = 8;
-  std::array<double, lanes> sums{};
-  std::size_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += term(i + lane);
+constexpr std::size_t lanes = 16;
+
+double total_of(const std::array<double, lanes>& sums) {
   double total = 0;
-  for (; i < n; ++i) total += term(i);
   for (const double sum : sums) total += sum;
   return total;
 }
 
-void multiply(std::span<float> row, const std::vector<float>& factors) {
-  for (std::size_t j = 0; j < row.size(); ++j) row[j] *= factors[j];
+HEADSCOPE_WIDE double sum(const float* values, std::size_t n) {
+  std::array<double, lanes> sums{};
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    for (std::size_t lane = 0; lane < lanes; ++lane)
+      sums[lane] += static_cast<double>(values[i + lane]);
+  for (; i < n; ++i) sums[0] += static_cast<double>(values[i]);
+  return total_of(sums);
 }
 
-void scale(std::span<float> row, double factor) {
-  const auto f = static_cast<float>(factor);
-  for (auto& weight : row) weight *= f;
+HEADSCOPE_WIDE double sum_of_products(const float* a, const float* b, std::size_t n) {
+  std::array<double, lanes> sums{};
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    for (std::size_t lane = 0; lane < lanes; ++lane)
+      sums[lane] += static_cast<double>(a[i + lane]) * static_cast<double>(b[i + lane]);
+  for (; i < n; ++i) sums[0] += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  return total_of(sums);
+}
+
+HEADSCOPE_WIDE void scale(const float* from, float factor, float* to, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) to[i] = from[i] * factor;
+}
+
+// First the weight times its own factor: that is a float wherever the row's total is.
+HEADSCOPE_WIDE void scale_each(const float* from, const float* factors, float factor, float* to,
+                               std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) to[i] = from[i] * factors[i] * factor;
 }
 
 }  // namespace
 
 double sum_of(std::span<const float> values) {
-  return sum_in_lanes(values.size(), [&](std::size_t i) { return static_cast<double>(values[i]); });
+  return sum(values.data(), values.size());
 }
 
 RowEdit::RowEdit(std::span<const float> bias, double alpha, std::vector<TokenRange> marked,
@@ -54,28 +78,13 @@ RowEdit::RowEdit(std::span<const float> bias, double alpha, std::vector<TokenRan
     factors_.push_back(static_cast<float>(std::exp(alpha * static_cast<double>(b) - top)));
 }
 
-/// Returns what the row must be divided by.
-double RowEdit::focus(std::span<float> row) const {
-  const double total = sum_in_lanes(row.size(), [&](std::size_t j) {
-    return static_cast<double>(row[j]) * static_cast<double>(factors_[j]);
-  });
-  if (total < smallest_total) {
-    apply_focus_bias(row, bias_, alpha_);
-    return 1;
-  }
-  multiply(row, factors_);
-  return total;
-}
-
-/// Calls `visit(part, is_marked)` for the parts of `row` in order.
+/// Calls `visit(range, is_marked)` for the parts of a row in order.
 template <class Visit>
-void RowEdit::each_part(std::span<float> row, Visit visit) const {
-  const auto keys = static_cast<std::int64_t>(row.size());
+void RowEdit::each_part(std::int64_t keys, Visit visit) const {
   std::int64_t done = 0;
   const auto part = [&](std::int64_t end, bool marked) {
     if (end <= done) return;
-    visit(row.subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(end - done)),
-          marked);
+    visit(TokenRange{done, end}, marked);
     done = end;
   };
   for (const TokenRange range : marked_) {
@@ -85,18 +94,36 @@ void RowEdit::each_part(std::span<float> row, Visit visit) const {
   part(keys, false);
 }
 
-void RowEdit::apply(std::span<float> row) const {
-  double total = 1;
-  if (!factors_.empty()) total = focus(row);
+double RowEdit::mass_of(std::span<const float> from, TokenRange keys) const {
+  const auto size = static_cast<std::size_t>(keys.size());
+  const float* weights = from.data() + keys.begin;
+  return factors_.empty() ? sum(weights, size)
+                          : sum_of_products(weights, factors_.data() + keys.begin, size);
+}
+
+void RowEdit::apply_in_logarithms(std::span<const float> from, float* to) const {
+  std::copy(from.begin(), from.end(), to);
+  apply_focus_bias({to, from.size()}, bias_, alpha_);
+  RowEdit({}, 0, marked_, tau_).apply({to, from.size()}, to);
+}
+
+void RowEdit::apply(std::span<const float> from, float* to) const {
+  double marked = 0, rest = 0;
+  each_part(std::ssize(from),
+            [&](TokenRange part, bool inside) { (inside ? marked : rest) += mass_of(from, part); });
+  const double total = factors_.empty() ? 1 : marked + rest;
+  if (total < smallest_total) return apply_in_logarithms(from, to);
   SplitFactors factors;
-  if (tau_ != 1) {
-    double marked = 0, rest = 0;
-    each_part(
-        row, [&](std::span<float> part, bool inside) { (inside ? marked : rest) += sum_of(part); });
-    factors = split_factors(marked, rest, tau_);
-  }
-  each_part(row, [&](std::span<float> part, bool inside) {
-    scale(part, (inside ? factors.marked : factors.rest) / total);
+  if (tau_ != 1) factors = split_factors(marked / total, rest / total, tau_);
+  each_part(std::ssize(from), [&](TokenRange part, bool inside) {
+    const auto size = static_cast<std::size_t>(part.size());
+    const auto factor = static_cast<float>((inside ? factors.marked : factors.rest) / total);
+    const float* weights = from.data() + part.begin;
+    if (factors_.empty()) {
+      scale(weights, factor, to + part.begin, size);
+    } else {
+      scale_each(weights, factors_.data() + part.begin, factor, to + part.begin, size);
+    }
   });
 }
 

@@ -1,4 +1,4 @@
-// The preview's inner loop: one row of weights at a time, a few passes that stay in the cache.
+// The preview's inner loop: one row of weights at a time, three passes that stay in the cache.
 #pragma once
 
 #include <span>
@@ -17,12 +17,15 @@ class RowEdit {
   /// `bias` [keys] may be empty when alpha = 0; it must outlive the object. `marked`: ascending and
   /// disjoint; clipped to the row.
   RowEdit(std::span<const float> bias, double alpha, std::vector<TokenRange> marked, double tau);
-  void apply(std::span<float> row) const;
+  /// Writes what becomes of `from` to `to`, of the same size.
+  void apply(std::span<const float> from, float* to) const;
 
  private:
-  double focus(std::span<float> row) const;
+  /// Sum of the weights times what focus multiplies them by.
+  double mass_of(std::span<const float> from, TokenRange keys) const;
+  void apply_in_logarithms(std::span<const float> from, float* to) const;
   template <class Visit>
-  void each_part(std::span<float> row, Visit visit) const;
+  void each_part(std::int64_t keys, Visit visit) const;
 
   std::span<const float> bias_;
   double alpha_ = 0;

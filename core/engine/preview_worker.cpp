@@ -2,11 +2,13 @@
 
 #include <exception>
 
+#include "core/base/thread_priority.h"
 #include "core/engine/preview.h"
 
 namespace headscope {
 
 void PreviewWorker::loop(Board& board) {
+  lower_priority(BackgroundWork::shown_soon);
   while (const auto work = board.wait_preview()) {
     try {
       preview(board, *work);
@@ -34,9 +36,12 @@ void PreviewWorker::preview(Board& board, const Work& work) {
   const PreviewInputs* inputs = snapshot.preview_inputs.get();
   if (inputs && inputs->directions_hash != work.request->intervention.directions_hash)
     inputs = nullptr;
+  const Tracer tracer{&board.trace(), TraceLane::preview, work.id};
+  TimedSpan timed(&tracer, TraceKind::preview, "preview");
   auto result =
       preview_run(*snapshot.prompt, *snapshot.baseline, inputs, work.request->intervention, heads,
                   [&] { return board.preview_overtaken(work); });
+  timed.span.cut = !result && board.preview_overtaken(work);
   if (result) board.publish_preview(work, basis, applied, std::move(result));
 }
 

@@ -14,6 +14,7 @@
 #include "core/base/parity_report.h"
 #include "core/base/run_context.h"
 #include "core/base/types.h"
+#include "core/engine/reuse.h"
 #include "core/engine/settings.h"
 
 namespace headscope {
@@ -223,6 +224,7 @@ struct Snapshot {
   std::string streaming_text;                   ///< response while it is being generated
   bool streaming_is_baseline = false;
   std::optional<double> preview_error;  ///< max |preview - exact| over touched heads' rows
+  ReuseCounts reuse;
   EngineStatus status;
 };
 

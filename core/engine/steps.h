@@ -59,12 +59,6 @@ struct RunKey {
   friend bool operator==(const RunKey&, const RunKey&) = default;
 };
 
-struct MapKey {
-  RunKey run;
-  HeadId head;
-  friend bool operator==(const MapKey&, const MapKey&) = default;
-};
-
 /// What determines scores and correctness of a run beside the run itself.
 struct GradeKey {
   std::vector<int> gold_documents;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <limits>
 
 #include <ATen/Parallel.h>
 
@@ -19,18 +18,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-double mean_over(const std::vector<float>& values, const HeadScores& scores,
-                 const std::vector<HeadId>& heads) {
-  double sum = 0;
-  if (heads.empty()) {
-    for (const float value : values) sum += value;
-    return values.empty() ? std::numeric_limits<double>::quiet_NaN()
-                          : sum / static_cast<double>(values.size());
-  }
-  for (const HeadId head : heads) sum += values[scores.index(head)];
-  return sum / static_cast<double>(heads.size());
-}
-
 EvaluatedSample described(const QaSample& sample, const SampleRun& run,
                           const EvaluateOptions& options) {
   EvaluatedSample result;
@@ -41,11 +28,12 @@ EvaluatedSample described(const QaSample& sample, const SampleRun& run,
   result.correct = best_subspan_em(run.response, sample.answers);
   const bool before = options.before_split && run.scores_before.has_value();
   const HeadScores& scores = before ? *run.scores_before : run.scores;
-  result.relevant_mass = mean_over(scores.relevant, scores, options.mass_heads);
-  result.irrelevant_mass = mean_over(scores.irrelevant_sum, scores, options.mass_heads);
-  result.sink_mass = mean_over(scores.sink, scores, options.mass_heads);
+  result.relevant_mass = mean_over_heads(scores.relevant, scores, options.mass_heads);
+  result.irrelevant_mass = mean_over_heads(scores.irrelevant_sum, scores, options.mass_heads);
+  result.sink_mass = mean_over_heads(scores.sink, scores, options.mass_heads);
   if (options.before_split) {
-    result.relevant_mass_after = mean_over(run.scores.relevant, run.scores, options.mass_heads);
+    result.relevant_mass_after =
+        mean_over_heads(run.scores.relevant, run.scores, options.mass_heads);
   }
   return result;
 }
@@ -92,10 +80,11 @@ struct SampleOutcome {
 class Worker {
  public:
   Worker(Model& model, const PromptEncoder& encoder, std::span<const EvaluateOptions> settings,
-         const RunContext& context)
+         bool decode_together, const RunContext& context)
       : model_(model),
         encoder_(encoder),
         settings_(settings),
+        decode_together_(decode_together),
         context_{context.is_cancelled, {}, {}} {}
 
   Result<SampleOutcome> run(const QaSample& sample, const std::vector<std::size_t>& wanted) {
@@ -111,13 +100,13 @@ class Worker {
     out.cost.other_seconds = before;
     out.cost.separate_other_seconds = before * static_cast<double>(wanted.size());
     out.results.resize(wanted.size());
+    HEADSCOPE_ASSIGN(const auto runs, run_groups(prompt, groups, out.cost));
     std::int64_t shared = 0;
-    for (const Group& group : groups) {
-      HEADSCOPE_ASSIGN(const auto run, run_group(prompt, group, groups.size() > 1, out.cost));
-      for (const std::size_t i : group.settings) {
-        out.results[i] = described(sample, run, settings_[wanted[i]]);
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      for (const std::size_t setting : groups[i].settings) {
+        out.results[setting] = described(sample, runs[i], settings_[wanted[setting]]);
       }
-      shared = std::max(shared, run.prompt_work.all - run.prompt_work.touched);
+      shared = std::max(shared, runs[i].prompt_work.all - runs[i].prompt_work.touched);
     }
     out.cost.bound += shared;
     return out;
@@ -155,33 +144,58 @@ class Worker {
     return groups;
   }
 
-  Result<SampleRun> run_group(const SamplePrompt& prompt, const Group& group, bool share,
-                              SharedCost& cost) {
+  Result<std::vector<SampleRun>> run_groups(const SamplePrompt& prompt,
+                                            const std::vector<Group>& groups, SharedCost& cost) {
     const auto start = Clock::now();
+    std::vector<SampleRunOptions> how;
+    for (const Group& group : groups) how.push_back(options_for(group, groups.size() > 1));
+    std::vector<SampleRun> runs;
+    if (decode_together_) {
+      HEADSCOPE_ASSIGN(runs,
+                       run_sample_together(model_, encoder_.tokenizer(), prompt, how, context_));
+    } else {
+      for (const SampleRunOptions& each : how) {
+        HEADSCOPE_ASSIGN(auto run,
+                         run_sample(model_, encoder_.tokenizer(), prompt, each, context_));
+        runs.push_back(std::move(run));
+      }
+    }
+    add_cost(groups, runs, seconds_since(start), cost);
+    return runs;
+  }
+
+  SampleRunOptions options_for(const Group& group, bool share) {
     const EvaluateOptions& options = settings_.front();
-    const auto interventions = [&](const SamplePrompt&) -> Result<std::vector<Intervention>> {
-      return group.interventions;
-    };
-    const SampleRunOptions how{.max_new_tokens = options.max_new_tokens,
-                               .rows = options.rows,
-                               .interventions = interventions,
-                               .before_split = group.before_split,
-                               .store = share ? &store_ : nullptr};
-    HEADSCOPE_ASSIGN(auto run, run_sample(model_, encoder_.tokenizer(), prompt, how, context_));
-    const double other = seconds_since(start) - run.prompt_work.seconds;
-    const auto uses = std::ssize(group.settings);
-    cost.add({.layer_rows = run.prompt_work.layer_rows,
-              .separate = run.prompt_work.all * uses,
-              .bound = run.prompt_work.touched,
-              .prompt_seconds = run.prompt_work.seconds,
-              .other_seconds = other,
-              .separate_other_seconds = other * static_cast<double>(uses)});
-    return run;
+    return {.max_new_tokens = options.max_new_tokens,
+            .rows = options.rows,
+            .interventions = [&group](const SamplePrompt&) -> Result<std::vector<Intervention>> {
+              return group.interventions;
+            },
+            .before_split = group.before_split,
+            .store = share ? &store_ : nullptr};
+  }
+
+  // Everything but the prompts took all groups alike.
+  static void add_cost(const std::vector<Group>& groups, const std::vector<SampleRun>& runs,
+                       double seconds, SharedCost& cost) {
+    for (const SampleRun& run : runs) seconds -= run.prompt_work.seconds;
+    const double other = seconds / static_cast<double>(runs.size());
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      const PromptWork& work = runs[i].prompt_work;
+      const auto uses = std::ssize(groups[i].settings);
+      cost.add({.layer_rows = work.layer_rows,
+                .separate = work.all * uses,
+                .bound = work.touched,
+                .prompt_seconds = work.seconds,
+                .other_seconds = other,
+                .separate_other_seconds = other * static_cast<double>(uses)});
+    }
   }
 
   Model& model_;
   const PromptEncoder& encoder_;
   std::span<const EvaluateOptions> settings_;
+  bool decode_together_ = false;
   RunContext context_;
   PromptStore store_;
 };
@@ -225,12 +239,13 @@ void SharedCost::add(const SharedCost& more) {
 Result<EvaluatedTogether> evaluate_together(
     Model& model, const PromptEncoder& encoder, std::span<const QaSample> samples,
     std::span<const EvaluateOptions> settings, const RunContext& context,
-    const std::function<Result<>(const std::vector<EvaluateRun>&)>& on_sample, int workers) {
+    const std::function<Result<>(const std::vector<EvaluateRun>&)>& on_sample,
+    const TogetherOptions& how) {
   EvaluatedTogether out;
   out.runs.resize(settings.size());
   std::vector<Worker> hands;
-  for (int i = 0; i < std::max(1, workers); ++i) {
-    hands.emplace_back(model, encoder, settings, context);
+  for (int i = 0; i < std::max(1, how.workers); ++i) {
+    hands.emplace_back(model, encoder, settings, how.decode_together, context);
   }
   Result<> kept;
   const auto work = [&](std::size_t i, int worker) {
@@ -248,7 +263,7 @@ Result<EvaluatedTogether> evaluate_together(
   };
   const int threads = at::get_num_threads();  // a setting of the calling thread
   in_order(
-      samples.size(), workers, [&] { at::set_num_threads(threads); }, work, use);
+      samples.size(), how.workers, [&] { at::set_num_threads(threads); }, work, use);
   HEADSCOPE_TRY(kept);
   for (EvaluateRun& run : out.runs) run.cancelled = out.cancelled;
   return out;

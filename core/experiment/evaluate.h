@@ -24,7 +24,8 @@ struct EvaluateOptions {
 
 /// What evaluating settings together took, beside what they would take one by one. Prompts count in
 /// rows times layers (PromptWork); everything else - building prompts, answers, masses - in
-/// seconds.
+/// seconds. What settings save by decoding side by side is not counted: it is only known by running
+/// them one by one.
 struct SharedCost {
   std::int64_t layer_rows = 0;  ///< that were run
   std::int64_t separate = 0;    ///< of every setting on its own
@@ -53,6 +54,15 @@ Result<EvaluateRun> evaluate_samples(
     const EvaluateOptions& options, const RunContext& context,
     const std::function<Result<>(const EvaluateRun&)>& on_sample = {});
 
+/// How settings share the work.
+struct TogetherOptions {
+  /// Threads that take samples in turn, each with as many threads of its own as the caller has; the
+  /// context is then asked by all of them whether to stop.
+  int workers = 1;
+  /// Settings of a sample decode side by side (Model::generate_together), a single one too.
+  bool decode_together = false;
+};
+
 struct EvaluatedTogether {
   std::vector<EvaluateRun> runs;  ///< of each setting
   SharedCost cost;
@@ -61,13 +71,12 @@ struct EvaluatedTogether {
 
 /// Several settings over the same samples, whose prompt kind, new tokens and rows agree. Every
 /// prompt is built once, its unedited layers are run once, and settings that change the same are
-/// run once. Every setting's run is the one that evaluate_samples gives. `workers`: threads that
-/// take samples in turn, each with as many threads of its own as the caller has; `context` is then
-/// asked by all of them whether to stop. `on_sample` is called in the order of the samples.
+/// run once. Every setting's run is the one that evaluate_samples gives, up to rounding where they
+/// decode together. `on_sample` is called in the order of the samples.
 Result<EvaluatedTogether> evaluate_together(
     Model& model, const PromptEncoder& encoder, std::span<const QaSample> samples,
     std::span<const EvaluateOptions> settings, const RunContext& context,
     const std::function<Result<>(const std::vector<EvaluateRun>&)>& on_sample = {},
-    int workers = 1);
+    const TogetherOptions& how = {});
 
 }  // namespace headscope

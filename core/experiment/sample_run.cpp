@@ -1,6 +1,7 @@
 #include "core/experiment/sample_run.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "core/model/memory.h"
 
@@ -42,10 +43,8 @@ Result<> require_room_for_rows(const Model& model, const SamplePrompt& prompt, i
                         "use a lower --max-new-tokens, or leave entropy and distance out");
 }
 
-}  // namespace
-
-Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const SamplePrompt& prompt,
-                             const SampleRunOptions& options, const RunContext& context) {
+Result<GenerateRequest> request_for(const Model& model, const SamplePrompt& prompt,
+                                    const SampleRunOptions& options) {
   if (options.spread) HEADSCOPE_TRY(require_room_for_rows(model, prompt, options.max_new_tokens));
   GenerateRequest request;
   request.prompt_ids = prompt.encoding.ids;
@@ -60,10 +59,11 @@ Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const Sam
   capture.weights = options.spread;
   capture.edited_also = options.before_split;
   request.capture = std::move(capture);
-  // The steps of one sample would drown the progress over samples.
-  const RunContext quiet{context.is_cancelled, {}, {}};
-  HEADSCOPE_ASSIGN(auto generation, model.generate(request, quiet));
+  return request;
+}
 
+SampleRun run_of(Generation generation, const Tokenizer& tokenizer, const SamplePrompt& prompt,
+                 const SampleRunOptions& options) {
   const CapturedAttention& attention = generation.attention;
   const TokenRange rows =
       response_rows(options.rows, static_cast<std::int64_t>(generation.ids.size()));
@@ -83,6 +83,47 @@ Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const Sam
   run.prompt_work = generation.prompt_work;
   run.ids = std::move(generation.ids);
   return run;
+}
+
+// The steps of one sample would drown the progress over samples.
+RunContext quiet(const RunContext& context) {
+  return {context.is_cancelled, {}, {}};
+}
+
+}  // namespace
+
+Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const SamplePrompt& prompt,
+                             const SampleRunOptions& options, const RunContext& context) {
+  HEADSCOPE_ASSIGN(const auto request, request_for(model, prompt, options));
+  HEADSCOPE_ASSIGN(auto generation, model.generate(request, quiet(context)));
+  return run_of(std::move(generation), tokenizer, prompt, options);
+}
+
+Result<std::vector<SampleRun>> run_sample_together(Model& model, const Tokenizer& tokenizer,
+                                                   const SamplePrompt& prompt,
+                                                   std::span<const SampleRunOptions> options,
+                                                   const RunContext& context) {
+  std::vector<GenerateRequest> requests;
+  for (const SampleRunOptions& each : options) {
+    HEADSCOPE_ASSIGN(auto request, request_for(model, prompt, each));
+    requests.push_back(std::move(request));
+  }
+  HEADSCOPE_ASSIGN(auto generations, model.generate_together(requests, quiet(context)));
+  std::vector<SampleRun> runs;
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    runs.push_back(run_of(std::move(generations[i]), tokenizer, prompt, options[i]));
+  }
+  return runs;
+}
+
+double mean_over_heads(const std::vector<float>& score, const HeadScores& scores,
+                       const std::vector<HeadId>& heads) {
+  if (score.empty()) return std::numeric_limits<double>::quiet_NaN();
+  double sum = 0;
+  for (const HeadId head : heads) sum += static_cast<double>(score[scores.index(head)]);
+  if (!heads.empty()) return sum / static_cast<double>(heads.size());
+  for (const float value : score) sum += static_cast<double>(value);
+  return sum / static_cast<double>(score.size());
 }
 
 }  // namespace headscope

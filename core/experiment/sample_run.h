@@ -61,6 +61,17 @@ struct SampleRun {
 Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const SamplePrompt& prompt,
                              const SampleRunOptions& options, const RunContext& context);
 
+/// Several ways to run one prompt, whose new tokens agree; without forced responses. They decode
+/// side by side (Model::generate_together), so numbers are those of run_sample up to rounding.
+Result<std::vector<SampleRun>> run_sample_together(Model& model, const Tokenizer& tokenizer,
+                                                   const SamplePrompt& prompt,
+                                                   std::span<const SampleRunOptions> options,
+                                                   const RunContext& context);
+
+/// Mean of a score (one of `scores`) over heads, all of them where none is named; NaN without any.
+double mean_over_heads(const std::vector<float>& score, const HeadScores& scores,
+                       const std::vector<HeadId>& heads);
+
 /// Rows of a generation's capture (P-1..P+n-1) that `convention` means, for n response tokens.
 TokenRange response_rows(RowConvention convention, std::int64_t response_tokens);
 

@@ -154,7 +154,7 @@ class Sweep {
     HEADSCOPE_ASSIGN(const auto samples, samples_of(batch.front().cell, samples_));
     HEADSCOPE_ASSIGN(const auto done,
                      evaluate_together(model_, encoder_, samples, settings, context_for(batch),
-                                       keeper(batch), workers()));
+                                       keeper(batch), {workers(), /*decode_together=*/true}));
     outcome_.cost.add(done.cost);
     if (done.cancelled) {
       outcome_.cancelled = true;

@@ -46,6 +46,16 @@ std::vector<std::int64_t> cuts(const AttentionCall& call) {
   return at;
 }
 
+/// What is kept of the call's block number `number`, if anything is.
+BlockAttention* kept_block(const AttentionCall& call, std::size_t number, std::int64_t begin,
+                           std::int64_t end) {
+  if (call.kept == nullptr) return nullptr;
+  call.kept->resize(std::max(call.kept->size(), number + 1));
+  BlockAttention& kept = (*call.kept)[number];
+  if (kept.begin != begin || kept.end != end) kept = {begin, end, {}, {}};
+  return &kept;
+}
+
 RowBlock make_block(const AttentionCall& call, const RunContext& context, std::int64_t begin,
                     std::int64_t end) {
   RowBlock block;
@@ -115,6 +125,18 @@ void report_rows(const RowBlock& block, const std::vector<int>& wanted, const at
   });
 }
 
+/// Fused attention of the block, not shared with what is kept.
+PartialAttention whole_attention(const RowBlock& block) {
+  if (block.kept == nullptr || block.mass.empty()) return fused_attention(block);
+  PartialAttention& kept = block.kept->whole;
+  if (!kept.output.defined()) {
+    PartialAttention fresh = fused_attention(block);
+    if (!fresh.log_sum.defined()) return fresh;  // without p, mass is moved on weights
+    kept = std::move(fresh);
+  }
+  return {kept.output.clone(), kept.log_sum};
+}
+
 /// Outputs [H, R, D] with mass moved.
 at::Tensor outputs_of(const RowBlock& block) {
   const AttentionCall& call = *block.call;
@@ -124,7 +146,7 @@ at::Tensor outputs_of(const RowBlock& block) {
       (block.wanted && wanted.empty() && block.rows() == 1)) {
     return outputs_by_weights(block, wanted);
   }
-  PartialAttention whole = fused_attention(block);
+  PartialAttention whole = whole_attention(block);
   if (block.wanted) report_rows(block, wanted, whole.log_sum);
   move_mass_fused(whole, block);
   return whole.output;
@@ -153,7 +175,9 @@ at::Tensor attend(const AttentionCall& call, const RunContext& context) {
   std::vector<at::Tensor> outputs;
   for (std::size_t i = 0; i + 1 < rows.size(); ++i) {
     poll(context);
-    outputs.push_back(attend_block(make_block(call, context, rows[i], rows[i + 1])));
+    RowBlock block = make_block(call, context, rows[i], rows[i + 1]);
+    block.kept = kept_block(call, i, rows[i], rows[i + 1]);
+    outputs.push_back(attend_block(block));
   }
   const auto all = outputs.size() == 1 ? outputs.front() : at::cat(outputs, 1);
   if (call.observer != nullptr) call.observer->outputs(call.layer, all);

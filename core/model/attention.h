@@ -64,6 +64,14 @@ class AttentionObserver {
                            const at::Tensor& k);
 };
 
+/// Attention of some rows before mass is moved: the o, o_S and p of method.md 2. A run that moves
+/// mass otherwise on the same heads and keys begins with them.
+struct BlockAttention {
+  std::int64_t begin = 0, end = 0;
+  PartialAttention whole;                ///< [H, R, D]; undefined = not known
+  std::vector<PartialAttention> marked;  ///< of each mass edit that acts, on its heads
+};
+
 /// What attend works on.
 struct AttentionCall {
   at::Tensor q;  ///< [1, H, R, D] after RoPE
@@ -77,6 +85,9 @@ struct AttentionCall {
   AttentionBackend backend = AttentionBackend::fused;
   const LayerEditTensors* edits = nullptr;  ///< nullptr = none
   AttentionObserver* observer = nullptr;    ///< nullptr = none
+  /// What an earlier call with the same queries, keys, values and edits, strengths of moving mass
+  /// apart, left: taken up where it is known, else filled. nullptr = nothing is kept.
+  std::vector<BlockAttention>* kept = nullptr;
   /// Multiply-adds after which cancellation is polled again: bounds the rows handled at once.
   double work_per_poll = 1e9;
   double memory_scale = 1;  ///< below 1: less scratch memory at once (after an allocation failed)

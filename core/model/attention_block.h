@@ -21,6 +21,7 @@ struct RowBlock {
   std::vector<const MassTensors*> mass;      ///< active
   std::vector<const OutputTensors*> output;  ///< active
   bool wanted = false;
+  BlockAttention* kept = nullptr;  ///< nullptr = nothing is
   const AttentionCall* call = nullptr;
   const RunContext* context = nullptr;
 
@@ -105,7 +106,8 @@ PartialAttention fused_attention(const RowBlock& block);
 
 // attention_mass.cpp: moving mass on fused outputs.
 
-/// Applies the active mass edits to `whole` in place.
+/// Applies the active mass edits to `whole` in place. Takes up and fills the marked part of
+/// RowBlock::kept.
 void move_mass_fused(PartialAttention& whole, const RowBlock& block);
 
 // attention_spans.cpp: masses of key sets.

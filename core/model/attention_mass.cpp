@@ -26,6 +26,20 @@ PartialAttention on_marked(const MassTensors& mass, const at::Tensor& marked,
                block.call->scale);
 }
 
+/// The same for the edit number `edit` of the block: kept from an earlier run, or for the next one.
+PartialAttention marked_attention(std::size_t edit, const at::Tensor& marked,
+                                  const std::vector<int>& heads, const RowBlock& block) {
+  if (block.kept == nullptr || !block.kept->whole.output.defined()) {
+    return on_marked(*block.mass[edit], marked, heads, block);
+  }
+  auto& kept = block.kept->marked;
+  kept.resize(block.mass.size());
+  if (!kept[edit].output.defined()) {
+    kept[edit] = on_marked(*block.mass[edit], marked, heads, block);
+  }
+  return kept[edit];
+}
+
 }  // namespace
 
 void move_mass_fused(PartialAttention& whole, const RowBlock& block) {
@@ -34,7 +48,8 @@ void move_mass_fused(PartialAttention& whole, const RowBlock& block) {
     for (const int head : mass->edit.heads) ++times[static_cast<std::size_t>(head)];
   }
   std::vector<int> by_weights;  // a second edit needs the weights that the first one left
-  for (const MassTensors* mass : block.mass) {
+  for (std::size_t edit = 0; edit < block.mass.size(); ++edit) {
+    const MassTensors* const mass = block.mass[edit];
     poll(*block.context);
     const auto marked = marked_in(*mass, block);
     std::vector<int> heads;
@@ -47,7 +62,7 @@ void move_mass_fused(PartialAttention& whole, const RowBlock& block) {
     const PartialAttention touched{whole.output.index_select(0, index),
                                    whole.log_sum.index_select(0, index)};
     whole.output.index_copy_(
-        0, index, move_mass(touched, on_marked(*mass, marked, heads, block), mass->edit.map));
+        0, index, move_mass(touched, marked_attention(edit, marked, heads, block), mass->edit.map));
   }
   if (by_weights.empty()) return;
   std::sort(by_weights.begin(), by_weights.end());

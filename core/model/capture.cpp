@@ -87,7 +87,8 @@ void AttentionCapture::span_sums(int layer, std::int64_t first_row, const at::Te
   if (capture_.edited_also) blocks.sums_before.push_back({{first_row, 0}, begin_readback(before)});
 }
 
-CapturedAttention AttentionCapture::finish(TokenRange rows, std::int64_t keys) {
+CapturedAttention AttentionCapture::finish(TokenRange rows, std::int64_t keys,
+                                           const RunContext& context) {
   for (const at::Device device : devices_) wait_for(device);
   CapturedAttention out;
   out.layers = static_cast<int>(layers_.size());
@@ -110,6 +111,7 @@ CapturedAttention AttentionCapture::finish(TokenRange rows, std::int64_t keys) {
     std::vector<Block>().swap(blocks);
   };
   for (LayerBlocks& layer : blocks_) {
+    poll(context);
     if (capture_.weights) lay_out(layer.weights, keys, out.weights);
     if (sets == 0) continue;
     lay_out(layer.sums, sets, out.span_sums);

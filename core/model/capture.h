@@ -32,7 +32,8 @@ class AttentionCapture : public AttentionObserver {
   void set_rows(TokenRange rows) { rows_ = rows; }
 
   /// Everything received so far, as rows `rows` over `keys` key positions; empties the capture.
-  CapturedAttention finish(TokenRange rows, std::int64_t keys);
+  /// Throws Cancelled.
+  CapturedAttention finish(TokenRange rows, std::int64_t keys, const RunContext& context = {});
 
  private:
   struct Block {

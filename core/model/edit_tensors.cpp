@@ -1,9 +1,31 @@
 #include "core/model/edit_tensors.h"
 
+#include <algorithm>
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
 namespace headscope {
+namespace {
+
+bool same(const at::Tensor& a, const at::Tensor& b) {
+  return a.defined() == b.defined() && (!a.defined() || at::equal(a, b));
+}
+
+}  // namespace
+
+bool same_before_mass(const LayerEditTensors& a, const LayerEditTensors& b) {
+  const auto same_focus = [](const FocusTensors& x, const FocusTensors& y) {
+    return x.first_row == y.first_row && x.key_heads == y.key_heads && same(x.query, y.query) &&
+           same(x.key, y.key);
+  };
+  const auto same_mass = [](const MassTensors& x, const MassTensors& y) {
+    return x.edit.first_row == y.edit.first_row && x.edit.marked == y.edit.marked &&
+           x.edit.heads == y.edit.heads;
+  };
+  return std::equal(a.focus.begin(), a.focus.end(), b.focus.begin(), b.focus.end(), same_focus) &&
+         std::equal(a.mass.begin(), a.mass.end(), b.mass.begin(), b.mass.end(), same_mass);
+}
 
 FocusTensors upload(const FocusEdit& edit, int heads, at::Device device, at::ScalarType dtype) {
   FocusTensors out;

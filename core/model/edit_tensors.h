@@ -39,6 +39,9 @@ struct LayerEditTensors {
   bool empty() const { return focus.empty() && mass.empty() && output.empty(); }
 };
 
+/// Equal but for how mass is moved, and for outputs: attention before that is the same.
+bool same_before_mass(const LayerEditTensors& a, const LayerEditTensors& b);
+
 FocusTensors upload(const FocusEdit& edit, int heads, at::Device device, at::ScalarType dtype);
 MassTensors upload(const MassEdit& edit, at::Device device);
 

@@ -5,6 +5,8 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
+#include "core/base/run_trace.h"
+
 namespace headscope {
 namespace {
 
@@ -54,6 +56,12 @@ void KvCache::store(int layer, const at::Tensor& k, const at::Tensor& v) {
   there.values.narrow(2, length_, v.size(2)).copy_(v);
 }
 
+void KvCache::own(std::size_t layers) {
+  for (LayerCache& layer : std::span(layers_).first(std::min(layers, layers_.size()))) {
+    layer = {layer.keys.clone(), layer.values.clone()};
+  }
+}
+
 at::Tensor KvCache::keys(int layer, std::int64_t end) const {
   return layers_[static_cast<std::size_t>(layer)].keys.narrow(2, 0, end);
 }
@@ -68,6 +76,12 @@ void LayerOutputs::keep(int layer, std::int64_t first, const at::Tensor& x) {
   layers.resize(std::max(layers.size(), static_cast<std::size_t>(layer) + 1));
   layers[static_cast<std::size_t>(layer)].push_back(
       x.squeeze(0).narrow(0, from - first, to - from).to(at::kCPU, at::kFloat).contiguous());
+}
+
+ChunkAttention* ResidualPass::attention_of(int layer, std::size_t chunk) {
+  if (layer != attention_layer) return nullptr;
+  attention.resize(std::max(attention.size(), chunk + 1));
+  return &attention[chunk];
 }
 
 DecoderEngine::DecoderEngine(ModelConfig config, DecoderWeights weights, Placement placement)
@@ -116,6 +130,16 @@ at::Tensor DecoderEngine::embed_chunk(std::span<const std::int32_t> ids,
   return embed(weights_, config_, index, positions).unsqueeze(0);
 }
 
+void DecoderEngine::move_to(int layer, at::Tensor& x, std::vector<RopeTable>& ropes) const {
+  const at::Device device = placement_.of_layer(layer).device;
+  x = moved(x, device);
+  for (RopeTable& rope : ropes) {
+    for (at::Tensor* part : {&rope.cos, &rope.sin, &rope.query_factor}) {
+      if (part->defined()) *part = moved(*part, device);
+    }
+  }
+}
+
 at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, std::size_t number,
                                     KvCache& cache, const EngineOptions& options,
                                     const RunContext& context) const {
@@ -128,33 +152,33 @@ at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, std::size
   auto ropes = rope_tables(config_, positions, cache.capacity(), dtype());
   auto x = first_layer > 0 ? residuals->entering.at(number) : embed_chunk(ids, positions);
   std::int64_t first = begin;  // row of x[0, 0]
+  // A single row is one span of whoever runs it.
+  const Tracer* const tracer = rows > 1 ? tracer_of(context) : nullptr;
   for (int layer = first_layer; layer < config_.layers; ++layer) {
+    TimedSpan timed(tracer, TraceKind::layer, "layer");
+    timed.span.number = layer;
+    timed.span.of = config_.layers;
+    timed.span.first_row = begin;
+    timed.span.rows = rows;
     poll(context);
-    if (layer > first_layer && placement_.begins(layer)) {
-      const at::Device device = placement_.of_layer(layer).device;
-      x = moved(x, device);
-      for (RopeTable& rope : ropes) {
-        for (at::Tensor* part : {&rope.cos, &rope.sin, &rope.query_factor}) {
-          if (part->defined()) *part = moved(*part, device);
-        }
-      }
-    }
+    if (layer > first_layer && placement_.begins(layer)) move_to(layer, x, ropes);
     if (residuals != nullptr && residuals->kept.contains(layer))
       residuals->kept[layer].push_back(x);
-    const LayerWeights& weights = weights_.layers[static_cast<std::size_t>(layer)];
-    auto projections = project(weights, config_, normalise(x, weights.input_norm, config_),
-                               ropes[static_cast<std::size_t>(config_.attention_in(layer).rope)]);
-    store_projections(layer, projections, cache, options);
+    ChunkAttention* const kept =
+        residuals != nullptr ? residuals->attention_of(layer, number) : nullptr;
+    auto q = layer_queries(layer, x, ropes, kept, cache, options);
     if (layer == options.layers) break;
     if (layer == config_.layers - 1) {  // nothing above reads the other rows
       first = first_needed_row(begin, end, options, layer);
       if (first == end) break;
       x = x.narrow(1, first - begin, end - first);
-      projections.q = projections.q.narrow(2, first - begin, end - first);
+      q = q.narrow(2, first - begin, end - first);
     }
-    const auto heads = run_attention(layer, projections.q, first, cache, options, context);
+    const auto heads = run_attention(layer, q, first, kept, cache, options, context);
     poll(context);
+    const LayerWeights& weights = weights_.layers[static_cast<std::size_t>(layer)];
     x = run_rest(weights, x, attention_branch(weights, config_, heads), options, context);
+    timed.span.computed = x.size(1);
     if (options.outputs != nullptr) options.outputs->keep(layer, first, x);
   }
   cache.advance(rows);
@@ -165,7 +189,42 @@ at::Tensor DecoderEngine::run_chunk(std::span<const std::int32_t> ids, std::size
   return normalise(wanted, weights_.final_norm, config_);
 }
 
-void DecoderEngine::store_projections(int layer, Projections& projections, KvCache& cache,
+at::Tensor DecoderEngine::step(std::span<const DecodeLane> lanes, std::int64_t width,
+                               const EngineOptions& options, const RunContext& context) const {
+  std::vector<std::int32_t> ids(static_cast<std::size_t>(width));
+  std::vector<std::int64_t> rows(ids.size());
+  for (std::size_t i = 0; i < lanes.size(); ++i) {
+    ids[i] = lanes[i].id;
+    rows[i] = lanes[i].cache->length();
+  }
+  const auto positions = at::tensor(rows, at::kLong).to(placement_.of_layer(0).device);
+  auto ropes = rope_tables(config_, positions, lanes.front().cache->capacity(), dtype());
+  auto x = embed_chunk(ids, positions);
+  for (int layer = 0; layer < config_.layers; ++layer) {
+    poll(context);
+    if (layer > 0 && placement_.begins(layer)) move_to(layer, x, ropes);
+    const LayerWeights& weights = weights_.layers[static_cast<std::size_t>(layer)];
+    const auto all = project(weights, config_, normalise(x, weights.input_norm, config_),
+                             ropes[static_cast<std::size_t>(config_.attention_in(layer).rope)]);
+    const auto heads = at::zeros_like(all.q);
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+      const auto row = static_cast<std::int64_t>(i);
+      EngineOptions own = options;
+      own.edits = lanes[i].edits;
+      own.observer = lanes[i].observer;
+      const Projections projections{all.q.narrow(2, row, 1), all.k.narrow(2, row, 1),
+                                    all.v.narrow(2, row, 1)};
+      store_projections(layer, projections, *lanes[i].cache, own);
+      heads.narrow(2, row, 1).copy_(
+          run_attention(layer, projections.q, rows[i], nullptr, *lanes[i].cache, own, context));
+    }
+    x = run_rest(weights, x, attention_branch(weights, config_, heads), options, context);
+  }
+  for (const DecodeLane& lane : lanes) lane.cache->advance(1);
+  return normalise(x.squeeze(0), weights_.final_norm, config_);
+}
+
+void DecoderEngine::store_projections(int layer, const Projections& projections, KvCache& cache,
                                       const EngineOptions& options) const {
   cache.store(layer, projections.k, projections.v);
   if (options.observer == nullptr) return;
@@ -173,8 +232,22 @@ void DecoderEngine::store_projections(int layer, Projections& projections, KvCac
                                 projections.k.squeeze(0));
 }
 
+at::Tensor DecoderEngine::layer_queries(int layer, const at::Tensor& x,
+                                        const std::vector<RopeTable>& ropes, ChunkAttention* kept,
+                                        KvCache& cache, const EngineOptions& options) const {
+  if (kept != nullptr && kept->q.defined()) return kept->q;
+  const LayerWeights& weights = weights_.layers[static_cast<std::size_t>(layer)];
+  const auto projections =
+      project(weights, config_, normalise(x, weights.input_norm, config_),
+              ropes[static_cast<std::size_t>(config_.attention_in(layer).rope)]);
+  store_projections(layer, projections, cache, options);
+  if (kept != nullptr) kept->q = projections.q;
+  return projections.q;
+}
+
 at::Tensor DecoderEngine::run_attention(int layer, const at::Tensor& q, std::int64_t first_row,
-                                        const KvCache& cache, const EngineOptions& options,
+                                        ChunkAttention* kept, const KvCache& cache,
+                                        const EngineOptions& options,
                                         const RunContext& context) const {
   AttentionCall call;
   call.q = q;
@@ -187,6 +260,7 @@ at::Tensor DecoderEngine::run_attention(int layer, const at::Tensor& q, std::int
   call.softcap = config_.attention_softcap;
   call.backend = options.backend;
   call.observer = options.observer;
+  if (kept != nullptr) call.kept = &kept->blocks;
   call.work_per_poll = work_per_poll();
   call.memory_scale = options.memory_scale;
   if (options.edits != nullptr && !(*options.edits)[static_cast<std::size_t>(layer)].empty()) {

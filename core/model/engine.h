@@ -36,11 +36,20 @@ class KvCache {
   /// After every layer of a chunk has been stored.
   void advance(std::int64_t rows) { length_ += rows; }
   const std::vector<LayerCache>& layers() const { return layers_; }
+  /// Replaces the first `layers`, which others use too, by copies: what is stored from now on is
+  /// this run's alone.
+  void own(std::size_t layers);
 
  private:
   std::vector<LayerCache> layers_;
   std::int64_t capacity_ = 0;
   std::int64_t length_ = 0;
+};
+
+/// What a layer's attention over one chunk of rows begins with, as an earlier run left it.
+struct ChunkAttention {
+  at::Tensor q;                        ///< [1, H, R, D] after RoPE, before edits; or undefined
+  std::vector<BlockAttention> blocks;  ///< AttentionCall::kept
 };
 
 /// The residual stream between layers, [1, rows, hidden] for each chunk of rows: a run may take it
@@ -50,6 +59,13 @@ struct ResidualPass {
   std::vector<at::Tensor> entering;  ///< inputs of first_layer; not read for layer 0
   /// Inputs of these layers, above first_layer, are kept while the run comes by.
   std::map<int, std::vector<at::Tensor>> kept;
+  /// Below the last layer: its attention is taken up where it is known, else filled, chunk by
+  /// chunk. Where queries are known, keys and values are in the cache. -1 = of none.
+  int attention_layer = -1;
+  std::vector<ChunkAttention> attention;
+
+  /// Of the chunk number `chunk`; nullptr where nothing is kept of `layer`.
+  ChunkAttention* attention_of(int layer, std::size_t chunk);
 };
 
 /// The residual stream after every layer at some rows, as they come by.
@@ -73,6 +89,14 @@ struct EngineOptions {
   LayerOutputs* outputs = nullptr;    ///< nullptr = none wanted; its rows are hidden_rows too
 };
 
+/// One of several runs whose new rows go through the model side by side.
+struct DecodeLane {
+  std::int32_t id = 0;  ///< the new token
+  KvCache* cache = nullptr;
+  const std::vector<LayerEditTensors>* edits = nullptr;  ///< as in EngineOptions
+  AttentionObserver* observer = nullptr;                 ///< as in EngineOptions
+};
+
 class DecoderEngine {
  public:
   /// `placement`: where every layer of `weights` lies.
@@ -94,6 +118,12 @@ class DecoderEngine {
   /// hidden_rows that are among them. Throws Cancelled and what torch throws.
   at::Tensor run(std::span<const std::int32_t> ids, KvCache& cache, const EngineOptions& options,
                  const RunContext& context) const;
+  /// Appends one token to the cache of every lane; all have the same capacity. Their rows share the
+  /// products with the weights, which are read once; attention is each lane's own. There are always
+  /// `width` rows, those without a lane empty, so that what a lane gets does not depend on how many
+  /// there are. Returns hidden states [width, hidden] after the final norm. Throws as `run`.
+  at::Tensor step(std::span<const DecodeLane> lanes, std::int64_t width,
+                  const EngineOptions& options, const RunContext& context) const;
   /// Logits [rows, vocab] fp32 on the CPU.
   at::Tensor logits(const at::Tensor& hidden, const RunContext& context) const;
 
@@ -101,11 +131,17 @@ class DecoderEngine {
   /// `number` counts the chunks of a run.
   at::Tensor run_chunk(std::span<const std::int32_t> ids, std::size_t number, KvCache& cache,
                        const EngineOptions& options, const RunContext& context) const;
+  /// Brings what enters `layer` to where it lies.
+  void move_to(int layer, at::Tensor& x, std::vector<RopeTable>& ropes) const;
   at::Tensor embed_chunk(std::span<const std::int32_t> ids, const at::Tensor& positions) const;
-  void store_projections(int layer, Projections& projections, KvCache& cache,
+  /// Queries [1, H, R, D] of new rows x; their keys and values are in the cache afterwards.
+  at::Tensor layer_queries(int layer, const at::Tensor& x, const std::vector<RopeTable>& ropes,
+                           ChunkAttention* kept, KvCache& cache,
+                           const EngineOptions& options) const;
+  void store_projections(int layer, const Projections& projections, KvCache& cache,
                          const EngineOptions& options) const;
   at::Tensor run_attention(int layer, const at::Tensor& q, std::int64_t first_row,
-                           const KvCache& cache, const EngineOptions& options,
+                           ChunkAttention* kept, const KvCache& cache, const EngineOptions& options,
                            const RunContext& context) const;
   /// What follows attention in a layer, a bounded number of rows at a time.
   at::Tensor run_rest(const LayerWeights& layer, const at::Tensor& x, const at::Tensor& attention,

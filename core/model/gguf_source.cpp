@@ -8,6 +8,7 @@
 #include <ATen/Parallel.h>
 
 #include "core/base/json.h"
+#include "core/base/mapped_pages.h"
 #include "core/gguf/gguf_config.h"
 #include "core/model/attention.h"
 
@@ -64,6 +65,7 @@ Result<at::Tensor> GgufSource::read(std::string_view name, c10::Device device,
     });
     table.narrow(0, done, now).copy_(piece.narrow(0, 0, now));
   }
+  release_pages(weight->tensor->bytes);
   return tensor;
 }
 

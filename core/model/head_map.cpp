@@ -235,31 +235,46 @@ Result<std::shared_ptr<const HeadMapSource>> Model::head_map_source(
     const std::vector<std::int32_t>& ids, HeadId head,
     const std::vector<Intervention>& interventions, const RunContext& context,
     std::int64_t prompt_tokens, std::int64_t overview) {
+  const std::int64_t tokens = std::ssize(ids);
+  const auto prompt = ids.begin() + (prompt_tokens > 0 ? std::min(prompt_tokens, tokens) : tokens);
+  GenerateRequest run;
+  run.prompt_ids.assign(ids.begin(), prompt);
+  run.forced_response.assign(prompt, ids.end());
+  run.max_new_tokens = 0;
+  run.interventions = interventions;
+  return head_map_source(run, head, context, overview);
+}
+
+Result<std::shared_ptr<const HeadMapSource>> Model::head_map_source(const GenerateRequest& run,
+                                                                    HeadId head,
+                                                                    const RunContext& context,
+                                                                    std::int64_t overview) {
   using Source = std::shared_ptr<const HeadMapSource>;
   const auto body = [&](double memory_scale) -> Result<Source> {
-    HEADSCOPE_TRY(impl_->check_ids(ids));
+    HEADSCOPE_TRY(impl_->check_request(run));
     if (head.layer < 0 || head.layer >= config().layers || head.head < 0 ||
         head.head >= config().heads) {
       return fail(ErrorKind::usage, "head " + std::to_string(head.layer) + "." +
                                         std::to_string(head.head) + " is outside the model");
     }
-    const auto tokens = static_cast<std::int64_t>(ids.size());
-    const auto prompt = std::span(ids).first(
-        static_cast<std::size_t>(prompt_tokens > 0 ? std::min(prompt_tokens, tokens) : tokens));
-    HEADSCOPE_ASSIGN(const auto edits, impl_->edits(interventions, prompt, memory_scale, context));
+    std::vector<std::int32_t> rest = {run.prompt_ids.back()};
+    rest.insert(rest.end(), run.forced_response.begin(), run.forced_response.end());
+    const auto tokens = std::ssize(run.prompt_ids) + std::ssize(run.forced_response);
+    HEADSCOPE_ASSIGN(const auto edits,
+                     impl_->edits(run.interventions, run.prompt_ids, memory_scale, context));
+    HEADSCOPE_ASSIGN(const auto pass,
+                     impl_->prompt_pass(run, impl_->new_tokens(run), memory_scale));
     CapturePlan plan = plan_of(nullptr, 0, 0);
     plan.policy = CapturePolicy::head_map;
     HEADSCOPE_TRY(impl_->require_room(tokens, 0, plan));
     HeadMapObserver observer(head, tokens, config().heads / config().kv_heads);
     EngineOptions options;
+    options.backend = run.backend;
     options.edits = &edits;
     options.observer = &observer;
     options.layers = head.layer;
     options.memory_scale = memory_scale;
-    {
-      KvCache cache = impl_->engine.new_cache(tokens);
-      impl_->engine.run(ids, cache, options, context);
-    }
+    run_to_layer(impl_->engine, pass, rest, options, context);
     auto map =
         observer.take(edits[static_cast<std::size_t>(head.layer)], attention_scale(config()));
     map->window = config().attention_in(head.layer).window;
@@ -268,7 +283,10 @@ Result<std::shared_ptr<const HeadMapSource>> Model::head_map_source(
       map->finish(overview > 0 ? overview : HeadMapSource::max_overview, context);
     return std::make_shared<const HeadMapSource>(std::move(map));
   };
-  return with_less_memory(body, [] { return true; });
+  return with_less_memory(body, [&] {
+    if (run.store != nullptr) run.store->clear();
+    return true;
+  });
 }
 
 Result<HeadMap> Model::head_map(const std::vector<std::int32_t>& ids, HeadId head,

@@ -52,12 +52,8 @@ Result<ResidualRows> Model::residual_rows(const GenerateRequest& request, TokenR
     HEADSCOPE_ASSIGN(const auto edits, impl_->edits(request.interventions, request.prompt_ids,
                                                     memory_scale, context));
     const std::int64_t prompt = std::ssize(request.prompt_ids), hidden = config().hidden_size;
-    // Room for as many tokens as the run had: a store belongs to one capacity, and so do rotary
-    // types that depend on length.
-    const std::int64_t room = config().context_length - prompt;
-    const std::int64_t new_tokens = std::max<std::int64_t>(
-        std::ssize(request.forced_response), std::min<std::int64_t>(request.max_new_tokens, room));
-    HEADSCOPE_ASSIGN(const auto pass, impl_->prompt_pass(request, new_tokens, memory_scale));
+    HEADSCOPE_ASSIGN(const auto pass,
+                     impl_->prompt_pass(request, impl_->new_tokens(request), memory_scale));
     HEADSCOPE_TRY(require_memory(
         "the logit lens of " + std::to_string(which.size()) + " tokens",
         2.0 * double(sizeof(float)) * config().layers * double(which.size() * hidden),

@@ -8,6 +8,7 @@
 
 #include "core/model/checkpoint.h"
 #include "core/model/device.h"
+#include "core/model/dtype_choice.h"
 #include "core/model/estimate.h"
 #include "core/model/head_means.h"
 #include "core/model/model_impl.h"
@@ -16,23 +17,16 @@
 namespace headscope {
 namespace {
 
-/// What "auto" means: bf16 for quantised files, otherwise the file's own type on a card and fp32 on
-/// the processor.
-at::ScalarType usual_dtype(const ModelConfig& config, at::Device device) {
-  const std::string& stored = config.stored_dtype;
-  if (config.quantised) return at::kBFloat16;
-  if (device.is_cpu() || stored == "float32") return at::kFloat;
-  return stored == "float16" ? at::kHalf : at::kBFloat16;
-}
-
 Result<WeightFormat> weight_format(const std::string& name, const ModelConfig& config,
                                    at::Device device) {
-  if (name == "float32") return WeightFormat{at::kFloat};
-  if (name == "bfloat16") return WeightFormat{at::kBFloat16};
-  if (name == "float16") return WeightFormat{at::kHalf};
-  const at::ScalarType usual = usual_dtype(config, device);
-  if (name == "auto") return WeightFormat{usual};
-  if (name == "int8") return WeightFormat{usual, true};
+  const bool int8 = name == "int8";
+  // Activations of int8 stay wide on a processor, whatever is faster.
+  if (int8 && device.is_cpu() && !config.quantised) return WeightFormat{at::kFloat, true};
+  const std::string wanted =
+      int8 || name == "auto" ? usual_dtype(config, !device.is_cpu()).dtype : name;
+  if (wanted == "float32") return WeightFormat{at::kFloat, int8};
+  if (wanted == "bfloat16") return WeightFormat{at::kBFloat16, int8};
+  if (wanted == "float16") return WeightFormat{at::kHalf, int8};
   return fail(ErrorKind::usage,
               "dtype \"" + name + "\": expected auto, float32, bfloat16, float16 or int8");
 }
@@ -112,9 +106,9 @@ Result<std::unique_ptr<Model>> Model::load(const std::string& folder, const Load
   return guarded([&]() -> Result<std::unique_ptr<Model>> {
     HEADSCOPE_ASSIGN(ModelConfig config, load_config(folder));
     HEADSCOPE_ASSIGN(const auto devices, select_devices(options.device, options.device_gibibytes));
+    at::set_num_threads(options.threads > 0 ? options.threads : usual_threads(config));
     HEADSCOPE_ASSIGN(const auto format,
                      weight_format(options.dtype, config, devices.front().device));
-    at::set_num_threads(options.threads > 0 ? options.threads : usual_threads(config));
     HEADSCOPE_ASSIGN(const auto source, open_weights(folder, options.adapter));
     HEADSCOPE_TRY(settle_output(*source, config));
     HEADSCOPE_ASSIGN(Placement placement, place(config, format, devices));
@@ -216,7 +210,7 @@ Result<ForwardResult> Model::Impl::forward(const ForwardRequest& request, const 
   const auto hidden = engine.run(request.ids, cache, options, context);
   ForwardResult result;
   if (request.logit_rows.size() > 0) result.logits = to_floats(engine.logits(hidden, context));
-  if (capture) result.attention = capture->finish(request.capture->rows, tokens);
+  if (capture) result.attention = capture->finish(request.capture->rows, tokens, context);
   return result;
 }
 
@@ -258,30 +252,31 @@ Result<QueryKeyCapture> Model::capture_queries_keys(const std::vector<std::int32
   });
 }
 
-Result<std::vector<float>> Model::focus_bias(const std::vector<std::int32_t>& ids,
+Result<std::vector<float>> Model::focus_bias(const GenerateRequest& run,
                                              const Directions& directions,
                                              const RunContext& context) {
-  return guarded([&]() -> Result<std::vector<float>> {
-    const ModelConfig& shape = config();
-    const auto size = static_cast<std::size_t>(shape.layers) * shape.heads * shape.head_dim;
-    if (directions.query.size() != size || directions.layers != shape.layers ||
-        directions.heads != shape.heads || directions.head_dim != shape.head_dim) {
-      return bad_input("focus: the directions do not have the model's shape");
-    }
-    HEADSCOPE_ASSIGN(const QueryKeyCapture capture, capture_queries_keys(ids, {}, context));
-    const std::int64_t group = shape.heads / shape.kv_heads;
+  const ModelConfig& shape = config();
+  const auto size = static_cast<std::size_t>(shape.layers) * shape.heads * shape.head_dim;
+  if (directions.query.size() != size || directions.layers != shape.layers ||
+      directions.heads != shape.heads || directions.head_dim != shape.head_dim) {
+    return bad_input("focus: the directions do not have the model's shape");
+  }
+  const auto body = [&](double memory_scale) -> Result<std::vector<float>> {
+    HEADSCOPE_ASSIGN(const KvCache cache, impl_->keys_of(run, memory_scale, context));
     std::vector<float> bias;
     for (int layer = 0; layer < shape.layers; ++layer) {
       poll(context);
-      const auto& keys = capture.key_values[static_cast<std::size_t>(layer)];
-      const auto k = at::from_blob(const_cast<float*>(keys.data()),
-                                   {shape.kv_heads, capture.keys, shape.head_dim});
+      const auto k = cache.keys(layer, cache.length()).squeeze(0).to(at::kCPU, at::kFloat);
       const auto d = at::from_blob(const_cast<float*>(directions.query_of({layer, 0})),
-                                   {shape.kv_heads, group, shape.head_dim});
+                                   {shape.kv_heads, shape.heads / shape.kv_heads, shape.head_dim});
       const auto scores = to_floats(at::bmm(d, k.transpose(1, 2)) * attention_scale(shape));
       bias.insert(bias.end(), scores.begin(), scores.end());
     }
     return bias;
+  };
+  return with_less_memory(body, [&] {
+    if (run.store != nullptr) run.store->clear();
+    return true;
   });
 }
 

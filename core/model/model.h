@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -162,12 +163,26 @@ class Model {
   Result<ParityReport> self_check(double seconds, const RunContext& context);
   /// Greedy or sampled decoding. Errors: empty or too long prompt, id out of range, cancelled, OOM.
   Result<Generation> generate(const GenerateRequest& request, const RunContext& context);
+  /// Several runs over one prompt that are to differ in their interventions alone; they decode side
+  /// by side, up to 16 at once, so that the weights are read once for all. Numbers are those of
+  /// `generate` up to rounding, and do not depend on which runs go together where the matrix
+  /// products of the machine do not (packaging/performance.md). Every run's decode_seconds is its
+  /// share. Errors: those of generate; a forced response, no cache, or another prompt or length
+  /// among them.
+  Result<std::vector<Generation>> generate_together(std::span<const GenerateRequest> requests,
+                                                    const RunContext& context);
   /// One pass without sampling.
   Result<ForwardResult> forward(const ForwardRequest& request, const RunContext& context);
-  /// All rows of one head as tiles on demand (core/model/head_map.h), with interventions applied;
-  /// `prompt_tokens` as in ForwardRequest. Runs the layers below the head's once. `overview`: most
-  /// cells a side of the level that is kept; 0 = the usual; HeadMapSource::rows_only = no tiles,
-  /// and no pass over all pairs of tokens.
+  /// All rows of one head as tiles on demand (core/model/head_map.h), over the prompt and the
+  /// forced response of `run` with its interventions. Runs the layers below the head's once, those
+  /// that `run.store` does not make needless. `overview`: most cells a side of the level that is
+  /// kept; 0 = the usual; HeadMapSource::rows_only = no tiles, and no pass over all pairs of
+  /// tokens.
+  Result<std::shared_ptr<const HeadMapSource>> head_map_source(const GenerateRequest& run,
+                                                               HeadId head,
+                                                               const RunContext& context,
+                                                               std::int64_t overview = 0);
+  /// The same over `ids`; `prompt_tokens` as in ForwardRequest.
   Result<std::shared_ptr<const HeadMapSource>> head_map_source(
       const std::vector<std::int32_t>& ids, HeadId head,
       const std::vector<Intervention>& interventions, const RunContext& context,
@@ -179,10 +194,11 @@ class Model {
   /// Keys and response-row queries of the unedited model, for training directions.
   Result<QueryKeyCapture> capture_queries_keys(const std::vector<std::int32_t>& ids,
                                                TokenRange rows, const RunContext& context);
-  /// scale * d_q . k_j for every layer, head and key position [L, H, T]: the bias that alpha
-  /// multiplies (method.md 3); what the preview needs for live alpha.
-  Result<std::vector<float>> focus_bias(const std::vector<std::int32_t>& ids,
-                                        const Directions& directions, const RunContext& context);
+  /// scale * d_q . k_j for every layer, head and key position [L, H, T] of the unedited model over
+  /// the prompt and `run.forced_response`: the bias that alpha multiplies (method.md 3); what the
+  /// preview needs for live alpha. Keys that `run.store` holds are not computed again.
+  Result<std::vector<float>> focus_bias(const GenerateRequest& run, const Directions& directions,
+                                        const RunContext& context);
 
   /// The residual stream after every layer at the rows where the tokens `which` of
   /// `request.forced_response` are chosen (core/model/logit_lens.h). Errors: no such tokens, and

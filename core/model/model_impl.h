@@ -3,6 +3,7 @@
 
 #include <exception>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -42,9 +43,21 @@ struct Model::Impl {
   Result<PromptPass> prompt_pass(const GenerateRequest& request, std::int64_t new_tokens,
                                  double memory_scale) const;
 
+  /// What keeps the attention of a run, if any of it is wanted.
+  Result<std::optional<AttentionCapture>> capture_for(const GenerateRequest& request) const;
+  /// Tokens that a run with `request` has room for beside the prompt: a store belongs to one such
+  /// number, and so do rotary types that depend on length.
+  std::int64_t new_tokens(const GenerateRequest& request) const;
+  /// Keys and values of the unedited model over the prompt and the forced response of `request`.
+  Result<KvCache> keys_of(const GenerateRequest& request, double memory_scale,
+                          const RunContext& context) const;
+
   /// `memory_scale` as in EngineOptions.
   Result<Generation> generate(const GenerateRequest& request, const RunContext& context,
                               double memory_scale) const;
+  /// At most DecoderEngine::step's width of requests; `out` grows by those that fitted together.
+  Result<> generate_some(std::span<const GenerateRequest> requests, std::vector<Generation>& out,
+                         const RunContext& context, double memory_scale) const;
   Result<ForwardResult> forward(const ForwardRequest& request, const RunContext& context,
                                 double memory_scale) const;
 };

@@ -33,9 +33,17 @@ struct PromptStore::Impl {
   std::vector<LayerCache> cache;
   /// Inputs of layers, [1, rows, hidden] for each chunk; the layers below are in `cache`.
   std::map<int, std::vector<at::Tensor>> inputs;
+  /// Of the first touched layer of the last run that had room for it, which is in `cache`; -1 =
+  /// none.
+  int attention_layer = -1;
+  LayerEditTensors edits;  ///< of that layer, with which `attention` was made
+  std::vector<ChunkAttention> attention;
 
   void clear();
   std::uint64_t bytes() const;
+  std::uint64_t attention_bytes() const;
+  /// The highest layer up to `layer` whose input is kept; 0 = the embeddings.
+  int input_below(int layer) const;
   /// Where a run begins whose edits begin at layer `touched`: 0 = with the embeddings, the number
   /// of layers = nothing is left to run.
   int restart_layer(int touched, int layers) const;
@@ -56,5 +64,12 @@ struct PromptPass {
 /// throws; the store is then as it was.
 KvCache run_prompt(const DecoderEngine& engine, const PromptPass& pass,
                    const EngineOptions& options, PromptWork& work, const RunContext& context);
+
+/// Runs the prompt and then `rest`, which begins with its last token, as far as options.layers,
+/// whose queries and keys the observer is told. Takes from the store what it has, leaves nothing
+/// there.
+void run_to_layer(const DecoderEngine& engine, const PromptPass& pass,
+                  std::span<const std::int32_t> rest, const EngineOptions& options,
+                  const RunContext& context);
 
 }  // namespace headscope

@@ -10,8 +10,9 @@
 
 namespace headscope {
 
-/// Keys, values and residual streams of the unedited model over one prompt, filled by the runs that
-/// are given it (GenerateRequest::store) and taken up by the next ones. Runs with another prompt,
+/// Keys, values and residual streams of the unedited model over one prompt, and the attention of
+/// the last first touched layer before mass was moved: filled by the runs that are given it
+/// (GenerateRequest::store) and taken up by the next ones. Runs with another prompt,
 /// model, backend or final length begin it anew; results are the same with and without it. For one
 /// run at a time.
 class PromptStore {
@@ -43,7 +44,10 @@ struct PromptWork {
   std::int64_t layer_rows = 0;  ///< done in this run
   std::int64_t all = 0;         ///< of a run alone
   std::int64_t touched = 0;     ///< that the interventions reach: what no run can do without
-  double seconds = 0;           ///< that layer_rows took
+  /// Rows of the first touched layer whose queries, keys and values were there, and those whose
+  /// attention was too: only how mass is moved differed.
+  std::int64_t kept_queries = 0, kept_attention = 0;
+  double seconds = 0;  ///< that layer_rows took
 };
 
 }  // namespace headscope

@@ -8,6 +8,7 @@
 
 #include <ATen/ATen.h>
 
+#include "core/base/mapped_pages.h"
 #include "core/base/safetensors.h"
 #include "core/gguf/gguf_file.h"
 #include "core/model/adapter.h"
@@ -33,23 +34,30 @@ std::optional<at::ScalarType> scalar_type(DType dtype) {
 }
 
 /// An owned tensor: the file may be aligned badly, and may change while it is mapped. Copied in
-/// pieces, so that a large matrix neither needs its size twice nor delays cancelling.
+/// pieces whose pages the file's map gives back at once, so that a large matrix neither needs its
+/// size twice nor delays cancelling.
 at::Tensor copy_tensor(std::span<const std::byte> bytes, const TensorInfo& info, c10::Device device,
                        at::ScalarType dtype, const RunContext& context) {
-  constexpr std::int64_t most = 1 << 22;
+  constexpr std::int64_t most = 1 << 20;
   const at::ScalarType stored = *scalar_type(info.dtype);
   const auto element = static_cast<std::int64_t>(c10::elementSize(stored));
+  const bool as_it_is = stored == dtype && device.is_cpu();
+  // Before the tensor and always of one size: the next call's takes its place, and nothing is left
+  // between the tensors.
+  auto piece = at::empty({as_it_is ? 0 : most}, at::TensorOptions(stored));
   auto tensor = at::empty(info.shape, at::TensorOptions(dtype).device(device));
   auto flat = tensor.view({-1});
   const std::int64_t count =
       std::min(flat.numel(), static_cast<std::int64_t>(bytes.size()) / element);
-  auto piece = at::empty({std::min(count, most)}, at::TensorOptions(stored));
   for (std::int64_t done = 0; done < count; done += most) {
     poll(context);
     const std::int64_t now = std::min(most, count - done);
-    std::memcpy(piece.data_ptr(), bytes.data() + done * element,
-                static_cast<std::size_t>(now * element));
-    flat.narrow(0, done, now).copy_(piece.narrow(0, 0, now));
+    const auto from = bytes.subspan(static_cast<std::size_t>(done * element),
+                                    static_cast<std::size_t>(now * element));
+    const auto target = flat.narrow(0, done, now);
+    std::memcpy((as_it_is ? target : piece).mutable_data_ptr(), from.data(), from.size());
+    release_pages(from);
+    if (!as_it_is) target.copy_(piece.narrow(0, 0, now));
   }
   return tensor;
 }
@@ -75,8 +83,11 @@ class SafetensorsSource final : public WeightSource {
   Result<bool> same(std::string_view a, std::string_view b) const override {
     HEADSCOPE_ASSIGN(const auto first, checkpoint_.bytes(a));
     HEADSCOPE_ASSIGN(const auto second, checkpoint_.bytes(b));
-    return first.size() == second.size() &&
-           std::memcmp(first.data(), second.data(), first.size()) == 0;
+    const bool equal = first.size() == second.size() &&
+                       std::memcmp(first.data(), second.data(), first.size()) == 0;
+    release_pages(first);
+    release_pages(second);
+    return equal;
   }
 
  private:

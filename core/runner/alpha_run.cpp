@@ -22,7 +22,7 @@ Result<std::shared_ptr<RunResult>> run(Model& model, const Tokenizer& tokenizer,
   request.capture = std::move(capture);
   HEADSCOPE_ASSIGN(const auto generation, model.generate(request, {context.is_cancelled, {}, {}}));
   if (generation.ids.empty()) return bad_input("empty response");
-  return make_run_result(prompt, generation, options.rows, tokenizer);
+  return make_run_result(prompt, generation, options.rows, tokenizer, context);
 }
 
 Result<AlphaOutcome> outcome_of(const PromptView& prompt, const RunResult& result,
@@ -45,10 +45,12 @@ Result<std::vector<AlphaPoint>> scan_prompt(Model& model, const Tokenizer& token
   }
   HEADSCOPE_ASSIGN(const auto baseline, run(model, tokenizer, prompt, options, 0, true, context));
   HEADSCOPE_ASSIGN(outcome, outcome_of(prompt, *baseline, options));
-  auto ids = prompt_ids(prompt);
-  for (const TokenView& token : baseline->response) ids.push_back(token.id);
+  GenerateRequest replay;
+  replay.prompt_ids = prompt_ids(prompt);
+  for (const TokenView& token : baseline->response) replay.forced_response.push_back(token.id);
+  replay.max_new_tokens = options.max_new_tokens;
   PreviewInputs inputs;
-  HEADSCOPE_ASSIGN(inputs.focus_bias, model.focus_bias(ids, *options.directions, context));
+  HEADSCOPE_ASSIGN(inputs.focus_bias, model.focus_bias(replay, *options.directions, context));
   auto scan = scan_alpha(prompt, *baseline, inputs, options.heads, options.alphas,
                          [&] { return context.cancelled(); });
   if (context.cancelled()) return fail(ErrorKind::cancelled, "cancelled");

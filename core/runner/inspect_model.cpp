@@ -8,6 +8,8 @@
 #include "core/base/json.h"
 #include "core/gguf/gguf_tokenizer.h"
 #include "core/model/checkpoint.h"
+#include "core/model/device.h"
+#include "core/model/dtype_choice.h"
 #include "core/runner/open_model.h"
 
 namespace headscope {
@@ -61,6 +63,15 @@ void note_chat_template(const fs::path& folder, ModelSummary& summary) {
   }
 }
 
+Result<> choose_dtype(ModelSummary& summary) {
+  HEADSCOPE_ASSIGN(const auto devices, select_devices("auto", {}));
+  const DtypeChoice choice = usual_dtype(summary.config, !devices.front().device.is_cpu());
+  summary.auto_dtype = choice.dtype;
+  if (!choice.reason.empty())
+    summary.notes.push_back("--dtype auto is " + choice.dtype + ": " + choice.reason);
+  return {};
+}
+
 }  // namespace
 
 Result<ModelSummary> inspect_model(const std::string& folder, const std::string& adapter) {
@@ -74,6 +85,7 @@ Result<ModelSummary> inspect_model(const std::string& folder, const std::string&
   if (is_gguf(folder)) summary.dtype = summary.config.stored_dtype;
   estimate_weights(summary);
   summary.notes = summary.config.notes;
+  HEADSCOPE_TRY(choose_dtype(summary));
   if (tokenizer) {
     note_vocabulary(*tokenizer, summary);
   } else {

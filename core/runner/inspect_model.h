@@ -18,6 +18,7 @@ struct ModelSummary {
   std::string dtype;            ///< of the stored weights, "mixed" when they differ
   /// What the weights take in memory under each --dtype, in bytes.
   std::map<std::string, std::int64_t> weights_bytes;
+  std::string auto_dtype;          ///< what --dtype auto means here; a note says why
   std::vector<std::string> notes;  ///< what a user should know
 };
 

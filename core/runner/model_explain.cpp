@@ -12,12 +12,6 @@ namespace {
 /// Residual streams of more rows than this many bytes are taken piece by piece.
 constexpr std::int64_t most_bytes = std::int64_t{256} << 20;
 
-std::vector<std::int32_t> response_ids(const RunResult& run) {
-  std::vector<std::int32_t> ids;
-  for (const TokenView& token : run.response) ids.push_back(token.id);
-  return ids;
-}
-
 LensLayer read_layer(std::span<const float> logits, std::span<const std::int32_t> followed,
                      const Tokenizer& tokenizer) {
   const LogitReading reading = read_logits(logits, lens_candidates, followed);
@@ -35,15 +29,29 @@ LensLayer read_layer(std::span<const float> logits, std::span<const std::int32_t
 
 }  // namespace
 
+GenerateRequest ModelRunner::replay(const PromptView& prompt, const RunResult& run) {
+  GenerateRequest request;
+  request.prompt_ids = prompt_ids(prompt);
+  for (const TokenView& token : run.response) request.forced_response.push_back(token.id);
+  request.max_new_tokens = max_new_tokens_;
+  store_belongs_to(request.prompt_ids);
+  request.store = &store_;
+  return request;
+}
+
+Result<GenerateRequest> ModelRunner::edited_replay(const PromptView& prompt, const RunResult& run) {
+  GenerateRequest request = replay(prompt, run);
+  HEADSCOPE_ASSIGN(request.interventions,
+                   plan_interventions(run.settings, run.touched, prompt, directions_));
+  return request;
+}
+
 Result<std::shared_ptr<const ResidualRows>> ModelRunner::residuals(const PromptView& prompt,
                                                                    const RunResult& run,
                                                                    std::int64_t token,
                                                                    const RunContext& context) {
   constexpr std::size_t kept = 2;
-  GenerateRequest request;
-  request.prompt_ids = prompt_ids(prompt);
-  request.forced_response = response_ids(run);
-  request.max_new_tokens = max_new_tokens_;
+  HEADSCOPE_ASSIGN(const auto request, edited_replay(prompt, run));
   HeldResiduals held{request.prompt_ids, run.settings, run.touched, nullptr};
   held.ids.insert(held.ids.end(), request.forced_response.begin(), request.forced_response.end());
   for (const HeldResiduals& known : residuals_) {
@@ -57,10 +65,6 @@ Result<std::shared_ptr<const ResidualRows>> ModelRunner::residuals(const PromptV
   const std::int64_t at_once = std::max<std::int64_t>(1, most_bytes / a_row);
   const std::int64_t count = std::ssize(request.forced_response);
   const std::int64_t begin = count <= at_once ? 0 : token;
-  HEADSCOPE_ASSIGN(request.interventions,
-                   plan_interventions(run.settings, run.touched, prompt, directions_));
-  store_belongs_to(request.prompt_ids);
-  request.store = &store_;
   if (residuals_.size() >= kept) residuals_.pop_front();
   HEADSCOPE_ASSIGN(auto rows, opened_->model->residual_rows(
                                   request, {begin, std::min(count, begin + at_once)}, context));

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/base/make_large.h"
+#include "core/base/run_trace.h"
 #include "core/engine/outlook.h"
 #include "core/model/answer_probability.h"
 #include "core/runner/companions.h"
@@ -86,14 +87,17 @@ Result<> ModelRunner::open(const Request& request, const RunContext& context) {
   row_sources_.clear();
   residuals_.clear();
   store_belongs_to({});
+  std::optional<TimedSpan> timed(std::in_place, tracer_of(context), TraceKind::loading, "weights");
   HEADSCOPE_ASSIGN(
       opened_,
       open_model(request.model,
                  {request.device, request.dtype, request.threads, {}, request.adapter}, context));
   const Companions companions = read_companions(opened_->folder, opened_->model->config());
+  timed.emplace(tracer_of(context), TraceKind::loading, "self-check");
   directions_ = own_directions_ = companions.directions;
   own_source_ = companions.directions_source;
   HEADSCOPE_ASSIGN(const auto parity, opened_->model->self_check(kSelfCheckSeconds, context));
+  timed.reset();
   chat_ = opened_->is_demo ? std::nullopt : open_chat_template(opened_->folder);
   auto info = describe(*opened_, companions, parity, !chat_ || chat_->has_value());
   if (chat_ && *chat_) info->chat_template = "chat " + (*chat_)->fingerprint();
@@ -193,7 +197,9 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
     context.on_text(decoder.text(), false);
   };
   HEADSCOPE_ASSIGN(const auto generation, opened_->model->generate(generate, context));
-  auto result = make_run_result(prompt, generation, request.row_convention, *opened_->tokenizer);
+  const TimedSpan timed(tracer_of(context), TraceKind::read_back, "result");
+  HEADSCOPE_ASSIGN(auto result, make_run_result(prompt, generation, request.row_convention,
+                                                *opened_->tokenizer, context));
   if (context.on_text) context.on_text(result->response_text, true);
   const bool edited = !generate.interventions.empty();
   result->settings = edited ? settings : InterventionSettings{};
@@ -219,10 +225,8 @@ Result<std::shared_ptr<const HeadMapSource>> ModelRunner::row_source(const Promp
   if (const HeldSource* known = known_source(sources_, held)) return known->source;
   if (const HeldSource* known = known_source(row_sources_, held)) return known->source;
   if (row_sources_.size() >= kept) row_sources_.pop_front();
-  HEADSCOPE_ASSIGN(const auto plan,
-                   plan_interventions(run.settings, run.touched, prompt, directions_));
-  HEADSCOPE_ASSIGN(held.source, opened_->model->head_map_source(held.ids, head, plan, context,
-                                                                prompt.prompt_tokens(),
+  HEADSCOPE_ASSIGN(const auto replayed, edited_replay(prompt, run));
+  HEADSCOPE_ASSIGN(held.source, opened_->model->head_map_source(replayed, head, context,
                                                                 HeadMapSource::rows_only));
   row_sources_.push_back(held);
   return held.source;
@@ -235,10 +239,9 @@ Result<const ModelRunner::HeldSource*> ModelRunner::map_source(const PromptView&
   HeldSource held{all_ids(prompt, run), head, run.settings, run.touched, nullptr, nullptr};
   if (const HeldSource* known = known_source(sources_, held)) return known;
   if (sources_.size() >= kept) sources_.pop_front();
-  HEADSCOPE_ASSIGN(const auto plan,
-                   plan_interventions(run.settings, run.touched, prompt, directions_));
-  HEADSCOPE_ASSIGN(held.source, opened_->model->head_map_source(held.ids, head, plan, context,
-                                                                prompt.prompt_tokens(), map_side_));
+  HEADSCOPE_ASSIGN(const auto replayed, edited_replay(prompt, run));
+  HEADSCOPE_ASSIGN(held.source,
+                   opened_->model->head_map_source(replayed, head, context, map_side_));
   const int level = held.source->overview_level();
   const std::int64_t side = held.source->side(level);
   HEADSCOPE_ASSIGN(auto overview, held.source->tile({level, 0, 0, side, side}, context));
@@ -287,7 +290,7 @@ Result<std::shared_ptr<const PreviewInputs>> ModelRunner::preview_inputs(
   inputs->directions_hash = directions_hash_;
   if (directions_ == nullptr || capped) return inputs;
   HEADSCOPE_ASSIGN(inputs->focus_bias,
-                   opened_->model->focus_bias(all_ids(prompt, baseline), *directions_, context));
+                   opened_->model->focus_bias(replay(prompt, baseline), *directions_, context));
   return inputs;
 }
 

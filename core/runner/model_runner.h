@@ -15,7 +15,7 @@
 
 namespace headscope {
 
-class ModelRunner final : public Runner {
+class ModelRunner : public Runner {
  public:
   /// Unless the request says what to keep, attention weights are kept up to this many bytes; span
   /// sums always are.
@@ -67,6 +67,9 @@ class ModelRunner final : public Runner {
   void use_directions(const InterventionSettings& settings);
   /// Forgets the store of another prompt than `ids`.
   void store_belongs_to(const std::vector<std::int32_t>& ids);
+  /// The tokens of `run` once more, without its intervention, on what the store holds.
+  GenerateRequest replay(const PromptView& prompt, const RunResult& run);
+  Result<GenerateRequest> edited_replay(const PromptView& prompt, const RunResult& run);
   Result<PromptEncoder> encoder_for(const PromptRequest& prompt) const;
 
   std::uint64_t weights_budget_;

@@ -27,18 +27,20 @@ RowWindow row_window(const RunResult& result, const CapturedAttention& attention
   return window;
 }
 
-void copy_weights(const CapturedAttention& attention, RowWindow window, std::int64_t first_layer,
-                  RunResult& result) {
-  if (attention.weights.empty()) return;
+Result<> copy_weights(const CapturedAttention& attention, RowWindow window,
+                      std::int64_t first_layer, const RunContext& context, RunResult& result) {
+  if (attention.weights.empty()) return {};
   window.width = attention.keys;
   const auto heads = static_cast<std::size_t>(result.heads);
   const std::size_t first = static_cast<std::size_t>(first_layer) * heads;
   result.weights.resize(static_cast<std::size_t>(result.layers) * heads);
   for (std::size_t head = 0; head < static_cast<std::size_t>(attention.layers) * heads; ++head) {
+    if (context.cancelled()) return fail(ErrorKind::cancelled, "cancelled");
     const float* begin = window.of_head(attention.weights, head);
     result.weights[first + head] =
         make_large<const std::vector<float>>(begin, begin + window.size());
   }
+  return {};
 }
 
 void copy_span_sums(const CapturedAttention& attention, RowWindow window, RunResult& result) {
@@ -65,9 +67,9 @@ std::vector<std::vector<CandidateView>> candidate_views(
 
 }  // namespace
 
-std::shared_ptr<RunResult> make_run_result(const PromptView& prompt, const Generation& generation,
-                                           RowConvention convention, const Tokenizer& tokenizer,
-                                           TokenRange captured, int model_layers) {
+Result<std::shared_ptr<RunResult>> make_run_result(
+    const PromptView& prompt, const Generation& generation, RowConvention convention,
+    const Tokenizer& tokenizer, const RunContext& context, TokenRange captured, int model_layers) {
   auto result = make_large<RunResult>();
   const CapturedAttention& attention = generation.attention;
   const auto count = static_cast<std::int64_t>(generation.ids.size());
@@ -85,7 +87,7 @@ std::shared_ptr<RunResult> make_run_result(const PromptView& prompt, const Gener
   result->rows = {first, first + count};
   result->sets = static_cast<int>(prompt.documents.size()) + 1;
   const RowWindow window = row_window(*result, attention);
-  copy_weights(attention, window, captured.begin, *result);
+  HEADSCOPE_TRY(copy_weights(attention, window, captured.begin, context, *result));
   result->seconds = generation.prefill_seconds + generation.decode_seconds;
   if (!whole) return result;
   copy_span_sums(attention, window, *result);
