@@ -369,6 +369,12 @@ TEST_CASE("origin: settings as a file says them, heads by name, the command quot
   settings.marked_document = -1;  // nothing to act on: left out beside focus
   CHECK(descriptions_of(settings, {{1, 2}}, *snapshot().prompt).size() == 1);
   CHECK(descriptions_of({}, {{1, 2}}, *snapshot().prompt).empty());
+  CHECK(parts[0].directions.empty());  // the model's own need no name
+  settings.directions = "/models/mine.safetensors";
+  Origin opened = origin;
+  opened.intervention = descriptions_of(settings, {{1, 2}}, *snapshot().prompt);
+  CHECK(in_words(opened).find("focus α = 0.3 (mine.safetensors)") != std::string::npos);
+  CHECK(intervention_json(opened)[0]["directions"] == settings.directions);
 
   Origin quoted = origin;
   quoted.prompt_file = "it's a prompt.txt";

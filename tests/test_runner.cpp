@@ -524,7 +524,8 @@ TEST_CASE("less than 50 ms of work lie between two polls") {
   const std::string line = longer.text.substr(longer.text.find("Document [1]"));
   const std::string document = line.substr(0, line.find('\n') + 1);
   while (f.prompt->prompt_tokens() < 900) {
-    longer.text.insert(longer.text.find("Document [1]"), document);
+    std::string text = longer.text;
+    longer.text = text.insert(text.find("Document [1]"), document);
     f.prompt = f.runner.prepare(longer).value();
   }
   // Time of this thread alone (the model runs on one), so that a busy machine does not count.

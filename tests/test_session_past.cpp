@@ -35,7 +35,7 @@ RunEntry entry_of(std::uint64_t number, const PromptRequest& prompt) {
   RunEntry entry;
   entry.number = number;
   entry.when = 1700000000 + static_cast<std::time_t>(number);
-  entry.request = test::with_tau(test::engine_request(), 0.1 * static_cast<double>(number));
+  entry.request = test::with_tau(test::engine_request(), 0.01 * static_cast<double>(number));
   entry.request.prompt = {};
   entry.prompt = std::make_shared<const PromptRequest>(prompt);
   entry.answer = "answer " + std::to_string(number);
@@ -128,6 +128,43 @@ How much does it hold?
 > It holds much.
 ```
 )";
+
+// The next start finds everything, also by way of a session file.
+void go_on_from_crash(const Homes& homes, const std::filesystem::path& lessons, std::size_t runs) {
+  Desk desk(lessons);
+  CHECK(desk.begin());
+  REQUIRE(desk.app.lessons().is_open());
+  CHECK(desk.app.lessons().step() == 1);
+  CHECK(desk.app.lessons().chosen() == 1);
+  CHECK_FALSE(desk.app.lessons().revealed());
+  desk.settle();
+  const RunLog& log = desk.state().runs;
+  CHECK(log.entries().size() == runs);  // the run that was made again is no new one
+  CHECK(log.find(log.current())->request.intervention.tau == 0.3);
+  CHECK(log.pinned == 1);
+  CHECK(desk.state().request.intervention.tau == 0.3);
+  REQUIRE(desk.app.commands().run("edit.undo"));
+  CHECK(desk.state().request.intervention.tau == 0.1);
+  REQUIRE(desk.app.commands().run("edit.redo"));
+  CHECK(desk.state().request.intervention.tau == 0.3);
+
+  // The same by a session file; how the work came to be is no change of it.
+  const std::string path = (homes.folder / "work.headscope.json").string();
+  REQUIRE(desk.app.session().save_as(path).has_value());
+  desk.app.commands().run("session.new");
+  desk.app.lessons().close();
+  desk.settle();
+  CHECK(desk.state().runs.entries().size() < runs);
+  desk.app.open_path(path);
+  CHECK(desk.app.lessons().step() == 1);
+  desk.settle();
+  CHECK(desk.state().runs.entries().size() == runs);
+  CHECK(desk.app.commands().run("edit.undo"));
+  CHECK(desk.app.commands().run("edit.redo"));
+  desk.settle();
+  CHECK_FALSE(desk.app.session().changed());
+  REQUIRE(desk.app.session().end().has_value());
+}
 
 }  // namespace
 
@@ -257,40 +294,7 @@ TEST_CASE("after a crash undo, the list of runs and the lesson are back") {
              (*kept)->session.tabs[0].past.pinned_run == 1;
     }));
   }  // no end(): as if it had been killed
-  Desk desk(lessons);
-  CHECK(desk.begin());
-  REQUIRE(desk.app.lessons().is_open());
-  CHECK(desk.app.lessons().step() == 1);
-  CHECK(desk.app.lessons().chosen() == 1);
-  CHECK_FALSE(desk.app.lessons().revealed());
-  desk.settle();
-  const RunLog& log = desk.state().runs;
-  CHECK(log.entries().size() == runs);  // the run that was made again is no new one
-  CHECK(log.find(log.current())->request.intervention.tau == 0.3);
-  CHECK(log.pinned == 1);
-  CHECK(desk.state().request.intervention.tau == 0.3);
-  REQUIRE(desk.app.commands().run("edit.undo"));
-  CHECK(desk.state().request.intervention.tau == 0.1);
-  REQUIRE(desk.app.commands().run("edit.redo"));
-  CHECK(desk.state().request.intervention.tau == 0.3);
-
-  // The same by a session file; how the work came to be is no change of it.
-  const std::string path = (homes.folder / "work.headscope.json").string();
-  REQUIRE(desk.app.session().save_as(path).has_value());
-  desk.app.commands().run("session.new");
-  desk.app.lessons().close();
-  desk.settle();
-  CHECK(desk.state().runs.entries().size() < runs);
-  desk.app.open_path(path);
-  CHECK(desk.app.lessons().step() == 1);
-  desk.settle();
-  CHECK(desk.state().runs.entries().size() == runs);
-  CHECK(desk.app.commands().run("edit.undo"));
-  CHECK(desk.app.commands().run("edit.redo"));
-  desk.settle();
-  CHECK_FALSE(desk.app.session().changed());
-  REQUIRE(desk.app.session().end().has_value());
-
+  go_on_from_crash(homes, lessons, runs);
   // A lesson that is gone is said; the work is there.
   std::filesystem::remove(lessons / "01-sink.md");
   Desk later(lessons);

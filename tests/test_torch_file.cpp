@@ -62,6 +62,28 @@ TEST_CASE("a folder as the authors publish it") {
   CHECK(view->values == std::vector<float>{4, 5, 6, 7, 8, 9, 10, 11});
 }
 
+TEST_CASE("one file of such a folder names it; what does not fit, or has changed, is refused") {
+  const fs::path folder = goldens() / "authors";
+  CHECK(directions_named_by(folder / "head_q_directions_0.pth") == folder);
+  CHECK(directions_named_by(folder / "head_k_directions_12.pth") == folder);
+  CHECK(directions_named_by("head_q_directions_0.pth") == ".");
+  CHECK(directions_named_by(folder) == folder);
+  CHECK(directions_named_by("mine.safetensors") == "mine.safetensors");
+  const auto hash = directions_sha256(folder);
+  REQUIRE(hash);
+  CHECK(read_fitting_directions(folder, *hash, 3, 2, 4));
+  CHECK(read_fitting_directions(folder, "", 3, 2, 4)->query ==
+        read_directions(folder)->directions.query);
+  const auto other = read_fitting_directions(folder, *hash, 3, 2, 8);
+  REQUIRE_FALSE(other);
+  CHECK(says(other.error().message, "authors"));
+  CHECK(says(other.error().message, "[3, 2, 4]"));
+  CHECK(says(other.error().message, "[3, 2, 8]"));
+  const auto changed = read_fitting_directions(folder, std::string(64, '0'), 3, 2, 4);
+  REQUIRE_FALSE(changed);
+  CHECK(says(changed.error().message, "has changed since it was chosen"));
+}
+
 TEST_CASE("folders that are not whole") {
   const TemporaryFolder folder;
   const auto refused = [&] {

@@ -112,7 +112,7 @@ void script_directions(ImGuiTestContext* test) {
   const auto again = session_from_json(session_to_json(record), "session");
   IM_CHECK(again.has_value());
   IM_CHECK(again->tabs[0].request.intervention == settings);
-  test->ItemClick("//Intervention/Model's own");
+  test->ItemClick("//Intervention/Own");
   s.settle(test);
   IM_CHECK(settings.directions.empty());
   IM_CHECK(s.snapshot().model->directions_source == model.directions_source);
@@ -131,14 +131,18 @@ std::string order_of(Stage& s) {
   return order;
 }
 
-// The place of a tab on screen, found by its label in the bar's window.
-ImRect place_of_tab(ImGuiTestContext* test, std::uint64_t key) {
-  ImGuiTestItemList items;
-  test->GatherItems(&items, "//##prompts");
+// The place on screen of a prompt's tab, as ImGui has laid it out.
+ImRect place_of_tab(std::uint64_t key) {
+  ImGuiContext& imgui = *ImGui::GetCurrentContext();
   const std::string ending = "###" + std::to_string(key);
-  for (int i = 0; i < items.GetSize(); ++i) {
-    const ImGuiTestItemInfo& item = *items.GetByIndex(i);
-    if (std::string(item.DebugLabel).find(ending) != std::string::npos) return item.RectFull;
+  for (int i = 0; i < imgui.TabBars.GetMapSize(); ++i) {
+    ImGuiTabBar* bar = imgui.TabBars.TryGetMapData(i);
+    if (bar == nullptr || bar->CurrFrameVisible < imgui.FrameCount - 1) continue;
+    for (ImGuiTabItem& tab : bar->Tabs) {
+      if (!std::string(ImGui::TabBarGetTabName(bar, &tab)).ends_with(ending)) continue;
+      const float left = bar->BarRect.Min.x + tab.Offset;
+      return {left, bar->BarRect.Min.y, left + tab.Width, bar->BarRect.Max.y};
+    }
   }
   return {};
 }
@@ -154,7 +158,7 @@ void script_drag_tab(ImGuiTestContext* test) {
   test->Yield(5);
   IM_CHECK_STR_EQ(order_of(s).c_str(), "one two three ");
   const std::uint64_t one = tabs.key(0), three = tabs.key(2);
-  const ImRect from = place_of_tab(test, one), to = place_of_tab(test, three);
+  const ImRect from = place_of_tab(one), to = place_of_tab(three);
   IM_CHECK(from.GetWidth() > 0 && to.GetWidth() > 0);
   test->MouseMoveToPos(from.GetCenter());
   test->MouseDown();

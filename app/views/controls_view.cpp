@@ -61,28 +61,6 @@ void strengths(ViewContext& context) {
   command_button(context, "settings.auto_alpha", "Auto");
 }
 
-/// Which focus directions are in use, where they are not the model's own, and the way back.
-void directions(ViewContext& context) {
-  const InterventionSettings& settings = context.state.request.intervention;
-  if (settings.directions.empty()) return;
-  const ModelInfo* model = context.state.snapshot->model.get();
-  const bool bad = model != nullptr && !model->directions_problem.empty();
-  label("Directions", "Focus directions that were opened instead of the model's own");
-  const float button = ImGui::CalcTextSize("Model's own").x + em() * 1.8f;
-  const float width = std::max(em() * 3, ImGui::GetContentRegionAvail().x - button);
-  const std::string name = std::filesystem::path(settings.directions).filename().string();
-  const ImVec2 at = ImGui::GetCursorScreenPos();
-  draw_fitted_text(
-      *ImGui::GetWindowDrawList(), ImVec2(at.x, at.y + ImGui::GetStyle().FramePadding.y), width,
-      bad ? context.theme.bad : context.theme.text, bad ? name + ": not in use" : name);
-  ImGui::Dummy(ImVec2(width, ImGui::GetFrameHeight()));
-  ImGui::SetItemTooltip("%s\nSHA-256 %.12s",
-                        bad ? model->directions_problem.c_str() : settings.directions.c_str(),
-                        settings.directions_hash.c_str());
-  ImGui::SameLine();
-  command_button(context, "directions.own", "Model's own");
-}
-
 /// What the combo offers: methods that have no slider of their own.
 bool is_other(const InterventionMethod& method) {
   return &method != &split_softmax_method && !method.adds_directions;
@@ -170,6 +148,44 @@ void heads(ViewContext& context) {
   }
 }
 
+/// Which focus directions are in use, where they are not the model's own, and the way back.
+void opened_directions(ViewContext& context) {
+  const InterventionSettings& settings = context.state.request.intervention;
+  const ModelInfo* model = context.state.snapshot->model.get();
+  const bool bad = model != nullptr && !model->directions_problem.empty();
+  const std::string name = std::filesystem::path(settings.directions).filename().string();
+  const float button = ImGui::CalcTextSize("Own").x + em() * 1.6f;
+  const float width = std::max(em() * 3, ImGui::GetContentRegionAvail().x - button);
+  const ImVec2 at = ImGui::GetCursorScreenPos();
+  draw_fitted_text(*ImGui::GetWindowDrawList(),
+                   ImVec2(at.x, at.y + ImGui::GetStyle().FramePadding.y), width,
+                   bad ? context.theme.bad : context.theme.text, (bad ? "unused: " : "of ") + name);
+  ImGui::Dummy(ImVec2(width, ImGui::GetFrameHeight()));
+  ImGui::SetItemTooltip("Focus directions in use: %s\nSHA-256 %.12s%s%s",
+                        settings.directions.c_str(), settings.directions_hash.c_str(),
+                        bad ? "\nThey are not in use: " : "",
+                        bad ? model->directions_problem.c_str() : "");
+  ImGui::SameLine();
+  command_button(context, "directions.own", "Own");
+  ImGui::SetItemTooltip("Back to the model's own focus directions");
+}
+
+void key_part(ViewContext& context) {
+  InterventionSettings& settings = context.state.request.intervention;
+  constexpr const char* why =
+      "Changes nothing, and that can be watched here:\nq'.(k + alpha d_k) = q'.k + alpha q'.d_k, "
+      "and the second term is the\n"
+      "same for every key, so the softmax cancels it (method, section 3).";
+  label("Key part", why);
+  ImGui::BeginDisabled(settings.alpha == 0.0);
+  ImGui::Checkbox("alpha d_k", &settings.use_key_directions);
+  ImGui::EndDisabled();
+  ImGui::SameLine(0, em() * 0.6f);
+  if (!settings.directions.empty()) return opened_directions(context);
+  text_muted(context, "no effect: why?");
+  ImGui::SetItemTooltip("%s", why);
+}
+
 void rows(ViewContext& context) {
   InterventionSettings& settings = context.state.request.intervention;
   int kind = settings.rows.kind == RowSelection::Kind::response ? 1 : 0;
@@ -178,16 +194,7 @@ void rows(ViewContext& context) {
   if (segmented(context, "rows", {"All", "Response"}, kind)) {
     settings.rows = {kind == 1 ? RowSelection::Kind::response : RowSelection::Kind::all, 0};
   }
-  label("Key part", nullptr);
-  ImGui::BeginDisabled(settings.alpha == 0.0);
-  ImGui::Checkbox("alpha d_k", &settings.use_key_directions);
-  ImGui::EndDisabled();
-  ImGui::SameLine(0, em() * 0.6f);
-  text_muted(context, "no effect: why?");
-  ImGui::SetItemTooltip(
-      "Changes nothing, and that can be watched here:\nq'.(k + alpha d_k) = q'.k + alpha q'.d_k, "
-      "and the second term is the\n"
-      "same for every key, so the softmax cancels it (method, section 3).");
+  key_part(context);
 }
 
 std::string state_line(const AppState& state) {
@@ -231,7 +238,6 @@ void footer(ViewContext& context) {
 
 void controls_view(ViewContext& context) {
   strengths(context);
-  directions(context);
   other(context);
   heads(context);
   rows(context);
