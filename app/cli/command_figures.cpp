@@ -32,12 +32,12 @@ Result<> figures(const Options& options) {
 void add_figures(CommandLine& line) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      line.add("figures", "the paper's figures as SVG, PNG and PDF, with their numbers as CSV",
+      line.add("figures", "the figures of results as SVG, PNG and PDF, with their numbers as CSV",
                [options] { return figures(*options); });
   command
       ->add_option("--from", options->from,
                    "folder of a sweep (results.csv), head set, result of control, table of suites, "
-                   "or a folder that holds several of these")
+                   "result of bench (growth, peers), or a folder that holds several of these")
       ->required();
   command->add_option("--out,-o", options->folder, "folder for the figures")->required();
   command->add_option("--theme", options->theme, "light or dark")

@@ -10,6 +10,7 @@
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/experiment/control_figures.h"
+#include "core/experiment/study_bench.h"
 #include "core/experiment/study_suite.h"
 #include "core/figure/provenance.h"
 #include "core/figure/write.h"
@@ -77,6 +78,12 @@ Result<std::vector<NamedFigure>> figures_of_suite(const Json& json, const fs::pa
   return std::vector<NamedFigure>{suite_figure(table, provenance)};
 }
 
+Result<std::vector<NamedFigure>> figures_of_bench(const Json& json, const fs::path& file) {
+  HEADSCOPE_ASSIGN(auto provenance, provenance_of_bench(json, file.string()));
+  HEADSCOPE_TRY(name_file("bench", file, provenance));
+  return bench_figures(json, file.string(), std::move(provenance));
+}
+
 bool is_head_set(const Json& json) {
   const bool pairs = json.is_array() && !json.empty() && json[0].is_array() && json[0].size() == 2;
   return pairs || (json.is_object() && json.contains("ranking"));
@@ -89,6 +96,7 @@ Result<std::vector<NamedFigure>> figures_of_file(const fs::path& file, bool& fou
   const bool control = json.is_object() && json.value("experiment", Json()) == "control";
   if (control) return figures_of_control(json, file);
   if (is_suite_table(json)) return figures_of_suite(json, file);
+  if (is_bench_report(json)) return figures_of_bench(json, file);
   if (is_head_set(json)) return figures_of_head_set(json, file);
   found = false;
   return std::vector<NamedFigure>{};
@@ -150,9 +158,11 @@ Result<StudyFigures> figures_of_one_file(const fs::path& file) {
   HEADSCOPE_ASSIGN(auto figures, figures_of_file(file, found));
   if (!found) {
     return bad_input(file.string() +
-                     ": expected a head set, the result of headscope-cli control, or a table of "
-                     "suites ({\"rows\":[{\"task\",\"length\",...}]})");
+                     ": expected a head set, the result of headscope-cli control, a table of "
+                     "suites ({\"rows\":[{\"task\",\"length\",...}]}), or what bench wrote of the "
+                     "suites growth and peers");
   }
+  if (figures.empty()) return bad_input(file.string() + ": it holds no number to draw");
   Collection collection;
   collection.add(std::move(figures), file);
   return collection.take();
@@ -189,32 +199,27 @@ std::vector<NamedFigure> head_set_figures(const HeadSet& set, figure::Provenance
   const HeadId shape =
       set.layers > 0 ? HeadId{set.layers, set.heads} : figure::shape_of_ranking(set.ranking);
   const int top_k = default_top_k(shape.layer, shape.head);
+  const auto of_all_heads = [&](auto drawn) {
+    drawn.layers = shape.layer;
+    drawn.heads = shape.head;
+    drawn.scores = set.relevant;
+    drawn.provenance = provenance;
+    return drawn;
+  };
   std::vector<NamedFigure> figures;
-  figure::HeadMapFigure map;
-  map.layers = shape.layer;
-  map.heads = shape.head;
-  map.scores = set.relevant;
+  auto map = of_all_heads(figure::HeadMapFigure());
   map.ranking = set.ranking;
   map.outlined = top_k;
-  map.provenance = provenance;
-  figures.push_back({"contextual-heads-map", map});
+  figures.push_back({"contextual-heads-map", std::move(map)});
   if (!set.relevant.empty()) {
-    figure::RankingFigure curve;
-    curve.layers = shape.layer;
-    curve.heads = shape.head;
-    curve.scores = set.relevant;
+    auto curve = of_all_heads(figure::RankingFigure());
     curve.low = set.relevant_low;
     curve.high = set.relevant_high;
-    curve.provenance = provenance;
     figures.push_back({"contextual-heads-ranking", std::move(curve)});
   }
-  figure::LayerSpreadFigure layers;
-  layers.layers = shape.layer;
-  layers.heads = shape.head;
-  layers.scores = set.relevant;
+  auto layers = of_all_heads(figure::LayerSpreadFigure());
   layers.ranking = set.ranking;
   layers.top_k = top_k;
-  layers.provenance = provenance;
   figures.push_back({"contextual-heads-layers", std::move(layers)});
   auto stability = stability_figure(set);
   if (stability.panels.empty()) return figures;

@@ -21,9 +21,10 @@ struct StudyFigures {
   std::vector<std::string> sources;  ///< files and folders they were made from
 };
 
-/// `from`: the folder of a sweep, a head set, control.json, the table of suites, or a folder that
-/// holds several of these (files *.json, and folders with a results.csv). bad_input when it is none
-/// of them, when a file of a sweep is damaged, or when nothing can be drawn.
+/// `from`: the folder of a sweep, a head set, control.json, the table of suites, a result of bench
+/// (growth, peers), or a folder that holds several of these (files *.json, and folders with a
+/// results.csv). bad_input when it is none of them, when a file of a sweep is damaged, or when
+/// nothing can be drawn.
 Result<StudyFigures> study_figures(const std::filesystem::path& from);
 
 /// Draws every figure as SVG, PDF and PNG, and writes its numbers as CSV beside them; captions.md

@@ -19,6 +19,7 @@ struct Draw {
   Result<Scene> operator()(const CurvesFigure& f) const { return draw_curves(f, options); }
   Result<Scene> operator()(const ValueGridFigure& f) const { return draw_value_grid(f, options); }
   Result<Scene> operator()(const GroupsFigure& f) const { return draw_groups(f, options); }
+  Result<Scene> operator()(const RatiosFigure& f) const { return draw_ratios(f, options); }
   Result<Scene> operator()(const TableFigure& f) const { return draw_table(f, options); }
 };
 
@@ -103,6 +104,19 @@ struct Csv {
       text += csv_line({name, "mean_low", csv_number(group.low)});
       text += csv_line({name, "mean_high", csv_number(group.high)});
       for (const double value : group.values) text += csv_line({name, "sample", csv_number(value)});
+    }
+    return text;
+  }
+  std::string operator()(const RatiosFigure& f) const {
+    std::string text = csv_line({"group", "ratio", "value", "low", "high", "goal", "limit", "met"});
+    for (const Ratio& r : f.ratios) {
+      const char* goal = !r.goal ? "" : r.goal->at_least ? "at least" : "at most";
+      text +=
+          csv_line({csv_field(r.group), csv_field(r.name), csv_number(r.value), csv_number(r.low),
+                    csv_number(r.high), goal, r.goal ? csv_number(r.goal->limit) : "",
+                    !r.goal   ? ""
+                    : r.met() ? "1"
+                              : "0"});
     }
     return text;
   }

@@ -9,13 +9,14 @@
 #include "core/figure/head_map.h"
 #include "core/figure/layer_spread.h"
 #include "core/figure/ranking.h"
+#include "core/figure/ratios.h"
 #include "core/figure/table.h"
 #include "core/figure/value_grid.h"
 
 namespace headscope::figure {
 
 using AnyFigure = std::variant<HeadMapFigure, RankingFigure, LayerSpreadFigure, CurvesFigure,
-                               ValueGridFigure, GroupsFigure, TableFigure>;
+                               ValueGridFigure, GroupsFigure, RatiosFigure, TableFigure>;
 
 Result<Scene> draw_figure(const AnyFigure& figure, const Options& options);
 

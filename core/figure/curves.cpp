@@ -58,10 +58,18 @@ Axis y_axis(const Panel& panel) {
   for (const Level& level : panel.levels) {
     for (const double v : {level.y, level.low, level.high}) range.include(v);
   }
-  if (range.empty()) range = {0, 1};
-  const double pad = std::max(1e-6, (range.high - range.low) * 0.06);
   Axis y;
   y.label = panel.y_label;
+  if (panel.logarithmic_y && range.low > 0 && !range.empty()) {
+    const double factor = std::max(1.2, std::pow(range.high / range.low, 0.06));
+    y.logarithmic = true;
+    y.low = range.low / factor;
+    y.high = range.high * factor;
+    y.ticks = log_ticks(y.low, y.high, 5);
+    return y;
+  }
+  if (range.empty()) range = {0, 1};
+  const double pad = std::max(1e-6, (range.high - range.low) * 0.06);
   y.low = std::isfinite(panel.y_low) ? panel.y_low : range.low - pad;
   y.high = std::isfinite(panel.y_high) ? panel.y_high : range.high + pad;
   y.ticks = linear_ticks(y.low, y.high, 5);

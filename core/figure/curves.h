@@ -40,6 +40,7 @@ struct Panel {
   bool logarithmic = false;                    ///< the x axis
   std::vector<double> x_ticks;                 ///< exactly these; empty = chosen from the points
   double y_low = kNoValue, y_high = kNoValue;  ///< NaN = from the values
+  bool logarithmic_y = false;                  ///< every value above 0
   std::vector<Curve> curves;
   std::vector<Level> levels;
 };
