@@ -173,11 +173,9 @@ Result<> attention(const Options& options) {
     return fail(ErrorKind::usage, "--metrics needs every weight: leave --capture spans out");
   HEADSCOPE_TRY(check_before_loading(options));
   ProgressPrinter progress(options.quiet);
-  HEADSCOPE_ASSIGN(const auto opened, open_model(options.model, load_options(options, options),
-                                                 progress.context(), tokenizer_need(options)));
-  HEADSCOPE_ASSIGN(const auto encoder,
-                   prompt_encoder(options, options, opened.name, opened.folder, opened.tokenizer));
-  HEADSCOPE_ASSIGN(const auto prompt, read_prompt(options, encoder));
+  HEADSCOPE_ASSIGN(const auto input,
+                   open_with_prompt(options, options, options, options, progress.context()));
+  const auto& [opened, encoder, prompt] = input;
   const ModelConfig& config = opened.model->config();
   ForwardRequest request;
   request.ids = prompt.encoding.ids;

@@ -1,5 +1,4 @@
 // control: what intervening on contextual heads does to the heads that nobody touched.
-#include <chrono>
 #include <memory>
 
 #include "app/cli/command_line.h"
@@ -10,14 +9,12 @@
 #include "core/base/hash.h"
 #include "core/experiment/control.h"
 #include "core/experiment/control_file.h"
+#include "core/experiment/save_clock.h"
 #include "core/session/directions_file.h"
 #include "core/session/head_set.h"
 
 namespace headscope::cli {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-constexpr auto kSaveInterval = std::chrono::seconds(30);
 
 struct Options : CommonOptions, ModelChoice, PromptOptions, DataOptions {
   std::string heads, directions, response = "baseline", file;
@@ -77,12 +74,9 @@ Json summary(const ControlResult& result, const std::string& file) {
   return json;
 }
 
-// Saves now and then, so that a killed run has not been for nothing.
 std::function<Result<>(const ControlRun&)> saver(const ControlFile& file) {
-  return [&file, last = Clock::now()](const ControlRun& run) mutable -> Result<> {
-    if (Clock::now() - last < kSaveInterval) return {};
-    last = Clock::now();
-    return file.save(run, false);
+  return [&file, clock = SaveClock()](const ControlRun& run) mutable -> Result<> {
+    return clock.is_time() ? file.save(run, false) : Result<>{};
   };
 }
 

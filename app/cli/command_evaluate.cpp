@@ -1,5 +1,4 @@
 // evaluate: exact match and attention masses over a data set, with or without interventions.
-#include <chrono>
 #include <memory>
 
 #include "app/cli/command_line.h"
@@ -10,13 +9,11 @@
 #include "app/cli/prompt_input.h"
 #include "core/base/file.h"
 #include "core/experiment/evaluate.h"
+#include "core/experiment/save_clock.h"
 #include "core/session/head_set.h"
 
 namespace headscope::cli {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-constexpr auto kSaveInterval = std::chrono::seconds(30);
 
 using Options = EvaluateArguments;
 
@@ -93,12 +90,9 @@ struct Output {
   }
 };
 
-// Saves now and then, so that a killed run has not been for nothing.
 std::function<Result<>(const EvaluateRun&)> saver(const Output& output) {
-  return [&output, last = Clock::now()](const EvaluateRun& run) mutable -> Result<> {
-    if (Clock::now() - last < kSaveInterval) return {};
-    last = Clock::now();
-    return output.save(run, false);
+  return [&output, clock = SaveClock()](const EvaluateRun& run) mutable -> Result<> {
+    return clock.is_time() ? output.save(run, false) : Result<>{};
   };
 }
 

@@ -30,12 +30,10 @@ Result<> note_parity(Model& model, ProgressPrinter& progress) {
 
 Result<> generate(const Options& options) {
   ProgressPrinter progress(options.quiet);
-  HEADSCOPE_ASSIGN(const auto opened, open_model(options.model, load_options(options, options),
-                                                 progress.context(), tokenizer_need(options)));
+  HEADSCOPE_ASSIGN(const auto input,
+                   open_with_prompt(options, options, options, options, progress.context()));
+  const auto& [opened, encoder, prompt] = input;
   HEADSCOPE_TRY(note_parity(*opened.model, progress));
-  HEADSCOPE_ASSIGN(const auto encoder,
-                   prompt_encoder(options, options, opened.name, opened.folder, opened.tokenizer));
-  HEADSCOPE_ASSIGN(const auto prompt, read_prompt(options, encoder));
   GenerateRequest request;
   request.prompt_ids = prompt.encoding.ids;
   request.max_new_tokens = options.max_new_tokens;

@@ -92,11 +92,9 @@ Result<Json> lens_of(const Options& options, const OpenedModel& opened, Generate
 
 Result<> lens(const Options& options) {
   ProgressPrinter progress(options.quiet);
-  HEADSCOPE_ASSIGN(const auto opened, open_model(options.model, load_options(options, options),
-                                                 progress.context(), tokenizer_need(options)));
-  HEADSCOPE_ASSIGN(const auto encoder,
-                   prompt_encoder(options, options, opened.name, opened.folder, opened.tokenizer));
-  HEADSCOPE_ASSIGN(const auto prompt, read_prompt(options, encoder));
+  HEADSCOPE_ASSIGN(const auto input,
+                   open_with_prompt(options, options, options, options, progress.context()));
+  const auto& [opened, encoder, prompt] = input;
   HEADSCOPE_ASSIGN(const auto wanted, wanted_tokens(options, opened));
   GenerateRequest request;
   request.prompt_ids = prompt.encoding.ids;

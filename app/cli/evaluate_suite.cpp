@@ -1,7 +1,6 @@
 #include "app/cli/evaluate_suite.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <map>
 
@@ -12,6 +11,7 @@
 #include "core/analysis/statistics.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
+#include "core/experiment/save_clock.h"
 #include "core/experiment/suite_run.h"
 #include "core/experiment/weights_hash.h"
 #include "core/runner/companions.h"
@@ -24,9 +24,7 @@ namespace headscope::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
 
-constexpr auto kSaveInterval = std::chrono::seconds(30);
 constexpr std::int64_t kSamples = 20;  // of a task and length
 constexpr const char* kHelmet = "helmet";
 
@@ -201,7 +199,6 @@ struct Output {
   Passport passport;
   std::vector<std::string> notes;
   std::vector<SuiteLine> lines;
-  Clock::time_point saved = Clock::now();
 
   fs::path folder() const {
     const fs::path parent = fs::path(options.file).parent_path();
@@ -259,7 +256,6 @@ struct Output {
 
   // The lines first: a summary never speaks of lines that are not there.
   Result<> save(bool complete) {
-    saved = Clock::now();
     HEADSCOPE_TRY(write_file_atomically(options.file, suite_lines_text(lines)));
     HEADSCOPE_TRY(write_json(summary(complete), summary_file(), 2));
     return complete ? save_table() : Result<>{};
@@ -421,9 +417,10 @@ Result<> evaluate_suite(const EvaluateArguments& options) {
   if (!how.finished.empty()) {
     progress.note("going on after " + std::to_string(how.finished.size()) + " answers");
   }
-  const auto keep = [&output](SuiteLine line) -> Result<> {
+  SaveClock clock;
+  const auto keep = [&output, &clock](SuiteLine line) -> Result<> {
     output.lines.push_back(std::move(line));
-    return Clock::now() - output.saved < kSaveInterval ? Result<>{} : output.save(false);
+    return clock.is_time() ? output.save(false) : Result<>{};
   };
   const auto run_cell = [&](const Cell& cell) -> Result<> {
     HEADSCOPE_ASSIGN(const auto samples, samples_of(cell, options, encoder, context));

@@ -1,7 +1,5 @@
 #include "app/cli/output.h"
 
-#include <charconv>
-#include <cmath>
 #include <cstdio>
 
 #include "core/base/file.h"
@@ -15,19 +13,6 @@ Result<> write_json(const Json& value, const std::string& out, int indent) {
     return bad_input("stdout: could not write the result (is the disk full?)");
   }
   return {};
-}
-
-Json json_number(float value) {
-  if (!std::isfinite(value)) return nullptr;
-  char text[32];
-  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
-  double shortest = 0;
-  std::from_chars(text, end, shortest);
-  return shortest;
-}
-
-Json json_number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
 }
 
 }  // namespace headscope::cli

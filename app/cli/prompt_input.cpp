@@ -118,4 +118,15 @@ Result<std::optional<PromptEncoder>> prompt_encoder(const PromptOptions& options
   return fail(ErrorKind::usage, "--chat needs a prompt given as text, not as --ids");
 }
 
+Result<OpenedPrompt> open_with_prompt(const CommonOptions& common, const ModelChoice& choice,
+                                      const PromptOptions& options, const PromptSource& source,
+                                      const RunContext& context) {
+  HEADSCOPE_ASSIGN(auto opened, open_model(choice.model, load_options(common, choice), context,
+                                           tokenizer_need(source)));
+  HEADSCOPE_ASSIGN(auto encoder,
+                   prompt_encoder(options, source, opened.name, opened.folder, opened.tokenizer));
+  HEADSCOPE_ASSIGN(auto prompt, read_prompt(source, encoder));
+  return OpenedPrompt{std::move(opened), std::move(encoder), std::move(prompt)};
+}
+
 }  // namespace headscope::cli

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,17 @@ Result<PromptInput> read_prompt(const PromptSource& source,
 
 /// Ids need no tokenizer.
 TokenizerNeed tokenizer_need(const PromptSource& source);
+
+/// A model with the one prompt of the command line.
+struct OpenedPrompt {
+  OpenedModel opened;
+  std::optional<PromptEncoder> encoder;  ///< nothing for ids
+  PromptInput prompt;
+};
+/// Opens the model, then reads the prompt as above.
+Result<OpenedPrompt> open_with_prompt(const CommonOptions& common, const ModelChoice& choice,
+                                      const PromptOptions& options, const PromptSource& source,
+                                      const RunContext& context);
 
 /// "1,2,3"; usage error when it is anything else.
 Result<std::vector<std::int32_t>> parse_ids(const std::string& text);

@@ -68,11 +68,8 @@ class EngineSuite {
                                                {"interventions", &EngineSuite::interventions},
                                                {"tokenizers", &EngineSuite::tokenizers},
                                                {"long", &EngineSuite::long_context}};
-    for (const std::string& name : engine_parts) {
-      if (!options_.parts.empty() && !options_.parts.contains(name)) continue;
-      HEADSCOPE_ASSIGN(report[name], (this->*parts.at(name))());
-      report[name]["load_average_after"] = load_average();
-    }
+    const auto run_part = [&](const std::string& name) { return (this->*parts.at(name))(); };
+    HEADSCOPE_TRY(bench_.run_parts(engine_parts, run_part, report));
     return report;
   }
 

@@ -4,8 +4,8 @@
 #include <limits>
 #include <map>
 
+#include "core/base/json_number.h"
 #include "core/bench/bench_model.h"
-#include "core/bench/machine.h"
 
 namespace headscope::bench {
 namespace {
@@ -33,10 +33,6 @@ double exponent(const std::vector<double>& x, const std::vector<double>& y) {
   return (n * sxy - sx * sy) / (n * sxx - sx * sx);
 }
 
-Json number_or_null(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-
 /// One curve over x.
 struct Growth {
   std::vector<double> x, seconds, bytes;
@@ -53,8 +49,8 @@ struct Growth {
             {"x", x},
             {"seconds", seconds},
             {"run_bytes", bytes},
-            {"time_exponent", number_or_null(exponent(x, seconds))},
-            {"memory_exponent", number_or_null(exponent(x, bytes))}};
+            {"time_exponent", json_number(exponent(x, seconds))},
+            {"memory_exponent", json_number(exponent(x, bytes))}};
   }
 };
 
@@ -71,11 +67,8 @@ class GrowthSuite {
                                                {"heads", &GrowthSuite::heads},
                                                {"documents", &GrowthSuite::documents},
                                                {"samples", &GrowthSuite::samples}};
-    for (const std::string& name : growth_parts) {
-      if (!options_.parts.empty() && !options_.parts.contains(name)) continue;
-      HEADSCOPE_ASSIGN(report[name], (this->*parts.at(name))());
-      report[name]["load_average_after"] = load_average();
-    }
+    const auto run_part = [&](const std::string& name) { return (this->*parts.at(name))(); };
+    HEADSCOPE_TRY(bench_.run_parts(growth_parts, run_part, report));
     return report;
   }
 

@@ -4,7 +4,6 @@
 #include <map>
 #include <numeric>
 
-#include "core/bench/machine.h"
 #include "core/bench/rerun_task.h"
 
 namespace headscope::bench {
@@ -62,11 +61,8 @@ class PeersSuite {
                                                {"first_layer", &PeersSuite::first_layer},
                                                {"samples", &PeersSuite::samples},
                                                {"grid", &PeersSuite::grid}};
-    for (const std::string& name : peers_parts) {
-      if (!options_.parts.empty() && !options_.parts.contains(name)) continue;
-      HEADSCOPE_ASSIGN(report[name], (this->*parts.at(name))());
-      report[name]["load_average_after"] = load_average();
-    }
+    const auto run_part = [&](const std::string& name) { return (this->*parts.at(name))(); };
+    HEADSCOPE_TRY(bench_.run_parts(peers_parts, run_part, report));
     return report;
   }
 

@@ -62,6 +62,17 @@ Json SideBySide::report_head(const std::string& suite) const {
             {"parameters", parameter_count(config_)}}}};
 }
 
+Result<> SideBySide::run_parts(const std::vector<std::string>& parts,
+                               const std::function<Result<Json>(const std::string&)>& run,
+                               Json& report) const {
+  for (const std::string& part : parts) {
+    if (!options_.parts.empty() && !options_.parts.contains(part)) continue;
+    HEADSCOPE_ASSIGN(report[part], run(part));
+    report[part]["load_average_after"] = load_average();
+  }
+  return {};
+}
+
 Json SideBySide::pass_task(const std::string& kind, std::int64_t tokens, std::int64_t rows) const {
   const BenchPrompt prompt = bench_prompt(config_, options_.seed, tokens, rows);
   Json sets = Json::array();

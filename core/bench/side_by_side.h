@@ -61,6 +61,11 @@ class SideBySide {
 
   /// {"suite","quick","seed","machine","peers","model"}.
   Json report_head(const std::string& suite) const;
+  /// Adds those of the suite's `parts` that are wanted (all where none is named), in their order,
+  /// each with the load that it ended under.
+  Result<> run_parts(const std::vector<std::string>& parts,
+                     const std::function<Result<Json>(const std::string&)>& run,
+                     Json& report) const;
   /// A task of `kind` over a random prompt: `tokens` in all, the last `rows` of them the response.
   Json pass_task(const std::string& kind, std::int64_t tokens, std::int64_t rows) const;
 

@@ -3,7 +3,6 @@
 #include <map>
 #include <numeric>
 
-#include "core/bench/machine.h"
 #include "core/bench/rerun_task.h"
 
 namespace headscope::bench {
@@ -22,11 +21,8 @@ class SweepSuite {
     const int last = bench_.config().layers - 1;
     const std::map<std::string, int> layers = {
         {"first_layer", 0}, {"middle_layer", (last + 1) / 2}, {"last_layer", last}};
-    for (const std::string& name : sweep_parts) {
-      if (!options_.parts.empty() && !options_.parts.contains(name)) continue;
-      HEADSCOPE_ASSIGN(report[name], grid(layers.at(name)));
-      report[name]["load_average_after"] = load_average();
-    }
+    const auto run_part = [&](const std::string& name) { return grid(layers.at(name)); };
+    HEADSCOPE_TRY(bench_.run_parts(sweep_parts, run_part, report));
     return report;
   }
 

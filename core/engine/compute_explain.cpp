@@ -8,10 +8,16 @@ namespace {
 /// Of the baseline and the intervened run, and as many that the user may come back to.
 constexpr std::size_t kept = 16;
 
-template <class Held>
-void keep(std::deque<Held>& all, Held added) {
-  all.push_back(std::move(added));
+/// The answer that is held of `question`, or else what `ask` finds, held from then on.
+template <class Held, class Answer, class Same, class Ask>
+Result<Answer> held_or_asked(std::deque<Held>& all, Held question, Answer Held::*answer,
+                             const Same& same, const Ask& ask) {
+  for (const Held& held : all)
+    if (same(held)) return held.*answer;
+  HEADSCOPE_ASSIGN(question.*answer, ask());
+  all.push_back(question);
   if (all.size() > kept) all.pop_front();
+  return question.*answer;
 }
 
 }  // namespace
@@ -20,13 +26,15 @@ Result<std::shared_ptr<const LensRun>> Compute::lens_of(const HeldRun& run, std:
                                                         const std::vector<std::int32_t>& followed,
                                                         const Work& work) {
   if (token >= std::ssize(run.run->response)) return nullptr;
-  for (const HeldLens& held : lenses_) {
-    if (held.run == run.key && held.token == token && held.followed == followed) return held.lens;
-  }
-  const auto running = context(Step::lens, work, "logit lens");
-  HEADSCOPE_ASSIGN(auto lens, runner_->lens(*prompt_, *run.run, token, followed, running));
-  keep(lenses_, HeldLens{run.key, token, followed, lens});
-  return lens;
+  return held_or_asked(
+      lenses_, {run.key, token, followed, nullptr}, &HeldLens::lens,
+      [&](const HeldLens& held) {
+        return held.run == run.key && held.token == token && held.followed == followed;
+      },
+      [&] {
+        return runner_->lens(*prompt_, *run.run, token, followed,
+                             context(Step::lens, work, "logit lens"));
+      });
 }
 
 Result<> Compute::ensure_lens(const Work& work) {
@@ -51,13 +59,15 @@ Result<> Compute::ensure_lens(const Work& work) {
 Result<std::shared_ptr<const RowScores>> Compute::scores_of(const HeldRun& run, HeadId head,
                                                             std::int64_t row, const Work& work) {
   if (row >= run.run->keys) return nullptr;
-  for (const HeldScores& held : scores_) {
-    if (held.run == run.key && held.head == head && held.row == row) return held.scores;
-  }
-  const auto running = context(Step::scores, work, "scores of a row");
-  HEADSCOPE_ASSIGN(auto scores, runner_->row_scores(*prompt_, *run.run, head, row, running));
-  keep(scores_, HeldScores{run.key, head, row, scores});
-  return scores;
+  return held_or_asked(
+      scores_, {run.key, head, row, nullptr}, &HeldScores::scores,
+      [&](const HeldScores& held) {
+        return held.run == run.key && held.head == head && held.row == row;
+      },
+      [&] {
+        return runner_->row_scores(*prompt_, *run.run, head, row,
+                                   context(Step::scores, work, "scores of a row"));
+      });
 }
 
 Result<> Compute::ensure_scores(const Work& work) {

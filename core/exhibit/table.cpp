@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/base/json_number.h"
 #include "core/figure/csv.h"
 
 namespace headscope {
@@ -35,15 +36,8 @@ struct AsJson {
   Json operator()(std::monostate) const { return nullptr; }
   Json operator()(const std::string& text) const { return text; }
   Json operator()(std::int64_t value) const { return value; }
-  // A float as short as it is: 0.1 and not 0.10000000149.
-  Json operator()(float value) const {
-    if (!std::isfinite(value)) return nullptr;
-    double read = 0;
-    const std::string text = shortest_text(value);
-    std::from_chars(text.data(), text.data() + text.size(), read);
-    return read;
-  }
-  Json operator()(double value) const { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+  Json operator()(float value) const { return json_number(value); }
+  Json operator()(double value) const { return json_number(value); }
 };
 
 Result<> each_row(const Table& table, const RunContext& context,

@@ -1,17 +1,11 @@
 #include "core/experiment/causal_file.h"
 
-#include <chrono>
-
 #include "core/base/file.h"
 #include "core/experiment/causal_report.h"
+#include "core/experiment/save_clock.h"
 
 namespace headscope {
-namespace {
-
-using Clock = std::chrono::steady_clock;
-constexpr auto kKeepInterval = std::chrono::seconds(30);
-
-}  // namespace
+namespace {}  // namespace
 
 std::vector<CausalSample> CausalFile::finished_before() const {
   std::error_code ignored;
@@ -51,10 +45,8 @@ Result<> CausalFile::save(const CausalRun& run, bool complete) const {
 }
 
 std::function<Result<>(const CausalRun&)> CausalFile::keeper() const {
-  return [this, last = Clock::now()](const CausalRun& run) mutable -> Result<> {
-    if (Clock::now() - last < kKeepInterval) return {};
-    last = Clock::now();
-    return save(run, false);
+  return [this, clock = SaveClock()](const CausalRun& run) mutable -> Result<> {
+    return clock.is_time() ? save(run, false) : Result<>{};
   };
 }
 

@@ -1,37 +1,34 @@
 #include "core/experiment/causal_report.h"
 
-#include <cmath>
 #include <limits>
+
+#include "core/base/json_number.h"
 
 namespace headscope {
 namespace {
 
 constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-
 Json correlation(const Agreement& agreement) {
-  return {{"spearman", number(agreement.spearman)},
-          {"kendall", number(agreement.kendall)},
-          {"pearson", number(agreement.pearson)}};
+  return {{"spearman", json_number(agreement.spearman)},
+          {"kendall", json_number(agreement.kendall)},
+          {"pearson", json_number(agreement.pearson)}};
 }
 
 Json correlation(const MeanAgreement& agreement) {
   return {{"n", agreement.n},
-          {"spearman", number(agreement.spearman)},
-          {"spearman_low", number(agreement.spearman_interval.low)},
-          {"spearman_high", number(agreement.spearman_interval.high)},
-          {"kendall", number(agreement.kendall)},
-          {"pearson", number(agreement.pearson)}};
+          {"spearman", json_number(agreement.spearman)},
+          {"spearman_low", json_number(agreement.spearman_interval.low)},
+          {"spearman_high", json_number(agreement.spearman_interval.high)},
+          {"kendall", json_number(agreement.kendall)},
+          {"pearson", json_number(agreement.pearson)}};
 }
 
 template <class Effect>
 Json effect(Json name, const Effect& of, std::int64_t tokens) {
-  name["mass"] = number(of.mass);
-  name["drop"] = number(of.drop);
-  name["drop_mean"] = number(of.drop / static_cast<double>(tokens));
+  name["mass"] = json_number(of.mass);
+  name["drop"] = json_number(of.drop);
+  name["drop_mean"] = json_number(of.drop / static_cast<double>(tokens));
   return name;
 }
 
@@ -75,9 +72,9 @@ Json likely(const CausalSample& sample) {
   if (sample.likely.index < 0) return nullptr;
   const auto index = static_cast<std::size_t>(sample.likely.index);
   return {{"number", sample.check.documents[index].number},
-          {"mass", number(sample.likely.mass)},
-          {"share", number(sample.likely.share)},
-          {"margin", number(sample.likely.margin)},
+          {"mass", json_number(sample.likely.mass)},
+          {"share", json_number(sample.likely.share)},
+          {"margin", json_number(sample.likely.margin)},
           {"clear", sample.likely.is_clear()}};
 }
 
@@ -101,8 +98,9 @@ Json to_json(const CausalSample& sample) {
       {"em", sample.correct ? Json(*sample.correct ? 1 : 0) : Json(nullptr)},
       {"mask", mask_name(check.mask)},
       {"answer",
-       {{"log_probability", number(check.log_probability)},
-        {"log_probability_mean", number(check.log_probability / static_cast<double>(check.tokens))},
+       {{"log_probability", json_number(check.log_probability)},
+        {"log_probability_mean",
+         json_number(check.log_probability / static_cast<double>(check.tokens))},
         {"tokens", check.tokens}}},
       {"documents", std::move(documents)},
       {"document_correlation", correlation(check.document_agreement())},
@@ -110,7 +108,7 @@ Json to_json(const CausalSample& sample) {
       {"head_mass_of", check.mass_document < 0 ? Json(nullptr) : Json(check.documents[of].number)},
       {"head_correlation", correlation(check.head_agreement())},
       {"likely", likely(sample)},
-      {"auc", number(sample.auc)}};
+      {"auc", json_number(sample.auc)}};
 }
 
 Result<CausalSample> causal_sample_from(const Json& value, const std::string& name) {
@@ -141,17 +139,17 @@ Json to_json(const CausalSummary& summary) {
   return {{"n", summary.n},
           {"document_correlation", correlation(summary.documents)},
           {"head_correlation", correlation(summary.heads)},
-          {"top_mass_is_most_needed", number(summary.top_mass_is_most_needed)},
-          {"gold_drop", number(summary.gold_drop)},
-          {"other_drop", number(summary.other_drop)},
+          {"top_mass_is_most_needed", json_number(summary.top_mass_is_most_needed)},
+          {"gold_drop", json_number(summary.gold_drop)},
+          {"other_drop", json_number(summary.other_drop)},
           {"guess",
            {{"n", summary.marked},
-            {"accuracy", number(summary.guess_accuracy)},
-            {"low", number(summary.guess_interval.low)},
-            {"high", number(summary.guess_interval.high)},
-            {"auc", number(summary.guess_auc)},
-            {"clear_share", number(summary.clear_share)},
-            {"clear_accuracy", number(summary.clear_accuracy)}}}};
+            {"accuracy", json_number(summary.guess_accuracy)},
+            {"low", json_number(summary.guess_interval.low)},
+            {"high", json_number(summary.guess_interval.high)},
+            {"auc", json_number(summary.guess_auc)},
+            {"clear_share", json_number(summary.clear_share)},
+            {"clear_accuracy", json_number(summary.clear_accuracy)}}}};
 }
 
 }  // namespace headscope

@@ -1,7 +1,7 @@
 // control.json: written and read.
-#include <cmath>
 #include <limits>
 
+#include "core/base/json_number.h"
 #include "core/experiment/control_result.h"
 
 namespace headscope {
@@ -9,10 +9,6 @@ namespace {
 
 constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 constexpr std::int64_t most_layers_or_heads = 4096;
-
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
 
 Json heads_json(const std::vector<HeadId>& heads) {
   Json list = Json::array();
@@ -25,9 +21,9 @@ Json map_json(const std::vector<float>& values, int layers, int heads) {
   for (int layer = 0; layer < layers; ++layer) {
     Json row = Json::array();
     for (int head = 0; head < heads; ++head) {
-      row.push_back(
-          number(values[static_cast<std::size_t>(layer) * static_cast<std::size_t>(heads) +
-                        static_cast<std::size_t>(head)]));
+      row.push_back(json_number(static_cast<double>(
+          values[static_cast<std::size_t>(layer) * static_cast<std::size_t>(heads) +
+                 static_cast<std::size_t>(head)])));
     }
     rows.push_back(std::move(row));
   }
@@ -35,9 +31,9 @@ Json map_json(const std::vector<float>& values, int layers, int heads) {
 }
 
 Json to_json(const Estimate& estimate) {
-  return {{"value", number(estimate.value)},
-          {"low", number(estimate.low)},
-          {"high", number(estimate.high)}};
+  return {{"value", json_number(estimate.value)},
+          {"low", json_number(estimate.low)},
+          {"high", json_number(estimate.high)}};
 }
 
 Json to_json(const Movement& movement) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <limits>
 
 #include <ATen/Parallel.h>
 
@@ -19,18 +18,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-double mean_over(const std::vector<float>& values, const HeadScores& scores,
-                 const std::vector<HeadId>& heads) {
-  double sum = 0;
-  if (heads.empty()) {
-    for (const float value : values) sum += value;
-    return values.empty() ? std::numeric_limits<double>::quiet_NaN()
-                          : sum / static_cast<double>(values.size());
-  }
-  for (const HeadId head : heads) sum += values[scores.index(head)];
-  return sum / static_cast<double>(heads.size());
-}
-
 EvaluatedSample described(const QaSample& sample, const SampleRun& run,
                           const EvaluateOptions& options) {
   EvaluatedSample result;
@@ -41,11 +28,12 @@ EvaluatedSample described(const QaSample& sample, const SampleRun& run,
   result.correct = best_subspan_em(run.response, sample.answers);
   const bool before = options.before_split && run.scores_before.has_value();
   const HeadScores& scores = before ? *run.scores_before : run.scores;
-  result.relevant_mass = mean_over(scores.relevant, scores, options.mass_heads);
-  result.irrelevant_mass = mean_over(scores.irrelevant_sum, scores, options.mass_heads);
-  result.sink_mass = mean_over(scores.sink, scores, options.mass_heads);
+  result.relevant_mass = mean_over_heads(scores.relevant, scores, options.mass_heads);
+  result.irrelevant_mass = mean_over_heads(scores.irrelevant_sum, scores, options.mass_heads);
+  result.sink_mass = mean_over_heads(scores.sink, scores, options.mass_heads);
   if (options.before_split) {
-    result.relevant_mass_after = mean_over(run.scores.relevant, run.scores, options.mass_heads);
+    result.relevant_mass_after =
+        mean_over_heads(run.scores.relevant, run.scores, options.mass_heads);
   }
   return result;
 }

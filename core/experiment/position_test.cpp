@@ -1,24 +1,15 @@
 #include "core/experiment/position_test.h"
 
 #include <algorithm>
-#include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "core/analysis/metrics.h"
+#include "core/base/json_number.h"
 #include "core/text/spans.h"
 
 namespace headscope {
 namespace {
-
-double mean_mass(const std::vector<float>& values, const HeadScores& scores,
-                 const std::vector<HeadId>& heads) {
-  if (heads.empty()) {
-    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-  }
-  double sum = 0;
-  for (const HeadId head : heads) sum += values[scores.index(head)];
-  return sum / static_cast<double>(heads.size());
-}
 
 Result<std::vector<std::size_t>> chosen_documents(const BuiltPrompt& found,
                                                   const PositionTest& test) {
@@ -98,9 +89,9 @@ struct Tester {
     row.response = run.response;
     if (!test.answers.empty()) row.match = best_subspan_em(run.response, test.answers);
     const HeadScores& scores = run.scores_before ? *run.scores_before : run.scores;
-    row.relevant_mass = mean_mass(scores.relevant, scores, test.mass_heads);
-    row.irrelevant_mass = mean_mass(scores.irrelevant_sum, scores, test.mass_heads);
-    row.sink_mass = mean_mass(scores.sink, scores, test.mass_heads);
+    row.relevant_mass = mean_over_heads(scores.relevant, scores, test.mass_heads);
+    row.irrelevant_mass = mean_over_heads(scores.irrelevant_sum, scores, test.mass_heads);
+    row.sink_mass = mean_over_heads(scores.sink, scores, test.mass_heads);
     if (!test.reference.empty()) HEADSCOPE_TRY(read_reference(prompt, row));
     return row;
   }
@@ -121,10 +112,6 @@ struct Tester {
     return {};
   }
 };
-
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
 
 }  // namespace
 
@@ -195,13 +182,13 @@ Json to_json(const PositionRow& row) {
                {"tokens", row.tokens},
                {"response", row.response},
                {"match", nullptr},
-               {"relevant_mass", number(row.relevant_mass)},
-               {"irrelevant_mass", number(row.irrelevant_mass)},
-               {"sink_mass", number(row.sink_mass)}};
+               {"relevant_mass", json_number(row.relevant_mass)},
+               {"irrelevant_mass", json_number(row.irrelevant_mass)},
+               {"sink_mass", json_number(row.sink_mass)}};
   if (row.match) json["match"] = *row.match ? 1 : 0;
   if (row.log_probability) {
-    json["log_probability"] = number(*row.log_probability);
-    json["log_probability_per_token"] = number(*row.log_probability_per_token);
+    json["log_probability"] = json_number(*row.log_probability);
+    json["log_probability_per_token"] = json_number(*row.log_probability_per_token);
   }
   return json;
 }

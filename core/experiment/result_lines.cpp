@@ -5,13 +5,10 @@
 #include <sstream>
 
 #include "core/analysis/statistics.h"
+#include "core/base/json_number.h"
 
 namespace headscope {
 namespace {
-
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
 
 Result<double> number_or_nan(const JsonObject& line, std::string_view field) {
   return line.number_or(field, std::numeric_limits<double>::quiet_NaN());
@@ -59,10 +56,11 @@ Json to_json(const EvaluatedSample& sample) {
                {"question", sample.question},
                {"response", sample.response},
                {"em", sample.correct ? 1 : 0},
-               {"relevant_mass", number(sample.relevant_mass)},
-               {"irrelevant_mass", number(sample.irrelevant_mass)},
-               {"sink_mass", number(sample.sink_mass)}};
-  if (sample.relevant_mass_after) line["relevant_mass_after"] = number(*sample.relevant_mass_after);
+               {"relevant_mass", json_number(sample.relevant_mass)},
+               {"irrelevant_mass", json_number(sample.irrelevant_mass)},
+               {"sink_mass", json_number(sample.sink_mass)}};
+  if (sample.relevant_mass_after)
+    line["relevant_mass_after"] = json_number(*sample.relevant_mass_after);
   if (sample.gold_position) line["gold_position"] = *sample.gold_position;
   return line;
 }

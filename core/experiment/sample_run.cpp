@@ -1,6 +1,7 @@
 #include "core/experiment/sample_run.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "core/model/memory.h"
 
@@ -83,6 +84,16 @@ Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const Sam
   run.prompt_work = generation.prompt_work;
   run.ids = std::move(generation.ids);
   return run;
+}
+
+double mean_over_heads(const std::vector<float>& score, const HeadScores& scores,
+                       const std::vector<HeadId>& heads) {
+  if (score.empty()) return std::numeric_limits<double>::quiet_NaN();
+  double sum = 0;
+  for (const HeadId head : heads) sum += static_cast<double>(score[scores.index(head)]);
+  if (!heads.empty()) return sum / static_cast<double>(heads.size());
+  for (const float value : score) sum += static_cast<double>(value);
+  return sum / static_cast<double>(score.size());
 }
 
 }  // namespace headscope

@@ -61,6 +61,10 @@ struct SampleRun {
 Result<SampleRun> run_sample(Model& model, const Tokenizer& tokenizer, const SamplePrompt& prompt,
                              const SampleRunOptions& options, const RunContext& context);
 
+/// Mean of a score (one of `scores`) over heads, all of them where none is named; NaN without any.
+double mean_over_heads(const std::vector<float>& score, const HeadScores& scores,
+                       const std::vector<HeadId>& heads);
+
 /// Rows of a generation's capture (P-1..P+n-1) that `convention` means, for n response tokens.
 TokenRange response_rows(RowConvention convention, std::int64_t response_tokens);
 

@@ -1,25 +1,12 @@
 #include "core/experiment/suite_run.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "core/analysis/metrics.h"
 #include "core/text/spans.h"
 
 namespace headscope {
 namespace {
-
-double mass(const std::vector<float>& values, const HeadScores& scores,
-            const std::vector<HeadId>& heads) {
-  double sum = 0;
-  std::size_t n = heads.size();
-  if (heads.empty()) {
-    for (const float value : values) sum += value;
-    n = values.size();
-  }
-  for (const HeadId head : heads) sum += values[scores.index(head)];
-  return n > 0 ? sum / static_cast<double>(n) : std::numeric_limits<double>::quiet_NaN();
-}
 
 SuiteLine heading(const FittedSample& fitted, const SuiteMethod& method) {
   const SuiteSample& sample = fitted.sample;
@@ -57,11 +44,12 @@ struct Runner {
     line.em = best_subspan_em(run.response, fitted.sample.answers);
     line.value = suite_score(fitted.sample, run.response, is_chat(encoder));
     const HeadScores& scores = run.scores_before ? *run.scores_before : run.scores;
-    line.relevant_mass = mass(scores.relevant, scores, options.mass_heads);
-    line.irrelevant_mass = mass(scores.irrelevant_sum, scores, options.mass_heads);
-    line.sink_mass = mass(scores.sink, scores, options.mass_heads);
+    line.relevant_mass = mean_over_heads(scores.relevant, scores, options.mass_heads);
+    line.irrelevant_mass = mean_over_heads(scores.irrelevant_sum, scores, options.mass_heads);
+    line.sink_mass = mean_over_heads(scores.sink, scores, options.mass_heads);
     if (run.scores_before) {
-      line.relevant_mass_after = mass(run.scores.relevant, run.scores, options.mass_heads);
+      line.relevant_mass_after =
+          mean_over_heads(run.scores.relevant, run.scores, options.mass_heads);
     }
     return line;
   }

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/analysis/likely_document.h"
+#include "core/base/json_number.h"
 #include "core/experiment/sample_run.h"
 #include "core/text/spans.h"
 
@@ -155,16 +156,12 @@ struct Tuner {
   }
 };
 
-Json finite(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-
 Json to_json(const TuneRow& row) {
   return {{"alpha", row.alpha},
           {"tau", row.tau},
           {"top_k", row.top_k},
-          {"log_probability", finite(row.log_probability)},
-          {"relevant_share", finite(row.relevant_share)}};
+          {"log_probability", json_number(row.log_probability)},
+          {"relevant_share", json_number(row.relevant_share)}};
 }
 
 }  // namespace

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
 #include <limits>
 #include <set>
 #include <utility>
 
 #include "core/base/file.h"
+#include "core/base/json_number.h"
 
 namespace headscope {
 namespace {
@@ -35,10 +35,6 @@ constexpr std::array<ScoreField, 10> score_fields = {{
     {"distance", &HeadSet::distance, false},
 }};
 
-Json number_or_null(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-
 /// Written as doubles, so that the same floats are read back.
 Json rows_of(const std::vector<float>& values, int layers, int heads) {
   if (values.empty()) return nullptr;
@@ -46,7 +42,7 @@ Json rows_of(const std::vector<float>& values, int layers, int heads) {
   for (int layer = 0; layer < layers; ++layer) {
     Json row = Json::array();
     for (int head = 0; head < heads; ++head) {
-      row.push_back(number_or_null(static_cast<double>(
+      row.push_back(json_number(static_cast<double>(
           values[static_cast<std::size_t>(layer) * static_cast<std::size_t>(heads) +
                  static_cast<std::size_t>(head)])));
     }
@@ -217,7 +213,7 @@ Json stability_json(const ScoreSummary& summary) {
         {{"n", point.n}, {"jaccard", point.jaccard}, {"low", point.low}, {"high", point.high}});
   }
   return {{"k", summary.stability_k},
-          {"jaccard", number_or_null(summary.stability)},
+          {"jaccard", json_number(summary.stability)},
           {"against_all", std::move(curve)}};
 }
 
@@ -245,12 +241,12 @@ StabilityCurve stability_of(const HeadSet& set) {
 
 Json outcome_json(const MassByOutcome& outcome) {
   return {{"right_n", outcome.right_n},
-          {"right_relevant", number_or_null(outcome.right_relevant)},
+          {"right_relevant", json_number(outcome.right_relevant)},
           {"wrong_n", outcome.wrong_n},
-          {"wrong_relevant", number_or_null(outcome.wrong_relevant)},
-          {"difference", number_or_null(outcome.difference)},
-          {"difference_low", number_or_null(outcome.low)},
-          {"difference_high", number_or_null(outcome.high)}};
+          {"wrong_relevant", json_number(outcome.wrong_relevant)},
+          {"difference", json_number(outcome.difference)},
+          {"difference_low", json_number(outcome.low)},
+          {"difference_high", json_number(outcome.high)}};
 }
 
 HeadSet head_set_from(const ScoreSummary& summary, Passport passport) {

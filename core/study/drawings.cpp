@@ -7,6 +7,7 @@
 #include "core/experiment/study_suite.h"
 #include "core/experiment/sweep_figures.h"
 #include "core/figure/any_figure.h"
+#include "core/figure/provenance.h"
 #include "core/figure/write.h"
 
 namespace headscope::study {
@@ -25,15 +26,9 @@ Result<Drawing> in_both_themes(const NamedFigure& named) {
 }
 
 figure::Provenance provenance_of(const Results& results, std::int64_t samples) {
-  const Passport& passport = results.study.passport;
-  figure::Provenance p;
-  p.model = passport.model;
-  p.model_hash = passport.weights_sha256;
-  p.data = passport.data;
-  p.data_hash = passport.data_sha256;
+  figure::Provenance p = figure::provenance_of(results.study.passport);
   p.samples = samples;
   p.settings = {"seed " + std::to_string(results.study.settings.seed)};
-  p.version = passport.version;
   return p;
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <sstream>
 
+#include "core/base/json_number.h"
 #include "core/base/rng.h"
 
 namespace headscope {
@@ -13,10 +14,6 @@ namespace {
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 constexpr int kDraws = 2000;
 constexpr double kTail = 0.025;
-
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
 
 Result<SuiteLine> read_line(const Json& value, const std::string& name) {
   HEADSCOPE_ASSIGN(const auto object, JsonObject::open(value, name));
@@ -277,14 +274,15 @@ Json to_json(const SuiteLine& line) {
                {"tokens", line.tokens},
                {"method", line.method},
                {"metric", line.metric},
-               {"value", number(line.value)},
+               {"value", json_number(line.value)},
                {"question", line.question},
                {"response", line.response},
                {"em", line.em ? 1 : 0},
-               {"relevant_mass", number(line.relevant_mass)},
-               {"irrelevant_mass", number(line.irrelevant_mass)},
-               {"sink_mass", number(line.sink_mass)}};
-  if (line.relevant_mass_after) json["relevant_mass_after"] = number(*line.relevant_mass_after);
+               {"relevant_mass", json_number(line.relevant_mass)},
+               {"irrelevant_mass", json_number(line.irrelevant_mass)},
+               {"sink_mass", json_number(line.sink_mass)}};
+  if (line.relevant_mass_after)
+    json["relevant_mass_after"] = json_number(*line.relevant_mass_after);
   return json;
 }
 
@@ -318,16 +316,16 @@ Json to_json(const SuiteTableRow& row) {
                {"method", row.method},
                {"n", row.n},
                {"metric", row.metric},
-               {"value", number(row.value)},
-               {"low", number(row.interval.low)},
-               {"high", number(row.interval.high)},
-               {"relevant_mass", number(row.relevant_mass)},
-               {"irrelevant_mass", number(row.irrelevant_mass)},
-               {"sink_mass", number(row.sink_mass)}};
+               {"value", json_number(row.value)},
+               {"low", json_number(row.interval.low)},
+               {"high", json_number(row.interval.high)},
+               {"relevant_mass", json_number(row.relevant_mass)},
+               {"irrelevant_mass", json_number(row.irrelevant_mass)},
+               {"sink_mass", json_number(row.sink_mass)}};
   if (row.difference) {
     json["difference"] = *row.difference;
-    json["difference_low"] = number(row.difference_interval.low);
-    json["difference_high"] = number(row.difference_interval.high);
+    json["difference_low"] = json_number(row.difference_interval.low);
+    json["difference_high"] = json_number(row.difference_interval.high);
   }
   return json;
 }
