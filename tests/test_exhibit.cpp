@@ -15,59 +15,19 @@
 #include "core/base/process.h"
 #include "core/base/safetensors.h"
 #include "core/exhibit/views.h"
-#include "tests/engine_fixture.h"
+#include "tests/exhibit_fixture.h"
 #include "tests/skip.h"
 #include "tests/temporary_folder.h"
-#include "tests/ui_fixture.h"
 
 using namespace headscope;
+using test::csv_of;
+using test::edited;
+using test::lines_of;
+using test::number;
+using test::runs;
+using test::snapshot;
 
 namespace {
-
-Request edited() {
-  Request request = test::with_tau(test::engine_request(), 0.1);
-  request.selected = {5, 0};
-  return request;
-}
-
-// The fake model's results, once for all cases.
-const Snapshot& snapshot() {
-  static const std::shared_ptr<Snapshot> made = test::snapshot_of(edited());
-  return *made;
-}
-
-ShownRuns runs() {
-  return *runs_of(snapshot());
-}
-
-std::string csv_of(const Exhibit& exhibit) {
-  const auto csv = table_as_csv(exhibit.table);
-  REQUIRE(csv);
-  return *csv;
-}
-
-// Fields of plain lines (none of these tables has a comma inside a number's row that we look at).
-std::vector<std::vector<std::string>> lines_of(const std::string& csv) {
-  std::vector<std::vector<std::string>> lines;
-  std::vector<std::string> fields(1);
-  bool quoted = false;
-  for (const char c : csv) {
-    if (c == '"') {
-      quoted = !quoted;
-    } else if (c == ',' && !quoted) {
-      fields.emplace_back();
-    } else if (c == '\n' && !quoted) {
-      lines.push_back(std::exchange(fields, std::vector<std::string>(1)));
-    } else {
-      fields.back() += c;
-    }
-  }
-  return lines;
-}
-
-float number(const std::string& text) {
-  return std::strtof(text.c_str(), nullptr);
-}
 
 std::uint32_t big_endian(const std::string& bytes, std::size_t at) {
   std::uint32_t value = 0;
@@ -415,6 +375,15 @@ TEST_CASE("origin: settings as a file says them, heads by name, the command quot
   const std::string command = command_of(quoted, {"render", "--figure", "documents"});
   CHECK(command.find("--prompt-file 'it'\\''s a prompt.txt'") != std::string::npos);
   CHECK(command.find("--gold 5") != std::string::npos);
+  Snapshot adapted = snapshot();
+  auto model = std::make_shared<ModelInfo>(*adapted.model);
+  model->is_demo = false;
+  model->name = "tiny + mine";
+  adapted.model = model;
+  adapted.request.adapter = "folder/mine";
+  CHECK(command_of(origin_of(adapted), {"render"}).find("--model tiny --adapter mine") !=
+        std::string::npos);
+
   Snapshot preview = snapshot();
   auto run = std::make_shared<RunResult>(*preview.intervened);
   run->quality = Quality::preview;
@@ -537,18 +506,65 @@ TEST_CASE("logit lens and scores: their numbers, a curve for each followed token
   CHECK(!scores_exhibit(runs(), nullptr));
 }
 
-TEST_CASE("documents token by token: masses of every response token, the gold one in brackets") {
-  const auto exhibit = document_strip_exhibit(runs(), head_group({{5, 0}}, 8, 8));
-  REQUIRE(exhibit);
-  const RunResult& run = *snapshot().intervened;
-  const auto lines = lines_of(csv_of(*exhibit));
-  REQUIRE(lines.size() == 1 + 7 * static_cast<std::size_t>(run.rows.size()));
-  for (int set = 0; set < 7; ++set) {
-    for (std::int64_t row = 0; row < run.rows.size(); ++row) {
-      const auto& line = lines[static_cast<std::size_t>(1 + set * run.rows.size() + row)];
-      CHECK(line[1] == (set == 4 ? "[5]" : set == 6 ? "sink" : std::to_string(set + 1)));
-      CHECK(number(line[4]) == doctest::Approx(run.span_sum({5, 0}, row, set)).epsilon(1e-5));
+TEST_CASE("documents token by token: masses of the run on screen, the gold one in brackets") {
+  for (const ShownRun shown : {ShownRun::baseline, ShownRun::intervened}) {
+    const bool baseline = shown == ShownRun::baseline;
+    const auto exhibit = document_strip_exhibit(runs(), head_group({{5, 0}}, 8, 8), shown);
+    REQUIRE(exhibit);
+    const RunResult& run = baseline ? *snapshot().baseline : *snapshot().intervened;
+    const auto lines = lines_of(csv_of(*exhibit));
+    REQUIRE(lines.size() == 1 + 7 * static_cast<std::size_t>(run.rows.size()));
+    for (int set = 0; set < 7; ++set) {
+      for (std::int64_t row = 0; row < run.rows.size(); ++row) {
+        const auto& line = lines[static_cast<std::size_t>(1 + set * run.rows.size() + row)];
+        CHECK(line[1] == (set == 4 ? "[5]" : set == 6 ? "sink" : std::to_string(set + 1)));
+        CHECK(number(line[4]) == doctest::Approx(run.span_sum({5, 0}, row, set)).epsilon(1e-5));
+      }
     }
+    CHECK(exhibit->origin.intervention.empty() == baseline);
+    const auto svg = picture_of(*exhibit, ExportFormat::svg, {});
+    REQUIRE(svg);
+    CHECK((svg->find("split-softmax") == std::string::npos) == baseline);
+    CHECK(svg->find(">sink<") == std::string::npos);  // not on screen, it would set the scale
   }
-  CHECK(exhibit->scene({}));
+}
+
+// Labels of the colour bar of a map with these ends.
+std::vector<std::string> bar_labels(ShownRun shown, bool logarithmic, figure::ColorRange range) {
+  AttentionChoice choice = attention({5, 0}, shown);
+  choice.logarithmic = logarithmic;
+  choice.range = range;
+  const auto scene = attention_exhibit(runs(), choice)->scene({});
+  REQUIRE(scene);
+  std::vector<std::string> labels;
+  double right = 0;
+  for (const auto& item : scene->items) {
+    if (const auto* cells = std::get_if<figure::Cells>(&item)) right = cells->box.right();
+    const auto* text = std::get_if<figure::Text>(&item);
+    if (text != nullptr && std::string(text->role) == "tick" && text->at.x > right)
+      labels.push_back(text->text);
+  }
+  return labels;
+}
+
+TEST_CASE("the ends of the colours are those on screen: in the bar, the caption, the command") {
+  CHECK(bar_labels(ShownRun::intervened, true, {0.001f, 0.1f}) ==
+        std::vector<std::string>{"10⁻³", "10⁻²", "10⁻¹"});
+  CHECK(bar_labels(ShownRun::intervened, false, {0.0f, 0.2f}) ==
+        std::vector<std::string>{"0.00", "0.05", "0.10", "0.15", "0.20"});
+  CHECK(bar_labels(ShownRun::difference, true, {0.01f, 1.0f}).back() == "0");
+  AttentionChoice choice = attention({5, 0});
+  choice.range = figure::ColorRange{0.001f, 0.1f};
+  const auto exhibit = attention_exhibit(runs(), choice);
+  REQUIRE(exhibit);
+  CHECK(exhibit->scene({})->description.find("logarithmic, from 0.001 to 0.1;") !=
+        std::string::npos);
+  CHECK(command_of(exhibit->origin, exhibit->arguments).find("--range 0.001:0.1 ") !=
+        std::string::npos);
+  for (const char* wrong : {"", "0.1", "0.2:0.1", "-1:1", "0:2", "0:1x", "nan:1"})
+    CHECK_FALSE(range_from_text(wrong, "--range"));
+  const auto read = range_from_text(range_as_text({1e-7f, 0.1f}), "--range");
+  REQUIRE(read);
+  CHECK(read->low == 1e-7f);
+  CHECK(read->high == 0.1f);
 }

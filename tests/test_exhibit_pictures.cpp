@@ -97,7 +97,7 @@ std::vector<Named> texts_of(const ShownRuns& runs, const HeadGroup& group) {
     check->documents.push_back({i + 1, i == 4, 0.1, i == 4 ? 2.5 : -0.1 * i});
   all.emplace_back("documents", documents_exhibit(runs, group));
   all.emplace_back("documents_causal", documents_exhibit(runs, group, check));
-  all.emplace_back("documents_by_token", document_strip_exhibit(runs, group));
+  all.emplace_back("documents_by_token", document_strip_exhibit(runs, group, ShownRun::intervened));
   OverlayChoice overlay{group, ShownRun::difference, Pooling::mean, {}, true, true};
   all.emplace_back("overlay_difference", overlay_exhibit(runs, overlay));
   overlay.shown = ShownRun::intervened;

@@ -6,15 +6,17 @@
 
 #include <filesystem>
 #include <pugixml.hpp>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "app/cli/cli.h"
 #include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/exhibit/prompt_tests.h"
 #include "core/exhibit/views.h"
 #include "core/experiment/weights_hash.h"
 #include "core/runner/model_runner.h"
+#include "core/text/splitting_json.h"
 #include "core/training/demo_world.h"
 #include "tests/random_demo_model.h"
 #include "tests/temporary_folder.h"
@@ -65,13 +67,18 @@ struct Fixture {
   }
 };
 
-// Words of a command as a shell would see them; these have no quotes inside.
+// Words of a command as a shell would see them; these have no quotes inside quotes.
 std::vector<std::string> words_of(const std::string& command) {
-  std::istringstream stream(command);
-  std::vector<std::string> words;
-  for (std::string word; stream >> word;) {
-    if (word.starts_with("'") && word.ends_with("'")) word = word.substr(1, word.size() - 2);
-    words.push_back(word);
+  std::vector<std::string> words(1);
+  bool quoted = false;
+  for (const char c : command) {
+    if (c == '\'') {
+      quoted = !quoted;
+    } else if (c == ' ' && !quoted) {
+      words.emplace_back();
+    } else {
+      words.back() += c;
+    }
   }
   return words;
 }
@@ -149,5 +156,76 @@ TEST_CASE_FIXTURE(Fixture, "head maps, ranking and attention repeat from their c
     choice.logarithmic = shown != ShownRun::baseline;
     check_repeats(attention_exhibit(runs(), choice),
                   "attention-" + std::to_string(static_cast<int>(shown)));
+    choice.range = figure::ColorRange{0.0123f, 0.31f};
+    choice.without_sink = true;
+    check_repeats(attention_exhibit(runs(), choice),
+                  "attention-range-" + std::to_string(static_cast<int>(shown)));
+    choice.range.reset();
+    choice.per_row = true;
+    check_repeats(attention_exhibit(runs(), choice),
+                  "attention-rows-" + std::to_string(static_cast<int>(shown)));
   }
+}
+
+TEST_CASE_FIXTURE(Fixture, "documents token by token repeat from their captions") {
+  for (const ShownRun shown : {ShownRun::baseline, ShownRun::intervened}) {
+    check_repeats(document_strip_exhibit(runs(), group(), shown),
+                  "strip-" + std::to_string(static_cast<int>(shown)));
+  }
+}
+
+// What the window starts (app/shell/prompt_test_plan.h): documents numbered by place, heads by a
+// file, the answer with its blank. The figure of its result, and of the command in its caption.
+TEST_CASE_FIXTURE(Fixture, "tests of the prompt repeat from their captions") {
+  const ShownRuns seen = runs();
+  Json heads = Json::array();
+  for (const HeadId head : chosen) heads.push_back({head.layer, head.head});
+  REQUIRE(write_file_atomically("asked.txt", seen.prompt->text));
+  REQUIRE(write_file_atomically("asked.json", dump_json(to_json(numbered_by_place(*seen.prompt)))));
+  REQUIRE(write_file_atomically("ranking.json", dump_json(heads)));
+  const std::string gold = std::to_string(seen.prompt->gold_document() + 1);
+  const auto result_of = [&](std::vector<std::string> words, const std::string& file) {
+    words.insert(words.begin(), "headscope-cli");
+    words.insert(words.end(),
+                 {"--prompt-file=asked.txt", "--split=@asked.json", "--no-chat",
+                  "--heads=ranking.json", "--max-new-tokens=12", "--threads=1", "--quiet"});
+    REQUIRE(run(words) == 0);
+    return read_json_file(file).value();
+  };
+  const Json removal = result_of({"causal", "--gold=" + gold, "--mask=remove", "--no-heads",
+                                  "--top-k=3", "--out=removal.json"},
+                                 "removal.json");
+  check_repeats(causal_exhibit(removal, test_origin(seen)), "removal");
+  const Json causal =
+      result_of({"causal", "--gold=" + gold, "--answer=- so", "--top-k=2", "--out=causal.json"},
+                "causal.json");
+  check_repeats(causal_exhibit(causal, test_origin(seen)), "hidden");
+  const Json tune = result_of({"tune", "--gold=" + gold, "--alpha=-0.3,0.5", "--tau=0.3",
+                               "--top-ks=1,2,20", "--answer= Paris", "--out=tune.json"},
+                              "tune.json");
+  check_repeats(tune_exhibit(tune, test_origin(seen)), "tuned");
+  const Json positions =
+      result_of({"positions", "--document=" + gold, "--positions=0,3", "--answers=Paris",
+                 "--reference= Paris", "--top-k=3", "--out=moved"},
+                "moved/positions.json");
+  check_repeats(positions_exhibit(positions, test_origin(seen)), "positions");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a figure of a test is refused before a model runs") {
+  REQUIRE(write_file_atomically("asked.txt", snapshot.prompt->text));
+  const auto code = [](std::vector<std::string> words) {
+    words.insert(words.begin(), "headscope-cli");
+    words.emplace_back("--quiet");
+    return run(words);
+  };
+  CHECK(code({"causal", "--data", "none.jsonl", "--out", "removal.svg"}) == 2);
+  CHECK(code({"causal", "--prompt-file", "asked.txt", "--out", "none/removal.svg"}) == 3);
+  CHECK(code({"tune", "--prompt-file", "asked.txt", "--out", "none/tune.pdf"}) == 3);
+  CHECK(code({"positions", "--prompt-file", "asked.txt", "--out", "none/moved.png"}) == 3);
+  for (const char* wrong : {"0.2:0.1", "0.1", "x:y"}) {
+    CHECK(code({"render", "--figure", "attention", "--layer", "0", "--head", "0", "--range", wrong,
+                "--prompt-file", "asked.txt", "--out", "map.svg"}) == 2);
+  }
+  CHECK_FALSE(std::filesystem::exists("none"));
+  CHECK_FALSE(std::filesystem::exists("map.svg"));
 }

@@ -235,7 +235,7 @@ TEST_CASE_FIXTURE(Fixture, "bars and map of a head agree with scores that plain 
       auto run = cli::run_for_figure(options, progress);
       if (!run) FAIL(run.error().message);
       const auto attention =
-          attention_figure(run->runs, cli::attention_choice(*run, options)).value();
+          attention_figure(run->runs, cli::attention_choice(*run, options).value()).value();
       const auto rows = static_cast<std::int64_t>(attention.row_tokens.size());
       CHECK(attention.first_row == attention.prompt_tokens);
       CHECK(attention.keys == attention.prompt_tokens + rows);

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "app/shell/layout.h"
+#include "app/shell/prompt_test_plan.h"
 #include "core/base/file.h"
 #include "core/base/process.h"
 #include "tests/engine_fixture.h"
@@ -155,6 +156,80 @@ void script_every_view(ImGuiTestContext* test) {
   }
 }
 
+std::string exported_svg(ImGuiTestContext* test, const char* title, const std::string& name) {
+  Stage& s = stage_of(test);
+  s.state().view_to_show = title;
+  test->Yield(4);
+  s.settle(test);
+  s.app->exports().open(title);
+  test->Yield(2);
+  const auto path = *folder_now / (name + ".svg");
+  type_path(test, path.string());
+  test->ItemClick("//Export/###save");
+  finish(test);
+  return read_text_file(path).value_or("");
+}
+
+// The ends of the colours, and which of two runs: as the view has them.
+void script_as_shown(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  s.settle(test);
+  MapOptions& map = s.state().view.map;
+  s.state().view.map_logarithmic = true;
+  map.range = MapRange::manual;
+  map.low = 0.002f;
+  map.high = 0.3f;
+  IM_CHECK(exported_svg(test, titles::attention, "manual").find("from 0.002 to 0.3;") !=
+           std::string::npos);
+  map.range = MapRange::percentile;
+  map.percentile = 99;
+  const std::string clipped = exported_svg(test, titles::attention, "percentile");
+  IM_CHECK(clipped.find("logarithmic, from ") != std::string::npos);
+  IM_CHECK(clipped.find("--range ") != std::string::npos);
+  map.range = MapRange::automatic;
+  IM_CHECK(exported_svg(test, titles::attention, "automatic").find("--range") == std::string::npos);
+  s.state().view.documents_by_token = true;
+  IM_CHECK(exported_svg(test, titles::documents, "before").find("split-softmax") ==
+           std::string::npos);
+  test->ItemClick("**/strip of/Intervened");
+  IM_CHECK(exported_svg(test, titles::documents, "after").find("split-softmax") !=
+           std::string::npos);
+}
+
+// A result that lies in the folder of the test: its figure, with the files that repeat it.
+void script_tests_view(ImGuiTestContext* test) {
+  Stage& s = stage_of(test);
+  s.settle(test);
+  s.app->tests().configure("headscope-cli", *folder_now / "results");
+  const PromptTestInput input{s.state().request, s.snapshot().prompt.get(),
+                              s.snapshot().model.get(), s.state().ranking(),
+                              s.state().likely().index};
+  const auto folder = prompt_test_folder(PromptTest::removal, input, *folder_now / "results");
+  Json documents = Json::array();
+  for (int i = 1; i <= 6; ++i)
+    documents.push_back({{"number", i}, {"gold", i == 5}, {"mass", 0.1}, {"drop", 0.5 * i}});
+  const Json result = {{"mask", "remove"},
+                       {"documents", documents},
+                       {"heads", Json::array()},
+                       {"passport", {{"options", {{"heads", {{5, 0}}}}}}}};
+  IM_CHECK(create_folders(folder).has_value());
+  IM_CHECK(write_file_atomically(folder / "removal.json", dump_json(result)).has_value());
+  s.state().view_to_show = titles::tests;
+  test->Yield(4);
+  test->ItemClick("**/Export ...");
+  test->Yield(2);
+  IM_CHECK(s.app->exports().is_open());
+  IM_CHECK(s.app->exports().path().find("demo-removal.") != std::string::npos);
+  type_path(test, (*folder_now / "removal.svg").string());
+  test->ItemClick("//Export/###save");
+  finish(test);
+  const std::string svg = read_text_file(*folder_now / "removal.svg").value_or("");
+  for (const char* part : {"What the answer loses without each document", "causal --mask remove",
+                           "--heads removal.heads.json", "--split @removal.splitting.json"})
+    IM_CHECK(svg.find(part) != std::string::npos);
+  IM_CHECK(read_text_file(*folder_now / "removal.heads.json").has_value());
+}
+
 void script_picture(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
   s.settle(test);
@@ -207,6 +282,16 @@ TEST_CASE_FIXTURE(Fixture, "a table to the clipboard") {
 TEST_CASE_FIXTURE(Fixture, "every view as a picture and as a table") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
   fake_stage()->run("every view", script_every_view);
+}
+
+TEST_CASE_FIXTURE(Fixture, "colours and run are exported as they are on screen") {
+  if (!test::has_display()) SKIP_TEST(test::no_display);
+  fake_stage()->run("as shown", script_as_shown);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a test of the prompt as a figure") {
+  if (!test::has_display()) SKIP_TEST(test::no_display);
+  fake_stage()->run("tests view", script_tests_view);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a picture to the clipboard through xclip") {

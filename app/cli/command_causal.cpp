@@ -43,17 +43,18 @@ void describe(const Options& options, Passport& passport) {
   passport.options["answer"] = !options.answer.empty() ? "given"
                                : options.reference     ? "reference"
                                                        : "own";
+  if (!options.answer.empty()) passport.options["answer_text"] = options.answer;
   if (!options.intervene.empty()) passport.options["intervene"] = described_file(options.intervene);
 }
 
 Result<> of_prompt(const Options& options, ExplainInput& input, const CausalOptions& how,
-                   const RunContext& context) {
+                   std::size_t acted_on, const RunContext& context) {
   HEADSCOPE_ASSIGN(const auto sample, check_prompt(*input.opened.model, input.encoder,
                                                    {*input.one, options.answer}, how, context));
   Json result = to_json(sample);
   for (const char* unknown : {"index", "question", "em"}) result.erase(unknown);
   result["passport"] = to_json(input.passport);
-  return write_json(result, options.out, options.out.empty() ? -1 : 2);
+  return write_explained(options, input, result, causal_exhibit, acted_on, context);
 }
 
 Result<> of_data(const Options& options, ExplainInput& input, const CausalOptions& how,
@@ -115,7 +116,7 @@ Result<> causal(const Options& options) {
     input.notes.push_back(*note);
   }
   HEADSCOPE_TRY(announce_passes(input, how, progress));
-  return input.one ? of_prompt(options, input, how, progress.context())
+  return input.one ? of_prompt(options, input, how, set.heads().size(), progress.context())
                    : of_data(options, input, how, progress);
 }
 
@@ -140,7 +141,7 @@ void add_causal(CommandLine& line) {
   command->add_flag("--no-heads", options->no_heads, "documents only: ablate no head");
   add_explain(*command, *options,
               "write the JSON to this file, and only a summary to stdout; --data goes on where an "
-              "interrupted run left it");
+              "interrupted run left it. Of one prompt also a figure: .png, .svg or .pdf");
 }
 
 }  // namespace headscope::cli

@@ -1,20 +1,20 @@
 // positions: a document of one's own prompt moved through every place.
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <memory>
 
 #include "app/cli/command_line.h"
+#include "app/cli/figure_origin.h"
 #include "app/cli/intervene.h"
 #include "app/cli/outlook_note.h"
 #include "app/cli/output.h"
 #include "app/cli/prompt_input.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
+#include "core/exhibit/prompt_tests.h"
 #include "core/experiment/position_test.h"
+#include "core/experiment/save_clock.h"
 #include "core/experiment/weights_hash.h"
-#include "core/figure/curves.h"
-#include "core/figure/provenance.h"
 #include "core/figure/write.h"
 #include "core/runner/companions.h"
 #include "core/runner/run_outlook.h"
@@ -25,8 +25,6 @@ namespace headscope::cli {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
-constexpr auto kSaveInterval = std::chrono::seconds(30);
 
 struct Options : CommonOptions, ModelChoice, PromptOptions, PromptSource {
   std::string heads, reference, folder, rows = "input", theme = "light";
@@ -82,71 +80,56 @@ Result<Passport> passport_of(const Options& options, const OpenedModel& opened,
   return passport;
 }
 
-// One panel: a curve a document, over the positions that have the value.
-template <class Get>
-void add_panel(figure::CurvesFigure& drawn, const std::vector<PositionRow>& rows,
-               const std::string& label, const Get& get) {
-  figure::Panel panel;
-  panel.x_label = "Position of the document (from 0)";
-  panel.y_label = label;
-  for (const PositionRow& row : rows) {
-    const std::optional<double> value = get(row);
-    if (!value || !std::isfinite(*value)) continue;
-    const std::string name = "document " + std::to_string(row.document);
-    if (panel.curves.empty() || panel.curves.back().name != name) {
-      panel.curves.push_back({name, {}, static_cast<int>(panel.curves.size()), false});
-    }
-    panel.curves.back().points.push_back({static_cast<double>(row.position), *value});
-  }
-  if (!panel.curves.empty()) drawn.panels.push_back(std::move(panel));
-}
-
-figure::CurvesFigure figure_of(const std::vector<PositionRow>& rows, const Passport& passport) {
-  figure::CurvesFigure drawn;
-  drawn.title = "One document at every place of the prompt";
-  drawn.text =
-      "The document is moved, the others keep their order. Relevant mass: attention of the "
-      "response's "
-      "rows on the moved document, mean over the heads listed in positions.json (none listed: "
-      "all).";
-  add_panel(drawn, rows, "Relevant mass",
-            [](const PositionRow& row) { return std::optional(row.relevant_mass); });
-  add_panel(drawn, rows, "Log-probability of reference",
-            [](const PositionRow& row) { return row.log_probability_per_token; });
-  add_panel(drawn, rows, "Exact match", [](const PositionRow& row) {
-    return row.match ? std::optional(*row.match ? 1.0 : 0.0) : std::nullopt;
-  });
-  drawn.provenance = figure::provenance_of(passport);
-  return drawn;
-}
-
-Result<Json> write_table(const Options& options, const std::vector<PositionRow>& rows,
-                         const Passport& passport, bool complete) {
-  const fs::path to(options.folder);
-  HEADSCOPE_TRY(create_folders(to));
+// What has been run so far.
+Json result_of(const std::vector<PositionRow>& rows, const Passport& passport, std::size_t places,
+               bool complete) {
   Json list = Json::array();
   for (const PositionRow& row : rows) list.push_back(to_json(row));
-  const Json whole = {
-      {"rows", std::move(list)}, {"complete", complete}, {"passport", to_json(passport)}};
-  HEADSCOPE_TRY(write_json(whole, (to / "positions.json").string(), 2));
-  HEADSCOPE_TRY(write_file_atomically(to / "positions.csv", positions_csv(rows)));
-  return whole;
+  return {{"rows", std::move(list)},
+          {"places", places},
+          {"complete", complete},
+          {"passport", to_json(passport)}};
 }
 
-Result<Json> write_all(const Options& options, const std::vector<PositionRow>& rows,
-                       const Passport& passport, bool complete) {
+Result<> write_table(const Options& options, const std::vector<PositionRow>& rows,
+                     const Json& result) {
   const fs::path to(options.folder);
-  HEADSCOPE_ASSIGN(const Json whole, write_table(options, rows, passport, complete));
-  if (rows.empty()) return whole;
+  HEADSCOPE_TRY(create_folders(to));
+  HEADSCOPE_TRY(write_json(result, (to / "positions.json").string(), 2));
+  return write_file_atomically(to / "positions.csv", positions_csv(rows));
+}
+
+Result<> draw_to(const std::vector<fs::path>& files, const Options& options, const Json& result,
+                 Origin origin) {
+  HEADSCOPE_ASSIGN(const auto exhibit, positions_exhibit(result, std::move(origin)));
+  if (!exhibit.draw) return {};
   figure::Options look;
   look.theme = figure::theme_from_name(options.theme).value_or(figure::Theme::light);
-  const auto drawn = figure_of(rows, passport);
-  if (drawn.panels.empty()) return whole;
-  HEADSCOPE_ASSIGN(const auto scene, draw_curves(drawn, look));
-  for (const char* ending : {".svg", ".png", ".pdf"}) {
-    HEADSCOPE_TRY(figure::write_figure(to / (std::string("positions") + ending), scene));
-  }
-  return whole;
+  HEADSCOPE_ASSIGN(const auto scene, exhibit.scene(look));
+  for (const fs::path& file : files) HEADSCOPE_TRY(figure::write_figure(file, scene));
+  return {};
+}
+
+// The folder with all there is, or the one picture that was asked for.
+Result<> write_all(const Options& options, const std::vector<PositionRow>& rows, const Json& result,
+                   Origin origin) {
+  if (is_picture(options.folder))
+    return draw_to({options.folder}, options, result, std::move(origin));
+  HEADSCOPE_TRY(write_table(options, rows, result));
+  const fs::path to(options.folder);
+  return draw_to({to / "positions.svg", to / "positions.png", to / "positions.pdf"}, options,
+                 result, std::move(origin));
+}
+
+Result<Origin> named_origin(const Options& options, const OpenedModel& opened,
+                            const PromptEncoder& encoder, const std::string& text,
+                            const PositionTest& test, const RunContext& context) {
+  Origin origin;
+  HEADSCOPE_TRY(name_run({opened, &encoder, test.rows, test.mass_heads.size()}, options, options,
+                         context, origin));
+  HEADSCOPE_TRY(name_prompt(options, text, origin));
+  origin.heads_file = fs::path(options.heads).filename().string();
+  return origin;
 }
 
 // Rows of an interrupted run with the same passport; what cannot be read is run again.
@@ -181,6 +164,7 @@ void announce_runs(ProgressPrinter& progress, const OpenedModel& opened, const E
 }
 
 Result<> positions(const Options& options) {
+  if (is_picture(options.folder)) HEADSCOPE_TRY(check_picture(options.folder));
   ProgressPrinter progress(options.quiet);
   const RunContext context = progress.context();
   HEADSCOPE_ASSIGN(const auto text, read_text_file(*options.prompt_file));
@@ -201,23 +185,25 @@ Result<> positions(const Options& options) {
       .set = set.empty() ? nullptr : &set};
   HEADSCOPE_ASSIGN(test.mass_heads, shown_heads(options, opened, set));
   HEADSCOPE_ASSIGN(const auto passport, passport_of(options, opened, encoder, test, context));
+  HEADSCOPE_ASSIGN(auto origin, named_origin(options, opened, encoder, text, test, context));
   test.finished = finished_before(options, passport);
   if (!test.finished.empty()) {
     progress.note("going on after " + std::to_string(test.finished.size()) + " places");
   }
   std::vector<PositionRow> kept;
-  auto saved = Clock::now();
+  const auto places = split.prompt.documents.size();
+  SaveClock clock;
   const auto keep = [&](const PositionRow& row) -> Result<> {
     kept.push_back(row);
-    if (Clock::now() - saved < kSaveInterval) return {};
-    saved = Clock::now();
-    return write_table(options, kept, passport, false).map([](const Json&) {});
+    if (is_picture(options.folder) || !clock.is_time()) return {};
+    return write_table(options, kept, result_of(kept, passport, places, false));
   };
   const auto run = run_position_test(*opened.model, encoder, split.prompt, test, context, keep);
   if (!run && kept.empty()) return tl::unexpected(run.error());
-  HEADSCOPE_ASSIGN(const auto whole, write_all(options, kept, passport, run.has_value()));
+  const Json result = result_of(kept, passport, places, run.has_value());
+  HEADSCOPE_TRY(write_all(options, kept, result, std::move(origin)));
   if (!run) return tl::unexpected(run.error());
-  return write_json(whole, "");
+  return write_json(result, "");
 }
 
 }  // namespace
@@ -256,7 +242,8 @@ void add_positions(CommandLine& line) {
   add_prompt_options(*command, *options);
   command
       ->add_option("--out,-o", options->folder,
-                   "folder: positions.json, .csv and a figure as .svg, .png, .pdf")
+                   "folder: positions.json, .csv and a figure as .svg, .png, .pdf; or one figure "
+                   "with such an ending")
       ->required();
   add_common(*command, *options, "");
 }

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "app/cli/command_line.h"
+#include "app/cli/figure_origin.h"
 #include "app/cli/output.h"
 #include "app/cli/render_run.h"
 #include "core/analysis/head_choice.h"
@@ -53,15 +54,6 @@ Result<figure::Options> look_of(const RenderOptions& options) {
   look.theme = figure::theme_from_name(options.theme).value_or(figure::Theme::light);
   look.palette = sequential_palette(options.palette).value_or(Palette::viridis);
   return look;
-}
-
-// Where the picture is to go is checked before a model runs for minutes.
-Result<> check_target(const RenderOptions& options) {
-  HEADSCOPE_TRY(figure::format_of(options.file));
-  const auto folder = std::filesystem::path(options.file).parent_path();
-  std::error_code ignored;
-  if (folder.empty() || std::filesystem::is_directory(folder, ignored)) return {};
-  return bad_input(options.file + ": the folder " + folder.string() + " does not exist");
 }
 
 figure::Provenance provenance_of_set(const HeadSet& set, const std::string& file,
@@ -252,14 +244,18 @@ Result<Exhibit> exhibit_of_run(const RenderOptions& options, ProgressPrinter& pr
   HEADSCOPE_ASSIGN(const auto run, run_for_figure(options, progress));
   if (options.difference && !run.runs.compares())
     return fail(ErrorKind::usage, "--difference needs --intervene");
-  if (options.figure == "attention")
-    return attention_exhibit(run.runs, attention_choice(run, options));
+  if (options.figure == "attention") {
+    HEADSCOPE_ASSIGN(const auto choice, attention_choice(run, options));
+    return attention_exhibit(run.runs, choice);
+  }
   if (options.figure == "answers") return answers_exhibit(run.runs);
   if (options.figure == "overlay") {
     HEADSCOPE_ASSIGN(const auto choice, overlay_choice(run, options));
     return overlay_exhibit(run.runs, choice);
   }
   HEADSCOPE_ASSIGN(const auto group, heads_shown(run, options));
+  if (options.figure == "documents-by-token")
+    return document_strip_exhibit(run.runs, group, options.shown());
   return documents_exhibit(run.runs, group);
 }
 
@@ -280,12 +276,13 @@ Result<figure::Scene> draw(const RenderOptions& options, const figure::Options& 
 }
 
 Result<> render(const RenderOptions& options) {
-  HEADSCOPE_TRY(check_target(options));
+  HEADSCOPE_TRY(check_picture(options.file));
   HEADSCOPE_ASSIGN(const auto look, look_of(options));
   if (options.difference && options.figure != "head-map" && options.figure != "attention" &&
       options.figure != "overlay") {
     return fail(ErrorKind::usage, "--difference is for --figure head-map, attention and overlay");
   }
+  if (!options.range.empty()) HEADSCOPE_TRY(range_from_text(options.range, "--range"));
   ProgressPrinter progress(options.quiet);
   HEADSCOPE_ASSIGN(const auto scene, draw(options, look, progress));
   HEADSCOPE_TRY(figure::write_figure(options.file, scene));
@@ -310,10 +307,10 @@ void add_choice(CLI::App& command, RenderOptions& options) {
   command
       .add_option(
           "--figure,-f", options.figure,
-          "head-map, ranking, overlap, attention, documents, overlay (the prompt's text) or "
-          "answers (token by token)")
-      ->check(CLI::IsMember(
-          {"head-map", "ranking", "overlap", "attention", "documents", "overlay", "answers"}))
+          "head-map, ranking, overlap, attention, documents, documents-by-token, overlay (the "
+          "prompt's text) or answers (token by token)")
+      ->check(CLI::IsMember({"head-map", "ranking", "overlap", "attention", "documents",
+                             "documents-by-token", "overlay", "answers"}))
       ->required();
   command.add_option("--heads", options.heads,
                      "head set: scores and ranking, without running a model");
@@ -337,7 +334,7 @@ void add_choice(CLI::App& command, RenderOptions& options) {
       ->delimiter(',')
       ->check(CLI::NonNegativeNumber);
   command.add_flag("--without-sink", options.without_sink,
-                   "overlay: tokens 0 and 1 are framed, and do not set the scale");
+                   "attention, overlay: tokens 0 and 1 are not painted, and do not set the scale");
   command.add_option("--top-k", options.top_k, "heads that are outlined, or averaged over")
       ->check(CLI::Range(0, most));
   command
@@ -346,8 +343,15 @@ void add_choice(CLI::App& command, RenderOptions& options) {
       ->capture_default_str();
   command.add_flag("--difference", options.difference,
                    "intervened minus baseline: head-map, attention, overlay");
-  command.add_flag("--linear", options.linear,
-                   "attention and overlay in linear instead of logarithmic colours");
+  auto* linear = command.add_flag("--linear", options.linear,
+                                  "attention and overlay in linear instead of logarithmic colours");
+  auto* per_row = command.add_flag("--per-row", options.per_row,
+                                   "attention: each row by its own largest weight, linear");
+  per_row->excludes(linear);
+  command
+      .add_option("--range", options.range,
+                  "attention: LOW:HIGH, the weights at the ends of the colours, such as 0.001:0.2")
+      ->excludes(per_row);
 }
 
 void add_look(CLI::App& command, RenderOptions& options) {

@@ -4,7 +4,6 @@
 
 #include "app/cli/command_line.h"
 #include "app/cli/explain_input.h"
-#include "app/cli/output.h"
 #include "core/experiment/tune.h"
 
 namespace headscope::cli {
@@ -50,10 +49,11 @@ Result<> tune_prompt(Options options) {
                       .max_new_tokens = options.max_new_tokens};
   HEADSCOPE_ASSIGN(const auto result,
                    tune(*input.opened.model, input.encoder, *input.one, grid, progress.context()));
+  if (!options.answer.empty()) input.passport.options["answer"] = options.answer;
   Json json = to_json(result);
   json["notes"] = input.notes;
   json["passport"] = to_json(input.passport);
-  return write_json(json, options.out);
+  return write_explained(options, input, json, tune_exhibit, 0, progress.context());
 }
 
 }  // namespace
@@ -80,7 +80,8 @@ void add_tune(CommandLine& line) {
                       "the right answer, as it follows the prompt (with its leading space)");
   command->add_option("--directions", options->directions,
                       "focus directions (default: the model's own)");
-  add_explain(*command, *options, "write the JSON to this file instead of stdout");
+  add_explain(*command, *options,
+              "write the JSON to this file instead of stdout, or a figure: .png, .svg, .pdf");
 }
 
 }  // namespace headscope::cli

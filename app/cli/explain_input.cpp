@@ -1,7 +1,10 @@
 #include "app/cli/explain_input.h"
 
+#include "app/cli/figure_origin.h"
 #include "app/cli/intervene.h"
+#include "app/cli/output.h"
 #include "core/base/hash.h"
+#include "core/figure/write.h"
 #include "core/session/directions_file.h"
 #include "core/session/head_set.h"
 #include "core/text/splitting_json.h"
@@ -12,8 +15,12 @@ namespace {
 Result<> check_source(const ExplainOptions& options) {
   const int given =
       (options.prompt ? 1 : 0) + (options.prompt_file ? 1 : 0) + (options.data.empty() ? 0 : 1);
-  if (given == 1) return {};
-  return fail(ErrorKind::usage, "give exactly one of --prompt, --prompt-file and --data");
+  if (given != 1)
+    return fail(ErrorKind::usage, "give exactly one of --prompt, --prompt-file and --data");
+  if (!is_picture(options.out)) return {};
+  if (!options.data.empty())
+    return fail(ErrorKind::usage, "--out: a figure is of one prompt; --data writes JSON");
+  return check_picture(options.out);
 }
 
 Result<std::vector<HeadId>> chosen_heads(const ExplainOptions& options, const OpenedModel& opened,
@@ -62,7 +69,7 @@ Result<std::shared_ptr<const Directions>> chosen_directions(const ExplainOptions
 Result<Dataset> read_one(const ExplainOptions& options, ExplainInput& input) {
   HEADSCOPE_ASSIGN(auto prompt, read_prompt(options, input.encoder));
   Dataset data;
-  data.name = options.prompt_file.value_or("");
+  data.name = std::filesystem::path(options.prompt_file.value_or("")).filename().string();
   data.sha256 = sha256_hex(prompt.text);
   input.one = BuiltPrompt{std::move(prompt.text), std::move(prompt.documents), prompt.question};
   if (input.one->documents.empty()) {
@@ -116,6 +123,22 @@ Result<ExplainInput> open_explain(const ExplainOptions& options, ProgressPrinter
     }
   }
   return input;
+}
+
+Result<> write_explained(const ExplainOptions& options, const ExplainInput& input,
+                         const Json& result, Result<Exhibit> (*draw)(const Json&, Origin),
+                         std::size_t heads_acted_on, const RunContext& context) {
+  if (!is_picture(options.out))
+    return write_json(result, options.out, options.out.empty() ? -1 : 2);
+  Origin origin;
+  HEADSCOPE_TRY(name_run({input.opened, &input.encoder, options.row_convention(), heads_acted_on},
+                         options, options, context, origin));
+  HEADSCOPE_TRY(name_prompt(options, input.one->text, origin));
+  origin.heads_file = std::filesystem::path(options.heads).filename().string();
+  HEADSCOPE_ASSIGN(const auto exhibit, draw(result, std::move(origin)));
+  HEADSCOPE_ASSIGN(const auto scene, exhibit.scene({}));
+  HEADSCOPE_TRY(figure::write_figure(options.out, scene));
+  return write_json(result, "");
 }
 
 void add_explain(CLI::App& command, ExplainOptions& options, const std::string& out_help) {

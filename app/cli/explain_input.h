@@ -10,6 +10,7 @@
 #include "app/cli/options.h"
 #include "app/cli/prompt_input.h"
 #include "app/cli/terminal.h"
+#include "core/exhibit/prompt_tests.h"
 #include "core/runner/companions.h"
 
 namespace headscope::cli {
@@ -38,6 +39,12 @@ struct ExplainInput {
 /// (neither or both of a prompt and --data, no head set, no directions where they are needed), bad
 /// input.
 Result<ExplainInput> open_explain(const ExplainOptions& options, ProgressPrinter& progress);
+
+/// The result of one prompt: to stdout or the file --out, which may be a picture that `draw` makes
+/// of it (then the JSON goes to stdout). `heads_acted_on`: by --intervene.
+Result<> write_explained(const ExplainOptions& options, const ExplainInput& input,
+                         const Json& result, Result<Exhibit> (*draw)(const Json&, Origin),
+                         std::size_t heads_acted_on, const RunContext& context);
 
 /// --prompt, --prompt-file, --data and theirs, --heads, --top-k, and what all commands accept.
 void add_explain(CLI::App& command, ExplainOptions& options, const std::string& out_help);

@@ -5,6 +5,7 @@
 #include <limits>
 #include <memory>
 
+#include "app/cli/figure_origin.h"
 #include "app/cli/intervene.h"
 #include "core/analysis/head_choice.h"
 #include "core/base/hash.h"
@@ -20,15 +21,6 @@
 
 namespace headscope::cli {
 namespace {
-
-// Names what the prompt is: in the caption, and for the command that draws it again.
-void name_given_prompt(const std::string& option, const std::string& text, Origin& origin) {
-  constexpr std::size_t longest = 200;  // of a prompt within a command line
-  origin.data = "the prompt given";
-  origin.data_hash = sha256_hex(text);
-  origin.data_arguments = {option, text};
-  origin.repeatable = text.size() <= longest;
-}
 
 Result<PromptInput> prompt_of_sample(const RenderOptions& options, const PromptEncoder& encoder,
                                      Origin& origin) {
@@ -50,30 +42,18 @@ Result<PromptInput> prompt_of_sample(const RenderOptions& options, const PromptE
   return input;
 }
 
-Result<PromptInput> read_any_prompt(const RenderOptions& options, const OpenedModel& opened,
-                                    Origin& origin) {
-  std::optional<PromptEncoder> encoder;
-  if (options.data.empty()) {
-    HEADSCOPE_ASSIGN(
-        encoder, prompt_encoder(options, options, opened.name, opened.folder, opened.tokenizer));
-  } else {
-    HEADSCOPE_ASSIGN(encoder, prompt_encoder(options, opened));
-  }
-  if (encoder) origin.chat_template = encoder->template_name();
-  origin.no_chat = options.no_chat;
+// Nothing for a prompt that is given as ids.
+Result<std::optional<PromptEncoder>> encoder_for(const RenderOptions& options,
+                                                 const OpenedModel& opened) {
+  if (!options.data.empty()) return prompt_encoder(options, opened);
+  return prompt_encoder(options, options, opened.name, opened.folder, opened.tokenizer);
+}
+
+Result<PromptInput> read_any_prompt(const RenderOptions& options,
+                                    const std::optional<PromptEncoder>& encoder, Origin& origin) {
   if (!options.data.empty()) return prompt_of_sample(options, *encoder, origin);
   HEADSCOPE_ASSIGN(auto input, read_prompt(options, encoder));
-  origin.gold = options.gold;
-  if (!options.ids) {
-    HEADSCOPE_ASSIGN(origin.splitting, read_splitting(options.split));
-  }
-  if (options.split.starts_with("@"))
-    origin.splitting_file = std::filesystem::path(options.split.substr(1)).filename().string();
-  origin.prompt = input.text;
-  if (options.prompt) name_given_prompt("--prompt", *options.prompt, origin);
-  if (options.ids) name_given_prompt("--ids", *options.ids, origin);
-  if (options.prompt_file)
-    origin.prompt_file = std::filesystem::path(*options.prompt_file).filename().string();
+  HEADSCOPE_TRY(name_prompt(options, input.text, origin));
   return input;
 }
 
@@ -127,26 +107,6 @@ Result<std::shared_ptr<const RunResult>> run_once(RenderRun& run, const RenderOp
                          layers, run.opened.model->config().layers);
 }
 
-Result<> fill_origin(RenderRun& run, const RenderOptions& options, const RunContext& context) {
-  Origin& origin = run.runs.origin;
-  const Model& model = *run.opened.model;
-  origin.model = run.opened.name;
-  HEADSCOPE_ASSIGN(origin.model_hash,
-                   weights_sha256(run.opened.folder, context, run.opened.adapter));
-  origin.adapter = std::filesystem::path(options.adapter).filename().string();
-  origin.dtype = options.dtype;
-  origin.numbers = model.dtype_name() + " on " + model.device_name();
-  origin.rows = options.convention();
-  origin.max_new_tokens = options.max_new_tokens;
-  origin.seed = options.seed;
-  if (options.intervene.empty()) return {};
-  HEADSCOPE_ASSIGN(auto file, read_interventions_file(options.intervene));
-  origin.intervention = std::move(file.interventions);
-  origin.heads_acted_on = run.intervened_heads.size();
-  origin.intervention_file = std::filesystem::path(options.intervene).filename().string();
-  return {};
-}
-
 Result<> read_ranking(RenderRun& run, const RenderOptions& options) {
   const ModelConfig& config = run.opened.model->config();
   if (options.heads.empty()) {
@@ -192,14 +152,17 @@ Result<RenderRun> run_for_figure(const RenderOptions& options, ProgressPrinter& 
   HEADSCOPE_TRY(check_head(options, config));
   HEADSCOPE_ASSIGN(auto opened, open_model(options.model, load_options(options, options), context));
   RenderRun run(std::move(opened));
-  HEADSCOPE_ASSIGN(run.prompt, read_any_prompt(options, run.opened, run.runs.origin));
+  HEADSCOPE_ASSIGN(const auto encoder, encoder_for(options, run.opened));
+  HEADSCOPE_ASSIGN(run.prompt, read_any_prompt(options, encoder, run.runs.origin));
   run.runs.prompt = prompt_view_of(run.prompt.text, run.prompt.encoding, run.prompt.documents,
                                    *run.opened.tokenizer);
   HEADSCOPE_TRY(read_ranking(run, options));
   HEADSCOPE_ASSIGN(const auto set, read_interventions(options, run.opened, options.seed, progress));
   HEADSCOPE_ASSIGN(auto interventions, interventions_for(set, run.prompt));
   run.intervened_heads = set.heads();
-  HEADSCOPE_TRY(fill_origin(run, options, context));
+  HEADSCOPE_TRY(name_run({run.opened, encoder ? &*encoder : nullptr, options.convention(),
+                          run.intervened_heads.size()},
+                         options, options, context, run.runs.origin));
   HEADSCOPE_ASSIGN(run.runs.baseline, run_once(run, options, {}, context));
   if (interventions.empty()) return run;
   HEADSCOPE_ASSIGN(run.runs.intervened, run_once(run, options, std::move(interventions), context));
@@ -238,11 +201,15 @@ Result<HeadGroup> heads_shown(const RenderRun& run, const RenderOptions& options
   return head_group(std::move(all), config.layers, config.heads);
 }
 
-AttentionChoice attention_choice(const RenderRun& run, const RenderOptions& options) {
+Result<AttentionChoice> attention_choice(const RenderRun& run, const RenderOptions& options) {
   AttentionChoice choice;
   choice.head = {*options.layer, *options.head};
   choice.shown = run.runs.compares() ? options.shown() : ShownRun::baseline;
   choice.logarithmic = !options.linear;
+  choice.per_row = options.per_row;
+  choice.without_sink = options.without_sink;
+  if (options.range.empty()) return choice;
+  HEADSCOPE_ASSIGN(choice.range, range_from_text(options.range, "--range"));
   return choice;
 }
 

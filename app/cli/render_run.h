@@ -27,7 +27,8 @@ struct RenderOptions : CommonOptions, ModelChoice, PromptOptions, PromptSource {
   std::string score = "relevant";
   std::string pooling = "mean";
   std::vector<std::int64_t> tokens;  ///< of the response, whose attention the overlay shows
-  bool without_sink = false;
+  bool without_sink = false, per_row = false;
+  std::string range;  ///< ends of the attention map's colours; empty = automatic
   std::optional<int> top_k;
   std::string rows = "input";
   bool linear = false;
@@ -63,7 +64,8 @@ Result<RenderRun> run_for_figure(const RenderOptions& options, ProgressPrinter& 
 
 /// Whose mass bars and overlay show.
 Result<HeadGroup> heads_shown(const RenderRun& run, const RenderOptions& options);
-AttentionChoice attention_choice(const RenderRun& run, const RenderOptions& options);
+/// Usage error for a --range that is none.
+Result<AttentionChoice> attention_choice(const RenderRun& run, const RenderOptions& options);
 Result<OverlayChoice> overlay_choice(const RenderRun& run, const RenderOptions& options);
 
 }  // namespace headscope::cli

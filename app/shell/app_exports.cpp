@@ -16,6 +16,7 @@
 #include "core/analysis/head_choice.h"
 #include "core/base/file.h"
 #include "core/base/version.h"
+#include "core/exhibit/prompt_tests.h"
 #include "core/exhibit/views.h"
 #include "core/experiment/study_figures.h"
 #include "core/experiment/weights_hash.h"
@@ -221,30 +222,52 @@ MapRegion visible_part(const MapZoom& zoom) {
 }
 
 // A map of groups, as it is on screen.
-Result<Exhibit> grouped_exhibit(const ShownRuns& runs, const MapPicture& picture, HeadId head,
-                                const MapOptions& options, bool logarithmic) {
+Result<Exhibit> grouped_exhibit(const ShownRuns& runs, const MapPicture& picture,
+                                const AttentionChoice& choice, const MapOptions& options) {
   figure::AttentionFigure f;
-  f.head = head;
-  f.logarithmic = logarithmic;
+  f.head = choice.head;
+  f.logarithmic = choice.logarithmic;
   f.difference = picture.difference;
-  f.per_row = options.per_row;
+  f.per_row = choice.per_row;
+  f.range = choice.range;
   f.causal = false;
   f.key_unit = "group";
-  f.keys = picture.axis_columns();
+  const std::int64_t first = choice.without_sink ? 1 : 0;  // the sink is the first group
+  f.keys = picture.axis_columns() - first;
   for (std::int64_t row = 0; row < picture.axis_rows(); ++row) {
     f.row_tokens.push_back(picture.row_label(row));
-    for (std::int64_t key = 0; key < f.keys; ++key) {
+    for (std::int64_t key = first; key < picture.axis_columns(); ++key) {
       const float before = f.difference ? picture.axis_value(true, row, key) : 0;
       f.weights.push_back(picture.axis_value(false, row, key) - before);
     }
   }
-  for (std::int64_t key = 0; key < f.keys; ++key) f.key_tokens.push_back(picture.column_label(key));
+  for (std::int64_t key = first; key < picture.axis_columns(); ++key)
+    f.key_tokens.push_back(picture.column_label(key));
   f.note = std::string("Keys are grouped by ") +
            (options.grouping == TokenGrouping::documents ? "document" : "sentence") + ": " +
            std::string(pooling_name(options.pooling)) + " of each group's weights.";
-  const std::string words = runs.compares() ? in_words(runs.origin) : "";
-  f.run = words.empty() ? "no intervention" : words;
-  return attention_exhibit_of(runs, f, "groups");
+  if (first > 0) f.note += " The sink is left out.";
+  const bool baseline = choice.shown == ShownRun::baseline || !runs.compares();
+  f.run = baseline ? "no intervention" : in_words(runs.origin);
+  Exhibit exhibit = attention_exhibit_of(runs, f, "groups");
+  if (baseline) exhibit.origin = unedited(runs.origin);
+  return exhibit;
+}
+
+// What the view works out beside the window's thread is worked out again here: groups, and the
+// percentile that the colours end at.
+Result<Exhibit> map_exhibit(const ShownRuns& runs, MapPicture picture, const DigestJob& job,
+                            AttentionChoice choice, const MapOptions& options) {
+  picture.grouped = options.grouping != TokenGrouping::none;
+  std::optional<MapDigest> made;
+  if (picture.grouped || options.range == MapRange::percentile) {
+    made = digest(job, [] { return false; });
+    if (!made) return bad_input("Attention map: what it shows could not be worked out");
+    picture.digest = &*made;
+  }
+  choice.range = chosen_range(options, picture, choice.logarithmic);
+  return picture.grouped ? grouped_exhibit(runs, picture, choice, options)
+                         : attention_exhibit(runs, choice);
 }
 
 ExhibitMaker attention_export(const ViewContext& context, const AttentionPanel& panel) {
@@ -257,36 +280,27 @@ ExhibitMaker attention_export(const ViewContext& context, const AttentionPanel& 
   choice.without_sink = state.view.map.mask_sink;
   MapPicture picture;
   if (!find_picture(context, picture)) return nullptr;
-  if (state.view.map.grouping != TokenGrouping::none) {
-    const DigestJob job = digest_job(state.view, picture);
-    return from_runs(
-        state,
-        [picture, job, choice, options = state.view.map](const ShownRuns& runs) -> Result<Exhibit> {
-          const auto made = digest(job, [] { return false; });
-          if (!made) return bad_input("Attention map: the groups could not be worked out");
-          MapPicture with = picture;
-          with.digest = &*made;
-          with.grouped = true;
-          return grouped_exhibit(runs, with, choice.head, options, choice.logarithmic);
-        });
-  }
   choice.region = visible_part(panel.zoom());
   if (state.request.want_full_map) {
     choice.full = state.snapshot->full_map;
     choice.full_baseline = state.snapshot->full_map_baseline;
     if (!choice.full) choice.full = choice.full_baseline;
   }
-  return from_runs(state,
-                   [choice](const ShownRuns& runs) { return attention_exhibit(runs, choice); });
+  return from_runs(state, [choice, picture, job = digest_job(state.view, picture),
+                           options = state.view.map](const ShownRuns& runs) {
+    return map_exhibit(runs, picture, job, choice, options);
+  });
 }
 
-ExhibitMaker documents_export(const AppState& state) {
+ExhibitMaker documents_export(const AppState& state, const DocumentStrip& strip) {
   std::vector<HeadId> heads = state.chosen();
   if (state.view.bars_of_selected || heads.empty()) heads = {state.request.selected};
   if (state.view.documents_by_token) {
-    return from_runs(state, [group = group_of(state, std::move(heads))](const ShownRuns& runs) {
-      return document_strip_exhibit(runs, group);
-    });
+    const ShownRun shown = strip.shows_intervened() ? ShownRun::intervened : ShownRun::baseline;
+    return from_runs(state,
+                     [group = group_of(state, std::move(heads)), shown](const ShownRuns& runs) {
+                       return document_strip_exhibit(runs, group, shown);
+                     });
   }
   return from_runs(state,
                    [group = group_of(state, std::move(heads)), check = state.snapshot->causal](
@@ -390,6 +404,26 @@ Result<Exhibit> study_exhibit(const std::filesystem::path& folder) {
   return exhibit;
 }
 
+// One of the tests of this prompt, as the command that made its result draws it.
+ExhibitMaker tests_export(const AppState& state, TestsPanel& panel) {
+  const auto test = panel.chosen(state);
+  if (!test) return nullptr;
+  return from_runs(state,
+                   [test = *test, result = *panel.result(state, *test)](
+                       const ShownRuns& runs) -> Result<Exhibit> {
+                     if (test == PromptTest::positions)
+                       return positions_exhibit(result, test_origin(runs));
+                     if (test == PromptTest::removal)
+                       return causal_exhibit(result, test_origin(runs));
+                     return tune_exhibit(result, test_origin(runs));
+                   });
+}
+
+std::string tests_name(const AppState& state, TestsPanel& panel) {
+  constexpr const char* names[] = {"positions", "removal", "tune"};
+  return names[static_cast<std::size_t>(panel.chosen(state).value_or(PromptTest::positions))];
+}
+
 ExhibitMaker experiments_export(const ExperimentsPanel& panel) {
   const std::filesystem::path folder = panel.shown_folder();
   if (folder.empty()) return nullptr;
@@ -412,7 +446,8 @@ void App::register_exports() {
       [this] {
         return attention_export({state_, theme_, fonts_, commands_, heatmaps_}, attention_);
       });
-  exports_.add(titles::documents, named("documents"), [&s] { return documents_export(s); });
+  exports_.add(titles::documents, named("documents"),
+               [this] { return documents_export(state_, documents_.strip()); });
   exports_.add(titles::ranking, named("ranking"),
                [this] { return ranking_export(state_, ranking_.table()); });
   exports_.add(titles::overlay, named("overlay"), [&s] { return overlay_export(s); });
@@ -436,6 +471,9 @@ void App::register_exports() {
   exports_.add(titles::runs, named("runs"), [&s] { return runs_export(s); });
   exports_.add(titles::experiments, named("sweep"),
                [this] { return experiments_export(experiments_); });
+  exports_.add(
+      titles::tests, [this] { return tests_name(state_, tests_); },
+      [this] { return tests_export(state_, tests_); });
 }
 
 void App::register_export_commands() {
@@ -461,6 +499,19 @@ void App::register_export_commands() {
                  [this] { export_request_ = [this](ViewContext& c) { exports_.copy_table(c); }; },
                  {},
                  {}});
+  for (int i = 0; i < prompt_tests; ++i) {
+    const auto test = static_cast<PromptTest>(i);
+    commands_.add({"export.test." + std::to_string(i),
+                   std::string("Export a test of this prompt: ") + prompt_test_name(test) + " ...",
+                   "File",
+                   0,
+                   [this, test] {
+                     tests_.choose(test);
+                     export_request_ = [this](ViewContext&) { exports_.open(titles::tests); };
+                   },
+                   [this, test] { return tests_.result(state_, test) != nullptr; },
+                   {}});
+  }
 }
 
 }  // namespace headscope

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <new>
 #include <utility>
 
 #include "core/base/file.h"
@@ -131,9 +132,11 @@ ExportOutcome ExportQueue::run(const Task& task) {
   };
   try {
     return task.work(context);
-  } catch (const std::exception&) {
+  } catch (const std::bad_alloc&) {
     return {true, task.what + ": not enough memory for this export; show a smaller part", "",
             false};
+  } catch (const std::exception& problem) {
+    return {true, task.what + ": " + problem.what(), "", false};
   }
 }
 

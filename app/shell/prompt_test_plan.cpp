@@ -7,6 +7,7 @@
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/json.h"
+#include "core/exhibit/prompt_tests.h"
 #include "core/text/splitting_json.h"
 
 namespace headscope {
@@ -28,17 +29,6 @@ constexpr std::array<TestText, prompt_tests> kTexts = {{
 }};
 const TestText& text_of(PromptTest test) {
   return kTexts[static_cast<std::size_t>(test)];
-}
-
-// Numbers in the files are places from 1, so that parts of one document are told apart.
-Splitting numbered_by_place(const PromptView& prompt) {
-  Splitting splitting{"hand", "", {}};
-  for (std::size_t i = 0; i < prompt.documents.size(); ++i) {
-    const DocumentView& document = prompt.documents[i];
-    splitting.by_hand.push_back(
-        {document.line, document.relevant.begin, document.relevant.end, static_cast<int>(i) + 1});
-  }
-  return splitting;
 }
 
 Json heads_of(const PromptTestInput& input) {

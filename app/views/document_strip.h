@@ -12,6 +12,8 @@ class DocumentStrip {
  public:
   /// Fills the rest of the window. A click on a document scrolls the prompt to it.
   void draw(ViewContext& context, const std::vector<HeadId>& heads);
+  /// Of two runs the intervened one is on screen.
+  bool shows_intervened() const { return intervened_; }
 
  private:
   void update(ViewContext& context, const std::vector<HeadId>& heads);

@@ -9,6 +9,7 @@ namespace headscope {
 class DocumentsPanel {
  public:
   void draw(ViewContext& context);
+  const DocumentStrip& strip() const { return strip_; }
 
  private:
   DocumentStrip strip_;

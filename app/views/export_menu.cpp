@@ -379,7 +379,7 @@ void ExportMenu::path_line(ViewContext& context) {
   ImGui::Checkbox("With the prompt and the settings beside it", &options_.files_beside);
   ImGui::SetItemTooltip(
       "The caption says the command of headscope-cli that draws the figure again; these are the\n"
-      "files that it names: NAME.prompt.txt and NAME.intervention.json");
+      "files that it names: NAME.prompt.txt, NAME.intervention.json and the like");
 }
 
 void ExportMenu::buttons(ViewContext& context) {

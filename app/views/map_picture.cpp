@@ -60,13 +60,14 @@ std::pair<float, float> range_of(const MapOptions& options, const MapPicture& pi
   return {floor, rounded_up(digest->largest)};
 }
 
-void set_range(const MapOptions& options, const MapPicture& picture, HeatmapStyle& style) {
-  auto [low, high] = range_of(options, picture, style.logarithmic);
-  if (style.difference && !style.logarithmic) low = 0;
-  if (style.logarithmic) low = std::max(low, kLeastLow);
-  if (style.logarithmic && options.range == MapRange::automatic) low = std::min(low, high * 0.01f);
-  style.low = low;
-  style.high = std::max({high, low * 1.01f, low + kLeastLow, kLeastHigh});
+// ... as they can be drawn.
+figure::ColorRange drawable_range(const MapOptions& options, const MapPicture& picture,
+                                  bool logarithmic) {
+  auto [low, high] = range_of(options, picture, logarithmic);
+  if (picture.difference && !logarithmic) low = 0;
+  if (logarithmic) low = std::max(low, kLeastLow);
+  if (logarithmic && options.range == MapRange::automatic) low = std::min(low, high * 0.01f);
+  return {low, std::max({high, low * 1.01f, low + kLeastLow, kLeastHigh})};
 }
 
 }  // namespace
@@ -189,7 +190,15 @@ void style_picture(const ViewContext& context, MapPicture& picture) {
     return;  // 0 to 1: shares of the row's largest weight
   }
   style.logarithmic = view.map_logarithmic && !view.map.per_row;
-  set_range(view.map, picture, style);
+  const figure::ColorRange range = drawable_range(view.map, picture, style.logarithmic);
+  style.low = range.low;
+  style.high = range.high;
+}
+
+std::optional<figure::ColorRange> chosen_range(const MapOptions& options, const MapPicture& picture,
+                                               bool logarithmic) {
+  if (options.per_row || options.range == MapRange::automatic) return std::nullopt;
+  return drawable_range(options, picture, logarithmic);
 }
 
 std::string token_label(const TokenView* token) {

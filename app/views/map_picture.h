@@ -3,10 +3,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "app/views/map_digest.h"
 #include "app/views/widgets.h"
+#include "core/figure/attention_map.h"
 
 namespace headscope {
 
@@ -52,6 +54,11 @@ DigestJob digest_job(const ViewOptions& view, const MapPicture& picture);
 
 /// Range, palette, hidden columns and scale of rows, from the options and `picture.digest`.
 void style_picture(const ViewContext& context, MapPicture& picture);
+
+/// Ends of the colours that were chosen (a percentile of `picture.digest`, or by hand); nothing
+/// where they are automatic.
+std::optional<figure::ColorRange> chosen_range(const MapOptions& options, const MapPicture& picture,
+                                               bool logarithmic);
 
 /// A token on one line: "\n" for a line break, no blanks around it.
 std::string token_label(const TokenView* token);

@@ -138,6 +138,15 @@ const Json* TestsPanel::result(const AppState& state, PromptTest test) {
   return found.result ? &*found.result : nullptr;
 }
 
+std::optional<PromptTest> TestsPanel::chosen(const AppState& state) {
+  if (result(state, chosen_) != nullptr) return chosen_;
+  for (int i = 0; i < prompt_tests; ++i) {
+    const auto test = static_cast<PromptTest>(i);
+    if (result(state, test) != nullptr) return test;
+  }
+  return std::nullopt;
+}
+
 void TestsPanel::start(AppState& state, PromptTest test) {
   if (!state.snapshot->prompt || !state.snapshot->model || !state.prompt_is_current()) return;
   Held& mine = held(state, test);
@@ -194,6 +203,7 @@ void TestsPanel::test_line(ViewContext& context, PromptTest test) {
     text_muted(context, "Cancelled.");
   if (!mine.error.empty()) wrapped(context.theme.bad, mine.error);
   if (mine.result) {
+    command_button(context, "export.test." + std::to_string(static_cast<int>(test)), "Export ...");
     if (test == PromptTest::positions) positions(context, *mine.result);
     if (test == PromptTest::removal) removal(context, *mine.result);
     if (test == PromptTest::tune) tune(context, *mine.result);

@@ -25,6 +25,9 @@ class TestsPanel {
   void save_report(AppState& state);
   /// What is known of a test of the prompt that is shown; null = nothing.
   const Json* result(const AppState& state, PromptTest test);
+  /// Which of them is exported: the one named last, else the first; nothing without a result.
+  void choose(PromptTest test) { chosen_ = test; }
+  std::optional<PromptTest> chosen(const AppState& state);
 
  private:
   /// A test of one prompt, found by its folder.
@@ -49,6 +52,7 @@ class TestsPanel {
   std::shared_ptr<const RunResult> run_;  ///< ... its likely document is of this run
   Request request_;
   std::string prompt_key_;  ///< of the prompt in of_
+  PromptTest chosen_ = PromptTest::positions;
 };
 
 }  // namespace headscope

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "core/engine/token_masses.h"
+#include "core/exhibit/tokens.h"
 #include "core/exhibit/views.h"
 
 namespace headscope {
@@ -11,14 +12,6 @@ namespace {
 
 std::string head_text(HeadId head) {
   return "L" + std::to_string(head.layer) + "H" + std::to_string(head.head);
-}
-
-// Tokens of prompt and response by position.
-const TokenView* token_at(const PromptView& prompt, const RunResult& run, std::int64_t position) {
-  if (position < prompt.prompt_tokens())
-    return position < 0 ? nullptr : &prompt.tokens[static_cast<std::size_t>(position)];
-  const auto index = static_cast<std::size_t>(position - prompt.prompt_tokens());
-  return index < run.response.size() ? &run.response[index] : nullptr;
 }
 
 std::vector<std::string> tokens_of(const ShownRuns& runs, const RunResult& run, TokenRange range) {
@@ -133,7 +126,7 @@ Result<> fill_rows(const ShownRuns& runs, const RunResult& run, const AttentionC
 
 std::vector<std::string> arguments_of(const AttentionChoice& choice) {
   // render draws whole response rows
-  if (choice.full || !choice.region.empty() || choice.per_row || choice.without_sink) return {};
+  if (choice.full || !choice.region.empty()) return {};
   std::vector<std::string> arguments = {"render",
                                         "--figure",
                                         "attention",
@@ -141,7 +134,13 @@ std::vector<std::string> arguments_of(const AttentionChoice& choice) {
                                         std::to_string(choice.head.layer),
                                         "--head",
                                         std::to_string(choice.head.head)};
-  if (!choice.logarithmic) arguments.push_back("--linear");
+  if (choice.per_row) {
+    arguments.push_back("--per-row");
+  } else if (!choice.logarithmic) {
+    arguments.push_back("--linear");
+  }
+  if (choice.range) arguments.insert(arguments.end(), {"--range", range_as_text(*choice.range)});
+  if (choice.without_sink) arguments.push_back("--without-sink");
   if (choice.shown == ShownRun::difference) arguments.push_back("--difference");
   return arguments;
 }
@@ -173,6 +172,7 @@ Result<figure::AttentionFigure> attention_figure(const ShownRuns& runs,
   f.logarithmic = choice.logarithmic;
   f.difference = choice.shown == ShownRun::difference;
   f.per_row = choice.per_row;
+  f.range = choice.range;
   f.without_sink = choice.without_sink;
   f.prompt_tokens = runs.prompt->prompt_tokens();
   if (choice.full) {
@@ -217,20 +217,21 @@ Exhibit attention_exhibit_of(const ShownRuns& runs, const figure::AttentionFigur
   return exhibit;
 }
 
-Result<Exhibit> document_strip_exhibit(const ShownRuns& runs, const HeadGroup& heads) {
-  const RunResult& run = runs.edited();
+Result<Exhibit> document_strip_exhibit(const ShownRuns& runs, const HeadGroup& heads,
+                                       ShownRun shown) {
+  const bool baseline = shown == ShownRun::baseline;
+  const RunResult& run = baseline ? *runs.baseline : runs.edited();
   const std::vector<float> masses = token_masses(*runs.prompt, run, heads.heads);
   if (masses.empty())
     return bad_input("documents: the response is empty, or the prompt has just changed");
   figure::AttentionFigure f;
   f.title = "Attention on the documents, token by token";
   f.run = heads.words;
-  if (const std::string words = in_words(runs.origin); runs.compares() && !words.empty())
-    f.run += "; " + words;
+  if (!baseline && runs.compares()) f.run += "; " + in_words(runs.origin);
   f.value_name = "Attention mass";
   f.note =
-      "Rows: documents by their numbers, the gold ones in brackets, then the sink. Columns: "
-      "the response's tokens.";
+      "Rows: documents by their numbers, the gold ones in brackets. Columns: the response's "
+      "tokens.";
   f.key_unit = "response token";
   f.causal = false;
   f.logarithmic = false;
@@ -240,11 +241,18 @@ Result<Exhibit> document_strip_exhibit(const ShownRuns& runs, const HeadGroup& h
     const std::string number = std::to_string(d.number);
     f.row_tokens.push_back(d.gold ? "[" + number + "]" : number);
   }
-  f.row_tokens.push_back("sink");
   for (const TokenView& token : run.response) f.key_tokens.push_back(token.text);
   f.key_tokens.resize(static_cast<std::size_t>(f.keys));
+  figure::AttentionFigure drawn = f;
+  drawn.weights.resize(drawn.row_tokens.size() * static_cast<std::size_t>(f.keys));
+  f.row_tokens.push_back("sink");
   Exhibit exhibit = attention_exhibit_of(runs, f, "documents");
   exhibit.name = "documents-by-token";
+  exhibit.draw = nullptr;
+  if (!drawn.weights.empty()) exhibit.draw = drawn_by(drawn, figure::draw_attention);
+  if (baseline) exhibit.origin = unedited(runs.origin);
+  exhibit.arguments = {"render", "--figure", "documents-by-token"};
+  exhibit.arguments.insert(exhibit.arguments.end(), heads.arguments.begin(), heads.arguments.end());
   return exhibit;
 }
 

@@ -6,7 +6,6 @@
 #include "core/base/safetensors.h"
 #include "core/base/version.h"
 #include "core/figure/write.h"
-#include "core/text/splitting_json.h"
 
 namespace headscope {
 namespace {
@@ -49,11 +48,7 @@ Json command_json(const Exhibit& exhibit) {
   const std::string command = command_of(exhibit.origin, exhibit.arguments);
   if (command.empty()) return nullptr;
   Json files = Json::object();
-  if (exhibit.origin.data.empty()) files[exhibit.origin.prompt_file] = exhibit.origin.prompt;
-  if (needs_splitting_file(exhibit.origin))
-    files[exhibit.origin.splitting_file] = to_json(exhibit.origin.splitting);
-  if (!exhibit.origin.intervention.empty())
-    files[exhibit.origin.intervention_file] = intervention_json(exhibit.origin);
+  for (auto& [name, content] : files_of(exhibit.origin)) files[name] = std::move(content);
   return {{"command", command}, {"files", std::move(files)}};
 }
 
@@ -152,23 +147,19 @@ void name_files_beside(const std::filesystem::path& path, Exhibit& exhibit) {
   exhibit.origin.prompt_file = sibling(path, ".prompt.txt");
   exhibit.origin.intervention_file = sibling(path, ".intervention.json");
   exhibit.origin.splitting_file = sibling(path, ".splitting.json");
+  if (!exhibit.origin.heads_file.empty()) exhibit.origin.heads_file = sibling(path, ".heads.json");
 }
 
 Result<std::vector<std::string>> write_files_beside(const std::filesystem::path& path,
                                                     const Exhibit& exhibit) {
   std::vector<std::string> names;
-  const Origin& origin = exhibit.origin;
-  if (command_of(origin, exhibit.arguments).empty()) return names;
-  const auto write = [&](const std::string& name, const std::string& text) -> Result<> {
+  if (command_of(exhibit.origin, exhibit.arguments).empty()) return names;
+  for (const auto& [name, content] : files_of(exhibit.origin)) {
+    const std::string text =
+        content.is_string() ? content.get<std::string>() : dump_json(content, 1) + "\n";
     HEADSCOPE_TRY(write_file_atomically(path.parent_path() / name, text));
     names.push_back(name);
-    return {};
-  };
-  if (origin.data.empty()) HEADSCOPE_TRY(write(origin.prompt_file, origin.prompt));
-  if (needs_splitting_file(origin))
-    HEADSCOPE_TRY(write(origin.splitting_file, dump_json(to_json(origin.splitting), 1) + "\n"));
-  const std::string intervention = dump_json(intervention_json(origin), 1) + "\n";
-  if (!origin.intervention.empty()) HEADSCOPE_TRY(write(origin.intervention_file, intervention));
+  }
   return names;
 }
 

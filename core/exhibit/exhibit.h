@@ -83,8 +83,8 @@ Result<Json> exhibit_as_json(const Exhibit& exhibit, const RunContext& context =
 Result<> write_exhibit(const std::filesystem::path& path, const Exhibit& exhibit,
                        ExportFormat format, const ExportLook& look, const RunContext& context = {});
 
-/// The files that the caption's command names (prompt, intervention), as they will be called beside
-/// `path`. Call it before drawing: the names stand in the caption.
+/// Names the files of the caption's command (files_of) after `path`, beside which they will lie.
+/// Call it before drawing: the names stand in the caption.
 void name_files_beside(const std::filesystem::path& path, Exhibit& exhibit);
 /// Writes them into the folder of `path`; nothing where no command exists. Returns their names.
 Result<std::vector<std::string>> write_files_beside(const std::filesystem::path& path,

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/exhibit/tokens.h"
 #include "core/exhibit/views.h"
 #include "core/figure/curves.h"
 #include "core/figure/table.h"
@@ -20,13 +21,6 @@ std::string in_three(double value) {
 std::string signed_three(double value) {
   if (!std::isfinite(value)) return "";
   return (value > 0 ? "+" : "") + figure::fixed(value, 3);
-}
-
-const TokenView* token_at(const PromptView& prompt, const RunResult& run, std::int64_t position) {
-  if (position < 0) return nullptr;
-  if (position < prompt.prompt_tokens()) return &prompt.tokens[static_cast<std::size_t>(position)];
-  const auto index = static_cast<std::size_t>(position - prompt.prompt_tokens());
-  return index < run.response.size() ? &run.response[index] : nullptr;
 }
 
 std::string text_of(const TokenView* token) {

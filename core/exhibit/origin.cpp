@@ -7,6 +7,7 @@
 #include "core/base/process.h"
 #include "core/base/version.h"
 #include "core/figure/ticks.h"
+#include "core/text/splitting_json.h"
 
 namespace headscope {
 namespace {
@@ -26,12 +27,26 @@ std::vector<ByteSpan> marked_spans(const InterventionSettings& settings, const P
   return spans;
 }
 
+// No name of --split says it.
+bool needs_splitting_file(const Origin& origin) {
+  const std::string& method = origin.splitting.method;
+  return origin.data.empty() && (method == "pattern" || method == "between" || method == "hand");
+}
+
+bool needs_heads_file(const Origin& origin) {
+  return !origin.heads.empty() && !origin.heads_file.empty();
+}
+
 bool draws_directions(const Origin& origin) {
   return std::any_of(origin.intervention.begin(), origin.intervention.end(),
                      [](const auto& part) { return part.directions == "random"; });
 }
 
 }  // namespace
+
+std::string model_of(const std::string& name, const std::string& adapter) {
+  return adapter.empty() ? name : name.substr(0, name.rfind(" + "));
+}
 
 Origin unedited(Origin origin) {
   origin.intervention.clear();
@@ -98,20 +113,30 @@ std::string command_of(const Origin& origin, const std::vector<std::string>& arg
   if (origin.max_new_tokens != 100)
     add({"--max-new-tokens", std::to_string(origin.max_new_tokens)});
   if (!origin.intervention.empty()) add({"--intervene", origin.intervention_file});
+  if (needs_heads_file(origin)) add({"--heads", origin.heads_file});
   if (draws_directions(origin)) add({"--seed", std::to_string(origin.seed)});
   const std::string line = shell_line(all);
   return line.size() <= kLongestCommand ? line : "";
-}
-
-bool needs_splitting_file(const Origin& origin) {
-  const std::string& method = origin.splitting.method;
-  return origin.data.empty() && (method == "pattern" || method == "between" || method == "hand");
 }
 
 Json intervention_json(const Origin& origin) {
   Json list = Json::array();
   for (const InterventionDescription& part : origin.intervention) list.push_back(to_json(part));
   return list;
+}
+
+std::vector<std::pair<std::string, Json>> files_of(const Origin& origin) {
+  std::vector<std::pair<std::string, Json>> files;
+  if (origin.data.empty()) files.emplace_back(origin.prompt_file, origin.prompt);
+  if (needs_splitting_file(origin))
+    files.emplace_back(origin.splitting_file, to_json(origin.splitting));
+  if (!origin.intervention.empty())
+    files.emplace_back(origin.intervention_file, intervention_json(origin));
+  if (!needs_heads_file(origin)) return files;
+  Json heads = Json::array();
+  for (const HeadId head : origin.heads) heads.push_back({head.layer, head.head});
+  files.emplace_back(origin.heads_file, std::move(heads));
+  return files;
 }
 
 std::vector<InterventionDescription> descriptions_of(const InterventionSettings& settings,
@@ -149,7 +174,7 @@ Origin origin_of(const Snapshot& snapshot) {
   const Request& request = snapshot.request;
   if (snapshot.model) {
     const ModelInfo& model = *snapshot.model;
-    origin.model = model.is_demo ? "demo" : model.name;
+    origin.model = model.is_demo ? "demo" : model_of(model.name, request.adapter);
     origin.numbers = model.dtype + " on " + model.device;
     if (request.prompt.chat && !model.chat_template.empty())
       origin.chat_template = model.chat_template;

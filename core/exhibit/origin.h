@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/engine/snapshot.h"
@@ -36,9 +37,14 @@ struct Origin {
   std::vector<InterventionDescription> intervention;  ///< empty = none
   std::size_t heads_acted_on = 0;
   std::string intervention_file = "intervention.json";
+  std::vector<HeadId> heads;              ///< for --heads; empty = the command needs none
+  std::string heads_file = "heads.json";  ///< empty = the command takes the model's own
   std::uint64_t seed = 0;
   bool repeatable = true;  ///< a command line can say all of it
 };
+
+/// What --model takes of an opened model's name: with an adapter it is "tiny + mine".
+std::string model_of(const std::string& name, const std::string& adapter);
 
 /// The same without its intervention.
 Origin unedited(Origin origin);
@@ -52,11 +58,12 @@ figure::Provenance provenance_of(const Origin& origin);
 /// `headscope-cli ARGUMENTS --model ...` in one line for a shell; empty where none draws it again.
 std::string command_of(const Origin& origin, const std::vector<std::string>& arguments);
 
-/// `origin.splitting` needs a file: no name of --split says it.
-bool needs_splitting_file(const Origin& origin);
-
 /// The --intervene file of `origin`.
 Json intervention_json(const Origin& origin);
+
+/// The files that its command names, with what is in them: prompt (a string: text), splitting,
+/// intervention, heads.
+std::vector<std::pair<std::string, Json>> files_of(const Origin& origin);
 
 /// What the window has shown: model, prompt, and the intervened run's settings where there is one.
 /// `model_hash` is not known to a snapshot.

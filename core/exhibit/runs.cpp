@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "core/exhibit/views.h"
@@ -41,6 +42,30 @@ Result<std::vector<HeadId>> heads_from_text(const std::string& text, const std::
     if (at == end) return heads;
     ++at;
   }
+}
+
+std::string range_as_text(figure::ColorRange range) {
+  std::array<char, 80> text{};
+  char* const end = text.data() + text.size();
+  char* at = std::to_chars(text.data(), end, range.low).ptr;
+  *at++ = ':';
+  return {text.data(), std::to_chars(at, end, range.high).ptr};
+}
+
+Result<figure::ColorRange> range_from_text(const std::string& text, const std::string& option) {
+  figure::ColorRange range;
+  const char* const end = text.data() + text.size();
+  const auto [colon, problem] = std::from_chars(text.data(), end, range.low);
+  if (problem == std::errc{} && colon != end && *colon == ':') {
+    const auto [last, wrong] = std::from_chars(colon + 1, end, range.high);
+    if (wrong == std::errc{} && last == end && range.low >= 0 && range.low < range.high &&
+        range.high <= 1)
+      return range;
+  }
+  return fail(ErrorKind::usage, option +
+                                    ": expected LOW:HIGH with 0 <= LOW < HIGH <= 1, such as "
+                                    "0.001:0.2, found '" +
+                                    text + "'");
 }
 
 HeadGroup head_group(std::vector<HeadId> heads, int layers, int model_heads) {

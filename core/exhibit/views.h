@@ -53,6 +53,10 @@ HeadGroup head_group(std::vector<HeadId> heads, int layers, int model_heads);
 std::string heads_as_text(const std::vector<HeadId>& heads);
 Result<std::vector<HeadId>> heads_from_text(const std::string& text, const std::string& option);
 
+/// "0.001:0.2", as --range takes it, and back. Usage error for anything but 0 <= low < high <= 1.
+std::string range_as_text(figure::ColorRange range);
+Result<figure::ColorRange> range_from_text(const std::string& text, const std::string& option);
+
 /// A score of every head, [layers * heads].
 struct HeadScoreChoice {
   std::string option = "relevant";          ///< of --score; empty: no command draws it
@@ -77,6 +81,7 @@ struct AttentionChoice {
   ShownRun shown = ShownRun::intervened;
   bool per_row = false, without_sink = false;
   bool logarithmic = true;
+  std::optional<figure::ColorRange> range;             ///< of the colours; none = automatic
   std::shared_ptr<const FullMap> full, full_baseline;  ///< null: the response rows
   /// What is on screen, in tokens (rows counted from the first drawn); empty = all.
   MapRegion region;
@@ -105,8 +110,10 @@ Result<figure::DocumentBarsFigure> documents_figure(const ShownRuns& runs, const
 Result<Exhibit> documents_exhibit(const ShownRuns& runs, const HeadGroup& heads,
                                   std::shared_ptr<const CausalCheck> check = nullptr);
 
-/// The same token by token: which document took the attention at which one.
-Result<Exhibit> document_strip_exhibit(const ShownRuns& runs, const HeadGroup& heads);
+/// The same token by token: which document took the attention at which one. The sink is in the
+/// table alone. There is no difference of it.
+Result<Exhibit> document_strip_exhibit(const ShownRuns& runs, const HeadGroup& heads,
+                                       ShownRun shown);
 
 /// The prompt as text.
 struct OverlayChoice {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/base/json_number.h"
 #include "core/figure/axes.h"
 #include "core/figure/type.h"
 
@@ -12,6 +13,7 @@ namespace {
 
 constexpr double kColumnsPerPoint = 3;  // as fine as the PNG's pixels
 constexpr double kLowest = 1e-4;        // smallest weight that a logarithmic scale tells apart
+constexpr double kLeastLow = 1e-8;      // of a logarithmic scale whose ends were chosen
 constexpr double kStrip = 13;           // height of the strip of documents
 constexpr double kWidestToken = 74;
 constexpr std::int64_t kSinkTokens = 2;  // S0 = {0,1} of method.md
@@ -22,6 +24,10 @@ Result<> check(const AttentionFigure& f) {
   if (rows <= 0 || f.keys <= 0 || f.cell < 1) {
     return bad_input("attention: no response rows to draw (the response is empty)");
   }
+  const bool drawable = !f.range || (std::isfinite(f.range->high) && f.range->low >= 0 &&
+                                     f.range->low < f.range->high);
+  if (!drawable)
+    return bad_input("attention: the colours need two ends, 0 or more, low below high");
   const auto expected = static_cast<std::size_t>(rows * f.keys);
   if (f.weights.size() == expected) return {};
   return bad_input("attention: expected " + std::to_string(expected) + " weights (" +
@@ -55,25 +61,40 @@ float pooled(const AttentionFigure& f, std::int64_t first_row, std::int64_t last
   return largest;
 }
 
+double largest_of(const AttentionFigure& f) {
+  double high = 1e-6;
+  for (std::int64_t row = 0; row < f.rows(); ++row) {
+    const auto largest = static_cast<double>(pooled(f, row, 0, f.keys));
+    if (std::isfinite(largest)) high = std::max(high, std::abs(largest));
+  }
+  return high;
+}
+
+// 0.001 is meant where 0.0010000000475 is stored: it gets its tick.
+double as_written(float value) {
+  return json_number(value).get<double>();
+}
+
 ColorScale scale_of(const AttentionFigure& f, const Style& style) {
-  const bool logarithmic = f.logarithmic && !f.difference && !f.per_row;
+  const bool logarithmic = f.logarithmic && !f.per_row;
   ColorScale scale{style.sequential, 0, 1, logarithmic, style.page};
   if (f.per_row) {
     scale.low = f.difference ? -1 : 0;
     if (f.difference) scale.palette = style.diverging;
     return scale;
   }
-  if (scale.logarithmic) {
+  if (f.range) {
+    scale.low = as_written(f.range->low);
+    scale.high = as_written(f.range->high);
+    if (logarithmic) scale.low = std::max(scale.low, kLeastLow);
+  } else if (logarithmic) {
     scale.low = kLowest;
-    return scale;
-  }
-  scale.high = 1e-6;
-  for (std::int64_t row = 0; row < f.rows(); ++row) {
-    const auto largest = static_cast<double>(pooled(f, row, 0, f.keys));
-    if (std::isfinite(largest)) scale.high = std::max(scale.high, std::abs(largest));
+  } else {
+    scale.high = largest_of(f);
   }
   if (!f.difference) return scale;
   scale.palette = style.diverging;
+  if (logarithmic) scale.middle = scale.low;
   scale.low = -scale.high;
   return scale;
 }
@@ -109,6 +130,20 @@ bool shows_response(const AttentionFigure& f) {
   return f.prompt_tokens > f.first_key && f.prompt_tokens < keys_end(f);
 }
 
+std::string scale_in_words(const AttentionFigure& f) {
+  if (f.per_row) return ", as a share of the row's largest weight.";
+  const char* kind = f.logarithmic ? ", logarithmic" : "";
+  if (f.range) {
+    const auto end = [](float value) { return shortest(static_cast<double>(value)); };
+    const std::string from =
+        f.difference && !f.logarithmic ? "up to " : "from " + end(f.range->low) + " to ";
+    return kind + (", " + from + end(f.range->high)) + "; beyond, the colours of the ends.";
+  }
+  if (!f.logarithmic) return ".";
+  return f.difference ? ", logarithmic, below 10⁻⁴ as nothing."
+                      : ", logarithmic, below 10⁻⁴ as 10⁻⁴.";
+}
+
 Caption caption_of(const AttentionFigure& f) {
   Caption caption;
   caption.title = !f.title.empty() ? f.title
@@ -117,14 +152,10 @@ Caption caption_of(const AttentionFigure& f) {
   caption.subtitle = !f.title.empty() ? f.run
                      : f.square       ? "Queries × keys; " + f.run
                                 : "Response rows (the token that is the input) × keys; " + f.run;
-  caption.text = f.difference      ? "Colour: attention weight after the softmax, intervened minus "
-                                     "baseline; rows are compared by their number."
-                 : f.title.empty() ? "Colour: attention weight after the softmax"
-                                   : "Colour: attention mass";
-  if (!f.difference)
-    caption.text += f.per_row       ? ", as a share of the row's largest weight."
-                    : f.logarithmic ? ", logarithmic, below 10⁻⁴ as 10⁻⁴."
-                                    : ".";
+  caption.text =
+      f.title.empty() ? "Colour: attention weight after the softmax" : "Colour: attention mass";
+  if (f.difference) caption.text += ", intervened minus baseline, row by row in their order";
+  caption.text += scale_in_words(f);
   if (f.without_sink) caption.text += " Keys 0 and 1, the attention sink, are left out.";
   if (!f.note.empty()) caption.text += " " + f.note;
   if (f.cell > 1) {

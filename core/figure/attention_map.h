@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,11 @@ struct KeyDocument {
   bool gold = false;
 };
 
+/// Ends of the colours; of differences the magnitudes of both ends.
+struct ColorRange {
+  float low = 0, high = 1;
+};
+
 struct AttentionFigure {
   HeadId head;
   std::vector<std::string> row_tokens;  ///< text of the token at each row; none of a pooled map
@@ -32,10 +38,11 @@ struct AttentionFigure {
   std::vector<KeyDocument> documents;
   std::int64_t prompt_tokens = 0;  ///< keys from here on are the response
   bool logarithmic = true;
-  bool difference = false;    ///< weights are intervened minus baseline: diverging, linear
-  bool per_row = false;       ///< colours are shares of the row's largest weight; linear
-  bool without_sink = false;  ///< keys 0 and 1 are left out and do not set the scale
-  bool causal = true;         ///< keys after their row are hidden; not so where keys are groups
+  bool difference = false;          ///< weights are intervened minus baseline: diverging
+  bool per_row = false;             ///< colours are shares of the row's largest weight; linear
+  bool without_sink = false;        ///< keys 0 and 1 are left out and do not set the scale
+  std::optional<ColorRange> range;  ///< none: 1e-4 to 1, linear 0 to the largest weight
+  bool causal = true;  ///< keys after their row are hidden; not so where keys are groups
   std::string key_unit = "token position";
   std::string title = {};  ///< empty: "Attention of layer 3, head 1"
   std::string value_name = "Attention weight";

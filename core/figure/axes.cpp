@@ -173,6 +173,16 @@ Box draw_legend(Page& page, const Box& area, const std::vector<LegendEntry>& ent
 }
 
 std::vector<Tick> scale_ticks(const ColorScale& scale, int wanted) {
+  if (scale.both_ways()) {
+    std::vector<Tick> ticks;
+    for (const Tick& tick : log_ticks(scale.middle, scale.high, (wanted + 1) / 2)) {
+      if (scale.position(tick.value) <= 0.5) continue;
+      ticks.push_back({-tick.value, "−" + tick.label});
+      ticks.push_back(tick);
+    }
+    ticks.push_back({0, "0"});
+    return ticks;
+  }
   const double low = std::min(scale.low, scale.high), high = std::max(scale.low, scale.high);
   return scale.logarithmic ? log_ticks(low, high, wanted) : linear_ticks(low, high, wanted);
 }

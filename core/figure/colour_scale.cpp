@@ -6,6 +6,11 @@
 namespace headscope::figure {
 
 double ColorScale::position(double value) const {
+  if (both_ways()) {
+    const double magnitude = std::max(std::abs(value), middle) / middle;
+    const double share = std::min(1.0, std::log(magnitude) / std::log(high / middle));
+    return 0.5 + std::copysign(share, value) / 2;
+  }
   if (low == high) return value < low ? 0 : 1;
   const auto place = [this](double v) {
     return logarithmic ? std::log(std::max(v, std::min(low, high))) : v;

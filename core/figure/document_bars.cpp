@@ -17,7 +17,7 @@ double finite(double value) {
 
 Caption caption_of(const DocumentBarsFigure& f) {
   Caption caption;
-  caption.title = "Attention on the documents";
+  caption.title = f.title;
   caption.subtitle = f.of;
   double before = 0, after = 0;
   bool gold = false;
@@ -33,13 +33,11 @@ Caption caption_of(const DocumentBarsFigure& f) {
     if (f.compares) caption.subtitle += " → " + fixed(after, 3);
   }
   caption.text =
-      "Attention mass of the response rows on each document's tokens, averaged over the rows; the "
-      "sink is "
-      "tokens 0 and 1, on an axis of its own.";
+      "Attention mass of the response rows on each document's tokens, averaged over the rows";
+  caption.text += f.has_sink ? "; the sink is tokens 0 and 1, on an axis of its own." : ".";
   if (f.has_drops) {
-    caption.text +=
-        " Below: what the log-probability of the baseline's answer loses when the document is "
-        "hidden from it (nats).";
+    caption.text += " Below: what the log-probability of " + f.answer +
+                    " loses when the document " + f.without + " (nats).";
   }
   caption.provenance = f.provenance;
   return caption;
@@ -177,9 +175,10 @@ Result<Scene> draw_document_bars(const DocumentBarsFigure& f, const Options& opt
   const Box below{body.x, body.bottom() - drops, body.width, drops};
   body.height -= drops > 0 ? drops + 8 : 0;
   const double sink = std::clamp(body.width * 0.17, 52.0, 84.0);
-  const Box masses = draw_documents(page, f, {body.x, body.y, body.width - sink - 14, body.height});
-  draw_sink(page, f, {body.right() - sink, body.y, sink, body.height});
-  if (drops > 0) draw_drops(page, f, {below.x, below.y, below.width - sink - 14, drops}, masses);
+  const double width = f.has_sink ? body.width - sink - 14 : body.width;
+  const Box masses = draw_documents(page, f, {body.x, body.y, width, body.height});
+  if (f.has_sink) draw_sink(page, f, {body.right() - sink, body.y, sink, body.height});
+  if (drops > 0) draw_drops(page, f, {below.x, below.y, width, drops}, masses);
   return page.scene;
 }
 

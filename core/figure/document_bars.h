@@ -19,10 +19,14 @@ struct DocumentMass {
 };
 
 struct DocumentBarsFigure {
+  std::string title = "Attention on the documents";
   std::string of;         ///< "layer 13, head 23" or "mean over the top 20 heads"
   bool compares = false;  ///< an intervened run stands beside the baseline
   std::vector<DocumentMass> documents;
   bool has_drops = false;  ///< a causal check: a panel of its own below the masses
+  std::string answer = "the baseline's answer";  ///< what loses ...
+  std::string without = "is hidden from it";     ///< ... when the document is or does this
+  bool has_sink = true;
   double sink_baseline = 0, sink_intervened = 0;  ///< mass on tokens {0,1}
   Provenance provenance;
 };

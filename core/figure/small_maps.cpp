@@ -31,9 +31,14 @@ ColorScale scale_of(const SmallMapsFigure& f, const Style& style) {
     for (const float v : map.values)
       if (std::isfinite(v)) largest = std::max(largest, std::abs(static_cast<double>(v)));
   }
-  if (f.difference) return {style.diverging, -largest, largest, false, style.page};
-  if (f.logarithmic) return {style.sequential, kLowest, 1, true, style.page};
-  return {style.sequential, 0, largest, false, style.page};
+  if (f.logarithmic) largest = std::max(largest, 10 * kLowest);
+  ColorScale scale{style.sequential, f.logarithmic ? kLowest : 0, largest, f.logarithmic,
+                   style.page};
+  if (!f.difference) return scale;
+  scale.palette = style.diverging;
+  if (f.logarithmic) scale.middle = scale.low;
+  scale.low = -largest;
+  return scale;
 }
 
 // How the maps stand: as many across as there is room for, and rows about equally full.

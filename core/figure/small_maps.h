@@ -21,7 +21,7 @@ struct SmallMapsFigure {
   std::vector<SmallMap> maps;
   std::string value_name = "Attention weight";
   bool logarithmic = true;
-  bool difference = false;  ///< diverging around 0, linear
+  bool difference = false;  ///< diverging around 0
   Provenance provenance;
 };
 
