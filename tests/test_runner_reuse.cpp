@@ -112,3 +112,42 @@ TEST_CASE("every reused result is the one of a run from nothing") {
   CHECK(engine.snapshot()->reuse.misses == misses);
   CHECK(engine.snapshot()->reuse.neighbour_hits == 6);
 }
+
+TEST_CASE(
+    "maps, scores and preview inputs that begin at the store are those of a run from nothing") {
+  auto request = demo_request();
+  request.intervention.tau = 0.2;
+  request.intervention.alpha = 0.3;
+  ModelRunner used, fresh, bare;
+  const auto model = used.load(request, {});
+  REQUIRE(model);
+  REQUIRE(fresh.load(request, {}));
+  REQUIRE(bare.load(request, {}));
+  const auto prompt = used.prepare(request.prompt);
+  REQUIRE(prompt);
+  const auto heads = chosen_heads(request.intervention, (*model)->known_ranking, (*model)->layers,
+                                  (*model)->heads);
+  const auto baseline = used.run(**prompt, {}, {}, request, {});
+  REQUIRE(baseline);
+  const auto inputs = used.preview_inputs(**prompt, **baseline, {});
+  const auto alone = fresh.preview_inputs(**prompt, **baseline, {});
+  REQUIRE((inputs && alone));
+  REQUIRE_FALSE((*inputs)->focus_bias.empty());
+  CHECK((*inputs)->focus_bias == (*alone)->focus_bias);
+  const auto edited = used.run(**prompt, request.intervention, heads, request, {});
+  REQUIRE(edited);
+  for (const auto& run : {*baseline, *edited}) {
+    for (int layer = 0; layer < (*model)->layers; ++layer) {
+      CAPTURE(layer);
+      // Maps leave nothing in the store.
+      const auto map = used.full_map(**prompt, *run, {layer, 1}, {}, {});
+      const auto same = bare.full_map(**prompt, *run, {layer, 1}, {}, {});
+      REQUIRE((map && same));
+      CHECK(*(*map)->weights == *(*same)->weights);
+      const auto row = used.row_scores(**prompt, *run, {layer, 2}, run->rows.begin, {});
+      const auto same_row = bare.row_scores(**prompt, *run, {layer, 2}, run->rows.begin, {});
+      REQUIRE((row && same_row));
+      CHECK((*row)->weights == (*same_row)->weights);
+    }
+  }
+}
