@@ -233,7 +233,10 @@ TEST_CASE("span sums before the split are those of the focused weights") {
 /// In layer 0 (same input): a' is proportional to a * exp(alpha * bias).
 void check_focus_bias(const InterventionGoldens& golden) {
   const ModelConfig& config = golden.model->config();
-  const auto bias = must(golden.model->focus_bias(golden.tokens, *golden.directions[0], {}));
+  GenerateRequest run;  // prompt and response are the same to it
+  run.prompt_ids.assign(golden.tokens.begin(), golden.tokens.begin() + 5);
+  run.forced_response.assign(golden.tokens.begin() + 5, golden.tokens.end());
+  const auto bias = must(golden.model->focus_bias(run, *golden.directions[0], {}));
   const std::int64_t tokens = golden.length();
   REQUIRE(static_cast<std::int64_t>(bias.size()) == config.layers * config.heads * tokens);
   const double alpha = 0.3;

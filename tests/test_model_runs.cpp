@@ -248,7 +248,9 @@ TEST_CASE("prompts and requests that cannot run say why") {
   forward.capture->layers = {0, 4};
   CHECK(has(forward_error(model, forward).message, "layers"));
   CHECK_FALSE(model.head_map(golden.tokens, {3, 0}, {}, {}));
-  CHECK_FALSE(model.focus_bias(golden.tokens, Directions{}, {}));
+  generate = {};
+  generate.prompt_ids = golden.tokens;
+  CHECK_FALSE(model.focus_bias(generate, Directions{}, {}));
 }
 
 TEST_CASE("generation stops at the context's end and at length limits") {
