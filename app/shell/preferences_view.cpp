@@ -75,8 +75,8 @@ void PreferencesView::general(ViewContext& context, Preferences& p, const Prefer
   ImGui::SetItemTooltip(
       "Results of slider settings seen before stay in memory up to this size, of every tab "
       "together,\nand come back at once without the model. What tabs show counts above.");
-  label(context, "Ahead of the sliders");
-  ImGui::Checkbox("compute their next positions", &p.neighbours);
+  label(context, "Sliders at rest");
+  ImGui::Checkbox("compute ahead", &p.neighbours);
   ImGui::SetItemTooltip(
       "While nothing else is asked and no experiment runs, the model computes one step up and\n"
       "down of the sliders in use, each once. Switch it off to spare a battery.");
