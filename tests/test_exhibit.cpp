@@ -555,7 +555,7 @@ std::vector<std::string> bar_labels(ShownRun shown, bool logarithmic, figure::Co
 
 TEST_CASE("the ends of the colours are those on screen: in the bar, the caption, the command") {
   CHECK(bar_labels(ShownRun::intervened, true, {0.001f, 0.1f}) ==
-        std::vector<std::string>{"0.001", "0.01", "0.1"});
+        std::vector<std::string>{"10⁻³", "10⁻²", "10⁻¹"});
   CHECK(bar_labels(ShownRun::intervened, false, {0.0f, 0.2f}) ==
         std::vector<std::string>{"0.00", "0.05", "0.10", "0.15", "0.20"});
   CHECK(bar_labels(ShownRun::difference, true, {0.01f, 1.0f}).back() == "0");

@@ -210,3 +210,22 @@ TEST_CASE_FIXTURE(Fixture, "tests of the prompt repeat from their captions") {
                 "moved/positions.json");
   check_repeats(positions_exhibit(positions, test_origin(seen)), "positions");
 }
+
+TEST_CASE_FIXTURE(Fixture, "a figure of a test is refused before a model runs") {
+  REQUIRE(write_file_atomically("asked.txt", snapshot.prompt->text));
+  const auto code = [](std::vector<std::string> words) {
+    words.insert(words.begin(), "headscope-cli");
+    words.emplace_back("--quiet");
+    return run(words);
+  };
+  CHECK(code({"causal", "--data", "none.jsonl", "--out", "removal.svg"}) == 2);
+  CHECK(code({"causal", "--prompt-file", "asked.txt", "--out", "none/removal.svg"}) == 3);
+  CHECK(code({"tune", "--prompt-file", "asked.txt", "--out", "none/tune.pdf"}) == 3);
+  CHECK(code({"positions", "--prompt-file", "asked.txt", "--out", "none/moved.png"}) == 3);
+  for (const char* wrong : {"0.2:0.1", "0.1", "x:y"}) {
+    CHECK(code({"render", "--figure", "attention", "--layer", "0", "--head", "0", "--range", wrong,
+                "--prompt-file", "asked.txt", "--out", "map.svg"}) == 2);
+  }
+  CHECK_FALSE(std::filesystem::exists("none"));
+  CHECK_FALSE(std::filesystem::exists("map.svg"));
+}

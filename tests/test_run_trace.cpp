@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "core/base/file.h"
+#include "core/engine/neighbours.h"
 #include "core/engine/trace_report.h"
 #include "core/exhibit/trace_view.h"
 #include "tests/engine_fixture.h"
@@ -262,7 +263,7 @@ TEST_CASE("settings seen before are reused whole, and so is the unedited answer"
   CHECK(work.answer.saved_seconds == first->seconds);
   CHECK(work.answer.reused == first->layers * first->keys);
   CHECK(work.answer.bytes > first->span_sums.size() * sizeof(float));
-  CHECK(in_words(work).starts_with("answer (intervened): seen before, nothing computed; "));
+  CHECK(in_words(work).starts_with("answer (intervened): was there, nothing computed; "));
 
   const auto spans = f.engine.trace().spans(kCompute).size();
   f.answer(with_tau(engine_request(), 0.1));  // shown already: nothing happened
@@ -272,6 +273,36 @@ TEST_CASE("settings seen before are reused whole, and so is the unedited answer"
   CHECK(work.seen);
   CHECK(work.answer.request == unedited->request_id);
   CHECK(work.answer.saved_seconds == unedited->baseline->seconds);
+}
+
+TEST_CASE("what is computed ahead is traced as that, and told when it is used") {
+  Recorded f;
+  ReuseOptions options;
+  options.neighbours = true;
+  options.rest = std::chrono::milliseconds(0);
+  f.engine.set_reuse(options);
+  auto request = with_tau(engine_request(), 0.3);
+  f.answer(request);
+  REQUIRE(eventually([&] { return f.engine.snapshot()->reuse.neighbours > 0; }));
+  const auto spans = f.engine.trace().spans(kCompute);
+  int ahead = 0;
+  for (const TraceSpan& span : spans) {
+    if (span.kind != TraceKind::ahead || span.cut) continue;
+    ++ahead;
+    CHECK(span.request == 0);
+    CHECK(inside(spans, span, TraceKind::prefill).size() == 1);
+  }
+  CHECK(ahead == f.engine.snapshot()->reuse.neighbours);
+  CHECK(f.newest().answer.name == "answer (intervened)");
+
+  const int runs = f.runs();
+  options.neighbours = false;
+  f.engine.set_reuse(options);
+  request.intervention = neighbours_of(request.intervention, {}, 64).front();
+  f.answer(request);
+  CHECK(f.runs() == runs);
+  CHECK(f.newest().seen);
+  CHECK(f.newest().answer.name == "answer (computed ahead)");
 }
 
 TEST_CASE("maps and previews are traced, and a map that is kept is not computed again") {

@@ -77,15 +77,17 @@ void script_every_item(ImGuiTestContext* test) {
     const std::string path = std::string("//") + title;
     ImGuiTestItemList items;
     test->GatherItems(&items, path.c_str(), -1);
-    test->WindowFocus(path.c_str());
     std::set<ImGuiID> reached;
     tab_round(test, reached);
+    std::printf("DBG %s reached %zu nav %s id %x active %x popups %d cursor %d\n", title,
+                reached.size(), imgui().NavWindow ? imgui().NavWindow->Name : "-", imgui().NavId,
+                imgui().ActiveId, imgui().OpenPopupStack.Size, imgui().NavCursorVisible);
     for (const ImGuiTestItemInfo& item : items) {
       const bool off = (item.ItemFlags & ImGuiItemFlags_Disabled) != 0;
       if (off || item.Window == nullptr || is_column_edge(item)) continue;
       CHECK_MESSAGE(reached.count(item.ID) == 1, title << ": Tab does not come to "
                                                        << item.DebugLabel << " of "
-                                                       << item.Window->Name);
+                                                       << std::string(item.Window->Name));
     }
   }
 }

@@ -167,8 +167,8 @@ void dock_space(float bottom, int arrangement, ViewTable& views, bool hidden) {
                         ImGui::GetStyleColorVec4(ImGuiCol_DockingEmptyBg));  // splitters
   // Narrower tabs than buttons: five of them stand in the middle of a window of 1280 pixels.
   const ImVec2 padding = ImGui::GetStyle().FramePadding, inner = ImGui::GetStyle().ItemInnerSpacing;
-  ImGui::PushStyleVar(ImGuiStyleVar_FramePadding, ImVec2(padding.x * 0.8f, padding.y));
-  ImGui::PushStyleVar(ImGuiStyleVar_ItemInnerSpacing, ImVec2(inner.x * 0.6f, inner.y));
+  ImGui::PushStyleVar(ImGuiStyleVar_FramePadding, ImVec2(padding.x * 0.6f, padding.y));
+  ImGui::PushStyleVar(ImGuiStyleVar_ItemInnerSpacing, ImVec2(inner.x * 0.5f, inner.y));
   ImGui::DockSpace(root, ImVec2(0, 0),
                    ImGuiDockNodeFlags_NoWindowMenuButton | ImGuiDockNodeFlags_NoCloseButton |
                        (hidden ? ImGuiDockNodeFlags_KeepAliveOnly : ImGuiDockNodeFlags_None));

@@ -35,10 +35,10 @@ inline constexpr const char* models = "Models";
 inline constexpr const char* controls = "Intervention";
 inline constexpr const char* own_people = "Own people";
 /// Every one of them, as a lesson may name them.
-inline constexpr std::array all = {prompt,   lesson,    overlay,     own_people, answer,
-                                   heads,    attention, runs,        layer,      difference,
-                                   lens,     scores,    experiments, models,     preferences,
-                                   controls, ranking,   head_sets,   documents,  tests};
+inline constexpr std::array all = {
+    prompt, lesson,      overlay,  own_people, answer,    heads,     attention,
+    runs,   profiler,    layer,    difference, lens,      scores,    experiments,
+    models, preferences, controls, ranking,    head_sets, documents, tests};
 }  // namespace titles
 
 /// A screen for one use of the window.

@@ -113,10 +113,14 @@ void ModelsView::table(ViewContext& context, const ModelHooks& hooks) {
   if (!ImGui::BeginTable("models", 5, flags)) return;
   ImGui::TableSetupScrollFreeze(0, 1);
   ImGui::TableSetupColumn("model", ImGuiTableColumnFlags_WidthStretch);
-  ImGui::TableSetupColumn("layers x heads", ImGuiTableColumnFlags_WidthStretch);
-  ImGui::TableSetupColumn("numbers", ImGuiTableColumnFlags_WidthFixed, em() * 5);
+  // In a narrow region: which one, and whether it fits. The tooltip has the rest.
+  const auto only_in = [room = ImGui::GetContentRegionAvail().x](float width) {
+    return room < em() * width ? ImGuiTableColumnFlags_Disabled : ImGuiTableColumnFlags_None;
+  };
+  ImGui::TableSetupColumn("layers x heads", ImGuiTableColumnFlags_WidthStretch | only_in(34));
+  ImGui::TableSetupColumn("numbers", ImGuiTableColumnFlags_WidthFixed | only_in(44), em() * 5);
   ImGui::TableSetupColumn("memory", ImGuiTableColumnFlags_WidthFixed, em() * 5);
-  ImGui::TableSetupColumn("", ImGuiTableColumnFlags_WidthFixed, em() * 5.5f);
+  ImGui::TableSetupColumn("", ImGuiTableColumnFlags_WidthFixed, em() * 6.4f);
   ImGui::TableHeadersRow();
   FoundModel embedded;
   embedded.path = "demo";

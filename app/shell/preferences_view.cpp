@@ -15,7 +15,7 @@ namespace {
 void label(const ViewContext& context, const char* text) {
   ImGui::AlignTextToFramePadding();
   text_muted(context, text);
-  ImGui::SameLine(em() * 11);
+  ImGui::SameLine(em() * 9.5f);
   ImGui::SetNextItemWidth(std::min(em() * 16, ImGui::GetContentRegionAvail().x));
 }
 
@@ -52,14 +52,14 @@ void PreferencesView::general(ViewContext& context, Preferences& p, const Prefer
     }
     ImGui::EndCombo();
   }
-  label(context, "Copy against a crash");
+  label(context, "Copy for a crash");
   auto seconds = static_cast<int>(p.autosave_seconds);
   if (ImGui::SliderInt("##autosave", &seconds, 0, 60,
                        seconds == 0 ? "at the end alone" : "%d s after a change")) {
     p.autosave_seconds = std::clamp(seconds, 0, 600);
     hooks.changed();
   }
-  label(context, "Memory for other tabs");
+  label(context, "Other tabs keep");
   auto kept = static_cast<int>(p.kept_mebibytes);
   if (ImGui::SliderInt("##kept", &kept, 0, 8192, kept == 0 ? "none" : "%d MiB")) {
     p.kept_mebibytes = std::max(kept, 0);
@@ -80,7 +80,7 @@ void PreferencesView::general(ViewContext& context, Preferences& p, const Prefer
   ImGui::SetItemTooltip(
       "While nothing else is asked and no experiment runs, the model computes one step up and\n"
       "down of the sliders in use, each once. Switch it off to spare a battery.");
-  label(context, "Threads of the model");
+  label(context, "Model's threads");
   ImGui::SliderInt("##threads", &context.state.request.threads, 0, 64,
                    context.state.request.threads == 0 ? "all" : "%d");
   ImGui::SetItemTooltip("Of this prompt, until the window closes; loads the model anew.");

@@ -8,6 +8,18 @@
 
 namespace headscope {
 
+namespace {
+
+// Somebody who goes about by Tab goes on at the first item of a window that a command brought to
+// the front. ImGui does that for windows that its own keys bring there.
+void begin_keys() {
+  const ImGuiContext& imgui = *ImGui::GetCurrentContext();
+  if (imgui.NavCursorVisible && imgui.NavWindow == ImGui::GetCurrentWindow() && imgui.NavId == 0)
+    ImGui::NavInitWindow(ImGui::GetCurrentWindow(), false);
+}
+
+}  // namespace
+
 void ViewTable::add(const char* title, Place place, bool open_at_first,
                     std::function<void(ViewContext&)> draw) {
   views_.push_back({title, place, open_at_first, std::move(draw), open_at_first});
@@ -58,7 +70,8 @@ void ViewTable::draw(ViewContext& context) {
     if (ImGui::FindWindowByName(view.title) == nullptr) {
       if (const char* neighbour = neighbour_of(view)) dock_beside(neighbour);
     }
-    if (front_frames_ > 0 && front_ == view.title) {
+    const bool to_front = front_frames_ > 0 && front_ == view.title;
+    if (to_front) {
       --front_frames_;
       ImGui::SetNextWindowFocus();
     }
@@ -67,7 +80,9 @@ void ViewTable::draw(ViewContext& context) {
     const ImGuiWindowFlags flags =
         ImGuiWindowFlags_NoCollapse |
         (&view == &views_.front() ? ImGuiWindowFlags_None : ImGuiWindowFlags_NoFocusOnAppearing);
-    if (ImGui::Begin(view.title, &view.open, flags)) view.draw(context);
+    const bool shown = ImGui::Begin(view.title, &view.open, flags);
+    if (to_front) begin_keys();
+    if (shown) view.draw(context);
     ImGui::End();
   }
 }

@@ -319,7 +319,11 @@ void DifferenceView::heads(ViewContext& context) {
   if (moves_.empty()) return text_muted(context, "These runs have no such score.");
   const ImGuiTableFlags flags =
       ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg | ImGuiTableFlags_SizingStretchProp;
-  if (!ImGui::BeginTable("moves", 5, flags)) return;
+  ImGui::PushStyleVar(ImGuiStyleVar_CellPadding,
+                      ImVec2(em() * 0.2f, ImGui::GetStyle().CellPadding.y));
+  const bool open = ImGui::BeginTable("moves", 5, flags);
+  ImGui::PopStyleVar();
+  if (!open) return;
   ImGui::TableSetupScrollFreeze(0, 1);
   for (const char* name : {"Head", "Place", "", "Mass", "Change"}) ImGui::TableSetupColumn(name);
   ImGui::TableHeadersRow();
@@ -361,7 +365,7 @@ void DifferenceView::draw(ViewContext& context) {
   toolbar(context);
   responses(context);
   const ImVec2 room = ImGui::GetContentRegionAvail();
-  const float gap = em() * 0.8f, left = std::floor((room.x - gap) * 0.47f);
+  const float gap = em() * 0.8f, left = std::floor((room.x - gap) * 0.42f);
   if (room.y < em() * 2) return;
   const bool both = snapshot.intervened != nullptr;
   if (ImGui::BeginChild("documents", ImVec2(left, 0)) && both) documents(context);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/views/item_keys.h"
+#include "app/views/token_paint.h"
 
 namespace headscope {
 namespace {
@@ -33,7 +34,7 @@ struct Comparison {
 struct Part {
   std::string label;
   float share = 0;
-  ImU32 fill = 0, ink = 0;
+  ImU32 fill = 0;
 };
 
 float sum(const std::vector<float>& values) {
@@ -44,7 +45,7 @@ float sum(const std::vector<float>& values) {
 
 // Sink first: what focus directions do is move it to the context.
 std::vector<Part> parts_of(const Theme& theme, const DocumentMass& mass, const Comparison& of) {
-  std::vector<Part> parts = {{"sink", mass.sink, theme.sink, theme.text}};
+  std::vector<Part> parts = {{"sink", mass.sink, theme.sink}};
   float others = sum(mass.documents);
   const bool guessed =
       of.gold.empty() && of.likely >= 0 && of.likely < static_cast<int>(mass.documents.size());
@@ -53,11 +54,11 @@ std::vector<Part> parts_of(const Theme& theme, const DocumentMass& mass, const C
     const float share =
         guessed ? mass.documents[static_cast<std::size_t>(of.likely)] : of.gold_mass(mass);
     others -= share;
-    parts.push_back(guessed ? Part{"likely", share, theme.gold_soft, theme.text}
-                            : Part{"gold", share, theme.gold, theme.page});
+    parts.push_back(guessed ? Part{"likely", share, theme.gold_soft}
+                            : Part{"gold", share, theme.gold});
   }
-  parts.push_back({marked ? "others" : "documents", others, theme.line, theme.text});
-  parts.push_back({"rest", mass.rest, theme.card_hover, theme.muted});
+  parts.push_back({marked ? "others" : "documents", others, theme.line});
+  parts.push_back({"rest", mass.rest, theme.card_hover});
   return parts;
 }
 
@@ -97,8 +98,8 @@ void composition(const ViewContext& context, const char* name, ImU32 color,
         ImGui::CalcTextSize(both.c_str()).x + em() * 0.6f <= w ? both : number;
     const float text_width = ImGui::CalcTextSize(text.c_str()).x;
     if (text_width + em() * 0.3f <= w) {
-      list.AddText(ImVec2(x + (w - text_width) * 0.5f, at.y + (height - em()) * 0.5f - 1), part.ink,
-                   text.c_str());
+      list.AddText(ImVec2(x + (w - text_width) * 0.5f, at.y + (height - em()) * 0.5f - 1),
+                   ink_on(theme, part.fill), text.c_str());
     }
     x += w;
   }

@@ -123,7 +123,7 @@ void ExperimentsPanel::fields(ViewContext& context) {
                 "Numbers of heads acted on, from the top of the contextual ranking.");
   }
   if (used.positions) {
-    number_list(context, "Gold positions", form_.positions,
+    number_list(context, "Positions", form_.positions,
                 "Places the gold document is moved to, from 0.");
   }
   if (used.lengths) {
@@ -131,7 +131,7 @@ void ExperimentsPanel::fields(ViewContext& context) {
   }
   if (used.draws) {
     ImGui::TableNextColumn();
-    field_label(context, "Control draws");
+    field_label(context, "Controls");
     ImGui::SetNextItemWidth(-FLT_MIN);
     if (ImGui::InputInt("##draws", &form_.draws, 0)) form_.draws = std::clamp(form_.draws, 0, 50);
     ImGui::SetItemTooltip("How often random heads (or random directions) are drawn as a control.");

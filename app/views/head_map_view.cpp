@@ -36,8 +36,8 @@ bool place_grid(Grid& grid, int layers, int heads, float beside) {
   grid.heads = heads;
   const float width = room.x - left - beside, height = room.y - bottom;
   if (width < em() * 2 || height < em() * 2) return false;
-  grid.cell_w = std::min(width / static_cast<float>(grid.heads), em() * 4.4f);
-  grid.cell_h = std::min(height / static_cast<float>(grid.layers), em() * 3.6f);
+  grid.cell_w = std::min(width / static_cast<float>(grid.heads), em() * 6.5f);
+  grid.cell_h = std::min(height / static_cast<float>(grid.layers), em() * 5.0f);
   grid.origin = ImVec2(std::floor(at.x + left), std::floor(at.y));
   return true;
 }

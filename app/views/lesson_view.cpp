@@ -273,7 +273,10 @@ void LessonPanel::list_entry(ViewContext& context, const Entry& entry, int index
   ImGui::PushFont(context.fonts.bold, 0.0f);
   ImGui::BeginDisabled(!good);
   const std::string label = (good ? entry.lesson.title : name) + "###" + name;
+  // It would reach into the spacing beside it, which is outside of the list.
+  ImGui::PushStyleVar(ImGuiStyleVar_ItemSpacing, ImVec2(0, ImGui::GetStyle().ItemSpacing.y));
   const bool chosen = ImGui::Selectable(label.c_str());
+  ImGui::PopStyleVar();
   ImGui::EndDisabled();
   ImGui::PopFont();
   ImGui::PushTextWrapPos(0);

@@ -44,7 +44,7 @@ std::string name_of(const AppState& state, OverlayHeads heads) {
     case OverlayHeads::selected:
       return format_head(selected);
     case OverlayHeads::chosen:
-      return "Chosen heads";
+      return "Chosen";
     case OverlayHeads::layer:
       return "Layer " + std::to_string(selected.layer);
     case OverlayHeads::all:
@@ -112,12 +112,12 @@ void OverlayView::toolbar(ViewContext& context) {
   ImGui::SameLine(0, em() * 0.8f);
   int scale = options.logarithmic ? 0 : 1;
   if (segmented(context, "scale", {"Log", "Linear"}, scale)) options.logarithmic = scale == 0;
-  const float gap = ImGui::GetStyle().ItemSpacing.x, pooling_width = em() * 5;
+  const float gap = ImGui::GetStyle().ItemSpacing.x, pooling_width = em() * 4.5f;
   const float mask_width = 2 * ImGui::GetFrameHeight() + gap +
                            2 * ImGui::GetStyle().ItemInnerSpacing.x +
                            ImGui::CalcTextSize("SinkEdits").x;
-  heads_combo(context, std::max(em() * 5, ImGui::GetContentRegionAvail().x - pooling_width -
-                                              mask_width - 2 * gap));
+  heads_combo(context, std::max(em() * 6.4f, ImGui::GetContentRegionAvail().x - pooling_width -
+                                                 mask_width - 2 * gap));
   ImGui::SetItemTooltip("%s", count_of(context.state.overlay_heads().size(), "head").c_str());
   ImGui::SameLine();
   ImGui::SetNextItemWidth(pooling_width);

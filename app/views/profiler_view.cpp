@@ -275,6 +275,8 @@ void ProfilerView::tooltip(const ViewContext& context, const TraceSpan& span, bo
   if (span.computed > 0)
     ImGui::Text("computed  %s rows x layers", count_text(span.computed).c_str());
   if (span.reused > 0) ImGui::Text("reused    %s rows x layers", count_text(span.reused).c_str());
+  if (span.kept_attention > 0)
+    ImGui::Text("kept      the attention of %s rows", count_text(span.kept_attention).c_str());
   if (span.bytes > 0) ImGui::Text("%s", bytes_text(span.bytes).c_str());
   if (span.saved_seconds > 0) ImGui::Text("saved about %s", span_text(span.saved_seconds).c_str());
   std::string by = std::string(kind_name(span.kind)) + ", " + lane_name(span.lane) + " thread";

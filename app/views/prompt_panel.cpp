@@ -394,7 +394,8 @@ void PromptPanel::card(ViewContext& context, int index, const DocumentSpan& docu
 
   // Header: number, title, gold mark. Clicking it marks the document as gold.
   const float header = em() * 1.25f + pad;
-  const float menu = em() * 1.6f;
+  const char* dots = "...";
+  const float dots_width = ImGui::CalcTextSize(dots).x, menu = dots_width + em() * 0.7f;
   if (ImGui::InvisibleButton("gold", ImVec2(width - menu, header), ImGuiButtonFlags_EnableNav))
     state.mark_gold(index, ImGui::GetIO().KeyCtrl);
   const bool hovered = ImGui::IsItemHovered();
@@ -407,8 +408,8 @@ void PromptPanel::card(ViewContext& context, int index, const DocumentSpan& docu
   ImGui::SameLine(0, 0);
   if (ImGui::InvisibleButton("menu", ImVec2(menu, header), ImGuiButtonFlags_EnableNav))
     ImGui::OpenPopup("card menu");
-  list.AddText(ImVec2(top.x + width - menu + em() * 0.3f, top.y),
-               ImGui::IsItemHovered() || ImGui::IsItemFocused() ? theme.text : theme.muted, "...");
+  list.AddText(ImVec2(top.x + width - dots_width - em() * 0.35f, top.y),
+               ImGui::IsItemHovered() || ImGui::IsItemFocused() ? theme.text : theme.muted, dots);
   card_menu(context, index);
   const float line_y = top.y + pad * 0.8f;
   const std::string number = std::to_string(document.number);

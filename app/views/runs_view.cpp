@@ -95,7 +95,9 @@ void run_row(ViewContext& context, const RunEntry& entry, const RunEntry* refere
   draw_picture(context, entry, height);
   ImGui::TableNextColumn();
   centred();
-  ImGui::TextUnformatted(describe_settings(entry.request.intervention).c_str());
+  draw_fitted_text(*ImGui::GetWindowDrawList(), ImGui::GetCursorScreenPos(),
+                   ImGui::GetContentRegionAvail().x, context.theme.text,
+                   describe_settings(entry.request.intervention));
   ImGui::TableNextColumn();
   centred();
   if (entry.graded) {
@@ -111,6 +113,7 @@ void run_row(ViewContext& context, const RunEntry& entry, const RunEntry* refere
   centred();
   text_muted(context, format_seconds(entry.seconds));
   ImGui::TableNextColumn();
+  centred();
   const bool pinned = log.pinned == entry.number;
   if (ImGui::SmallButton(pinned ? "unpin" : "compare")) log.pinned = pinned ? 0 : entry.number;
   ImGui::SetItemTooltip(pinned ? "Compare with nothing" : "Compare the others with this run");
@@ -123,12 +126,17 @@ void runs_table(ViewContext& context, const RunEntry* reference, float height) {
   if (!ImGui::BeginTable("runs", 7, flags, ImVec2(0, height))) return;
   ImGui::TableSetupScrollFreeze(0, 1);
   ImGui::TableSetupColumn("#", ImGuiTableColumnFlags_WidthFixed, em() * 1.6f);
-  ImGui::TableSetupColumn("documents", ImGuiTableColumnFlags_WidthFixed, em() * kPictureWidth);
+  // In a narrow region the answers are what is looked for.
+  const auto only_in = [room = ImGui::GetContentRegionAvail().x](float width) {
+    return room < em() * width ? ImGuiTableColumnFlags_Disabled : ImGuiTableColumnFlags_None;
+  };
+  ImGui::TableSetupColumn("documents", ImGuiTableColumnFlags_WidthFixed | only_in(38),
+                          em() * kPictureWidth);
   ImGui::TableSetupColumn("settings", ImGuiTableColumnFlags_WidthStretch, 1.0f);
   ImGui::TableSetupColumn("answer", ImGuiTableColumnFlags_WidthStretch, 1.2f);
-  ImGui::TableSetupColumn("gold", ImGuiTableColumnFlags_WidthFixed, em() * 5.8f);
-  ImGui::TableSetupColumn("time", ImGuiTableColumnFlags_WidthFixed, em() * 3.0f);
-  ImGui::TableSetupColumn("", ImGuiTableColumnFlags_WidthFixed, em() * 4.2f);
+  ImGui::TableSetupColumn("gold", ImGuiTableColumnFlags_WidthFixed | only_in(28), em() * 6.4f);
+  ImGui::TableSetupColumn("time", ImGuiTableColumnFlags_WidthFixed | only_in(38), em() * 3.4f);
+  ImGui::TableSetupColumn("", ImGuiTableColumnFlags_WidthFixed, em() * 5.2f);
   ImGui::TableHeadersRow();
   const auto& entries = context.state.runs.entries();
   ImGuiListClipper clipper;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "app/views/candidates_view.h"
+#include "app/views/item_keys.h"
 
 namespace headscope {
 namespace {
@@ -170,7 +171,11 @@ void ScoreView::table(ViewContext& context) {
   const ImGuiTableFlags flags = ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg |
                                 ImGuiTableFlags_Sortable | ImGuiTableFlags_SizingStretchProp;
   constexpr int count = static_cast<int>(std::size(columns));
-  if (!ImGui::BeginTable("keys", count, flags)) return;
+  ImGui::PushStyleVar(ImGuiStyleVar_CellPadding,
+                      ImVec2(em() * 0.2f, ImGui::GetStyle().CellPadding.y));
+  const bool open = ImGui::BeginTable("keys", count, flags);
+  ImGui::PopStyleVar();
+  if (!open) return;
   ImGui::TableSetupScrollFreeze(0, 1);
   for (const Column& column : columns) {
     const bool first = &column == columns, is_default = column.value == &KeyShift::after;
@@ -178,7 +183,7 @@ void ScoreView::table(ViewContext& context) {
         column.name,
         ImGuiTableColumnFlags_WidthStretch | ImGuiTableColumnFlags_PreferSortDescending |
             (is_default ? ImGuiTableColumnFlags_DefaultSort : ImGuiTableColumnFlags_None),
-        first                     ? 2.4f
+        first                     ? 1.6f
         : column.value == nullptr ? 0.7f
                                   : 1.0f);
   }

@@ -261,9 +261,15 @@ void TestsPanel::removal(ViewContext& context, const Json& result) {
     cell(shown(-order[place].first, 2));
     cell(shown(number(documents[place], "mass")));
     ImGui::TableNextColumn();
-    if (ImGui::Selectable(name_of(*of_, order[place].second).c_str(), false,
-                          ImGuiSelectableFlags_SpanAllColumns))
+    const ImVec2 at = ImGui::GetCursorScreenPos();
+    const float room = ImGui::GetContentRegionAvail().x;
+    const std::string name = name_of(*of_, order[place].second);
+    ImGui::PushID(static_cast<int>(place));
+    if (ImGui::Selectable("##document", false, ImGuiSelectableFlags_SpanAllColumns))
       context.state.show_document = order[place].second;
+    ImGui::PopID();
+    ImGui::SetItemTooltip("%s", name.c_str());
+    draw_fitted_text(*ImGui::GetWindowDrawList(), at, room, context.theme.text, name);
   }
   ImGui::EndTable();
 }

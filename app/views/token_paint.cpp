@@ -50,7 +50,8 @@ ImU32 ink_on(const Theme& theme, ImU32 background) {
   const auto contrast = [under](ImU32 ink) {
     return std::abs(oklab_lightness(rgb_of(ink)) - under);
   };
-  return contrast(theme.text) >= contrast(theme.page) ? theme.text : theme.page;
+  const ImU32 other = contrast(theme.panel) > contrast(theme.page) ? theme.panel : theme.page;
+  return contrast(theme.text) >= contrast(other) ? theme.text : other;
 }
 
 void scale_line(const ViewContext& context, const TokenScale& scale, float width) {

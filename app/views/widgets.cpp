@@ -162,8 +162,10 @@ void draw_fitted_text(ImDrawList& list, ImVec2 position, float width, ImU32 colo
     return;
   }
   ImGui::PushStyleColor(ImGuiCol_Text, color);
-  ImGui::RenderTextEllipsis(&list, position, ImVec2(position.x + width, position.y + size.y),
-                            position.x + width, begin_of(text), end_of(text), &size);
+  // Letters may hang below the line.
+  const float bottom = position.y + size.y + em() * 0.25f;
+  ImGui::RenderTextEllipsis(&list, position, ImVec2(position.x + width, bottom), position.x + width,
+                            begin_of(text), end_of(text), &size);
   ImGui::PopStyleColor();
 }
 

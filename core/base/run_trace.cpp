@@ -77,6 +77,12 @@ void trace_reused(const Tracer& tracer, TraceSpan span) {
   tracer.trace->add(std::move(span));
 }
 
+std::shared_ptr<TracedWork> traced_work(const Tracer& tracer, TraceKind kind,
+                                        const std::string& name) {
+  if (!tracer.trace->recording()) return nullptr;
+  return std::make_shared<TracedWork>(tracer, kind, name.c_str());
+}
+
 const Tracer* tracer_of(const RunContext& context) {
   const auto* traced = context.on_progress.target<TracedProgress>();
   return traced != nullptr && traced->work ? &traced->work->tracer : nullptr;

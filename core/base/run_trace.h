@@ -25,6 +25,7 @@ enum class TraceKind : std::uint8_t {
   loading,    ///< a model
   reading,    ///< tokens and documents of a prompt
   answer,     ///< a whole run: what follows is inside it
+  ahead,      ///< the same for a setting that nobody asked for yet
   prefill,    ///< the prompt's rows but the last
   layer,      ///< one layer over the rows of one chunk
   token,      ///< one row through all layers, and the choice of the next token
@@ -33,7 +34,7 @@ enum class TraceKind : std::uint8_t {
   preview,    ///< the estimate while a slider moves
   frame,      ///< the window's own work on one frame
 };
-inline constexpr int trace_kinds = 10;
+inline constexpr int trace_kinds = 11;
 
 /// A stretch of one thread's time. Spans of a lane lie inside or beside each other.
 struct TraceSpan {
@@ -48,7 +49,8 @@ struct TraceSpan {
   std::int64_t first_row = 0, rows = 0;
   /// Rows times layers whose attention and MLP ran, and those taken from an earlier run instead.
   std::int64_t computed = 0, reused = 0;
-  std::uint64_t bytes = 0;   ///< of what was reused, or read back
+  std::int64_t kept_attention = 0;  ///< rows of the first touched layer whose attention was there
+  std::uint64_t bytes = 0;          ///< of what was reused, or read back
   double saved_seconds = 0;  ///< what `reused` took then, or would take at this span's rate; 0 =
                              ///< not known
 
@@ -127,6 +129,10 @@ struct TracedWork {
   TimedSpan timed;
   std::atomic<bool> cut{false};  ///< it was told to stop
 };
+
+/// Null while nobody records.
+std::shared_ptr<TracedWork> traced_work(const Tracer& tracer, TraceKind kind,
+                                        const std::string& name);
 
 /// A receiver of progress that knows where spans go. It travels as RunContext::on_progress, so that
 /// what runs far below finds the tracer without another parameter: tracer_of.

@@ -51,14 +51,9 @@ std::string activity_of(Step step) {
   return "";
 }
 
-/// Null while nobody records.
-std::shared_ptr<TracedWork> traced_work(const Tracer& tracer, Step step,
-                                        const std::string& activity) {
-  if (!tracer.trace->recording()) return nullptr;
-  const auto kind = step == Step::model                                  ? TraceKind::loading
-                    : step == Step::baseline || step == Step::intervened ? TraceKind::answer
-                                                                         : TraceKind::look;
-  return std::make_shared<TracedWork>(tracer, kind, activity.c_str());
+TraceKind kind_of(Step step) {
+  if (step == Step::model) return TraceKind::loading;
+  return step == Step::baseline || step == Step::intervened ? TraceKind::answer : TraceKind::look;
 }
 
 }  // namespace
@@ -240,7 +235,7 @@ RunContext Compute::context(Step step, const Work& work, const std::string& acti
   };
   const auto verdict = std::make_shared<Verdict>();
   RunContext context;
-  const auto traced = traced_work(tracer(work), step, activity);
+  const auto traced = traced_work(tracer(work), kind_of(step), activity);
   context.is_cancelled = [this, step, work, verdict, traced] {
     const auto signal = board_.signal();
     if (verdict->signal != signal) {
@@ -388,34 +383,35 @@ Result<HeldRun> Compute::known_or_run(const RunKey& key, const Work& work,
   } else {
     ++counts_.hits;
     counts_.neighbour_hits += known->ahead ? 1 : 0;
+    note_seen(work, *known);
     known->ahead = false;
     seen_.put(*known);
-    note_seen(work, known->run);
   }
   note_counts();
   return *known;
 }
 
-void Compute::note_seen(const Work& work, const std::shared_ptr<const FullMap>& map) {
-  const auto shown = board_.snapshot();
-  if (shown->full_map == map || shown->full_map_baseline == map) return;
+void Compute::note_seen(const Work& work, const FullMap& map) {
   TraceSpan span;
   span.kind = TraceKind::look;
   span.name = "seen map";
-  span.rows = map->tokens;
-  span.bytes = map->bytes();
+  span.rows = map.tokens;
+  span.bytes = map.bytes();
   trace_reused(tracer(work), std::move(span));
 }
 
-void Compute::note_seen(const Work& work, const RunPointer& run) {
+void Compute::note_seen(const Work& work, const HeldRun& held) {
+  const RunResult& run = *held.run;
   TraceSpan span;
   span.kind = TraceKind::answer;
-  span.name = run->settings.is_identity() ? "answer (baseline)" : "answer (intervened)";
-  span.of = run->layers;
-  span.rows = run->keys;
-  span.reused = run->layers * run->keys;
-  span.bytes = bytes_of(*run);
-  span.saved_seconds = run->seconds;
+  span.name = held.ahead                   ? "answer (computed ahead)"
+              : run.settings.is_identity() ? "answer (baseline)"
+                                           : "answer (intervened)";
+  span.of = run.layers;
+  span.rows = run.keys;
+  span.reused = run.layers * run.keys;
+  span.bytes = bytes_of(run);
+  span.saved_seconds = run.seconds;
   trace_reused(tracer(work), std::move(span));
 }
 
@@ -462,7 +458,7 @@ Result<> Compute::ensure_intervened(const Work& work) {
   const auto applied =
       applied_settings(*work.request, *model_, *prompt_, baseline_->run.get(), &heads);
   if (applied.is_identity()) {
-    if (intervened_ && !intervened_->key.applied.is_identity()) note_seen(work, baseline_->run);
+    if (intervened_ && !intervened_->key.applied.is_identity()) note_seen(work, *baseline_);
     intervened_ = baseline_;
     board_.publish_exact(work, applied, baseline_->run, std::nullopt);
     return {};
@@ -517,7 +513,7 @@ Result<> Compute::ensure_full_map(const Work& work, bool of_baseline) {
     seen_.put(key, map);
   } else if (map != (of_baseline ? shown->full_map_baseline : shown->full_map)) {
     ++counts_.hits;
-    note_seen(work, map);
+    note_seen(work, *map);
   }
   note_counts();
   board_.publish([&](Snapshot& snapshot) {

@@ -55,9 +55,9 @@ class Compute {
 
   bool same_work(Step step, const Request& a, const Request& b) const;
   Tracer tracer(const Work& work) { return {&board_.trace(), TraceLane::compute, work.id}; }
-  /// Leaves in the trace that `run` had been computed before.
-  void note_seen(const Work& work, const RunPointer& run);
-  void note_seen(const Work& work, const std::shared_ptr<const FullMap>& map);
+  /// Leaves in the trace that this had been computed before.
+  void note_seen(const Work& work, const HeldRun& held);
+  void note_seen(const Work& work, const FullMap& map);
   RunContext context(Step step, const Work& work, const std::string& activity);
   void show_activity(EngineStatus::State state, const std::string& activity);
   void show_progress(const std::string& activity, const Progress& progress);

@@ -60,7 +60,13 @@ bool Compute::run_ahead(const Work& work, std::uint64_t seen) {
   }
   if (std::find(ahead_.ran.begin(), ahead_.ran.end(), key) != ahead_.ran.end()) return true;
   RunContext quiet;
-  quiet.is_cancelled = [this, seen] { return board_.signal() != seen; };
+  const auto traced = traced_work({&board_.trace()}, TraceKind::ahead, "neighbour");
+  quiet.is_cancelled = [this, seen, traced] {
+    const bool news = board_.signal() != seen;
+    if (news && traced) traced->cut = true;
+    return news;
+  };
+  if (traced) quiet.on_progress = TracedProgress{{}, traced};
   Request request = *work.request;
   request.keep = outlook_->chosen;
   const auto& settings = request.intervention;

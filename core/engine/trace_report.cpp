@@ -16,6 +16,7 @@ struct Kind {
 constexpr std::array<Kind, trace_kinds> kKinds = {{{"load", 5},
                                                    {"read prompt", 5},
                                                    {"answer", 5},
+                                                   {"ahead", 5},
                                                    {"prefill", 0},
                                                    {"layer", 0},
                                                    {"token", 1},
@@ -35,6 +36,7 @@ void add_part(const TraceSpan& part, AnswerWork& work) {
       work.layers = part.of;
       work.computed += part.computed;
       work.reused += part.reused;
+      work.kept_attention = part.kept_attention;
       work.prefill_seconds += part.seconds();
       return;
     case TraceKind::token:
@@ -51,15 +53,18 @@ void add_part(const TraceSpan& part, AnswerWork& work) {
 
 std::string prompt_words(const AnswerWork& work) {
   if (!work.prefilled) return "the prompt was not run";
-  if (work.reused == 0) {
+  if (work.reused == 0 && work.kept_attention == 0) {
     return "all of the prompt computed, " + count_text(work.computed) + " rows x layers";
   }
   char share[32];
   std::snprintf(share, sizeof share, "%.0f %%", 100 * work.reused_share());
   const std::string of_work = std::string(share) + " of the prompt's work reused";
   if (work.first_layer >= work.layers) return "prompt taken over whole: " + of_work;
-  return "restarted at layer " + std::to_string(work.first_layer) + " of " +
-         std::to_string(work.layers) + ": " + of_work;
+  std::string text = "restarted at layer " + std::to_string(work.first_layer) + " of " +
+                     std::to_string(work.layers);
+  if (work.kept_attention > 0)
+    text += " with the attention of " + count_text(work.kept_attention) + " rows";
+  return text + ": " + of_work;
 }
 
 }  // namespace
@@ -128,7 +133,7 @@ std::string span_text(double seconds) {
 std::string in_words(const AnswerWork& work) {
   const std::string begin = work.answer.name + ": ";
   if (work.seen) {
-    return begin + "seen before, nothing computed; " + memory_text(double(work.answer.bytes)) +
+    return begin + "was there, nothing computed; " + memory_text(double(work.answer.bytes)) +
            " and " + span_text(work.answer.saved_seconds) + " reused";
   }
   const std::string text =

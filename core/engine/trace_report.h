@@ -38,6 +38,7 @@ struct AnswerWork {
   bool prefilled = false;
   int first_layer = 0, layers = 0;        ///< where the prompt's rows began; == layers: nowhere
   std::int64_t computed = 0, reused = 0;  ///< of the prompt, rows times layers
+  std::int64_t kept_attention = 0;        ///< rows of the first touched layer
   double prefill_seconds = 0, token_seconds = 0, read_back_seconds = 0;
   int tokens = 0;
 

@@ -59,6 +59,20 @@ void add_once(std::vector<Value>& list, const Value& value) {
   if (std::find(list.begin(), list.end(), value) == list.end()) list.push_back(value);
 }
 
+// Every element of a list, an object each.
+template <class Row>
+Result<std::vector<Row>> rows_of(const JsonObject& result, const char* field,
+                                 Result<Row> (*read)(const JsonObject&)) {
+  HEADSCOPE_ASSIGN(const Json* list, result.array(field));
+  std::vector<Row> rows;
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    HEADSCOPE_ASSIGN(const auto object, result.element(field, i));
+    HEADSCOPE_ASSIGN(auto row, read(object));
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
 Result<std::vector<HeadId>> heads_of(const JsonObject& options, const char* field) {
   std::vector<HeadId> heads;
   if (!options.has(field)) return heads;
@@ -98,7 +112,7 @@ struct Place {
   double log_probability = kUnknown, per_token = kUnknown;
 };
 
-Result<Place> place_of(const JsonObject& row) {
+Result<Place> read_place(const JsonObject& row) {
   Place place;
   HEADSCOPE_ASSIGN(place.document, row.integer("document"));
   HEADSCOPE_ASSIGN(place.position, row.integer("position", 0));
@@ -114,24 +128,16 @@ Result<Place> place_of(const JsonObject& row) {
   return place;
 }
 
-Result<std::vector<Place>> places_of(const JsonObject& result) {
-  HEADSCOPE_ASSIGN(const Json* list, result.array("rows"));
-  if (list->empty()) return bad_input(result.name() + ": no place was tried");
-  std::vector<Place> places;
-  for (std::size_t i = 0; i < list->size(); ++i) {
-    HEADSCOPE_ASSIGN(const auto row, result.element("rows", i));
-    HEADSCOPE_ASSIGN(auto place, place_of(row));
-    places.push_back(std::move(place));
-  }
-  return places;
-}
-
 // One panel: a curve a document, over the places that have the value.
 void add_panel(figure::CurvesFigure& drawn, const std::vector<Place>& places, const char* label,
                double Place::*value) {
   figure::Panel panel;
   panel.x_label = "Position of the document (from 0)";
   panel.y_label = label;
+  if (value == &Place::match) {
+    panel.y_low = 0;
+    panel.y_high = 1;
+  }
   for (const Place& place : places) {
     if (!std::isfinite(place.*value)) continue;
     const std::string name = "document " + std::to_string(place.document);
@@ -206,22 +212,21 @@ struct Setting {
   }
 };
 
+Result<Setting> read_setting(const JsonObject& row) {
+  Setting setting;
+  HEADSCOPE_ASSIGN(setting.alpha, row.number("alpha"));
+  HEADSCOPE_ASSIGN(setting.tau, row.number("tau"));
+  HEADSCOPE_ASSIGN(setting.top_k, row.integer("top_k", 0));
+  HEADSCOPE_ASSIGN(setting.log_probability, row.number_or("log_probability", kUnknown));
+  HEADSCOPE_ASSIGN(setting.share, row.number_or("relevant_share", kUnknown));
+  return setting;
+}
+
 Result<std::vector<Setting>> settings_of(const JsonObject& result) {
-  HEADSCOPE_ASSIGN(const Json* list, result.array("rows"));
+  HEADSCOPE_ASSIGN(auto settings, rows_of(result, "rows", read_setting));
   HEADSCOPE_ASSIGN(const auto best, result.object("best"));
-  std::vector<Setting> settings;
-  for (std::size_t i = 0; i < list->size(); ++i) {
-    HEADSCOPE_ASSIGN(const auto row, result.element("rows", i));
-    Setting setting;
-    HEADSCOPE_ASSIGN(setting.alpha, row.number("alpha"));
-    HEADSCOPE_ASSIGN(setting.tau, row.number("tau"));
-    HEADSCOPE_ASSIGN(setting.top_k, row.integer("top_k", 0));
-    HEADSCOPE_ASSIGN(setting.log_probability, row.number_or("log_probability", kUnknown));
-    HEADSCOPE_ASSIGN(setting.share, row.number_or("relevant_share", kUnknown));
-    setting.best = row.value() == best.value();
-    settings.push_back(setting);
-  }
-  if (settings.size() < 2) return bad_input(result.name() + ": no setting was tried");
+  for (std::size_t i = 0; i < settings.size(); ++i)
+    settings[i].best = result.value()["rows"][i] == best.value();
   return settings;
 }
 
@@ -295,7 +300,7 @@ struct Loss {
   double mass = kUnknown, drop = kUnknown, per_token = kUnknown;
 };
 
-Result<Loss> loss_of(const JsonObject& entry) {
+Result<Loss> read_loss(const JsonObject& entry) {
   Loss loss;
   HEADSCOPE_ASSIGN(loss.mass, entry.number_or("mass", kUnknown));
   HEADSCOPE_ASSIGN(loss.drop, entry.number_or("drop", kUnknown));
@@ -303,32 +308,20 @@ Result<Loss> loss_of(const JsonObject& entry) {
   return loss;
 }
 
-Result<std::vector<Loss>> documents_of(const JsonObject& result) {
-  HEADSCOPE_ASSIGN(const Json* list, result.array("documents"));
-  std::vector<Loss> documents;
-  for (std::size_t i = 0; i < list->size(); ++i) {
-    HEADSCOPE_ASSIGN(const auto entry, result.element("documents", i));
-    HEADSCOPE_ASSIGN(auto loss, loss_of(entry));
-    HEADSCOPE_ASSIGN(loss.number, entry.integer("number"));
-    HEADSCOPE_ASSIGN(loss.gold, entry.boolean_or("gold", false));
-    loss.name = std::to_string(loss.number);
-    documents.push_back(std::move(loss));
-  }
-  return documents;
+Result<Loss> read_document(const JsonObject& entry) {
+  HEADSCOPE_ASSIGN(auto loss, read_loss(entry));
+  HEADSCOPE_ASSIGN(loss.number, entry.integer("number"));
+  HEADSCOPE_ASSIGN(loss.gold, entry.boolean_or("gold", false));
+  loss.name = std::to_string(loss.number);
+  return loss;
 }
 
-Result<std::vector<Loss>> ablated_heads_of(const JsonObject& result) {
-  HEADSCOPE_ASSIGN(const Json* list, result.array("heads"));
-  std::vector<Loss> heads;
-  for (std::size_t i = 0; i < list->size(); ++i) {
-    HEADSCOPE_ASSIGN(const auto entry, result.element("heads", i));
-    HEADSCOPE_ASSIGN(const auto id, entry.integers("head"));
-    if (id.size() != 2) return tl::unexpected<Error>(entry.wrong("head", "[layer, head]"));
-    HEADSCOPE_ASSIGN(auto loss, loss_of(entry));
-    loss.name = "L" + std::to_string(id[0]) + "H" + std::to_string(id[1]);
-    heads.push_back(std::move(loss));
-  }
-  return heads;
+Result<Loss> read_ablated_head(const JsonObject& entry) {
+  HEADSCOPE_ASSIGN(auto loss, read_loss(entry));
+  HEADSCOPE_ASSIGN(const auto id, entry.integers("head"));
+  if (id.size() != 2) return tl::unexpected<Error>(entry.wrong("head", "[layer, head]"));
+  loss.name = "L" + std::to_string(id[0]) + "H" + std::to_string(id[1]);
+  return loss;
 }
 
 Table causal_table(const std::vector<Loss>& documents, const std::vector<Loss>& heads) {
@@ -372,7 +365,8 @@ Origin test_origin(const ShownRuns& runs) {
 
 Result<Exhibit> positions_exhibit(const Json& result, Origin origin) {
   HEADSCOPE_ASSIGN(const auto object, JsonObject::open(result, "position test"));
-  HEADSCOPE_ASSIGN(const auto places, places_of(object));
+  HEADSCOPE_ASSIGN(const auto places, rows_of(object, "rows", read_place));
+  if (places.empty()) return bad_input("position test: no place was tried");
   HEADSCOPE_ASSIGN(const auto options, options_of(object));
   HEADSCOPE_ASSIGN(const auto heads, heads_of(options, "mass_heads"));
   HEADSCOPE_ASSIGN(auto arguments, positions_arguments(object, options, places));
@@ -396,8 +390,8 @@ Result<Exhibit> positions_exhibit(const Json& result, Origin origin) {
 Result<Exhibit> causal_exhibit(const Json& result, Origin origin) {
   HEADSCOPE_ASSIGN(const auto object, JsonObject::open(result, "causal check"));
   HEADSCOPE_ASSIGN(const auto mask, object.string("mask"));
-  HEADSCOPE_ASSIGN(const auto documents, documents_of(object));
-  HEADSCOPE_ASSIGN(const auto ablated, ablated_heads_of(object));
+  HEADSCOPE_ASSIGN(const auto documents, rows_of(object, "documents", read_document));
+  HEADSCOPE_ASSIGN(const auto ablated, rows_of(object, "heads", read_ablated_head));
   HEADSCOPE_ASSIGN(const auto options, options_of(object));
   HEADSCOPE_ASSIGN(auto heads, heads_of(options, "heads"));
   HEADSCOPE_ASSIGN(const auto answer, options.string_or("answer_text", ""));
@@ -433,6 +427,7 @@ Result<Exhibit> causal_exhibit(const Json& result, Origin origin) {
 Result<Exhibit> tune_exhibit(const Json& result, Origin origin) {
   HEADSCOPE_ASSIGN(const auto object, JsonObject::open(result, "strengths and numbers of heads"));
   HEADSCOPE_ASSIGN(const auto settings, settings_of(object));
+  if (settings.size() < 2) return bad_input("tune: no setting was tried");
   HEADSCOPE_ASSIGN(const auto drawn, tune_figure(object, settings));
   HEADSCOPE_ASSIGN(const auto options, options_of(object));
   HEADSCOPE_ASSIGN(auto arguments, tune_arguments(options, settings));

@@ -26,6 +26,7 @@ Json arguments_of(const TraceSpan& span) {
   add("rows", span.rows);
   add("computed_rows_x_layers", span.computed);
   add("reused_rows_x_layers", span.reused);
+  add("kept_attention_rows", span.kept_attention);
   add("bytes", span.bytes);
   add("saved_ms", span.saved_seconds * 1e3);
   if (span.cut) args["cut"] = true;
@@ -47,12 +48,13 @@ Table table_of_spans(const std::vector<TraceSpan>& spans) {
                     span.title(), static_cast<std::int64_t>(span.request),
                     double(span.begin - first) * 1e-6, span.seconds() * 1e3, number,
                     std::int64_t{span.of}, span.first_row, span.rows, span.computed, span.reused,
-                    static_cast<std::int64_t>(span.bytes), saved, std::int64_t{span.cut}});
+                    span.kept_attention, static_cast<std::int64_t>(span.bytes), saved,
+                    std::int64_t{span.cut}});
   }
-  return table_of(
-      {"lane", "kind", "name", "request", "begin_ms", "duration_ms", "number", "of", "first_row",
-       "rows", "computed_rows_x_layers", "reused_rows_x_layers", "bytes", "saved_ms", "cut"},
-      std::move(rows));
+  return table_of({"lane", "kind", "name", "request", "begin_ms", "duration_ms", "number", "of",
+                   "first_row", "rows", "computed_rows_x_layers", "reused_rows_x_layers",
+                   "kept_attention_rows", "bytes", "saved_ms", "cut"},
+                  std::move(rows));
 }
 
 figure::TimelineBar bar_of(const TraceSpan& span, std::int64_t from) {

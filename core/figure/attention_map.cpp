@@ -24,6 +24,10 @@ Result<> check(const AttentionFigure& f) {
   if (rows <= 0 || f.keys <= 0 || f.cell < 1) {
     return bad_input("attention: no response rows to draw (the response is empty)");
   }
+  const bool drawable = !f.range || (std::isfinite(f.range->high) && f.range->low >= 0 &&
+                                     f.range->low < f.range->high);
+  if (!drawable)
+    return bad_input("attention: the colours need two ends, 0 or more, low below high");
   const auto expected = static_cast<std::size_t>(rows * f.keys);
   if (f.weights.size() == expected) return {};
   return bad_input("attention: expected " + std::to_string(expected) + " weights (" +

@@ -223,6 +223,8 @@ KvCache run_prompt(const DecoderEngine& engine, const PromptPass& pass,
     }
   }
   describe(residuals, cache, rows, layers, work.all, timed);
+  timed.span.kept_attention = work.kept_attention;
+  if (work.kept_attention > 0) timed.span.bytes += pass.store->attention_bytes();
   EngineOptions how = options;
   how.observer = nullptr;
   how.hidden_rows = {};
