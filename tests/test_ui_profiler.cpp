@@ -23,25 +23,13 @@ using test::stage_of;
 
 namespace {
 
-Result<QaSample> gates(const SampleWish& wish) {
-  QaSample sample;
-  sample.question = "What colour is gate 3?";
-  sample.answers = {"violet"};
-  for (int i = 0; i < wish.documents; ++i) {
-    const std::string name = "Gate " + std::to_string(i);
-    sample.documents.push_back({name, name + " is violet.", i == 3, i == 3});
-  }
-  return sample;
-}
-
 std::unique_ptr<Stage> profiler_stage() {
   FakeOptions options;
   options.restarts = true;
   const auto control = std::make_shared<FakeControl>();
-  auto stage = Stage::open(fake_runner_factory(options, control), gates);
+  auto stage = Stage::open(fake_runner_factory(options, control), test::two_gates);
   stage->control = control;
-  stage->state().request.intervention.tau = 0.5;
-  stage->state().new_sample();
+  stage->state().request = test::with_tau(test::engine_request(), 0.5);
   return stage;
 }
 
