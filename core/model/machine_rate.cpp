@@ -95,6 +95,7 @@ void drop_memory_caches() {
   if (at::globalContext().hasCUDA() && c10::getDeviceAllocator(at::kCUDA)->initialized()) {
     c10::getDeviceAllocator(at::kCUDA)->emptyCache();
   }
+  drop_kept_memory();
   malloc_trim(0);
 }
 

@@ -12,6 +12,8 @@
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/alloc_cpu.h>
 
+#include "core/model/block_cache.h"
+
 namespace headscope {
 namespace {
 
@@ -19,6 +21,23 @@ std::atomic<std::uint64_t> used_bytes{0};
 std::atomic<std::uint64_t> limit_bytes{std::numeric_limits<std::uint64_t>::max()};
 std::mutex budget_mutex;
 std::optional<std::uint64_t> budget;
+
+/// Never destroyed: tensors may be given back after everything else has ended.
+BlockCache& kept_blocks() {
+  static BlockCache& blocks = *new BlockCache(std::size_t{64} << 20, c10::free_cpu);
+  return blocks;
+}
+
+std::byte* new_block(std::size_t size) {
+  if (void* kept = kept_blocks().take(size)) return static_cast<std::byte*>(kept);
+  try {
+    return static_cast<std::byte*>(c10::alloc_cpu(size));
+  } catch (const std::exception&) {
+    if (kept_blocks().held() == 0) throw;
+  }
+  kept_blocks().clear();
+  return static_cast<std::byte*>(c10::alloc_cpu(size));
+}
 
 /// Allocates through libtorch, with the size in front of the block so that freeing can count too.
 class CountingAllocator final : public c10::Allocator {
@@ -32,7 +51,7 @@ class CountingAllocator final : public c10::Allocator {
     }
     std::byte* block = nullptr;
     try {
-      block = static_cast<std::byte*>(c10::alloc_cpu(size + header));
+      block = new_block(size + header);
     } catch (...) {
       used_bytes.fetch_sub(size);
       throw;
@@ -54,7 +73,7 @@ class CountingAllocator final : public c10::Allocator {
     std::size_t size = 0;
     std::memcpy(&size, block, sizeof size);
     used_bytes.fetch_sub(size);
-    c10::free_cpu(block);
+    kept_blocks().put(block, size + header);
   }
 };
 
@@ -112,6 +131,14 @@ void refresh_memory_limit() {
 
 std::uint64_t memory_in_use() {
   return used_bytes.load();
+}
+
+std::uint64_t memory_kept() {
+  return kept_blocks().held();
+}
+
+void drop_kept_memory() {
+  kept_blocks().clear();
 }
 
 std::uint64_t memory_left() {

@@ -34,6 +34,11 @@ void refresh_memory_limit();
 std::uint64_t memory_in_use();
 std::uint64_t memory_left();
 
+/// Bytes that tensors gave back and that are kept for the next ones (block_cache.h), not counted
+/// above; and giving them back to the system.
+std::uint64_t memory_kept();
+void drop_kept_memory();
+
 /// out_of_memory unless `bytes` are left; `what` begins the message and `advice` ends it.
 Result<> require_memory(const std::string& what, double bytes, const std::string& advice);
 
