@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <new>
 #include <vector>
 
 namespace headscope {
@@ -21,8 +22,9 @@ void* BlockCache::take(std::size_t size) {
 void BlockCache::put(void* block, std::size_t size) {
   if (size < smallest || size > most_) return release_(block);
   std::vector<void*> gone;
-  {
+  try {
     const std::lock_guard lock(mutex_);
+    gone.reserve(blocks_.size() + 1);
     blocks_.push_back({block, size});
     held_ += size;
     while (held_ > most_) {
@@ -30,6 +32,8 @@ void BlockCache::put(void* block, std::size_t size) {
       held_ -= blocks_.front().size;
       blocks_.pop_front();
     }
+  } catch (const std::bad_alloc&) {  // no room to remember it: destructors call this
+    return release_(block);
   }
   for (void* data : gone) release_(data);
 }

@@ -9,7 +9,7 @@
 namespace headscope {
 
 /// Activations of one chunk after the other have the same sizes; what the system hands out anew
-/// costs a page fault and zeros every 4 KiB, a tenth of a prefill's time. For any thread.
+/// costs a page fault and zeros every 4 KiB. For any thread.
 class BlockCache {
  public:
   using Release = void (*)(void*);
