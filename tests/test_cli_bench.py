@@ -265,9 +265,9 @@ class Bench(CliTest):
         self.assertEqual(embedded["exact_ms"]["count"], 2 * 3)
         self.assertEqual(len(embedded["exact_ms"]["medians"]), 2)
         self.assertEqual(embedded["preview_ms"]["count"] + embedded["exact_before_preview"], 2 * 3)
-        for part in (preview, embedded):
-            self.assertEqual([(error["alpha"], error["tau"]) for error in part["errors"]],
-                             [(alpha, tau) for tau in (1.0, 0.5) for alpha in (0.1, 0.3, 0.6)])
+        self.assertEqual([(error["alpha"], error["tau"]) for error in embedded["errors"]],
+                         [(alpha, tau) for tau in (1.0, 0.5) for alpha in (0.1, 0.3, 0.6)])
+        self.assertEqual([error["alpha"] for error in preview["errors"]], [0.1, 0.3])
         near = [error for error in embedded["errors"] if error["rows"] > 0]
         self.assertTrue(near, "the embedded model's answer does not part at its first word")
         for error in near:

@@ -17,6 +17,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "core/base/process.h"
+#include "core/base/wide_loops.h"
 #include "core/bench/measure.h"
 #include "core/model/checkpoint.h"
 #include "core/model/device.h"
@@ -129,14 +130,15 @@ std::vector<std::span<const std::byte>> pieces_of(const DecoderWeights& weights)
   return pieces;
 }
 
-std::uint64_t sum_of_words(std::span<const std::byte> bytes) {
-  constexpr std::size_t lanes = 16;
+HEADSCOPE_WIDE std::uint64_t sum_of_words(const std::byte* bytes, std::size_t size) {
+  constexpr std::size_t lanes = 32;
   std::uint64_t sums[lanes] = {};
-  std::size_t i = 0;
-  for (; i + sizeof sums <= bytes.size(); i += sizeof sums) {
-    std::uint64_t words[lanes];
-    std::memcpy(words, bytes.data() + i, sizeof words);
-    for (std::size_t lane = 0; lane < lanes; ++lane) sums[lane] += words[lane];
+  for (std::size_t i = 0; i + sizeof sums <= size; i += sizeof sums) {
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      std::uint64_t word;
+      std::memcpy(&word, bytes + i + lane * sizeof word, sizeof word);
+      sums[lane] += word;
+    }
   }
   std::uint64_t total = 0;
   for (const std::uint64_t sum : sums) total += sum;
@@ -153,7 +155,7 @@ double reading_seconds(const std::vector<std::span<const std::byte>>& pieces) {
     const double seconds = seconds_of([&] {
       at::parallel_for(0, std::ssize(pieces), 1, [&](std::int64_t begin, std::int64_t end) {
         for (auto p = static_cast<std::size_t>(begin); p < static_cast<std::size_t>(end); ++p)
-          sums[p] = sum_of_words(pieces[p]);
+          sums[p] = sum_of_words(pieces[p].data(), pieces[p].size());
       });
     });
     least = i == 0 ? seconds : std::min(least, seconds);

@@ -110,10 +110,10 @@ Result<SliderDesk::SnapshotPointer> SliderDesk::wait(
       const std::lock_guard lock(mutex_);
       seen = updates_;
     }
+    if (context_.cancelled()) return fail(ErrorKind::cancelled, "cancelled");
     auto snapshot = engine_.snapshot();
     if (done(*snapshot)) return snapshot;
     if (snapshot->status.error) return tl::unexpected(*snapshot->status.error);
-    if (context_.cancelled()) return fail(ErrorKind::cancelled, "cancelled");
     if (RunWatch::Clock::now() - start > span_of(kPatience))
       return fail(ErrorKind::internal, "the engine gave no answer in ten minutes");
     std::unique_lock lock(mutex_);

@@ -122,6 +122,8 @@ class SliderSuite {
     HEADSCOPE_ASSIGN(const auto results, repeated("live preview", [&](int i) {
                        Json one = task("preview", options_.quick ? 8 : 100, i);
                        one["count"] = options_.quick ? 3 : 60;
+                       one["alphas"] = Json::array({0.1, 0.3});
+                       one["taus"] = Json::array({0.5});
                        return one;
                      }));
     const Json& first = results.front();
@@ -151,6 +153,8 @@ class SliderSuite {
                        one["top_k"] = 5;
                        one["count"] = options_.quick ? 3 : 60;
                        one["tokens"] = 0;
+                       one["alphas"] = Json::array({0.1, 0.3, 0.6});
+                       one["taus"] = Json::array({1.0, 0.5});
                        return one;
                      }));
     const Json& first = results.front();

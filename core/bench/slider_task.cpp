@@ -163,8 +163,8 @@ Result<> SliderTask::drag(Json& result) {
 
 Result<Json> SliderTask::errors() {
   Json all = Json::array();
-  for (const double tau : {1.0, 0.5}) {
-    for (const double alpha : {0.1, 0.3, 0.6}) {
+  for (const double tau : task_.at("taus")) {
+    for (const double alpha : task_.at("alphas")) {
       const Request request = moved(alpha, tau);
       HEADSCOPE_ASSIGN(const auto shown, desk_.settle(request));
       const auto estimate = previewed(*shown, request.intervention, shown->intervened->touched);

@@ -24,7 +24,8 @@ namespace headscope::bench {
 ///   "restart": over a new prompt the baseline, then a run with each of "cells" ({"first_layer",
 ///     "heads","rows"}). -> {"whole": seconds,"cells":[seconds]}
 /// "errors": [{"alpha","tau","largest","mean","rows"}] of the preview's weights against the exact
-/// ones; rows = 0 where the tokens part at once. Times by the clock. Throws what Json throws.
+/// ones at all of "alphas" with all of "taus"; rows = 0 where the tokens part at once. Times by the
+/// clock. Throws what Json throws.
 Result<Json> run_slider_task(const Json& task, const RunContext& context);
 
 }  // namespace headscope::bench

@@ -6,15 +6,7 @@
 #include <utility>
 
 #include "core/analysis/split_softmax.h"
-
-// The loops below are compiled for wider vectors too, and the processor's are taken at start-up.
-// The sanitizers' runtimes do not survive the choice.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
-#define HEADSCOPE_WIDE __attribute__((target_clones("arch=x86-64-v3", "default")))
-#else
-#define HEADSCOPE_WIDE
-#endif
+#include "core/base/wide_loops.h"
 
 namespace headscope {
 namespace {
