@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "app/views/flow_row.h"
 #include "core/base/parity_report.h"
 #include "core/base/units.h"
 
@@ -51,25 +52,25 @@ void ModelsView::draw(ViewContext& context, ModelFinder& finder,
     free_bytes_ = available_memory();
   }
   state_of_loading(context);
-  if (ImGui::Button("Open ...")) hooks.ask_for_path();
+  FlowRow flow(ImGui::GetStyle().ItemSpacing.x);
+  const auto button = [&](const char* label) {
+    flow.next(button_width(label));
+    return ImGui::Button(label);
+  };
+  if (button("Open ...")) hooks.ask_for_path();
   ImGui::SetItemTooltip("A model folder or a GGUF file by its path");
-  ImGui::SameLine();
-  if (ImGui::Button("Folder of models ...")) hooks.ask_for_folder();
-  ImGui::SameLine();
+  if (button("Folder of models ...")) hooks.ask_for_folder();
+  std::string note = memory_text(free_bytes_) + " free";
   if (finder.busy()) {
-    if (ImGui::Button("Cancel##search")) finder.stop();
-    ImGui::SameLine();
+    if (button("Cancel##search")) finder.stop();
     const auto done =
         std::count_if(models_.begin(), models_.end(), [](const auto& m) { return m.looked_into; });
-    text_muted(context,
-               "looking into " + std::to_string(done) + " of " + std::to_string(models_.size()));
-  } else {
-    if (ImGui::Button("Look again")) hooks.look();
-    const std::string room = memory_text(free_bytes_) + " free";
-    ImGui::SameLine();
-    if (ImGui::CalcTextSize(room.c_str()).x > ImGui::GetContentRegionAvail().x) ImGui::NewLine();
-    text_muted(context, room);
+    note = "looking into " + std::to_string(done) + " of " + std::to_string(models_.size());
+  } else if (button("Look again")) {
+    hooks.look();
   }
+  flow.next(ImGui::CalcTextSize(note.c_str()).x);
+  text_muted(context, note);
   for (const std::string& folder : folders) text_muted(context, folder);
   table(context, hooks);
 }
@@ -101,10 +102,14 @@ void ModelsView::state_of_loading(ViewContext& context) {
     return;
   }
   if (!snapshot.model) return;
-  text_bold(context, snapshot.model->is_demo ? "embedded model" : snapshot.model->name);
-  ImGui::SameLine();
-  text_muted(context, snapshot.model->dtype + " on " + snapshot.model->device);
-  ImGui::SameLine();
+  const std::string name = snapshot.model->is_demo ? "embedded model" : snapshot.model->name,
+                    computed = snapshot.model->dtype + " on " + snapshot.model->device;
+  FlowRow flow(ImGui::GetStyle().ItemSpacing.x);
+  flow.next(ImGui::CalcTextSize(name.c_str()).x);
+  text_bold(context, name);
+  flow.next(ImGui::CalcTextSize(computed.c_str()).x);
+  text_muted(context, computed);
+  flow.next(ImGui::CalcTextSize(parity_badge(snapshot.model->parity).c_str()).x);
   parity(context, snapshot.model->parity);
 }
 

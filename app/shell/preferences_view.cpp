@@ -15,7 +15,7 @@ namespace {
 void label(const ViewContext& context, const char* text) {
   ImGui::AlignTextToFramePadding();
   text_muted(context, text);
-  ImGui::SameLine(em() * 9.5f);
+  ImGui::SameLine(em() * 10.3f);
   ImGui::SetNextItemWidth(std::min(em() * 16, ImGui::GetContentRegionAvail().x));
 }
 

@@ -40,6 +40,7 @@ void ViewTable::show(std::string_view title) {
   view->open = true;
   front_ = title;
   front_frames_ = there ? 1 : kFrames;
+  key_frames_ = 2 * kFrames;  // what scrolls counts from its second frame on
 }
 
 void ViewTable::toggle(std::string_view title) {
@@ -81,7 +82,10 @@ void ViewTable::draw(ViewContext& context) {
         ImGuiWindowFlags_NoCollapse |
         (&view == &views_.front() ? ImGuiWindowFlags_None : ImGuiWindowFlags_NoFocusOnAppearing);
     const bool shown = ImGui::Begin(view.title, &view.open, flags);
-    if (to_front) begin_keys();
+    if (key_frames_ > 0 && front_ == view.title) {
+      --key_frames_;
+      begin_keys();
+    }
     if (shown) view.draw(context);
     ImGui::End();
   }

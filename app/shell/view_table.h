@@ -52,6 +52,7 @@ class ViewTable {
   std::vector<View> views_;
   std::string front_;
   int front_frames_ = 0;  ///< frames in which it is still brought to the front
+  int key_frames_ = 0;    ///< frames in which its first item may still get the focus
 };
 
 }  // namespace headscope

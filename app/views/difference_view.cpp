@@ -325,7 +325,12 @@ void DifferenceView::heads(ViewContext& context) {
   ImGui::PopStyleVar();
   if (!open) return;
   ImGui::TableSetupScrollFreeze(0, 1);
-  for (const char* name : {"Head", "Place", "", "Mass", "Change"}) ImGui::TableSetupColumn(name);
+  const bool narrow = ImGui::GetContentRegionAvail().x < em() * 17;
+  for (const char* name : {"Head", "Place", "", "Mass", "Change"}) {
+    const bool left_out = narrow && std::string_view(name) == "Mass";
+    ImGui::TableSetupColumn(name,
+                            left_out ? ImGuiTableColumnFlags_Disabled : ImGuiTableColumnFlags_None);
+  }
   ImGui::TableHeadersRow();
   ImGuiListClipper clipper;
   clipper.Begin(static_cast<int>(moves_.size()));

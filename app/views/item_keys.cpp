@@ -44,7 +44,10 @@ CellStep item_arrows(const ViewContext& context) {
 void key_area(const char* id, ImVec2 min, ImVec2 max) {
   const ImRect box(min, max);
   const ImGuiID item = ImGui::GetID(id);
-  if (ImGui::ItemAdd(box, item)) ImGui::RenderNavCursor(box, item);
+  if (!ImGui::ItemAdd(box, item)) return;
+  ImGui::RenderNavCursor(box, item);
+  [[maybe_unused]] ImGuiContext& g = *ImGui::GetCurrentContext();  // of the macro
+  IMGUI_TEST_ENGINE_ITEM_INFO(item, id, g.LastItemData.StatusFlags);
 }
 
 void put_into_tab_order() {

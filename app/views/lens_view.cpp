@@ -96,7 +96,10 @@ void grid(ViewContext& context, const LogitLens& lens, const std::vector<Side>& 
     for (const Side& side : sides) {
       for (std::size_t place = 0; place < each; ++place) {
         ImGui::TableNextColumn();
-        if (place == 0) text_colored(side.color, side.name);
+        if (place != 0) continue;
+        draw_fitted_text(*ImGui::GetWindowDrawList(), ImGui::GetCursorScreenPos(),
+                         ImGui::GetContentRegionAvail().x, side.color, side.name);
+        ImGui::Dummy(ImVec2(1, ImGui::GetTextLineHeight()));
       }
     }
     for (std::size_t layer = layers; layer-- > 0;) {  // the last layer, the answer, on top

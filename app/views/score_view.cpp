@@ -13,20 +13,21 @@ namespace {
 struct Column {
   const char* name;
   const char* note;
-  float KeyShift::*value;  // null: sorted by the key's position
+  float KeyShift::*value;      // null: sorted by the key's position
+  bool in_wide_views = false;  // alone
 };
 
 const Column columns[] = {
     {"Key", "Position, text and place of the key", nullptr},
-    {"Doc", "Number of the key's document", nullptr},
+    {"Doc", "Number of the key's document", nullptr, true},
     {"Before", "Attention weight in the unedited run", &KeyShift::before},
     {"After", "Attention weight in the intervened run", &KeyShift::after},
     {"q.k",
      "Base score, scale * q . k, of the intervened run. Scores count only beside each other: the "
      "same number added to all of them changes nothing.",
      &KeyShift::base},
-    {"below", "What interventions on layers below changed in the base score",
-     &KeyShift::moved_base},
+    {"below", "What interventions on layers below changed in the base score", &KeyShift::moved_base,
+     true},
     {"focus", "What focus directions add: alpha * scale * d . k", &KeyShift::focus},
     {"mass", "Logarithm of what methods that move mass multiply the weight by",
      &KeyShift::log_factor},
@@ -177,19 +178,22 @@ void ScoreView::table(ViewContext& context) {
   ImGui::PopStyleVar();
   if (!open) return;
   ImGui::TableSetupScrollFreeze(0, 1);
+  const bool narrow = ImGui::GetContentRegionAvail().x < em() * 28;
   for (const Column& column : columns) {
+    const bool left_out = narrow && column.in_wide_views;
     const bool first = &column == columns, is_default = column.value == &KeyShift::after;
     ImGui::TableSetupColumn(
         column.name,
         ImGuiTableColumnFlags_WidthStretch | ImGuiTableColumnFlags_PreferSortDescending |
-            (is_default ? ImGuiTableColumnFlags_DefaultSort : ImGuiTableColumnFlags_None),
+            (is_default ? ImGuiTableColumnFlags_DefaultSort : ImGuiTableColumnFlags_None) |
+            (left_out ? ImGuiTableColumnFlags_Disabled : ImGuiTableColumnFlags_None),
         first                     ? 1.6f
         : column.value == nullptr ? 0.7f
                                   : 1.0f);
   }
   ImGui::TableNextRow(ImGuiTableRowFlags_Headers);
   for (int i = 0; i < count; ++i) {
-    ImGui::TableSetColumnIndex(i);
+    if (!ImGui::TableSetColumnIndex(i)) continue;  // left out
     put_into_tab_order();
     ImGui::TableHeader(columns[i].name);
     ImGui::SetItemTooltip("%s", columns[i].note);

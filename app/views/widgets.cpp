@@ -161,6 +161,7 @@ void draw_fitted_text(ImDrawList& list, ImVec2 position, float width, ImU32 colo
     list.AddText(position, color, begin_of(text), end_of(text));
     return;
   }
+  if (width < em()) return;  // not even for the ellipsis
   ImGui::PushStyleColor(ImGuiCol_Text, color);
   // Letters may hang below the line.
   const float bottom = position.y + size.y + em() * 0.25f;
