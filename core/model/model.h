@@ -25,8 +25,8 @@ namespace headscope {
 /// Where and how a model is loaded (`--device`, `--dtype`, `--threads`, ...).
 struct LoadOptions {
   std::string device = "auto";  ///< "cpu", "cuda" or "auto"
-  /// "auto" (fp32 on CPU, bf16 if quantised), "float32", "bfloat16", "float16", or "int8": matrices
-  /// as int8 with a scale for each output row, activations as "auto"
+  /// "auto" (core/model/dtype_choice.h), "float32", "bfloat16", "float16", or "int8": matrices as
+  /// int8 with a scale for each output row, activations as "auto" but wide where that is measured
   std::string dtype = "auto";
   int threads = 0;  ///< 0 = all cores, fewer for a small model
   /// GiB to take of each device; layers are split over the devices where one is too small. On the
