@@ -98,7 +98,7 @@ void script_undo(ImGuiTestContext* test) {
   IM_CHECK_EQ(s.state().request.intervention.tau, 0.1);
   test->KeyPress(ImGuiMod_Ctrl | ImGuiKey_Z);
   s.settle(test);
-  IM_CHECK_EQ(s.state().request.intervention.tau, static_cast<double>(0.6f));
+  IM_CHECK_EQ(s.state().request.intervention.tau, 0.6);
   test->KeyPress(ImGuiMod_Ctrl | ImGuiKey_Z);
   test->KeyPress(ImGuiMod_Ctrl | ImGuiKey_Z);
   s.settle(test);

@@ -46,8 +46,8 @@ void script_slider(ImGuiTestContext* test) {
           s.state().ranking()[0])];
   test->ItemInputValue("//Intervention/##tau", 0.6f);
   s.settle(test);
-  IM_CHECK_EQ(s.snapshot().request.intervention.tau, static_cast<double>(0.6f));
-  IM_CHECK_EQ(s.snapshot().intervened->settings.tau, static_cast<double>(0.6f));
+  IM_CHECK_EQ(s.snapshot().request.intervention.tau, 0.6);
+  IM_CHECK_EQ(s.snapshot().intervened->settings.tau, 0.6);
   IM_CHECK(s.snapshot().intervened->quality == Quality::exact);
   const float after =
       s.snapshot().intervened->scores.relevant[s.snapshot().intervened->scores.index(
@@ -69,13 +69,12 @@ void script_preview(ImGuiTestContext* test) {
   const auto before = s.snapshot().intervened;
   s.control->hold(FakeCall::run);
   test->ItemInputValue("//Intervention/##tau", 0.35f);
-  for (int i = 0; i < 2000 && s.snapshot().intervened->settings.tau != static_cast<double>(0.35f);
-       ++i) {
+  for (int i = 0; i < 2000 && s.snapshot().intervened->settings.tau != 0.35; ++i) {
     test->Yield();
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   const auto preview = s.snapshot().intervened;
-  IM_CHECK_EQ(preview->settings.tau, static_cast<double>(0.35f));
+  IM_CHECK_EQ(preview->settings.tau, 0.35);
   IM_CHECK(preview->quality == Quality::preview);
   IM_CHECK(preview->weights[preview->index(top)] != before->weights[before->index(top)]);
   const float previewed = preview->scores.relevant[preview->scores.index(top)];
