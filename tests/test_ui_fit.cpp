@@ -117,9 +117,9 @@ bool in_scrolling_tabs(const ImRect& glyph) {
   for (const ImGuiWindow* window : ImGui::GetCurrentContext()->Windows) {
     const ImGuiTabBar* bar = window->DockNode != nullptr ? window->DockNode->TabBar : nullptr;
     if (bar == nullptr || bar->WidthAllTabs <= bar->BarRect.GetWidth()) continue;
-    if (glyph.Min.y >= bar->BarRect.Min.y - 1 && glyph.Max.y <= bar->BarRect.Max.y + 1 &&
-        glyph.Max.x >= bar->BarRect.Min.x)
-      return true;
+    ImRect around = bar->BarRect;  // and what has gone out of it, before it is clipped
+    around.Expand(ImVec2(8 * ImGui::GetFontSize(), 1));
+    if (around.Contains(glyph.GetCenter())) return true;
   }
   return false;
 }
