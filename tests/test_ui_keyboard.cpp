@@ -317,6 +317,7 @@ TEST_CASE("Ctrl+F6 goes through the views") {
 TEST_CASE("heads, ranking, documents and the map by keyboard") {
   if (!test::has_display()) SKIP_TEST(test::no_display);
   const auto stage = test::fake_stage();
+  stage->draws = false;
   stage->run("head map", script_head_map);
   stage->save_picture("keyboard_heads.png");
   stage->run("after a click", script_after_click);

@@ -102,7 +102,9 @@ TEST_CASE("a lesson may speak of every view") {
   for (const View& view : app.view_table().all())
     titles += std::string(titles.empty() ? "" : ", ") + "\"" + view.title + "\"";
   const auto lesson = parse_lesson(
-      "---\ntitle: All\n---\n## Step\nText.\n```window\n\"look_at\": [" + titles + "]\n```\n",
+      "---\ntitle: All\nsummary: Every view.\nminutes: 1\n---\n## "
+      "Step\nText.\n```window\n\"look_at\": [" +
+          titles + "]\n```\n",
       "all");
   REQUIRE_MESSAGE(lesson.has_value(), (lesson ? "" : lesson.error().message));
   const auto scenes = scenes_of(*lesson);

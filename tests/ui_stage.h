@@ -96,11 +96,13 @@ struct Stage {
   }
 
   void save_picture(const char* name) {
+    const bool drew = std::exchange(draws, true);
     for (int i = 0; i < 4; ++i) {
       picture_wanted_ = i == 3;
       frame();
     }
     picture_wanted_ = false;
+    draws = drew;
     CHECK(write_png(picture_folder() / name, captured_).has_value());
   }
 

@@ -15,7 +15,7 @@ namespace {
 void label(const ViewContext& context, const char* text) {
   ImGui::AlignTextToFramePadding();
   text_muted(context, text);
-  ImGui::SameLine(em() * 10.3f);
+  ImGui::SameLine(em() * 9.6f);
   ImGui::SetNextItemWidth(std::min(em() * 16, ImGui::GetContentRegionAvail().x));
 }
 
@@ -68,7 +68,7 @@ void PreferencesView::general(ViewContext& context, Preferences& p, const Prefer
   ImGui::SetItemTooltip(
       "Results of prompts in other tabs stay in memory up to this size;\n"
       "beyond it they are computed again when their tab comes to the front.");
-  label(context, "Memory for settings");
+  label(context, "Settings seen");
   auto seen = static_cast<int>(p.seen_mebibytes);
   if (ImGui::SliderInt("##seen", &seen, 0, 8192, seen == 0 ? "none" : "%d MiB"))
     p.seen_mebibytes = std::max(seen, 0);
