@@ -292,7 +292,7 @@ void script_cancel(ImGuiTestContext* test) {
   IM_CHECK(s.state().notices.empty());
   test->ItemInputValue("//Intervention/##tau", 0.2f);
   s.settle(test);
-  IM_CHECK_EQ(s.snapshot().intervened->settings.tau, static_cast<double>(0.2f));
+  IM_CHECK_EQ(s.snapshot().intervened->settings.tau, 0.2);
 }
 
 void script_outlook(ImGuiTestContext* test) {
