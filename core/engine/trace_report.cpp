@@ -62,8 +62,7 @@ std::string prompt_words(const AnswerWork& work) {
   if (work.first_layer >= work.layers) return "prompt taken over whole: " + of_work;
   std::string text = "restarted at layer " + std::to_string(work.first_layer) + " of " +
                      std::to_string(work.layers);
-  if (work.kept_attention > 0)
-    text += " with the attention of " + count_text(work.kept_attention) + " rows";
+  if (work.kept_attention > 0) text += ", attention kept";
   return text + ": " + of_work;
 }
 
