@@ -9,7 +9,7 @@ using namespace headscope::test;
 
 namespace {
 
-constexpr float tolerance = 2e-5F;  // other matrix kernels, other rounding
+constexpr float tolerance = 1e-4F;  // of log-probabilities: other matrix kernels, other rounding
 
 /// Sixteen lanes and some more, in every order of their first touched layers.
 std::vector<GenerateRequest> requests_for(const GoldenModel& golden, AttentionBackend backend) {
@@ -59,7 +59,7 @@ TEST_CASE("the company changes nothing") {
 }
 
 TEST_CASE("lanes end when they end: lengths, end of sequence, listeners") {
-  const GoldenModel golden(golden_models.front());
+  const GoldenModel golden("qwen2");  // the one with an end-of-sequence token
   auto requests = requests_for(golden, AttentionBackend::fused);
   for (const int tokens : {0, 1, 12}) {
     for (const bool captured : {false, true}) {
@@ -68,7 +68,7 @@ TEST_CASE("lanes end when they end: lengths, end of sequence, listeners") {
       for (std::size_t i = 0; i < requests.size(); ++i) {
         requests[i].max_new_tokens = tokens;
         if (!captured) requests[i].capture.reset();
-        requests[i].sampling = {.temperature = 4, .seed = i};  // each its own text
+        requests[i].sampling = {.temperature = 1, .seed = i};  // each its own text
         requests[i].on_token = [&heard, i](std::int32_t id) { heard[i].push_back(id); };
       }
       const auto together = must(golden.model->generate_together(requests, {}));

@@ -73,7 +73,7 @@ struct Sampling {
 /// One generation over prompt ids, optionally with interventions and a capture.
 struct GenerateRequest {
   std::vector<std::int32_t> prompt_ids;  ///< with special tokens, as the model shall see them
-  int max_new_tokens = 100;
+  int max_new_tokens = 100;              ///< room is made for so many, with a forced response too
   Sampling sampling;
   std::vector<Intervention> interventions;
   AttentionBackend backend = AttentionBackend::fused;
