@@ -22,20 +22,13 @@
 #include "tests/ui_stage.h"
 
 using namespace headscope;
+using test::fake_stage;
 using test::Stage;
 using test::stage_of;
 
 namespace {
 
 std::filesystem::path* folder_now = nullptr;  // of the running case: scripts are plain functions
-
-std::unique_ptr<Stage> fake_stage() {
-  const auto control = std::make_shared<FakeControl>();
-  auto stage = Stage::open(fake_runner_factory({}, control), {});
-  stage->control = control;
-  stage->state().request = test::with_tau(test::engine_request(), 0.1);
-  return stage;
-}
 
 // Waits until the queue is worked off and its outcome is shown.
 void finish(ImGuiTestContext* test) {

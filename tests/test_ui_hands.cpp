@@ -21,18 +21,13 @@
 #include "tests/ui_stage.h"
 
 using namespace headscope;
+using test::fake_stage;
 using test::Stage;
 using test::stage_of;
 
 namespace {
 
 std::filesystem::path* folder_now = nullptr;  // of the running case: scripts are plain functions
-
-std::unique_ptr<Stage> fake_stage() {
-  auto stage = Stage::open(fake_runner_factory(), {});
-  stage->state().request = test::with_tau(test::engine_request(), 0.1);
-  return stage;
-}
 
 // As GLFW does it once the desktop has told it: the window's own callback.
 void drop(ImGuiTestContext* test, std::initializer_list<std::filesystem::path> files) {

@@ -12,18 +12,11 @@
 #include "tests/ui_stage.h"
 
 using namespace headscope;
+using test::fake_stage;
 using test::Stage;
 using test::stage_of;
 
 namespace {
-
-std::unique_ptr<Stage> fake_stage() {
-  const auto control = std::make_shared<FakeControl>();
-  auto stage = Stage::open(fake_runner_factory({}, control), {});
-  stage->control = control;
-  stage->state().request = test::with_tau(test::engine_request(), 0.1);
-  return stage;
-}
 
 // Longer than what a text field of ImGui takes back by itself.
 std::string pasted_prompt() {

@@ -19,6 +19,7 @@
 #include "app/shell/window.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
+#include "core/base/run_trace.h"
 
 namespace headscope {
 namespace {
@@ -240,7 +241,7 @@ int Session::measure_idle(App& app) {
 
 // Of a clock that all processes of the machine share, so that whoever starts this one can compare.
 double moment() {
-  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+  return static_cast<double>(trace_now()) * 1e-9;
 }
 
 Engine::RunnerFactory Session::noting_moments(Engine::RunnerFactory make) {

@@ -2,36 +2,25 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "app/shell/desktop.h"
 #include "app/shell/prompt_report_file.h"
+#include "core/base/lenient_json.h"
 
 namespace headscope {
 namespace {
 
 using State = ExperimentJob::State;
 
-double number(const Json& object, const char* field) {
-  const auto at = object.find(field);
-  return at != object.end() && at->is_number() ? at->get<double>()
-                                               : std::numeric_limits<double>::quiet_NaN();
-}
-
 int integer(const Json& object, const char* field) {
-  const double value = number(object, field);
+  const double value = number_or_nan(object, field);
   return std::abs(value) < 1e9 ? static_cast<int>(value) : -1;
 }
 
 bool flag(const Json& object, const char* field, bool fallback) {
   const auto at = object.find(field);
   return at != object.end() && at->is_boolean() ? at->get<bool>() : fallback;
-}
-
-std::string words(const Json& object, const char* field) {
-  const auto at = object.find(field);
-  return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
 }
 
 std::string shown(double value, int decimals = 3) {
@@ -229,12 +218,12 @@ void TestsPanel::positions(ViewContext& context, const Json& result) {
   for (const Json& row : result["rows"]) {
     ImGui::TableNextRow();
     const bool original = flag(row, "original", false);
-    const double match = number(row, "match");
-    cell(shown(number(row, "position") + 1, 0) + (original ? " (is)" : ""));
+    const double match = number_or_nan(row, "match");
+    cell(shown(number_or_nan(row, "position") + 1, 0) + (original ? " (is)" : ""));
     cell(std::isfinite(match) ? (match > 0 ? "yes" : "no") : "-");
-    cell(shown(number(row, "log_probability"), 2));
-    cell(shown(number(row, "relevant_mass")));
-    fitted_cell(context, words(row, "response"));
+    cell(shown(number_or_nan(row, "log_probability"), 2));
+    cell(shown(number_or_nan(row, "relevant_mass")));
+    fitted_cell(context, text_or_empty(row, "response"));
   }
   ImGui::EndTable();
 }
@@ -243,7 +232,7 @@ void TestsPanel::removal(ViewContext& context, const Json& result) {
   if (!is_list(result, "documents")) return;
   std::vector<std::pair<double, int>> order;
   const auto loss = [](const Json& document) {
-    const double drop = number(document, "drop");
+    const double drop = number_or_nan(document, "drop");
     return std::isfinite(drop) ? drop : 0;
   };
   for (const Json& document : result["documents"])
@@ -259,7 +248,7 @@ void TestsPanel::removal(ViewContext& context, const Json& result) {
   for (const std::size_t place : places) {
     ImGui::TableNextRow();
     cell(shown(-order[place].first, 2));
-    cell(shown(number(documents[place], "mass")));
+    cell(shown(number_or_nan(documents[place], "mass")));
     ImGui::TableNextColumn();
     const ImVec2 at = ImGui::GetCursorScreenPos();
     const float room = ImGui::GetContentRegionAvail().x;
@@ -277,10 +266,10 @@ void TestsPanel::removal(ViewContext& context, const Json& result) {
 void TestsPanel::tune(ViewContext& context, const Json& result) {
   const auto best = result.find("best");
   if (!is_list(result, "rows") || best == result.end() || !best->is_object()) return;
-  wrapped(context.theme.muted, "Measured: " + words(result, "measured") +
+  wrapped(context.theme.muted, "Measured: " + text_or_empty(result, "measured") +
                                    (flag(result, "likely", false) ? " (likely document)" : ""));
-  const double alpha = number(*best, "alpha"), tau = number(*best, "tau"),
-               top_k = number(*best, "top_k");
+  const double alpha = number_or_nan(*best, "alpha"), tau = number_or_nan(*best, "tau"),
+               top_k = number_or_nan(*best, "top_k");
   const bool nothing = alpha == 0 && tau == 1;
   if (nothing) {
     ImGui::TextUnformatted("Best: change nothing.");
@@ -296,11 +285,11 @@ void TestsPanel::tune(ViewContext& context, const Json& result) {
   for (const Json& row : result["rows"]) {
     ImGui::TableNextRow();
     if (row == *best) ImGui::TableSetBgColor(ImGuiTableBgTarget_RowBg1, context.theme.gold_soft);
-    cell(number(row, "alpha") == 0 ? "off" : shown(number(row, "alpha"), 1));
-    cell(number(row, "tau") == 1 ? "off" : shown(number(row, "tau"), 1));
-    cell(shown(number(row, "top_k"), 0));
-    cell(shown(number(row, "log_probability"), 2));
-    cell(shown(number(row, "relevant_share")));
+    cell(number_or_nan(row, "alpha") == 0 ? "off" : shown(number_or_nan(row, "alpha"), 1));
+    cell(number_or_nan(row, "tau") == 1 ? "off" : shown(number_or_nan(row, "tau"), 1));
+    cell(shown(number_or_nan(row, "top_k"), 0));
+    cell(shown(number_or_nan(row, "log_probability"), 2));
+    cell(shown(number_or_nan(row, "relevant_share")));
   }
   ImGui::EndTable();
 }

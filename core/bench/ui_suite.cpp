@@ -1,6 +1,5 @@
 #include "core/bench/ui_suite.h"
 
-#include <chrono>
 #include <cstdlib>
 #include <map>
 #include <optional>
@@ -8,6 +7,7 @@
 
 #include "core/analysis/statistics.h"
 #include "core/base/process.h"
+#include "core/base/run_trace.h"
 #include "core/bench/machine.h"
 #include "core/bench/measure.h"
 
@@ -135,9 +135,7 @@ class UiSuite {
     const int starts = options_.quick ? 1 : 3 * options_.repetitions;
     for (int i = 0; i <= starts; ++i) {
       note("the window starts, " + std::to_string(i) + " of " + std::to_string(starts));
-      const double begin =
-          std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch())
-              .count();
+      const double begin = static_cast<double>(trace_now()) * 1e-9;
       HEADSCOPE_ASSIGN(const Json found, ask({"--measure-start"}));
       if (i == 0) continue;  // it read its files from the disk
       const double shown = found.at("window").get<double>();

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/hash.h"
+#include "core/base/lenient_json.h"
 #include "core/figure/document_bars.h"
 #include "core/figure/svg.h"
 #include "core/session/passport.h"
@@ -14,17 +15,6 @@
 
 namespace headscope::study {
 namespace {
-
-double number(const Json& object, const char* field) {
-  const auto at = object.find(field);
-  return at != object.end() && at->is_number() ? at->get<double>()
-                                               : std::numeric_limits<double>::quiet_NaN();
-}
-
-std::string words(const Json& object, const char* field) {
-  const auto at = object.find(field);
-  return at != object.end() && at->is_string() ? at->get<std::string>() : std::string();
-}
 
 const Json& list(const Json& object, const char* field) {
   static const Json none = Json::array();
@@ -160,18 +150,19 @@ class Reporter {
     const Json& rows = list(*result, "rows");
     ReportTable table{
         "Position test",
-        "Document " + document_name(number(rows[0], "document")) +
+        "Document " + document_name(number_or_nan(rows[0], "document")) +
             " at every place, the others in their order; the unedited model.",
         {"Place", "Right", "Log-probability of the expected answer", "Mass", "Answer"},
         {}};
     for (const Json& row : rows) {
-      const double match = number(row, "match");
-      table.rows.push_back({fixed_number(number(row, "position") + 1, 0),
+      const double match = number_or_nan(row, "match");
+      table.rows.push_back({fixed_number(number_or_nan(row, "position") + 1, 0),
                             !std::isfinite(match) ? "–"
                             : match > 0           ? "yes"
                                                   : "no",
-                            fixed_number(number(row, "log_probability"), 2),
-                            fixed_number(number(row, "relevant_mass")), words(row, "response")});
+                            fixed_number(number_or_nan(row, "log_probability"), 2),
+                            fixed_number(number_or_nan(row, "relevant_mass")),
+                            text_or_empty(row, "response")});
     }
     report_.tables.push_back(std::move(table));
   }
@@ -185,9 +176,9 @@ class Reporter {
                       {"Document", "Loss", "Mass"},
                       {}};
     for (const Json& row : list(*result, "documents")) {
-      table.rows.push_back({document_name(number(row, "number")),
-                            signed_number(number(row, "drop"), 2),
-                            fixed_number(number(row, "mass"))});
+      table.rows.push_back({document_name(number_or_nan(row, "number")),
+                            signed_number(number_or_nan(row, "drop"), 2),
+                            fixed_number(number_or_nan(row, "mass"))});
     }
     report_.tables.push_back(std::move(table));
   }
@@ -197,16 +188,17 @@ class Reporter {
     if (result == nullptr) return;
     ReportTable table{
         "Strengths and numbers of heads",
-        "Best = " + words(*result, "measured") + ". One prompt: no claim about others.",
+        "Best = " + text_or_empty(*result, "measured") + ". One prompt: no claim about others.",
         {"Alpha", "Tau", "Heads", "Log-probability", "Relevant share", ""},
         {}};
     const auto best = result->find("best");
     for (const Json& row : list(*result, "rows")) {
-      table.rows.push_back(
-          {fixed_number(number(row, "alpha"), 1), fixed_number(number(row, "tau"), 1),
-           fixed_number(number(row, "top_k"), 0), fixed_number(number(row, "log_probability"), 2),
-           fixed_number(number(row, "relevant_share")),
-           best != result->end() && *best == row ? "best" : ""});
+      table.rows.push_back({fixed_number(number_or_nan(row, "alpha"), 1),
+                            fixed_number(number_or_nan(row, "tau"), 1),
+                            fixed_number(number_or_nan(row, "top_k"), 0),
+                            fixed_number(number_or_nan(row, "log_probability"), 2),
+                            fixed_number(number_or_nan(row, "relevant_share")),
+                            best != result->end() && *best == row ? "best" : ""});
     }
     report_.tables.push_back(std::move(table));
   }
@@ -235,7 +227,7 @@ class Reporter {
     if (!source_.runs.origin.model_hash.empty()) return source_.runs.origin.model_hash;
     for (const Json* result : source_.tests) {
       if (result == nullptr || !result->contains("passport")) continue;
-      return words((*result)["passport"], "weights_sha256");
+      return text_or_empty((*result)["passport"], "weights_sha256");
     }
     return {};
   }
