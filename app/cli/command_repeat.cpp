@@ -1,6 +1,4 @@
 // repeat: makes a result again from its passport, and says what differs.
-#include <unistd.h>
-
 #include <algorithm>
 #include <memory>
 #include <set>
@@ -12,6 +10,7 @@
 #include "app/cli/prompt_input.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
+#include "core/base/platform.h"
 #include "core/experiment/direction_study.h"
 #include "core/experiment/evaluate.h"
 #include "core/experiment/gold_positions.h"
@@ -250,10 +249,10 @@ Result<> repeat_run(Workshop& shop, Repetition& repetition) {
 class TemporaryFolder {
  public:
   static Result<TemporaryFolder> make() {
-    TemporaryFolder folder(fs::temp_directory_path() /
-                           ("headscope-repeat-" + std::to_string(::getpid())));
-    HEADSCOPE_TRY(create_folders(folder.path_));
-    return folder;
+    std::error_code problem;
+    fs::path made = platform::make_temporary_folder("headscope-repeat", problem);
+    if (problem) return bad_input(made.string() + ": cannot be made: " + problem.message());
+    return TemporaryFolder(std::move(made));
   }
   TemporaryFolder(TemporaryFolder&& other) noexcept { std::swap(path_, other.path_); }
   TemporaryFolder& operator=(TemporaryFolder&&) = delete;

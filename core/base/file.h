@@ -1,4 +1,4 @@
-// Files: whole or not at all. POSIX calls are made here and in file_lock.cpp.
+// Files: whole or not at all.
 #pragma once
 
 #include <cstddef>
@@ -49,7 +49,7 @@ class AtomicFileWriter {
   AtomicFileWriter() = default;
   void discard() noexcept;
 
-  int descriptor_ = -1;
+  int file_ = -1;
   std::filesystem::path path_;
   std::filesystem::path temporary_;
 };
