@@ -30,7 +30,7 @@ struct PreviewBasis {
   Applied shown_exact;                              ///< of the exact result shown, if there is one
   bool has_exact = false;
 };
-
+/// Every function may be called from any thread; none of them computes.
 class Board {
  public:
   explicit Board(std::function<void()> on_update);
@@ -79,7 +79,7 @@ class Board {
   void finish_cancelled();
 
   // Preview worker.
-  void post_preview(const Work& work);
+  void post_preview(const Work& work);  ///< For the compute thread: asks for a preview of `work`.
   std::optional<Work> wait_preview();
   /// Something newer or exact is shown. A newer request alone is no reason to stop: a slow preview
   /// would never appear while the slider moves.
