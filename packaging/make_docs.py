@@ -66,7 +66,8 @@ def run_doxygen(root, headers, settings):
 
 
 def headers_of(root):
-    return sorted(root.glob("core/*/*.h"))
+    """The public ones: *_impl.h are of a module alone."""
+    return sorted(h for h in root.glob("core/*/*.h") if not h.stem.endswith("_impl"))
 
 
 def main(out):

@@ -20,16 +20,18 @@ NAMED = re.compile(r"`((?:core|app|tests|packaging|assets|shaders)/[^`\s<>{}()]*
 
 
 def speaks_for_itself(root, warning):
-    """Fields, constructors, moves, comparisons, and what stands in one line as a whole, need no comment."""
+    """Fields, constructors, moves, comparisons, and functions whose whole body stands in a line need no comment."""
     match = UNDOCUMENTED.match(warning)
     if not match:
         return False
     path, number, name, kind, owner = match.groups()
-    line = (root / path).read_text(encoding="utf-8").splitlines()[int(number) - 1].strip()
+    lines = [line.strip() for line in (root / path).read_text(encoding="utf-8").splitlines()]
+    line = lines[int(number) - 1]
+    short = line.endswith(("}", "= default;", "= delete;")) or (line.endswith("{") and lines[int(number) + 1] == "}")
     if kind in ("variable", "friend"):
         return True
     if kind == "function":
-        return name == owner.split("::")[-1] or "operator=(" in line or line.endswith(("}", "= default;", "= delete;"))
+        return name == owner.split("::")[-1] or "operator=(" in line or short
     return (kind == "enumeration" and "}" in line) or (kind == "typedef" and line.endswith(";"))
 
 

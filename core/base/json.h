@@ -58,8 +58,8 @@ class JsonObject {
   Result<std::vector<double>> numbers(std::string_view field) const;         ///< as `number`
   Result<std::vector<std::int64_t>> integers(std::string_view field) const;  ///< an array
   /// Getters with a fallback.
-  Result<std::int64_t> integer_or(std::string_view field, std::int64_t fallback) const;
   Result<std::int64_t> positive_integer_or(std::string_view field, std::int64_t fallback) const;
+  Result<std::int64_t> integer_or(std::string_view field, std::int64_t fallback) const;  ///< any
   Result<double> number_or(std::string_view field, double fallback) const;  ///< as `number`
   Result<bool> boolean_or(std::string_view field, bool fallback) const;     ///< true or false
   Result<std::string> string_or(std::string_view field, std::string fallback) const;  ///< a text

@@ -116,7 +116,7 @@ class Checkpoint {
   const std::map<std::string, Entry, std::less<>>& tensors() const { return tensors_; }
   bool contains(std::string_view tensor) const { return tensors_.contains(tensor); }
   Result<Entry> find(std::string_view tensor) const;  ///< bad_input: not there
-  Result<std::span<const std::byte>> bytes(std::string_view tensor) const;
+  Result<std::span<const std::byte>> bytes(std::string_view tensor) const;  ///< in its shard
   /// The safetensors files, in the order of their names.
   const std::vector<std::filesystem::path>& files() const { return paths_; }
   std::uint64_t total_bytes() const;  ///< of all tensors

@@ -29,6 +29,7 @@ struct ExhibitArray {
 };
 /// What a view shows as figure, table and arrays; written by export.cpp.
 struct Exhibit {
+  /// With this look, and what the caption says about where it comes from.
   using Draw =
       std::function<Result<figure::Scene>(const figure::Options&, const figure::Provenance&)>;
 
