@@ -31,6 +31,16 @@ const std::string kWhole =
     "\"value\": 1.5, \"low\": 1, \"high\": 2}]}\n```\n"
     "```text\n## no heading {no value}\n```\n";
 
+// The text alone, blocks separated by line ends.
+std::string plain_text(const Markdown& markdown) {
+  std::string text;
+  for (const MarkdownBlock& block : markdown) {
+    if (!text.empty()) text += '\n';
+    for (const MarkdownRun& run : block.runs) text += run.text;
+  }
+  return text;
+}
+
 // The message of what must fail.
 std::string message_of(const std::string& text) {
   const auto lesson = parse_lesson(text, "broken.md");

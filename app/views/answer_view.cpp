@@ -215,11 +215,6 @@ std::vector<ByteSpan> token_spans(const RunResult& run) {
   return spans;
 }
 
-ByteSpan token_bytes(const RunResult& run, std::size_t index) {
-  const auto spans = token_spans(run);
-  return index < spans.size() ? spans[index] : ByteSpan{};
-}
-
 void answer_view(ViewContext& context) {
   const Snapshot& snapshot = *context.state.snapshot;
   if (!snapshot.prompt) {

@@ -121,11 +121,6 @@ int FakeControl::steps() const {
   return steps_;
 }
 
-std::vector<std::vector<HeadId>> FakeControl::finished_runs() const {
-  const std::lock_guard lock(mutex_);
-  return runs_;
-}
-
 std::optional<Error> FakeControl::take_failure(FakeCall call) {
   const std::lock_guard lock(mutex_);
   const auto found = failures_.find(call);
@@ -395,8 +390,6 @@ Result<std::shared_ptr<const RunResult>> FakeRunner::run(const PromptView& promp
   result->seconds = std::chrono::duration<double>(Clock::now() - started).count();
   steps.finish();
   run_text_ = prompt.text;
-  const std::lock_guard lock(control_->mutex_);
-  control_->runs_.push_back(result->touched);
   return result;
 }
 

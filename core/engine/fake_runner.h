@@ -37,8 +37,6 @@ class FakeControl {
   int finished(FakeCall call) const;  ///< calls that returned a value
   int cancelled() const;              ///< calls that ended because the context said so
   int steps() const;                  ///< steps of all calls together
-  /// Heads acted on by every run that finished, in order.
-  std::vector<std::vector<HeadId>> finished_runs() const;
 
  private:
   friend class FakeRunner;
@@ -52,7 +50,6 @@ class FakeControl {
   std::condition_variable changed_;
   std::map<FakeCall, Failure> failures_;
   std::map<FakeCall, int> begun_, finished_;
-  std::vector<std::vector<HeadId>> runs_;
   std::optional<FakeCall> held_call_;
   bool is_held_ = false;
   int cancelled_ = 0;

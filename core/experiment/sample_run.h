@@ -72,6 +72,15 @@ Result<std::vector<SampleRun>> run_sample_together(Model& model, const Tokenizer
 double mean_over_heads(const std::vector<float>& score, const HeadScores& scores,
                        const std::vector<HeadId>& heads);
 
+/// The masses of a row of results: means over `heads`, before mass is moved where that was kept.
+template <class Row>
+void put_masses(const SampleRun& run, const std::vector<HeadId>& heads, Row& row) {
+  const HeadScores& scores = run.scores_before ? *run.scores_before : run.scores;
+  row.relevant_mass = mean_over_heads(scores.relevant, scores, heads);
+  row.irrelevant_mass = mean_over_heads(scores.irrelevant_sum, scores, heads);
+  row.sink_mass = mean_over_heads(scores.sink, scores, heads);
+}
+
 /// Rows of a generation's capture (P-1..P+n-1) that `convention` means, for n response tokens.
 TokenRange response_rows(RowConvention convention, std::int64_t response_tokens);
 

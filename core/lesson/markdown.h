@@ -40,7 +40,4 @@ using Markdown = std::vector<MarkdownBlock>;
 /// with "NAME line N", the first line of `text` being line `first_line`.
 Result<Markdown> parse_markdown(std::string_view text, const std::string& name, int first_line);
 
-/// The text alone, blocks separated by line ends.
-std::string plain_text(const Markdown& markdown);
-
 }  // namespace headscope

@@ -37,8 +37,6 @@ struct DemoPerson {
 /// The split a pair of names belongs to: a quarter of all pairs is for testing.
 DemoSplit demo_split_of(const DemoPerson& person);
 std::string demo_name(const DemoPerson& person);  ///< "First Last"
-int demo_first_names();
-int demo_last_names();
 /// What a sample is made of.
 struct DemoSampleOptions {
   int documents = demo_max_documents;  ///< 1..20
