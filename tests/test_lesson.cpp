@@ -110,6 +110,19 @@ TEST_CASE("a lesson is read as it is written") {
   CHECK(block[0].kind == Kind::code);
 }
 
+TEST_CASE("the form that lesson.h shows is a lesson") {
+  std::ifstream header(test::source_folder() / "core" / "lesson" / "lesson.h");
+  std::string shown;
+  for (std::string line; std::getline(header, line) && line.starts_with("//");)
+    if (line.starts_with("//   ")) shown += line.substr(5) + "\n";
+  const auto lesson = parse_lesson(shown, "lesson.h");
+  REQUIRE_MESSAGE(lesson.has_value(), (lesson ? "" : lesson.error().message));
+  REQUIRE(lesson->steps.size() == 1);
+  CHECK(lesson->steps[0].question() != nullptr);
+  CHECK(lesson->steps[0].windows.size() == 1);
+  CHECK(lesson->steps[0].parts.size() == 3);  // text, question, figure
+}
+
 TEST_CASE("a mistake is named with its line") {
   check_message("", "broken.md line 1:", "---");
   check_message("# Title\n", "broken.md line 1:", "---");

@@ -36,14 +36,14 @@ Result<> write_file_atomically(const std::filesystem::path& path, std::string_vi
 /// Destroyed without commit, it removes the temporary file.
 class AtomicFileWriter {
  public:
-  static Result<AtomicFileWriter> create(const std::filesystem::path& path);
+  static Result<AtomicFileWriter> create(const std::filesystem::path& path);  ///< to become `path`
   AtomicFileWriter(AtomicFileWriter&& other) noexcept;
   AtomicFileWriter& operator=(AtomicFileWriter&& other) noexcept;
   ~AtomicFileWriter();
 
-  Result<> write(std::string_view bytes);
-  Result<> write(std::span<const std::byte> bytes);
-  Result<> commit();
+  Result<> write(std::string_view bytes);            ///< appends; bad_input when the disk is full
+  Result<> write(std::span<const std::byte> bytes);  ///< likewise
+  Result<> commit();  ///< on disk, then in place of `path`; nothing can be written any more
 
  private:
   AtomicFileWriter() = default;
@@ -60,7 +60,7 @@ Result<> create_folders(const std::filesystem::path& folder);
 /// Read-only memory map of a whole regular file. An empty file gives an empty span.
 class MappedFile {
  public:
-  static Result<MappedFile> open(const std::filesystem::path& path);
+  static Result<MappedFile> open(const std::filesystem::path& path);  ///< bad_input: no such file
   MappedFile() = default;
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;

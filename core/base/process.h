@@ -10,7 +10,7 @@
 #include "core/base/run_context.h"
 
 namespace headscope {
-
+/// What a program left that has ended.
 struct ProcessResult {
   int exit_code = 0;     ///< 128 + signal when one ended it
   std::string output;    ///< stdout

@@ -29,7 +29,7 @@ class FakeControl {
 
   /// Calls of this kind stop after their first step until `release`, polling for cancellation.
   void hold(FakeCall call);
-  void release();
+  void release();  ///< lets held calls go on
   /// Blocks until a held call has been reached. False after `seconds`.
   bool wait_held(double seconds = 20);
 

@@ -67,7 +67,7 @@ struct HeadScoreChoice {
   /// They are the best of the score that is drawn: numbered as such.
   bool outlined_by_rank = false;
 };
-
+/// A number of every head, layers by heads.
 Result<figure::HeadMapFigure> head_map_figure(const ShownRuns& runs, const HeadScoreChoice& choice);
 Result<Exhibit> head_map_exhibit(const ShownRuns& runs, const HeadScoreChoice& choice);
 /// The same scores from the best head to the last; `known` = of a head set, its interval left out.

@@ -34,7 +34,7 @@ InterventionsFor on_samples(const InterventionSet& set);
 /// What a user should know when `set` needs gold documents that some samples lack; else nothing.
 std::optional<std::string> note_on_marks(const InterventionSet& set,
                                          std::span<const QaSample> samples);
-
+/// How one sample is run.
 struct SampleRunOptions {
   int max_new_tokens = 100;
   RowConvention rows = RowConvention::input;
@@ -45,7 +45,7 @@ struct SampleRunOptions {
   std::vector<std::int32_t> forced_response = {};
   PromptStore* store = nullptr;  ///< of the runs over this prompt; null = none
 };
-
+/// What the model answered, and where it looked.
 struct SampleRun {
   std::vector<std::int32_t> ids;  ///< of the response
   std::string response;

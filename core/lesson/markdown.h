@@ -26,7 +26,7 @@ struct MarkdownRun {
   bool bold = false, italic = false, code = false;
   std::optional<LiveValue> live;
 };
-
+/// A paragraph or what stands in its place.
 struct MarkdownBlock {
   enum class Kind { paragraph, heading, item, code, quote } kind = Kind::paragraph;
   int depth = 0;   ///< of a list in a list, from 0

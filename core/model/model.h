@@ -121,7 +121,7 @@ struct ForwardRequest {
   AttentionBackend backend = AttentionBackend::fused;
   std::optional<Capture> capture;
 };
-
+/// What a forward pass leaves.
 struct ForwardResult {
   std::vector<float> logits;  ///< [rows, vocab]
   CapturedAttention attention;
@@ -145,7 +145,7 @@ struct QueryKeyCapture {
   std::vector<std::vector<float>> queries;     ///< per layer [heads, rows, head_dim]
   std::vector<std::vector<float>> key_values;  ///< per layer [kv_heads, keys, head_dim]
 };
-
+/// A loaded checkpoint: generation, captured attention, maps.
 class Model {
  public:
   /// Loads a Hugging Face folder (config.json, *.safetensors or its index) or a GGUF file. Every
@@ -154,11 +154,11 @@ class Model {
   static Result<std::unique_ptr<Model>> load(const std::string& folder, const LoadOptions& options,
                                              const RunContext& context);
   ~Model();
-
+  /// What was loaded, and where it lies.
   const ModelConfig& config() const;
   std::string device_name() const;  ///< "cpu", "cuda:0 (name)", or which layers are on which
   std::string dtype_name() const;   ///< "float32", "bfloat16", "float16" or "int8"
-  std::int64_t parameters() const;
+  std::int64_t parameters() const;  ///< numbers of all tensors
 
   /// Whether cached and fused computation give what plain computation gives, on a short probe that
   /// should take no more than about `seconds` (a large model is checked on less, or not at all: the

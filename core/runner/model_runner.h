@@ -14,7 +14,7 @@
 #include "core/text/chat_prompt.h"
 
 namespace headscope {
-
+/// The runner that owns a real model.
 class ModelRunner : public Runner {
  public:
   /// Unless the request says what to keep, attention weights are kept up to this many bytes; span

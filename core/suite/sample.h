@@ -27,7 +27,7 @@ enum class SuiteMetric {
 std::string metric_name(SuiteMetric metric);
 /// Whether every score is 0 or 1.
 bool is_proportion(SuiteMetric metric);
-
+/// One prompt of a suite, with its answers.
 struct SuiteSample {
   std::string task, category;
   std::int64_t index = 0;

@@ -8,7 +8,7 @@
 #include "core/text/splitting.h"
 
 namespace headscope {
-
+/// Where the documents are, and their numbers.
 std::vector<DocumentBounds> bounds_of(const std::vector<DocumentSpan>& documents);
 
 /// The document that holds byte `at` becomes two; nothing changes outside documents, or where one
