@@ -32,6 +32,7 @@ void status_of(const ViewContext& context, const Column& column, bool has_answer
   }
   const char* label = column.stale                      ? column.stale
                       : run.quality == Quality::preview ? "preview"
+                      : run.quality == Quality::growing ? "so far"
                                                         : nullptr;
   if (label == nullptr) return;
   ImGui::SameLine(0, em() * 0.8f);

@@ -70,6 +70,8 @@ class Board {
   /// As `publish`, with a new baseline (or none): whatever was derived from the old one goes.
   void publish_baseline(const Work& work, std::shared_ptr<const RunResult> baseline,
                         const std::function<void(Snapshot&)>& change = {});
+  /// What there is of a run that goes on, where nothing whole is shown in its place.
+  void publish_growing(const Work& work, bool of_baseline, std::shared_ptr<const RunResult> run);
   /// Unless something for a newer request is shown already. `error` = preview_error.
   void publish_exact(const Work& work, const Applied& applied,
                      std::shared_ptr<const RunResult> intervened, std::optional<double> error);

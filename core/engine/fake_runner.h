@@ -71,7 +71,7 @@ class FakeRunner : public Runner {
                                                const InterventionSettings& settings,
                                                const std::vector<HeadId>& heads,
                                                const Request& request,
-                                               const RunContext& context) override;
+                                               const AnswerContext& context) override;
   Result<std::shared_ptr<const FullMap>> full_map(const PromptView& prompt, const RunResult& run,
                                                   HeadId head, const MapRegion& region,
                                                   const RunContext& context) override;
@@ -98,10 +98,12 @@ class FakeRunner : public Runner {
   class Steps;
   Result<> prefill(const FakeScene& scene, const FakeEdit& edit, const RunContext& context,
                    Steps& steps) const;
-  Result<> generate(const FakeScene& scene, const FakeEdit& edit, int max_new_tokens,
-                    const RunContext& context, Steps& steps, RunResult& result) const;
-  Result<> capture(const FakeScene& scene, const FakeEdit& edit, bool keep_weights,
-                   const RunContext& context, Steps& steps, RunResult& result) const;
+  Result<> generate(const FakeScene& scene, const FakeEdit& edit, const Request& request,
+                    const AnswerContext& context, Steps& steps, RunResult& result) const;
+  /// Rows of the response, their masses and scores, and their weights where they are kept.
+  Result<> capture(const FakeScene& scene, const FakeEdit& edit, RowConvention convention,
+                   bool keep_weights, const RunContext& context, Steps& steps,
+                   RunResult& result) const;
 
   FakeWorld world_;
   std::string directions_hash_;  ///< of the last request loaded

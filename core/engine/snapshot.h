@@ -109,8 +109,9 @@ struct RunOutlook {
 };
 
 /// Exact = computed by the model with these settings; preview = estimated from cached rows: exact
-/// for the first touched layer with fixed tokens, an estimate above it (method.md 3).
-enum class Quality { exact, preview };
+/// for the first touched layer with fixed tokens, an estimate above it (method.md 3); growing =
+/// exact, but the answer goes on: masses of its tokens so far, no weights.
+enum class Quality { exact, preview, growing };
 
 /// How many candidates a run keeps for each response token.
 inline constexpr int kept_candidates = 8;

@@ -192,6 +192,7 @@ Origin origin_of(const Snapshot& snapshot) {
   origin.splitting = prompt.splitting;
   for (const int gold : prompt.gold_documents())
     origin.gold.push_back(prompt.documents[static_cast<std::size_t>(gold)].number);
+  if (snapshot.baseline) origin.repeatable = snapshot.baseline->quality == Quality::exact;
   if (snapshot.intervened && snapshot.intervened != snapshot.baseline) {
     const RunResult& run = *snapshot.intervened;
     origin.intervention = descriptions_of(run.settings, run.touched, prompt);

@@ -85,6 +85,9 @@ struct GenerateRequest {
   std::vector<std::int32_t> forced_response;
   /// Called with each new token (not with end-of-sequence) as soon as it is chosen; may be empty.
   std::function<void(std::int32_t id)> on_token;
+  /// With span sets to capture: called as soon as a row's attention is there, row P-1 first, with
+  /// the row's mass [layers, heads, sets]; not with a forced response. May be empty.
+  std::function<void(std::span<const float> masses)> on_row;
   int candidates = 0;  ///< keep this many most likely next tokens per step with probabilities
   /// What earlier runs over this prompt left, for this one to use and to add to; null = none. Not
   /// used where `use_cache` is false.
