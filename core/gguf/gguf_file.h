@@ -57,6 +57,8 @@ class GgufFile {
   Result<std::vector<float>> numbers(const std::string& key) const;          ///< fp32
   /// By the names of llama.cpp.
   const std::map<std::string, GgufTensor, std::less<>>& tensors() const;
+  /// bad_input when a part was changed or replaced since it was opened: ask after reading.
+  Result<> unchanged() const;
 
  private:
   struct Content;
