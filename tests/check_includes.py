@@ -19,7 +19,8 @@ UPWARD = re.compile(r"\.\./")
 TORCH_MODULES = ("core/model/", "core/training/", "core/experiment/", "core/bench/",
                  "core/runner/")
 # ... apart from these files of theirs.
-PLAIN_FILES = ("core/training/demo_world", "core/experiment/sweep_", "core/experiment/result_lines",
+PLAIN_FILES = ("core/model/config.", "core/model/rope_config.", "core/model/family.", "core/model/adapter_config.",
+               "core/training/demo_world", "core/experiment/sweep_", "core/experiment/result_lines",
                "core/experiment/weights_hash")
 
 
