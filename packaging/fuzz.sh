@@ -29,7 +29,7 @@ write_dictionary() {
 }
 
 fuzz() {
-  local reader=$1 program=$folder/tests/fuzz/fuzz_$1 kept=$folder/corpus/$1 log=$folder/logs/$1.txt options=()
+  local reader=$1 program=$folder/fuzz_$1 kept=$folder/corpus/$1 log=$folder/logs/$1.txt options=()
   mkdir -p "$kept" "$folder/found" "$folder/logs" "$folder/words"
   write_dictionary "$reader" "$folder/words/$reader"
   if [ -s "$folder/words/$reader" ]; then options+=("-dict=$folder/words/$reader"); fi

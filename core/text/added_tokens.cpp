@@ -151,9 +151,8 @@ void AddedTokens::find_cuts(const Matcher& matcher, std::string_view text,
     // White space that the token before has taken (rstrip) is found again when it is a token
     // itself: the two overlap, as in the reference.
     if (token.lstrip) {
-      begin = covered < begin
-                  ? covered + trailing_space(text.substr(covered, begin - covered))
-                  : covered;
+      begin = covered < begin ? covered + trailing_space(text.substr(covered, begin - covered))
+                              : covered;
     }
     if (token.rstrip) {
       if (end > space_end) space_end = end + leading_space(text.substr(end));

@@ -77,8 +77,8 @@ int search(regex_t* regex, std::string_view text, std::size_t from, OnigRegion*&
   };
   if (++searches % looks_at_clock == 0 && time_is_over()) return ONIGERR_RETRY_LIMIT_IN_SEARCH_OVER;
   const int found = search_with(usual);
-  const bool took_long = found == ONIGERR_RETRY_LIMIT_IN_MATCH_OVER ||
-                         found == ONIGERR_RETRY_LIMIT_IN_SEARCH_OVER;
+  const bool took_long =
+      found == ONIGERR_RETRY_LIMIT_IN_MATCH_OVER || found == ONIGERR_RETRY_LIMIT_IN_SEARCH_OVER;
   return !took_long || time_is_over() ? found : search_with(patient);
 }
 
