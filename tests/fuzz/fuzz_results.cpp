@@ -1,4 +1,4 @@
-// links: headscope_study
+// links: headscope_sweep headscope_suite
 // longest: 4096
 // words: core/experiment/control_json.cpp core/experiment/result_lines.cpp core/experiment/study_bench.cpp core/experiment/study_suite.cpp core/experiment/sweep_*.cpp core/suite/result.cpp
 // What evaluations, sweeps, suites and the control experiment leave; the first byte says which of
