@@ -195,7 +195,9 @@ double attention_scale(const ModelConfig& config) {
 
 Result<double> positive_number(const JsonObject& object, const char* field, double fallback) {
   HEADSCOPE_ASSIGN(const double number, object.number_or(field, fallback));
-  if (number <= 0) return tl::unexpected(object.wrong(field, "a positive number"));
+  // A fallback that was worked out from other fields may be no number.
+  if (!(number > 0) || !std::isfinite(number))
+    return tl::unexpected(object.wrong(field, "a positive number"));
   return number;
 }
 

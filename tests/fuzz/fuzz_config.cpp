@@ -1,6 +1,8 @@
 // links: headscope_config
 // longest: 4096
 // words: core/model/config.cpp core/model/family.cpp core/model/rope_config.cpp
+#include <cmath>
+
 #include "core/model/config.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -25,7 +27,15 @@ FUZZ_READER(config) {
                 (config->ropes.empty() || attention.rope < std::ssize(config->ropes)),
             "a layer's rotary embedding exists");
   }
+  for (const RopeConfig& rope : config->ropes) {
+    require(std::isfinite(rope.attention_factor) && rope.attention_factor > 0 &&
+                std::isfinite(rope.factor) && rope.factor > 0 && rope.theta > 0,
+            "a rotary embedding has finite factors");
+    require(rope.dimensions >= 0 && rope.dimensions <= config->head_dim && rope.dimensions % 2 == 0,
+            "pairs of dimensions are turned");
+  }
   for (const auto id : config->eos_ids)
     require(id >= 0 && id < config->vocab_size, "ends of sequence are tokens");
-  require(attention_scale(*config) > 0, "scores have a scale");
+  require(attention_scale(*config) > 0 && std::isfinite(attention_scale(*config)),
+          "scores have a scale");
 }

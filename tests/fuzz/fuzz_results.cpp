@@ -1,8 +1,9 @@
 // links: headscope_sweep headscope_suite
 // longest: 4096
-// words: core/experiment/control_json.cpp core/experiment/result_lines.cpp core/experiment/study_bench.cpp core/experiment/study_suite.cpp core/experiment/sweep_*.cpp core/suite/result.cpp
-// What evaluations, sweeps, suites and the control experiment leave; the first byte says which of
-// them it is.
+// words: core/experiment/control_json.cpp core/experiment/result_lines.cpp
+// core/experiment/study_bench.cpp core/experiment/study_suite.cpp core/experiment/sweep_*.cpp
+// core/suite/result.cpp What evaluations, sweeps, suites and the control experiment leave; the
+// first byte says which of them it is.
 #include "core/experiment/control_result.h"
 #include "core/experiment/result_lines.h"
 #include "core/experiment/study_bench.h"

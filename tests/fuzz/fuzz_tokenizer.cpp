@@ -1,7 +1,9 @@
 // links: headscope_text
 // longest: 4096
-// words: core/text/*token*.cpp core/text/normalizers.cpp core/text/decoders.cpp core/text/bpe.cpp core/text/unigram.cpp core/text/word*.cpp core/text/post_processor.cpp core/text/precompiled.cpp core/text/metaspace.*
-// A tokenizer.json, and after a zero byte (which JSON cannot hold) a text for it.
+// words: core/text/*token*.cpp core/text/normalizers.cpp core/text/decoders.cpp core/text/bpe.cpp
+// core/text/unigram.cpp core/text/word*.cpp core/text/post_processor.cpp core/text/precompiled.cpp
+// core/text/metaspace.* A tokenizer.json, and after a zero byte (which JSON cannot hold) a text for
+// it.
 #include <algorithm>
 
 #include "core/text/tokenizer.h"

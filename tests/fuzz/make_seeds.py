@@ -94,7 +94,7 @@ ROPES = {"linear": {"rope_type": "linear", "factor": 2.0}, "dynamic": {"type": "
          "longrope": {"rope_type": "longrope", "short_factor": [1, 1, 1, 1], "long_factor": [2, 2, 2, 2],
                       "original_max_position_embeddings": 16}}
 for name, rope in ROPES.items():
-    put("config", "rope_" + name, CONFIG | {"rope_scaling": rope, "rope_theta": 10000.0})
+    put("config", "llama_" + name, CONFIG | {"rope_scaling": rope, "rope_theta": 10000.0})
 for path in sorted((GOLDENS / "models").glob("*/config.json")):
     text = path.read_text()
     if len(text) < 2500:
