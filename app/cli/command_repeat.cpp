@@ -208,7 +208,10 @@ Result<std::vector<EvaluatedSample>> lines_in(const fs::path& file) {
 Result<InterventionSet> interventions_of(const Workshop& shop) {
   Json described = shop.setting("intervene");
   if (described.is_null()) return InterventionSet();
-  for (Json& entry : described) entry.erase("sha256");
+  for (Json& entry : described) {
+    if (!entry.is_object()) return cannot(shop.options.result, "'intervene' is no list of objects");
+    entry.erase("sha256");
+  }
   HEADSCOPE_ASSIGN(auto file, parse_interventions(described, shop.options.result));
   const Companions beside = read_companions(shop.opened.folder, shop.opened.model->config());
   InterventionDefaults defaults;
