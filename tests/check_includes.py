@@ -22,7 +22,7 @@ ORDER = ("base", "intervention", "text", "lesson", "analysis", "session", "gguf"
 # Those that may know libtorch; the rest of core must build without it.
 TORCH_MODULES = ("model", "runner", "training", "experiment", "bench")
 # Files that are a module of their own in another one's folder (core/CMakeLists.txt).
-OWN_MODULES = (("core/model/config.", "config"), ("core/model/rope_config.", "config"),
+OWN_MODULES = (("core/model/config", "config"), ("core/model/rope_config.", "config"),
                ("core/model/family.", "config"), ("core/model/adapter_config.", "config"),
                ("core/training/demo_world", "demo_world"), ("core/experiment/sweep_", "sweep"),
                ("core/experiment/control_", "sweep"), ("core/experiment/study_", "sweep"),
