@@ -11,6 +11,7 @@
 #include "app/cli/options.h"
 #include "app/cli/output.h"
 #include "app/cli/terminal.h"
+#include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/platform.h"
 #include "core/bench/directions_suite.h"

@@ -228,7 +228,8 @@ Result<Json> EngineSuite::interventions() {
   note("interventions on " + std::to_string(edited()) + " heads");
   Json task = pass_task(tokens(), "interventions");
   task["repetitions"] = options_.repetitions;
-  task["edited_heads"] = heads_json(bench_heads(config_, options_.seed, edited()));
+  const Json heads = heads_json(bench_heads(config_, options_.seed, edited()));
+  task["edited_heads"] = heads;
   HEADSCOPE_ASSIGN(const Json result, bench_.ours(task));
   const auto seconds = [&](const char* name) { return result.at(name).get<std::vector<double>>(); };
   const auto ratio = [&](const char* name, const char* what) {
