@@ -17,12 +17,14 @@ CLI = re.compile(r"^app/cli/")
 UPWARD = re.compile(r"\.\./")
 CORE = re.compile(r"^core/")
 # The modules, from the ground up: each may include itself and those before it (packaging/architecture.md).
-ORDER = ("base", "intervention", "text", "lesson", "analysis", "session", "gguf", "model", "engine", "figure", "demo_world",
+ORDER = ("base", "intervention", "text", "lesson", "analysis", "session", "gguf", "config", "model", "engine", "figure", "demo_world",
          "suite", "runner", "training", "exhibit", "sweep", "study", "experiment", "bench")
 # Those that may know libtorch; the rest of core must build without it.
 TORCH_MODULES = ("model", "runner", "training", "experiment", "bench")
 # Files that are a module of their own in another one's folder (core/CMakeLists.txt).
-OWN_MODULES = (("core/training/demo_world", "demo_world"), ("core/experiment/sweep_", "sweep"),
+OWN_MODULES = (("core/model/config", "config"), ("core/model/rope_config.", "config"),
+               ("core/model/family.", "config"), ("core/model/adapter_config.", "config"),
+               ("core/training/demo_world", "demo_world"), ("core/experiment/sweep_", "sweep"),
                ("core/experiment/control_", "sweep"), ("core/experiment/study_", "sweep"),
                ("core/experiment/result_lines", "sweep"), ("core/experiment/weights_hash", "sweep"))
 

@@ -180,7 +180,7 @@ Result<> run_bench(const Options& options) {
   suite.note = [&progress](const std::string& text) { progress.note("bench: " + text); };
   HEADSCOPE_ASSIGN(const Json report, suite_named(options.suite)->run(suite, context));
   print_goals(report, "", progress);
-  return write_json(report, options.out);
+  return write_result("bench", report, options.out);
 }
 
 }  // namespace

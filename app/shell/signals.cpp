@@ -19,6 +19,7 @@ sigset_t watched() {
 SignalWatch::SignalWatch(std::function<void()> wake) {
   const sigset_t set = watched();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGXFSZ, SIG_IGN);  // a file beyond `ulimit -f` is an error of writing like others
   thread_ = std::thread([this, wake = std::move(wake), set] {
     int received = 0;
     while (!ending_ && !stopped_) {

@@ -1,6 +1,7 @@
 #include "core/base/file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -61,6 +62,37 @@ Result<> write_all(int descriptor, const char* data, std::size_t size, const fs:
     size -= static_cast<std::size_t>(written);
   }
   return {};
+}
+
+// ".results.csv.headscope-4711-0.tmp": hidden, and of no other program, process or call.
+std::string temporary_prefix(const fs::path& path) {
+  return "." + path.filename().string() + ".headscope-";
+}
+constexpr std::string_view kTemporaryEnd = ".tmp";
+
+/// Removes what processes left that were killed while they wrote `path`. A writer holds a lock on
+/// its temporary file, which ends with it; where a file system has no locks, nothing is removed.
+void remove_leftovers(const fs::path& path) {
+  const std::string prefix = temporary_prefix(path);
+  const fs::path folder = path.parent_path().empty() ? fs::path(".") : path.parent_path();
+  std::error_code code;
+  for (fs::directory_iterator entry(folder, code), end; !code && entry != end;
+       entry.increment(code)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with(prefix) || !name.ends_with(kTemporaryEnd)) continue;
+    const Descriptor left(
+        ::open(entry->path().c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (left.get() >= 0 && ::flock(left.get(), LOCK_EX | LOCK_NB) == 0)
+      ::unlink(entry->path().c_str());
+  }
+}
+
+/// Says that the writer lives. False: somebody took the new file for a leftover just before.
+bool claim_temporary(int descriptor, const fs::path& temporary) {
+  while (::flock(descriptor, LOCK_EX) != 0 && errno == EINTR) {
+  }
+  std::error_code ignored;
+  return fs::exists(temporary, ignored);
 }
 
 bool is_gzip(std::string_view bytes) {
@@ -210,17 +242,19 @@ Result<AtomicFileWriter> AtomicFileWriter::create(const fs::path& path) {
     if (writer.descriptor_ < 0) return cannot("write", path, errno);
     return writer;
   }
+  remove_leftovers(writer.path_);
   static std::atomic<unsigned> counter{0};
   for (int attempt = 0; attempt < 100; ++attempt) {
-    std::string name = ".";  // hidden, and of no other process or call
-    name += writer.path_.filename().string();
-    name.append(1, '.').append(std::to_string(::getpid()));
-    name.append(1, '.').append(std::to_string(counter++)).append(".tmp");
+    std::string name = temporary_prefix(writer.path_) + std::to_string(::getpid());
+    name.append(1, '-').append(std::to_string(counter++)).append(kTemporaryEnd);
     writer.temporary_ = writer.path_.parent_path() / name;
     writer.descriptor_ =
         ::open(writer.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (writer.descriptor_ >= 0) return writer;
-    if (errno != EEXIST) break;
+    if (writer.descriptor_ < 0 && errno != EEXIST) break;
+    if (writer.descriptor_ < 0) continue;
+    if (claim_temporary(writer.descriptor_, writer.temporary_)) return writer;
+    ::close(std::exchange(writer.descriptor_, -1));
+    errno = EEXIST;
   }
   const int failure = errno;
   writer.temporary_.clear();
@@ -290,6 +324,14 @@ Result<> write_file_atomically(const fs::path& path, std::string_view bytes) {
 
 // ---- MappedFile ----
 
+std::string file_mark(const fs::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  return std::to_string(status.st_size) + ":" + std::to_string(status.st_mtim.tv_sec) + "." +
+         std::to_string(status.st_mtim.tv_nsec) + ":" + std::to_string(status.st_dev) + "." +
+         std::to_string(status.st_ino);
+}
+
 Result<MappedFile> MappedFile::open(const fs::path& path) {
   const Descriptor file(open_for_reading(path));
   if (file.get() < 0) return cannot("open", path, errno);
@@ -298,28 +340,39 @@ Result<MappedFile> MappedFile::open(const fs::path& path) {
   if (!S_ISREG(status.st_mode)) return bad_input(path.string() + ": expected a regular file");
   MappedFile mapped;
   mapped.path_ = path;
+  mapped.mark_ = file_mark(path);
   if (status.st_size == 0) return mapped;
   void* data = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE,
                       file.get(), 0);
   if (data == MAP_FAILED) return cannot("map into memory", path, errno);
   mapped.data_ = static_cast<const std::byte*>(data);
   mapped.size_ = static_cast<std::size_t>(status.st_size);
+  mapped.watch_ = WatchedPages(mapped.bytes());
   return mapped;
 }
 
-MappedFile::MappedFile(MappedFile&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)),
-      size_(std::exchange(other.size_, 0)),
-      path_(std::move(other.path_)) {}
+Result<> MappedFile::unchanged() const {
+  if (!watch_.lost() && file_mark(path_) == mark_) return {};
+  return bad_input(path_.string() +
+                   ": was changed or replaced while it was being read; open it again once it is "
+                   "whole");
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept {
+  *this = std::move(other);
+}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   std::swap(path_, other.path_);
+  std::swap(mark_, other.mark_);
+  std::swap(watch_, other.watch_);
   return *this;
 }
 
 MappedFile::~MappedFile() {
+  watch_ = {};  // before somebody else gets these addresses
   if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 

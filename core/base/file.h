@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/base/mapped_pages.h"
 
 namespace headscope {
 
@@ -27,7 +28,8 @@ Result<std::string> read_gzip_or_plain(const std::filesystem::path& path,
 Result<std::string> gzip(std::string_view bytes);
 
 /// Writes a temporary file in the same folder, flushes it to disk and renames it over `path`.
-/// On failure nothing is left behind and an existing `path` is unchanged. The folder must exist.
+/// On failure nothing is left behind and an existing `path` is unchanged; what a process left that
+/// was killed in the middle goes with the next writing of `path`. The folder must exist.
 Result<> write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 /// As above for content that is produced in pieces:
@@ -57,7 +59,12 @@ class AtomicFileWriter {
 /// Creates a folder and its parents; existing is fine.
 Result<> create_folders(const std::filesystem::path& folder);
 
-/// Read-only memory map of a whole regular file. An empty file gives an empty span.
+/// Differs whenever the content of a file may have changed (size, time, identity); empty where it
+/// cannot be looked at.
+std::string file_mark(const std::filesystem::path& path);
+
+/// Read-only memory map of a whole regular file. An empty file gives an empty span. Where somebody
+/// cuts the file short meanwhile, zeros are read.
 class MappedFile {
  public:
   static Result<MappedFile> open(const std::filesystem::path& path);  ///< bad_input: no such file
@@ -68,11 +75,16 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::filesystem::path& path() const { return path_; }
+  /// bad_input when the file was written to, cut short, replaced or removed since it was opened:
+  /// ask after reading.
+  Result<> unchanged() const;
 
  private:
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
   std::filesystem::path path_;
+  std::string mark_;  ///< when it was opened
+  WatchedPages watch_;
 };
 
 /// Folder of the running program (links resolved).

@@ -74,7 +74,10 @@ class SafetensorsFile {
   /// Raw little-endian bytes. Unknown name: bad_input that names file and tensor. The start is
   /// aligned only as well as the file aligns it: copy with memcpy before reading numbers.
   Result<std::span<const std::byte>> bytes(std::string_view tensor) const;
-  /// As float, converted from F64, F32, F16, BF16 or an integer kind; others are bad_input.
+  /// bad_input when the file was changed or replaced since it was opened: ask after reading.
+  Result<> unchanged() const;
+  /// As float, converted from F64, F32, F16, BF16 or an integer kind; others are bad_input,
+  /// and so is a file that was changed since it was opened.
   Result<std::vector<float>> floats(std::string_view tensor) const;
 
  private:
@@ -120,6 +123,7 @@ class Checkpoint {
   /// The safetensors files, in the order of their names.
   const std::vector<std::filesystem::path>& files() const { return paths_; }
   std::uint64_t total_bytes() const;  ///< of all tensors
+  Result<> unchanged() const;         ///< as of SafetensorsFile, of every file
 
  private:
   std::vector<std::unique_ptr<SafetensorsFile>> files_;

@@ -171,7 +171,8 @@ Json to_json(const ControlResult& result) {
   for (const ControlSetting& setting : result.settings) {
     settings.push_back(to_json(setting, result.layers, result.heads));
   }
-  return {{"experiment", "control"},
+  return {{"headscope", "control"},
+          {"experiment", "control"},
           {"layers", result.layers},
           {"heads", result.heads},
           {"n", result.n},

@@ -29,7 +29,6 @@ struct SweepResult {
   std::vector<HeadId> heads;       ///< acted on; empty for a baseline
   std::vector<HeadId> mass_heads;  ///< over which masses are means
   Json summary;                    ///< of summary_json: n, em, em_low, em_high, masses, skipped
-  Json about = Json::object();     ///< seconds, device, rank: whatever does not decide the result
 };
 /// Cells/NAME.json, and back.
 Json to_json(const SweepResult& result);

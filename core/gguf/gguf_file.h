@@ -39,6 +39,8 @@ class GgufFile {
  public:
   /// A part other than the first is refused: the first one holds what describes the model.
   static Result<GgufFile> open(const std::filesystem::path& path);
+  /// A model of one part, over bytes in memory, which must outlive the object.
+  static Result<GgufFile> from_bytes(std::span<const std::byte> bytes, std::string name);
 
   GgufFile(GgufFile&&) noexcept;
   GgufFile& operator=(GgufFile&&) noexcept;
@@ -57,6 +59,8 @@ class GgufFile {
   Result<std::vector<float>> numbers(const std::string& key) const;          ///< fp32
   /// By the names of llama.cpp.
   const std::map<std::string, GgufTensor, std::less<>>& tensors() const;
+  /// bad_input when a part was changed or replaced since it was opened: ask after reading.
+  Result<> unchanged() const;
 
  private:
   struct Content;

@@ -109,21 +109,23 @@ Result<> ModelRunner::open(const Request& request, const RunContext& context) {
 void ModelRunner::use_directions(const InterventionSettings& settings) {
   if (settings.directions == directions_file_ && settings.directions_hash == directions_hash_)
     return;
-  directions_file_ = settings.directions;
-  directions_hash_ = settings.directions_hash;
   auto info = std::make_shared<ModelInfo>(*info_);
   info->directions_problem.clear();
   info->directions_source = own_source_;
-  directions_ = own_directions_;
-  if (!directions_file_.empty()) {
-    auto read = read_fitting_directions(directions_file_, directions_hash_, info_->layers,
-                                        info_->heads, info_->head_dim);
-    directions_ = read ? std::make_shared<const Directions>(std::move(*read)) : nullptr;
+  auto directions = own_directions_;
+  std::string file = settings.directions, hash = settings.directions_hash;
+  if (!file.empty()) {
+    auto read = read_fitting_directions(file, hash, info_->layers, info_->heads, info_->head_dim);
+    directions = read ? std::make_shared<const Directions>(std::move(*read)) : nullptr;
     info->directions_source =
-        read ? std::filesystem::path(directions_file_).filename().string() : std::string();
+        read ? std::filesystem::path(file).filename().string() : std::string();
     if (!read) info->directions_problem = read.error().message;
   }
-  info->has_directions = directions_ != nullptr;
+  info->has_directions = directions != nullptr;
+  // All at once: an exception above leaves everything as it was.
+  directions_file_ = std::move(file);
+  directions_hash_ = std::move(hash);
+  directions_ = std::move(directions);
   info_ = std::move(info);
 }
 

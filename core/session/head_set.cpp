@@ -184,7 +184,8 @@ Result<HeadSet> read_retrieval_scores(const Json& value, const std::string& name
 bool is_known_key(const std::string& key) {
   for (const auto& field : score_fields)
     if (key == field.key) return true;
-  for (const char* known : {"layers", "heads", "samples", "ranking", "skipped", "passport"})
+  for (const char* known :
+       {"headscope", "layers", "heads", "samples", "ranking", "skipped", "passport"})
     if (key == known) return true;
   return false;
 }
@@ -259,6 +260,7 @@ HeadSet head_set_from(const ScoreSummary& summary, Passport passport) {
 
 Json to_json(const HeadSet& set) {
   Json json = set.extra;
+  json["headscope"] = "head_set";
   json["samples"] = set.samples;
   if (set.layers > 0) {
     json["layers"] = set.layers;

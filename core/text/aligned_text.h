@@ -44,13 +44,17 @@ std::vector<Segment> split_segments(std::vector<Segment> segments, SplitBehavior
 /// New text of one piece while it is rewritten.
 class PieceRewriter {
  public:
+  /// What would make `new_text` longer than `most` bytes is left out, and `too_long` says so.
   PieceRewriter(std::string_view text, const Origin* origins, std::uint32_t origin_begin,
-                std::string& new_text, std::vector<Origin>& new_origins)
+                std::size_t most, std::string& new_text, std::vector<Origin>& new_origins)
       : text_(text),
         origins_(origins),
         origin_begin_(origin_begin),
+        most_(most),
         new_text_(new_text),
         new_origins_(new_origins) {}
+
+  bool too_long() const { return too_long_; }
 
   std::string_view text() const { return text_; }  ///< what the piece held so far
   /// Origin of the byte at `at`.
@@ -61,6 +65,8 @@ class PieceRewriter {
     return at > 0 ? origins_[at - 1] : Origin{origin_begin_, origin_begin_};
   }
   void put(std::string_view bytes, Origin origin) {  ///< appends, each byte from there
+    too_long_ = too_long_ || new_text_.size() + bytes.size() > most_;
+    if (too_long_) return;
     new_text_ += bytes;
     new_origins_.insert(new_origins_.end(), bytes.size(), origin);
   }
@@ -85,6 +91,8 @@ class PieceRewriter {
   std::string_view text_;
   const Origin* origins_;
   std::uint32_t origin_begin_;
+  std::size_t most_;
+  bool too_long_ = false;
   std::string& new_text_;
   std::vector<Origin>& new_origins_;
   void use_up(int count);
@@ -115,11 +123,13 @@ class AlignedText {
   using Cutter = std::function<Result<>(std::string_view text, std::vector<Cut>& cuts)>;
   Result<> split(const Cutter& cutter);  ///< the first error ends it
 
-  /// Rewrites the text of every piece that is no token.
+  /// Rewrites the text of every piece that is no token. bad_input when it gets longer than any
+  /// normalizer that is meant makes it: 32 times the original and a mebibyte.
   using Writer = std::function<Result<>(const Piece& piece, PieceRewriter& rewriter)>;
   Result<> rewrite(const Writer& writer);  ///< likewise
 
  private:
+  std::size_t original_bytes_;
   std::string text_;
   std::vector<Origin> origins_;  ///< one for each byte of text_
   std::vector<Piece> pieces_;

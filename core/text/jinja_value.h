@@ -27,15 +27,19 @@ struct Failure {
 /// memory.
 class Budget {
  public:
-  static constexpr std::int64_t kSteps = 20'000'000;
+  static constexpr std::int64_t kSteps = 2'000'000;  ///< a tenth of a second or so, and
+  static constexpr std::int64_t kStepsOfByte = 16;   ///< this many for each byte of the messages
   static constexpr std::size_t kTextBytes = std::size_t{64} << 20;
   static constexpr int kValueDepth = 100;
 
+  explicit Budget(std::size_t message_bytes = 0)
+      : most_(kSteps + kStepsOfByte * static_cast<std::int64_t>(message_bytes)) {}
+
   /// One step for each evaluated part and for every 16 bytes that an operation reads or writes.
   void step(std::size_t bytes = 0) {
-    steps_ -= 1 + static_cast<std::int64_t>(bytes / 16);
-    if (steps_ < 0)
-      throw Failure{"takes more than " + std::to_string(kSteps) + " steps; it may never end"};
+    steps_ += 1 + static_cast<std::int64_t>(bytes / 16);
+    if (steps_ > most_)
+      throw Failure{"takes more than " + std::to_string(most_) + " steps; it may never end"};
   }
   /// Before a text of this size is made.
   void text(std::size_t bytes) {
@@ -46,7 +50,7 @@ class Budget {
   }
 
  private:
-  std::int64_t steps_ = kSteps;
+  std::int64_t steps_ = 0, most_;
 };
 
 struct Value;

@@ -34,4 +34,15 @@ class Pattern {
   std::string literal_;
 };
 
+/// While one lives, all calls of Pattern::find on its thread together may take no longer than two
+/// seconds, and one more for each megabyte of text; then they fail. Expressions of strangers could
+/// otherwise take their steps at every place of a text. They do not nest.
+class PatternTime {
+ public:
+  explicit PatternTime(std::size_t text_bytes);
+  PatternTime(const PatternTime&) = delete;
+  PatternTime& operator=(const PatternTime&) = delete;
+  ~PatternTime();
+};
+
 }  // namespace headscope

@@ -69,6 +69,7 @@ struct TokenSpelling {
   bool byte_level = false;     ///< characters stand for bytes (GPT-2's table)
   bool byte_fallback = false;  ///< "<0xE2>" stands for a byte
   std::vector<std::pair<std::string, std::string>> replaced;  ///< "▁" by " "
+  double growth = 1;      ///< how many times longer the replacements can make a text
   bool joined = false;    ///< a step has made one text of all tokens
   bool piecewise = true;  ///< more tokens only add text: none that was there changes
 };
@@ -85,6 +86,9 @@ Result<std::unique_ptr<Normalizer>> read_precompiled(const JsonObject& object);
 
 /// {"String": s} or {"Regex": s} in the field "pattern".
 Result<Pattern> read_pattern(const JsonObject& object);
+/// bad_input when the part `field` of a file ("normalizer") has more steps than any that is meant:
+/// each goes over the whole text.
+Result<> check_steps(const JsonObject& root, std::string_view field);
 /// "KIND type 'X' is not supported", with the file's name.
 Error unsupported(const JsonObject& object, std::string_view kind, std::string_view type);
 
