@@ -27,6 +27,16 @@ OWN_MODULES = (("core/model/config", "config"), ("core/model/rope_config.", "con
                ("core/training/demo_world", "demo_world"), ("core/experiment/sweep_", "sweep"),
                ("core/experiment/control_", "sweep"), ("core/experiment/study_", "sweep"),
                ("core/experiment/result_lines", "sweep"), ("core/experiment/weights_hash", "sweep"))
+# Headers of C++ have no ".h"; of the others these belong to libraries that every system has, and the rest is the system's.
+LIBRARIES = re.compile(r"^(zlib|zip|md4c|oniguruma|gguf|cairo|cairo-pdf|imgui|imgui_\w+|implot|portable_file_dialogs)\.h$"
+                       r"|^(unicode|openssl|pango|fontconfig|epoxy|GLFW|jinja|ATen|c10|torch|caffe2)/")
+SYSTEM_HEADER = re.compile(r"^(?!app/|core/).*\.h$")
+# What C and C++ headers bring along on Unix alone, and files of Linux. Words in comments and texts count, too.
+SYSTEM_CALL = re.compile(r"\b(localtime_r|gmtime_r|timegm|setenv|unsetenv|putenv|mkdtemp|mkstemp|popen|pclose|fileno|fdopen|getloadavg|"
+                         r"realpath|strdup|strcasecmp|clock_gettime|nanosleep|posix_memalign|pthread_\w+|environ)\s*\("
+                         r'|"/(proc|sys|dev|etc)/')
+# The one file that speaks to the system.
+PLATFORM_FILE = "core/base/platform_posix.cpp"
 
 
 def module_of(path):
@@ -66,9 +76,14 @@ def out_of_order(path, included):
 def violations(path, text):
     rules = rules_for(path)
     for number, line in enumerate(text.splitlines(), 1):
+        call = SYSTEM_CALL.search(line)
+        if call and path != PLATFORM_FILE:
+            yield f"{path}:{number}: has {call.group(0)}, but only {PLATFORM_FILE} speaks to the system"
         match = INCLUDE.match(line)
         if match:
             included = match.group(1)
+            if SYSTEM_HEADER.search(included) and not LIBRARIES.search(included) and path != PLATFORM_FILE:
+                yield f"{path}:{number}: includes {included}, but only {PLATFORM_FILE} speaks to the system"
             reasons = [reason for pattern, reason in rules if pattern.search(included)]
             for reason in reasons + list(filter(None, [out_of_order(path, included)])):
                 yield f"{path}:{number}: includes {included}, but {reason}"
@@ -90,10 +105,15 @@ def self_test():
              ("core/experiment/sweep_grid.cpp", '"core/study/judge.h"'), ("core/new/a.cpp", '"core/base/error.h"'),
              ("app/views/a.cpp", "<c10/core/Device.h>"), ("app/cli/a.cpp", '"implot.h"'),
              ("app/cli/a.cpp", '"app/views/widgets.h"'), ("app/cli/a.cpp", "<epoxy/gl.h>"), ("core/text/a.cpp", '"../base/a.h"')]
-    right = [("core/model/a.cpp", "<ATen/ATen.h>"), ("app/views/a.cpp", '"imgui.h"'), ("core/text/a.cpp", '"core/base/a.h"'),
+    wrong += [("core/base/file.cpp", "<unistd.h>"), ("app/shell/a.cpp", "<sys/stat.h>")]
+    right = [("core/base/platform_posix.cpp", "<unistd.h>"), ("core/base/a.cpp", "<csignal>"),
+             ("core/model/a.cpp", "<ATen/ATen.h>"), ("app/views/a.cpp", '"imgui.h"'), ("core/text/a.cpp", '"core/base/a.h"'),
              ("core/study/a.cpp", '"core/experiment/sweep_grid.h"'), ("core/base/a.cpp", '"core/base/error.h"')]
     missed = [c for c in wrong if not list(violations(c[0], f"#include {c[1]}\n"))]
     invented = [c for c in right if list(violations(c[0], f"#include {c[1]}\n"))]
+    calls = ["localtime_r(&a, &b);", "::setenv(a, b, 1);", 'std::ifstream file("/proc/meminfo");']
+    missed += [c for c in calls if not list(violations("core/model/a.cpp", c))]
+    invented += [c for c in calls if list(violations("core/base/platform_posix.cpp", c))]
     print("missed:", missed, "invented:", invented)
     return bool(missed or invented)
 

@@ -11,6 +11,7 @@
 #include "app/cli/replay.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
+#include "core/base/platform.h"
 #include "core/experiment/direction_study.h"
 #include "core/experiment/evaluate.h"
 #include "core/experiment/gold_positions.h"

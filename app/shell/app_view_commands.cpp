@@ -5,8 +5,8 @@
 #include <string>
 
 #include "app/shell/app.h"
+#include "app/shell/desktop.h"
 #include "app/shell/layout.h"
-#include "app/shell/open_document.h"
 #include "core/base/file.h"
 
 namespace headscope {
@@ -195,7 +195,7 @@ void App::open_example_study() {
                 : assets.error().message});
     return;
   }
-  const std::string opening = open_document(report) ? "Opening " : "The report is ";
+  const std::string opening = open_with_desktop(report) ? "Opening " : "The report is ";
   state_.notices.push_back({Notice::Kind::info, opening + report.string()});
 }
 

@@ -1,4 +1,4 @@
-// Files: whole or not at all. POSIX calls are made here and in file_lock.cpp.
+// Files: whole or not at all.
 #pragma once
 
 #include <cstddef>
@@ -51,17 +51,13 @@ class AtomicFileWriter {
   AtomicFileWriter() = default;
   void discard() noexcept;
 
-  int descriptor_ = -1;
+  int file_ = -1;
   std::filesystem::path path_;
   std::filesystem::path temporary_;
 };
 
 /// Creates a folder and its parents; existing is fine.
 Result<> create_folders(const std::filesystem::path& folder);
-
-/// Differs whenever the content of a file may have changed (size, time, identity); empty where it
-/// cannot be looked at.
-std::string file_mark(const std::filesystem::path& path);
 
 /// Read-only memory map of a whole regular file. An empty file gives an empty span. Where somebody
 /// cuts the file short meanwhile, zeros are read.
