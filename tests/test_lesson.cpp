@@ -158,6 +158,8 @@ TEST_CASE("a mistake is named with its line") {
   check_message(kHead + "## A\n```figure\n{\"title\": \"t\", \"bars\": [{\"label\": 3}]}\n```\n",
                 "line 7", "bars[0].label");
   check_message(kHead + "## A\n```figure\n```\n", "line 7", "JSON");
+  check_message(kHead + "## A\n```figure\n{\"title\": \"t\", \"most\": 0, \"bars\": []}\n```\n",
+                "line 7", "above 0");
 }
 
 TEST_CASE("a question needs what makes it one") {

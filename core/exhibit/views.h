@@ -108,7 +108,7 @@ Result<Exhibit> layer_exhibit(const ShownRuns& runs, const LayerChoice& choice);
 /// bad_input without documents, or without masses of the heads.
 Result<figure::DocumentBarsFigure> documents_figure(const ShownRuns& runs, const HeadGroup& heads);
 Result<Exhibit> documents_exhibit(const ShownRuns& runs, const HeadGroup& heads,
-                                  std::shared_ptr<const CausalCheck> check = nullptr);
+                                  const std::shared_ptr<const CausalCheck>& check = nullptr);
 
 /// The same token by token: which document took the attention at which one. The sink is in the
 /// table alone. There is no difference of it.
