@@ -5,6 +5,7 @@ import json
 import os
 import sys
 
+import schemas
 import traced
 from cli_support import BUILD, PROGRAM, SOURCE, CliTest, main
 
@@ -54,8 +55,12 @@ class Privacy(CliTest):
         self.traced([WINDOW, "--prompt-file", "prompt.txt", *picture], DISPLAY)
         lines = self.traced([WINDOW, "--measure-idle", 1, "--threads", 2], DISPLAY)
         self.assertTrue(any("X11-unix" in line for line in lines), "the window was on no display?")
-        sessions = list((self.folder / "state").rglob("*.json"))
+        sessions = list((self.folder / "state").rglob("session*.json"))
         self.assertTrue(sessions, "the window left no session")
+        session = json.loads(sessions[0].read_text())
+        self.assertEqual(schemas.problems("session", session), [])
+        self.assertEqual([what for what, wrong in schemas.damaged("session", session)
+                          if not schemas.problems("session", wrong)], [])
         self.traced([WINDOW, "--session", sessions[0], "--theme", "light", *picture], DISPLAY)
 
     def test_what_is_not_allowed_is_seen(self):

@@ -2,6 +2,7 @@
 # timeout: 600
 
 import pathlib
+import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
@@ -60,6 +61,25 @@ class Results(CliTest):
                 self.assertEqual(done.code, 0, f"{result}: {done.err} {done.out}")
                 self.assertEqual(done.json["tolerance"], TOLERANCE)
                 self.assertGreater(done.json["compared"], 0, result)
+
+    def test_a_figure_is_drawn_again_from_its_caption(self):
+        for name in ("documents.svg", "prompt.txt", "edit.json"):  # as the window leaves an exported figure
+            shutil.copy(self.made / name, self.folder)
+        again = ("repeat", "documents.svg", "--threads", 1, "--quiet")
+        self.assertEqual(cli(*again, cwd=self.folder).json["differences"], [])
+        (self.folder / "edit.json").write_text('{"method": "split-softmax", "tau": 0.9, "top_k": 3}')
+        self.assertEqual(cli(*again, cwd=self.folder).code, 1)
+
+    def test_files_are_looked_for_and_checked(self):
+        other = self.folder / "elsewhere" / "result"
+        other.mkdir(parents=True)
+        shutil.copy(self.made / "tune.json", other)
+        again = ("repeat", "tune.json", "--threads", 1, "--quiet")
+        found = cli(*again, "--files", self.made, cwd=other)
+        self.assertEqual(found.code, 0, found.err)
+        self.refused(2, *again, cwd=other, says=("prompt.txt", "--files"))
+        (other / "prompt.txt").write_text("Document [1](Title: A) Another one.")
+        self.refused(2, *again, cwd=other, says="sha256")
 
     def test_what_is_written_follows_its_schema(self):
         self.assertEqual(schemas.complaints(self.made), [])

@@ -34,9 +34,11 @@ def main(folder, picture):
     figure, (scores, curves, answers) = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
     image = scores.imshow(heads["relevant"], aspect="auto")
     figure.colorbar(image, ax=scores, label="attention on the relevant document")
-    scores.set(title=f"Contextual score, n = {heads['samples']}", xlabel="head", ylabel="layer")
+    scores.set(title=f"Contextual score, n = {heads['samples']}", xlabel="head", ylabel="layer",
+               yticks=range(heads["layers"]))
 
-    split = sweep[sweep.method == "split-softmax"]
+    split = sweep[(sweep.method == "split-softmax") & (sweep.heads == "contextual")]
+    split = split[split.gold_position.isna() | (split.gold_position == split.gold_position.min())]
     for k, rows in split.groupby("top_k"):
         rows = rows.sort_values("tau")
         curves.errorbar(rows.tau, rows.em, yerr=[rows.em - rows.em_low, rows.em_high - rows.em], label=f"{k:.0f} heads", capsize=3)
