@@ -14,7 +14,7 @@ packages=(
   libx11-dev libxrandr-dev libxinerama-dev libxcursor-dev libxi-dev libxext-dev
   libwayland-dev wayland-protocols libxkbcommon-dev libgl1 libegl1 libgl1-mesa-dri
   # tests
-  doctest-dev xvfb openmpi-bin doxygen
+  doctest-dev xvfb openmpi-bin doxygen strace python3-jsonschema
 )
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
