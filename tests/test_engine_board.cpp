@@ -128,3 +128,25 @@ TEST_CASE("idle means answered and no preview under way; the last of both tells 
   scene.submit();
   CHECK_FALSE(scene.board.idle());
 }
+
+TEST_CASE("a request's preview is made again only where it would start from something else") {
+  Scene scene;
+  const auto asked_again = [&] {
+    scene.board.post_preview(scene.work);
+    return !scene.board.idle();
+  };
+  scene.board.finish(scene.work, std::nullopt);
+  REQUIRE(scene.board.wait_preview());
+  scene.board.preview_done();
+  CHECK_FALSE(asked_again());
+  scene.board.publish([](Snapshot& snapshot) { snapshot.streaming_text = "news"; });
+  CHECK_FALSE(asked_again());
+  scene.board.publish([](Snapshot& snapshot) {
+    snapshot.preview_inputs = std::make_shared<const PreviewInputs>();
+  });
+  CHECK(asked_again());
+  REQUIRE(scene.board.wait_preview());
+  scene.board.preview_done();
+  scene.board.publish_baseline(scene.work, result(Quality::exact));
+  CHECK(asked_again());
+}

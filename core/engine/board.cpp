@@ -203,7 +203,7 @@ void Board::finish_cancelled() {
 
 void Board::post_preview(const Work& work) {
   const std::lock_guard lock(mutex_);
-  if (latest_id_ != work.id || preview_slot_) return;
+  if (latest_id_ != work.id || preview_slot_ || previewed_.is(work.id, *snapshot_)) return;
   preview_slot_ = work;
   preview_ready_.notify_one();
 }
@@ -213,7 +213,14 @@ std::optional<Work> Board::wait_preview() {
   preview_ready_.wait(lock, [&] { return stop_ || preview_slot_; });
   if (stop_) return std::nullopt;
   preview_busy_ = true;
+  previewed_ = {preview_slot_->id, snapshot_->model, snapshot_->baseline,
+                snapshot_->preview_inputs};
   return std::exchange(preview_slot_, std::nullopt);
+}
+
+bool Board::Previewed::is(std::uint64_t request, const Snapshot& now) const {
+  return id == request && model.lock() == now.model && baseline.lock() == now.baseline &&
+         inputs.lock() == now.preview_inputs;
 }
 
 bool Board::preview_overtaken(const Work& work) const {

@@ -79,6 +79,7 @@ class Board {
   void finish_cancelled();
 
   // Preview worker.
+  /// Asks for another preview of the newest request, unless the last one had the same basis.
   void post_preview(const Work& work);
   std::optional<Work> wait_preview();
   /// Something newer or exact is shown. A newer request alone is no reason to stop: a slow preview
@@ -91,6 +92,15 @@ class Board {
   void preview_done();
 
  private:
+  /// Which request the last preview was of, and what it could start from at least.
+  struct Previewed {
+    std::uint64_t id = 0;
+    std::weak_ptr<const ModelInfo> model;
+    std::weak_ptr<const RunResult> baseline;
+    std::weak_ptr<const PreviewInputs> inputs;
+    bool is(std::uint64_t request, const Snapshot& now) const;
+  };
+
   bool idle_locked() const;
   std::shared_ptr<const Snapshot> replace(const std::function<void(Snapshot&)>& change);
   void touch() { signal_.fetch_add(1, std::memory_order_release); }
@@ -108,6 +118,7 @@ class Board {
   std::shared_ptr<const Request> latest_;
   std::optional<Work> preview_slot_;
   bool preview_busy_ = false;
+  Previewed previewed_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::shared_ptr<const Request> baseline_request_;
   std::uint64_t shown_id_ = 0;  ///< request that the intervened result shown answers
