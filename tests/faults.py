@@ -51,9 +51,9 @@ def operations():
         Operation("evaluate", "answers.jsonl", ("evaluate", "--model", GOLDEN, "--data", data, "--heads", heads,
                                                 "--max-new-tokens", 4)),
         Operation("attention", "attention.safetensors", ("attention", *prompt, "--rows=-9:")),
-        Operation("render png", "map.png", ("render", "head-map", "--heads", heads)),
-        Operation("render svg", "map.svg", ("render", "head-map", "--heads", heads)),
-        Operation("render pdf", "map.pdf", ("render", "head-map", "--heads", heads)),
+        Operation("render png", "map.png", ("render", "--figure", "head-map", "--heads", heads)),
+        Operation("render svg", "map.svg", ("render", "--figure", "head-map", "--heads", heads)),
+        Operation("render pdf", "map.pdf", ("render", "--figure", "head-map", "--heads", heads)),
     ]
 
 
@@ -117,15 +117,15 @@ def without_times(value):
     return [without_times(entry) for entry in value] if isinstance(value, list) else value
 
 
-def content(path):
-    """Bytes of a result, but for the times that some JSON names."""
+def content(path, folder):
+    """Bytes of a result; of JSON without the times that it names, and without the name of its folder."""
     if path.suffix != ".json":
         return path.read_bytes()
-    return json.dumps(without_times(json.loads(path.read_bytes())))
+    return json.dumps(without_times(json.loads(path.read_bytes()))).replace(str(folder), "")
 
 
 def results(folder):
-    return {str(file.relative_to(folder)): content(file) for file in visible_files(folder)}
+    return {str(file.relative_to(folder)): content(file, folder) for file in visible_files(folder)}
 
 
 def was_killed(process):

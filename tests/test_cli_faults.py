@@ -7,6 +7,7 @@ HEADSCOPE_FAULTS=all tries several moments for every command; otherwise one.
 import os
 import resource
 import signal
+import time
 import unittest
 
 import faults
@@ -41,7 +42,7 @@ class FaultTest(CliTest):
     def refused_by(self, operation, folder, says, **how):
         process = faults.run(operation.arguments(self.inputs, folder), **how)
         self.assertEqual(process.returncode, 3, (operation.name, process.stdout, process.stderr))
-        self.assertIn(says, process.stderr, operation.name)
+        self.assertRegex(process.stderr, says, operation.name)
         self.assertIn(str(folder), process.stderr, operation.name)
         self.assertEqual(faults.leftovers(folder), [], operation.name)
         for file in faults.visible_files(folder):
@@ -64,9 +65,11 @@ class Disk(FaultTest):
                 folder.mkdir()
                 if not operation.resumes:
                     (folder / operation.out).write_bytes(b"old")
-                self.refused_by(operation, folder, "No space left", env=faults.environment(folder, disk_bytes=room))
-                if not operation.resumes:
-                    self.assertEqual((folder / operation.out).read_bytes(), b"old", operation.name)
+                self.refused_by(operation, folder, "No space left|disk full", env=faults.environment(folder, disk_bytes=room))
+                for file in faults.visible_files(folder):  # e.g. answers are there, their summary is not
+                    whole = expected.get(str(file.relative_to(folder)))
+                    self.assertTrue(operation.resumes or file.read_bytes() == b"old" or
+                                    faults.content(file, folder) == whole, (operation.name, file))
                 self.goes_on(operation, folder, expected)
 
     def test_read_only(self):
@@ -91,6 +94,8 @@ class Disk(FaultTest):
 class Clock(FaultTest):
     def test_jumps(self):
         """The wall clock goes years to and fro at every look, also over a kill: the same bytes."""
+        self.assertGreater(abs(float(faults.run(["date", "+%s"], faults.environment(clock=5 * YEAR)).stdout) - time.time()),
+                           4 * YEAR)
         looked = 0
         for operation in self.operations:
             if not (ALL or operation.name in ("sweep", "train-directions", "evaluate")):
@@ -113,7 +118,7 @@ class GraphicsCard(CliTest):
     def test_asked_for_and_not_there(self):
         if self.ok("version").json["cuda"]:
             self.skipTest("this machine has a graphics card")
-        self.refused(3, "generate", "--prompt", "x", "--device", "cuda", says="cuda")
+        self.refused(2, "generate", "--prompt", "x", "--device", "cuda", says="cuda")
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ class Killer:
             if why:
                 sys.exit(f"{self.operation.name}: {file}: {why}")
             name = str(file.relative_to(self.part))
-            if not self.operation.resumes and faults.content(file) != self.expected[name]:
+            if not self.operation.resumes and faults.content(file, self.part) != self.expected[name]:
                 sys.exit(f"{self.operation.name}: {name} is neither the old nor the new one")
 
     def finish(self):
