@@ -398,7 +398,7 @@ TEST_CASE(
 
 TEST_CASE("writing: a page without area, or one that no memory holds, is a usage error") {
   for (const auto& [width, height] : {std::pair(0.0, 100.0), std::pair(100.0, kMostPixelsAlong + 1),
-                                      std::pair(NAN, 100.0), std::pair(15000.0, 15000.0)}) {
+                                      std::pair(double(NAN), 100.0), std::pair(15000.0, 15000.0)}) {
     Scene scene = grid_scene(1);
     scene.width = width;
     scene.height = height;
