@@ -15,7 +15,7 @@ packages=(
   libx11-dev libxrandr-dev libxinerama-dev libxcursor-dev libxi-dev libxext-dev
   libwayland-dev wayland-protocols libxkbcommon-dev libgl1 libegl1 libgl1-mesa-dri
   # tests
-  doctest-dev xvfb openmpi-bin
+  doctest-dev xvfb openmpi-bin doxygen strace python3-jsonschema
 )
 if [ "${1:-}" = --packages ]; then
   packages+=(dpkg-dev file help2man librsvg2-bin lintian desktop-file-utils shared-mime-info)

@@ -128,3 +128,61 @@ TEST_CASE("idle means answered and no preview under way; the last of both tells 
   scene.submit();
   CHECK_FALSE(scene.board.idle());
 }
+
+TEST_CASE("a request's preview is made again only where it would start from something else") {
+  Scene scene;
+  const auto asked_again = [&] {
+    scene.board.post_preview(scene.work);
+    return !scene.board.idle();
+  };
+  scene.board.finish(scene.work, std::nullopt);
+  REQUIRE(scene.board.wait_preview());
+  scene.board.preview_done();
+  CHECK_FALSE(asked_again());
+  scene.board.publish([](Snapshot& snapshot) { snapshot.streaming_text = "news"; });
+  CHECK_FALSE(asked_again());
+  scene.board.publish([](Snapshot& snapshot) {
+    snapshot.preview_inputs = std::make_shared<const PreviewInputs>();
+  });
+  CHECK(asked_again());
+  REQUIRE(scene.board.wait_preview());
+  scene.board.preview_done();
+  scene.board.publish_baseline(scene.work, result(Quality::exact));
+  CHECK(asked_again());
+}
+
+TEST_CASE("a run that grows is shown where nothing whole is, and goes with its run") {
+  Board board([] {});
+  const Work work{board.submit(Request{}), std::make_shared<const Request>()};
+  const auto few = result(Quality::growing), more = result(Quality::growing);
+  board.publish_growing(work, true, few);
+  CHECK(board.snapshot()->baseline == few);
+  board.publish_growing(work, true, more);
+  CHECK(board.snapshot()->baseline == more);
+  SUBCASE("the whole one takes its place") {
+    const auto whole = result(Quality::exact);
+    board.publish_baseline(work, whole);
+    board.publish_growing(work, true, few);
+    CHECK(board.snapshot()->baseline == whole);
+    board.publish_growing(work, false, few);
+    CHECK(board.snapshot()->intervened == few);
+  }
+  SUBCASE("an error ends it") {
+    board.finish(work, Error{ErrorKind::internal, "no more"});
+    CHECK_FALSE(board.snapshot()->baseline);
+  }
+  SUBCASE("the user's cancellation ends it") {
+    board.cancel();
+    board.publish_growing(work, true, few);
+    CHECK(board.snapshot()->baseline == more);
+    board.finish_cancelled();
+    CHECK_FALSE(board.snapshot()->baseline);
+  }
+}
+
+TEST_CASE("a run that grows replaces no preview") {
+  Scene scene;
+  scene.board.publish_preview(scene.work, scene.board.preview_basis(), {}, scene.preview);
+  scene.board.publish_growing(scene.work, false, result(Quality::growing));
+  CHECK(scene.shown() == scene.preview.get());
+}

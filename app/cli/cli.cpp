@@ -9,6 +9,7 @@
 
 #include "app/cli/command_line.h"
 #include "app/cli/help.h"
+#include "app/cli/made_by.h"
 #include "app/cli/terminal.h"
 #include "app/help_format.h"
 #include "core/base/version.h"
@@ -83,6 +84,7 @@ int parse_and_run(int argc, const char* const* argv) {
     return asked_for_help ? 0 : kUsage;
   }
   catch_interrupts();
+  note_command(*app.get_subcommands().front());
   const Result<> outcome = line.chosen();
   if (interrupted() && (outcome || outcome.error().kind == ErrorKind::cancelled)) {
     return report({ErrorKind::cancelled, "interrupted; what was finished is kept"});

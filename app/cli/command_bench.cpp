@@ -11,6 +11,7 @@
 #include "app/cli/options.h"
 #include "app/cli/output.h"
 #include "app/cli/terminal.h"
+#include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/platform.h"
 #include "core/bench/directions_suite.h"
@@ -178,7 +179,7 @@ Result<> run_bench(const Options& options) {
   suite.note = [&progress](const std::string& text) { progress.note("bench: " + text); };
   HEADSCOPE_ASSIGN(const Json report, suite_named(options.suite)->run(suite, context));
   print_goals(report, "", progress);
-  return write_json(report, options.out);
+  return write_result("bench", report, options.out);
 }
 
 }  // namespace

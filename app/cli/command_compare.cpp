@@ -90,7 +90,7 @@ Result<Json> compare_vectors(const Options& options) {
 Result<> compare(const Options& options) {
   const bool vectors = holds_directions(options.first) || holds_directions(options.second);
   HEADSCOPE_ASSIGN(const auto result, vectors ? compare_vectors(options) : compare_heads(options));
-  return write_json(result, options.out);
+  return write_result(vectors ? "direction_comparison" : "head_comparison", result, options.out);
 }
 
 }  // namespace

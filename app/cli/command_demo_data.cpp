@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "app/cli/command_line.h"
+#include "app/cli/made_by.h"
 #include "app/cli/options.h"
 #include "app/cli/output.h"
 #include "core/text/dataset.h"
@@ -41,6 +42,7 @@ Result<> demo_data(const Options& options) {
                                  .split = kSplits.at(options.split)};
   HEADSCOPE_ASSIGN(const auto samples, demo_samples(sample, options.samples, options.seed));
   HEADSCOPE_TRY(write_dataset(options.file, samples));
+  HEADSCOPE_TRY(write_made_by(options.file));
   return write_json({{"file", options.file},
                      {"samples", samples.size()},
                      {"documents", options.documents},

@@ -162,7 +162,7 @@ Result<> info(const Options& options) {
   HEADSCOPE_ASSIGN(const auto folder, model_folder(options.model));
   const auto summary = inspect_model(folder.string(), options.adapter);
   if (!summary) {
-    HEADSCOPE_TRY(write_json(refusal(folder, summary.error()), options.out));
+    HEADSCOPE_TRY(write_result("model_info", refusal(folder, summary.error()), options.out));
     return tl::unexpected(summary.error());
   }
   Json answer = to_json(*summary);
@@ -173,7 +173,7 @@ Result<> info(const Options& options) {
     HEADSCOPE_TRY(check_tokens(options, summary->config));
     answer["estimates"] = estimates(options, *summary);
   }
-  return write_json(answer, options.out);
+  return write_result("model_info", std::move(answer), options.out);
 }
 
 }  // namespace

@@ -28,8 +28,8 @@ Result<> selftest(const Options& options) {
     failed.push_back(check.name);
     message += "\n  " + check.name + ": " + check.detail;
   }
-  HEADSCOPE_TRY(
-      write_json({{"passed", failed.empty()}, {"checks", list}, {"failed", failed}}, options.out));
+  HEADSCOPE_TRY(write_result(
+      "selftest", {{"passed", failed.empty()}, {"checks", list}, {"failed", failed}}, options.out));
   if (failed.empty()) return {};
   return fail(ErrorKind::internal, "selftest failed:" + message);
 }

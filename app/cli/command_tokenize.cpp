@@ -29,10 +29,11 @@ Result<> tokenize(const Options& options) {
   HEADSCOPE_ASSIGN(const auto encoding, tokenizer->encode(text, !options.no_special));
   Json offsets = Json::array();
   for (const ByteSpan& span : encoding.offsets) offsets.push_back({span.begin, span.end});
-  return write_json({{"ids", encoding.ids},
-                     {"offsets", std::move(offsets)},
-                     {"decoded", tokenizer->decode(encoding.ids, false)}},
-                    options.out);
+  return write_result("tokens",
+                      {{"ids", encoding.ids},
+                       {"offsets", std::move(offsets)},
+                       {"decoded", tokenizer->decode(encoding.ids, false)}},
+                      options.out);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "app/cli/command_line.h"
+#include "app/cli/made_by.h"
 #include "app/cli/options.h"
 #include "app/cli/output.h"
 #include "app/cli/terminal.h"
@@ -31,6 +32,7 @@ Result<> train(const Options& options) {
   }
   ProgressPrinter progress(options.quiet);
   HEADSCOPE_ASSIGN(const auto report, train_demo(training, progress.context()));
+  HEADSCOPE_TRY(write_made_by(options.out));
   return write_json({{"folder", options.out},
                      {"seed", options.seed},
                      {"steps", report.steps},

@@ -55,7 +55,7 @@ class StandIn : public FakeRunner {
   Result<std::shared_ptr<const RunResult>> run(const PromptView& prompt,
                                                const InterventionSettings& settings,
                                                const std::vector<HeadId>& heads, const Request&,
-                                               const RunContext&) override {
+                                               const AnswerContext&) override {
     auto result = make_large<RunResult>();
     const bool baseline = settings.is_identity() || heads.empty();
     if (!baseline) {

@@ -6,6 +6,7 @@
 
 #include "core/base/process.h"
 #include "core/base/thread_priority.h"
+#include "core/engine/without_exceptions.h"
 
 namespace headscope {
 namespace {
@@ -123,7 +124,10 @@ void ModelFinder::look(std::vector<std::string> recent, std::vector<std::string>
   busy_ = true;
   worker_ = std::thread([this, recent = std::move(recent), folders = std::move(folders)]() mutable {
     lower_priority(BackgroundWork::computing);
-    work(std::move(recent), std::move(folders));
+    (void)without_exceptions([&]() -> Result<> {  // no memory: the list stays as far as it came
+      work(std::move(recent), std::move(folders));
+      return {};
+    });
     busy_ = false;
     ++version_;
     if (changed_) changed_();

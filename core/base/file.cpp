@@ -22,8 +22,9 @@ tl::unexpected<Error> cannot(const char* action, const fs::path& path, std::erro
 /// An open file that closes itself.
 class OpenFile {
  public:
-  OpenFile(const fs::path& path, std::error_code& problem)
-      : number_(platform::open_file(path, platform::FileUse::read, problem)) {}
+  OpenFile(const fs::path& path, std::error_code& problem,
+           platform::FileUse use = platform::FileUse::read)
+      : number_(platform::open_file(path, use, problem)) {}
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
   ~OpenFile() {
@@ -35,6 +36,37 @@ class OpenFile {
  private:
   int number_;
 };
+
+// ".results.csv.headscope-4711-0.tmp": hidden, and of no other program, process or call.
+std::string temporary_prefix(const fs::path& path) {
+  return "." + path.filename().string() + ".headscope-";
+}
+constexpr std::string_view kTemporaryEnd = ".tmp";
+
+/// Removes what processes left that were killed while they wrote `path`. A writer holds a lock on
+/// its temporary file, which ends with it; where a file system has no locks, nothing is removed.
+void remove_leftovers(const fs::path& path) {
+  const std::string prefix = temporary_prefix(path);
+  const fs::path folder = path.parent_path().empty() ? fs::path(".") : path.parent_path();
+  std::error_code code;
+  for (fs::directory_iterator entry(folder, code), end; !code && entry != end;
+       entry.increment(code)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with(prefix) || !name.ends_with(kTemporaryEnd)) continue;
+    std::error_code problem;
+    const OpenFile left(entry->path(), problem, platform::FileUse::claim);
+    if (problem) continue;
+    if (platform::lock_file(left.number(), false, problem) == platform::LockState::held)
+      fs::remove(entry->path(), problem);
+  }
+}
+
+/// Says that the writer lives. False: somebody took the new file for a leftover just before.
+bool claim_temporary(int file, const fs::path& temporary) {
+  std::error_code ignored;
+  (void)platform::lock_file(file, true, ignored);
+  return fs::exists(temporary, ignored);
+}
 
 bool is_gzip(std::string_view bytes) {
   return bytes.starts_with("\x1f\x8b");
@@ -182,17 +214,19 @@ Result<AtomicFileWriter> AtomicFileWriter::create(const fs::path& path) {
     if (code) return cannot("write", path, code);
     return writer;
   }
+  remove_leftovers(writer.path_);
   static std::atomic<unsigned> counter{0};
   for (int attempt = 0; attempt < 100; ++attempt) {
-    std::string name = ".";  // hidden, and of no other process or call
-    name += writer.path_.filename().string();
-    name.append(1, '.').append(std::to_string(platform::process_number()));
-    name.append(1, '.').append(std::to_string(counter++)).append(".tmp");
+    std::string name = temporary_prefix(writer.path_) + std::to_string(platform::process_number());
+    name.append(1, '-').append(std::to_string(counter++)).append(kTemporaryEnd);
     writer.temporary_ = writer.path_.parent_path() / name;
     code.clear();
     writer.file_ = platform::open_file(writer.temporary_, platform::FileUse::create, code);
-    if (!code) return writer;
-    if (code != std::errc::file_exists) break;
+    if (code == std::errc::file_exists) continue;
+    if (code) break;
+    if (claim_temporary(writer.file_, writer.temporary_)) return writer;
+    platform::close_file(std::exchange(writer.file_, -1), code);
+    code = std::make_error_code(std::errc::file_exists);
   }
   writer.temporary_.clear();
   return cannot("create", path, code);
@@ -275,27 +309,38 @@ Result<MappedFile> MappedFile::open(const fs::path& path) {
   }
   MappedFile mapped;
   mapped.path_ = path;
+  mapped.mark_ = platform::file_mark(path);
   if (facts.bytes == 0) return mapped;
   const auto size = static_cast<std::size_t>(facts.bytes);
   mapped.data_ = platform::map_file(file.number(), size, problem);
   if (problem) return cannot("map into memory", path, problem);
   mapped.size_ = size;
+  mapped.watch_ = WatchedPages(mapped.bytes());
   return mapped;
 }
 
-MappedFile::MappedFile(MappedFile&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)),
-      size_(std::exchange(other.size_, 0)),
-      path_(std::move(other.path_)) {}
+Result<> MappedFile::unchanged() const {
+  if (!watch_.lost() && platform::file_mark(path_) == mark_) return {};
+  return bad_input(path_.string() +
+                   ": was changed or replaced while it was being read; open it again once it is "
+                   "whole");
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept {
+  *this = std::move(other);
+}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   std::swap(path_, other.path_);
+  std::swap(mark_, other.mark_);
+  std::swap(watch_, other.watch_);
   return *this;
 }
 
 MappedFile::~MappedFile() {
+  watch_ = {};  // before somebody else gets these addresses
   if (data_) platform::unmap_file(data_, size_);
 }
 

@@ -24,6 +24,7 @@ enum class FileUse {
   write_existing,  ///< a device or a pipe
   create,          ///< for writing; it must not exist yet
   lock,            ///< for lock_file; created when it is missing
+  claim,           ///< for lock_file; it must exist, not as a link, and is not waited for
 };
 
 int open_file(const std::filesystem::path& path, FileUse use, std::error_code& problem);
@@ -70,7 +71,8 @@ int process_number();
 void set_environment(const char* name, const char* value, bool replace);
 bool stderr_is_terminal();
 /// Calls `handler` when the user or the system asks the program to end (Ctrl+C, SIGTERM). It may do
-/// no more than a signal handler may.
+/// no more than a signal handler may. From then on a file beyond the user's size limit is an error
+/// of writing like others.
 void on_interrupt(void (*handler)(int));
 /// Processor time of all threads, and of the calling one.
 double process_seconds();

@@ -14,6 +14,7 @@ namespace headscope {
 /// `exit_code` of a program that the system killed, as it does for lack of memory.
 inline constexpr int kKilled = 128 + 9;
 
+/// What a program left that has ended.
 struct ProcessResult {
   int exit_code = 0;     ///< 128 + signal when one ended it
   std::string output;    ///< stdout

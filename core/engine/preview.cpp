@@ -10,6 +10,7 @@
 #include "core/analysis/metrics.h"
 #include "core/analysis/split_softmax.h"
 #include "core/base/make_large.h"
+#include "core/base/recycled_block.h"
 #include "core/engine/preview_rows.h"
 
 namespace headscope {
@@ -51,14 +52,10 @@ void preview_weights(const PromptView& prompt, const RunResult& baseline, const 
   const auto index = baseline.index(head);
   const std::span<const float> original(*baseline.weights[index]);
   const RowEdit edit(bias, move.alpha, move.marked, move.tau);
-  // Row by row into reserved memory: what a pass reads, the one before it left in the cache.
-  auto block = make_large<std::vector<float>>();
-  block->reserve(original.size());
-  const auto unedited = static_cast<std::size_t>(move.first_row) * keys;
-  block->assign(original.begin(), original.begin() + static_cast<std::ptrdiff_t>(unedited));
+  auto block = recycled_block(original.size());
+  std::copy_n(original.begin(), static_cast<std::size_t>(move.first_row) * keys, block->begin());
   for (std::int64_t row = move.first_row; row < baseline.rows.size(); ++row) {
     const auto begin = static_cast<std::size_t>(row) * keys;
-    block->resize(begin + keys);
     const std::span<float> weights(block->data() + begin, keys);
     edit.apply(original.subspan(begin, keys), weights.data());
     const auto row_number = static_cast<std::int64_t>(index) * baseline.rows.size() + row;

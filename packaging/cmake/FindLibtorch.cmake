@@ -18,6 +18,13 @@ find_package_handle_standard_args(
   REQUIRED_VARS Libtorch_CPU_LIBRARY Libtorch_C10_LIBRARY Libtorch_INCLUDE_DIR
   REASON_FAILURE_MESSAGE "run 'bash packaging/fetch_dependencies.sh', or name another build with -DLIBTORCH_ROOT=...")
 
+# Its own OpenMP: with another one beside it there would be two pools of threads.
+file(GLOB Libtorch_OPENMP_LIBRARY "${LIBTORCH_ROOT}/lib/libgomp*.so*")
+if(NOT Libtorch_OPENMP_LIBRARY)
+  find_package(OpenMP REQUIRED)
+  set(Libtorch_OPENMP_LIBRARY ${OpenMP_CXX_LIBRARIES})
+endif()
+
 # The folder around torch/: its libraries look for those of CUDA in ../../nvidia.
 cmake_path(GET LIBTORCH_ROOT PARENT_PATH headscope_site)
 
@@ -28,7 +35,9 @@ set_target_properties(Libtorch::c10 PROPERTIES
 add_library(Libtorch::Libtorch SHARED IMPORTED)
 set_target_properties(Libtorch::Libtorch PROPERTIES
   IMPORTED_LOCATION "${Libtorch_CPU_LIBRARY}"
-  INTERFACE_LINK_LIBRARIES "Libtorch::c10;Threads::Threads;${CMAKE_DL_LIBS}")
+  # Without it at::parallel_for, a template, is a plain loop.
+  INTERFACE_COMPILE_OPTIONS "-fopenmp"
+  INTERFACE_LINK_LIBRARIES "Libtorch::c10;${Libtorch_OPENMP_LIBRARY};Threads::Threads;${CMAKE_DL_LIBS}")
 if(CMAKE_EXECUTABLE_FORMAT STREQUAL "ELF")
   target_link_options(Libtorch::Libtorch INTERFACE
     "LINKER:-rpath-link,${LIBTORCH_ROOT}/lib" "LINKER:-rpath-link,${headscope_site}/nvidia/cu13/lib")

@@ -69,7 +69,8 @@ endif()
 if(HEADSCOPE_SANITIZE)
   # The suppression only concerns GCC's own warnings, which instrumentation confuses.
   target_compile_options(headscope_options INTERFACE
-    -fsanitize=${HEADSCOPE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -Wno-maybe-uninitialized)
+    -fsanitize=${HEADSCOPE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(headscope_options INTERFACE -fsanitize=${HEADSCOPE_SANITIZE})
 endif()
 
