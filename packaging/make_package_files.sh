@@ -20,7 +20,8 @@ man_page() {
   summary=$($2 --help)
   summary=${summary%%$'\n'*}
   (cd "$programs" && PATH=$programs:$PATH help2man --no-info --section 1 --source "Headscope $version" --manual "Headscope" \
-    --version-string "$version" --name "${summary%.}" "$2") | gzip -9n >"$man/$1.1.gz"
+    --version-string "$version" --name "${summary%.}" "$2") |
+    sed -e "s/^\.TH [^\"]*/.TH ${1^^} /" -e "/^\.SH NAME/,/^\.SH SYN/s/^$2 /$1 /" | gzip -9n >"$man/$1.1.gz"
 }
 PATH=$programs:$PATH
 man_page headscope headscope

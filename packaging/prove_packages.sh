@@ -62,8 +62,8 @@ for kind in "${kinds[@]}"; do
   # The display is the machine's, not the package's.
   inside "$root" 'apt-get -qq update && apt-get -qq install -y --no-install-recommends xvfb libgl1-mesa-dri libgl1 fonts-dejavu-core' >&2
   if inside "$root" 'command -v python3'; then die "$kind: the display brought Python"; fi
-  as_user "$root" "export GALLIUM_DRIVER=llvmpipe LIBGL_ALWAYS_SOFTWARE=1 DISPLAY=:93; Xvfb :93 -screen 0 1920x1200x24 2>/dev/null &
-    sleep 3; \"$bin/headscope\" --screenshot /home/user/window.png; code=\$?; kill %1; exit \$code"
+  as_user "$root" "export GALLIUM_DRIVER=llvmpipe LIBGL_ALWAYS_SOFTWARE=1 DISPLAY=:93; Xvfb :93 -screen 0 1920x1200x24 2>/dev/null & server=\$!
+    sleep 3; \"$bin/headscope\" --screenshot /home/user/window.png; code=\$?; kill \$server; exit \$code"
   cp "$root/home/user/window.png" "$packages/window-$kind-$suite.png"
   say "$kind: self-test passed, window opened: $packages/window-$kind-$suite.png"
 done

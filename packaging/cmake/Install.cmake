@@ -64,7 +64,7 @@ if(HEADSCOPE_TORCH)
   set(suffix "${CMAKE_SHARED_LIBRARY_SUFFIX}")
   file(GLOB cpu_libraries "${LIBTORCH_ROOT}/lib/libtorch_cpu${suffix}" "${LIBTORCH_ROOT}/lib/libc10${suffix}"
        "${LIBTORCH_ROOT}/lib/libgomp*${suffix}*" "${LIBTORCH_ROOT}/lib/libomp${suffix}")
-  install(PROGRAMS ${cpu_libraries} DESTINATION "${headscope_libdir}/torch/lib")
+  install(FILES ${cpu_libraries} DESTINATION "${headscope_libdir}/torch/lib")
   install(CODE "
     if(CMAKE_INSTALL_DO_STRIP)
       file(GLOB libraries \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${headscope_libdir}/torch/lib/*\")
@@ -73,11 +73,11 @@ if(HEADSCOPE_TORCH)
   # The build for CUDA names these two, on every machine.
   set(runtime_names libcudart.so.13 libcupti.so.13)
   list(TRANSFORM runtime_names PREPEND "${headscope_site}/nvidia/cu13/lib/" OUTPUT_VARIABLE runtime_libraries)
-  install(PROGRAMS ${runtime_libraries} DESTINATION "${headscope_libdir}/nvidia/cu13/lib" OPTIONAL)
+  install(FILES ${runtime_libraries} DESTINATION "${headscope_libdir}/nvidia/cu13/lib" OPTIONAL)
 
   file(GLOB cuda_libraries "${LIBTORCH_ROOT}/lib/lib*cuda*.so" "${LIBTORCH_ROOT}/lib/libtorch_nvshmem.so"
        "${LIBTORCH_ROOT}/lib/libcaffe2_nvrtc.so")
-  install(PROGRAMS ${cuda_libraries} DESTINATION "${headscope_libdir}/torch/lib" COMPONENT cuda EXCLUDE_FROM_ALL)
+  install(FILES ${cuda_libraries} DESTINATION "${headscope_libdir}/torch/lib" COMPONENT cuda EXCLUDE_FROM_ALL)
   file(GLOB_RECURSE nvidia_libraries RELATIVE "${headscope_site}" "${headscope_site}/nvidia/lib*.so*")
   # Tools of developers, counters of their profiler, a solver over several cards, a second run-time compiler.
   list(FILTER nvidia_libraries EXCLUDE REGEX "/lib(checkpoint|nvperf_|pcsamplingutil|cusolverMg|nvrtc[^/]*\\.alt\\.)")
@@ -85,7 +85,7 @@ if(HEADSCOPE_TORCH)
     cmake_path(GET library PARENT_PATH folder)
     cmake_path(GET library FILENAME name)
     if(NOT name IN_LIST runtime_names)
-      install(PROGRAMS "${headscope_site}/${library}" DESTINATION "${headscope_libdir}/${folder}"
+      install(FILES "${headscope_site}/${library}" DESTINATION "${headscope_libdir}/${folder}"
               COMPONENT cuda EXCLUDE_FROM_ALL)
     endif()
   endforeach()
