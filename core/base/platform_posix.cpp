@@ -34,6 +34,7 @@
 #include <vector>
 
 #include "core/base/file.h"
+#include "core/base/line_reader.h"
 #include "core/base/mapped_pages.h"
 #include "core/base/process.h"
 #include "core/base/signal_watch.h"
@@ -538,26 +539,6 @@ bool drain(Descriptor& from, std::string& to) {
   if (count > 0) to.append(buffer.data(), static_cast<std::size_t>(count));
   return count > 0 || (count < 0 && errno == EINTR);
 }
-
-// Hands over what has become a whole line since the last call.
-class LineReader {
- public:
-  explicit LineReader(const LineListener& listener) : listener_(listener) {}
-  void take(std::string_view text) {
-    if (!listener_) return;
-    pending_ += text;
-    std::size_t begin = 0;
-    for (std::size_t end; (end = pending_.find('\n', begin)) != std::string::npos;
-         begin = end + 1) {
-      listener_(pending_.substr(begin, end - begin));
-    }
-    pending_.erase(0, begin);
-  }
-
- private:
-  const LineListener& listener_;
-  std::string pending_;
-};
 
 // Reads both until both end; ends the child when cancelled.
 void collect(pid_t child, Pipe& output, Pipe& messages, const RunContext& context,
