@@ -1,6 +1,7 @@
 """Every kind of result: the same bytes twice, made again by repeat, and as its schema in assets/schemas says."""
 # timeout: 600
 
+import json
 import pathlib
 import shutil
 import tempfile
@@ -80,6 +81,15 @@ class Results(CliTest):
         self.refused(2, *again, cwd=other, says=("prompt.txt", "--files"))
         (other / "prompt.txt").write_text("Document [1](Title: A) Another one.")
         self.refused(2, *again, cwd=other, says="sha256")
+
+    def test_a_result_cannot_make_repeat_write_or_run_anything_else(self):
+        answer, elsewhere = json.loads((self.made / "answer.json").read_text()), self.folder / "elsewhere.json"
+        for command, more in (("generate", f"--out={elsewhere}"), ("generate", f"-o{elsewhere}"), ("bench", f"--peers={self.made}"),
+                              ("repeat", ""), ("no-such-command", "")):
+            made_by = dict(answer["made_by"], command=command, arguments=[*answer["made_by"]["arguments"], more])
+            (self.folder / "answer.json").write_text(json.dumps(dict(answer, made_by=made_by)))
+            self.refused(3, "repeat", self.folder / "answer.json", "--files", self.made, says="cannot be repeated")
+            self.assertFalse(elsewhere.exists(), more)
 
     def test_what_is_written_follows_its_schema(self):
         self.assertEqual(schemas.complaints(self.made), [])
