@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages the build and its tests need: only what is missing, and nothing when all is there.
+# --packages: also those that make packages for other machines.
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -16,6 +17,9 @@ packages=(
   # tests
   doctest-dev xvfb openmpi-bin doxygen strace python3-jsonschema
 )
+if [ "${1:-}" = --packages ]; then
+  packages+=(dpkg-dev file help2man librsvg2-bin lintian desktop-file-utils shared-mime-info)
+fi
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
   say "this is not Debian or Ubuntu: going on in the hope that the equivalents of these packages are installed:"

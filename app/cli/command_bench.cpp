@@ -186,7 +186,7 @@ Result<> run_bench(const Options& options) {
 
 void add_bench(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = line.add("bench", "speed and memory beside other programs, as ratios",
+  CLI::App* command = line.add("bench", "speed and memory, measured beside other programs",
                                [options] { return run_bench(*options); });
   command->add_option("--suite", options->suite, "what is compared")
       ->check(CLI::IsMember(suite_names()))

@@ -149,6 +149,7 @@ void Session::fill_request(App& app) {
   }
   if (!options_.prompt_file.empty()) app.open_prompt(options_.prompt_file);
   if (!options_.data.empty()) state.open_data(options_.data);
+  if (!options_.file.empty()) app.take_dropped(options_.file);
   state.heads_to_compare = options_.compare_heads;
   for (const Error& problem : problems_) state.notify(Notice::Kind::error, problem.message);
 }

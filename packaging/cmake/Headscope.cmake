@@ -19,6 +19,12 @@ else()
 endif()
 set(headscope_rpath "${headscope_origin}" "${headscope_origin}/libtorch/torch/lib")
 set(headscope_libdir lib/headscope)
+# DT_RPATH instead of DT_RUNPATH: what a program's libraries load is looked for there, too.
+function(headscope_inherited_rpath target)
+  if(CMAKE_EXECUTABLE_FORMAT STREQUAL "ELF")
+    target_link_options(${target} PRIVATE LINKER:--disable-new-dtags)
+  endif()
+endfunction()
 if(NOT MSVC)
   add_compile_options("-ffile-prefix-map=${PROJECT_BINARY_DIR}=build" "-ffile-prefix-map=${PROJECT_SOURCE_DIR}=."
                       "-ffile-prefix-map=${HEADSCOPE_DEPS}=dependencies")
