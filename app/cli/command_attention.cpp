@@ -211,12 +211,16 @@ Result<> attention(const Options& options) {
 
 void add_attention(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = line.add("attention", "attention weights and logits of some rows",
-                               [options] { return attention(*options); });
+  CLI::App* command =
+      line.add("attention", "attention weights and logits of chosen tokens, as a safetensors file",
+               [options] { return attention(*options); });
   add_loaded_model(*command, *options);
   add_prompt_source(*command, *options);
   add_prompt_options(*command, *options);
-  command->add_option("--rows", options->rows, "rows A:B as in Python, such as --rows=-5:")
+  command
+      ->add_option(
+          "--rows", options->rows,
+          "tokens whose attention is written, A:B as in Python: --rows=-5: for the last five")
       ->required();
   command->add_option("--layers", options->layers, "layers A:B as in Python")
       ->capture_default_str();

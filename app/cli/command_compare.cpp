@@ -98,7 +98,7 @@ Result<> compare(const Options& options) {
 void add_compare(CommandLine& line) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      line.add("compare", "overlap of two head sets, or cosines of two files of directions",
+      line.add("compare", "how far two head sets, or two files of focus directions, agree",
                [options] { return compare(*options); });
   command->add_option("first", options->first, "head set, or directions (file or folder)")
       ->required();

@@ -135,10 +135,9 @@ Result<> control(const Options& options) {
 
 void add_control(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = line.add(
-      "control",
-      "intervene on contextual heads and on random ones: how far do the untouched heads move?",
-      [options] { return control(*options); });
+  CLI::App* command =
+      line.add("control", "how far heads that nobody touched move when others are intervened on",
+               [options] { return control(*options); });
   add_loaded_model(*command, *options);
   add_data(*command, *options, true,
            "questions to measure on (default: all, or the test part when heads or directions were "

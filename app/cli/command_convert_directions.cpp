@@ -53,9 +53,9 @@ Result<> convert(const Options& options) {
 
 void add_convert_directions(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      line.add("convert-directions", "focus directions of torch.save (.pth) as safetensors",
-               [options] { return convert(*options); });
+  CLI::App* command = line.add("convert-directions",
+                               "focus directions that were saved by PyTorch (.pth), as safetensors",
+                               [options] { return convert(*options); });
   command
       ->add_option("from", options->from,
                    "folder of head_{q,k}_directions_L.pth; nothing in it is executed")

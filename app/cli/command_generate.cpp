@@ -70,7 +70,8 @@ Result<> generate(const Options& options) {
 void add_generate(CommandLine& line) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      line.add("generate", "the answer to one prompt", [options] { return generate(*options); });
+      line.add("generate", "the answer to one prompt, with or without an intervention",
+               [options] { return generate(*options); });
   add_loaded_model(*command, *options);
   add_prompt_source(*command, *options);
   add_prompt_options(*command, *options);

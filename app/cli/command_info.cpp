@@ -180,8 +180,9 @@ Result<> info(const Options& options) {
 
 void add_info(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      line.add("info", "shape, size and support of a model", [options] { return info(*options); });
+  CLI::App* command = line.add(
+      "info", "a model's shape and size, whether it can be used, and what a run would take",
+      [options] { return info(*options); });
   add_loaded_model(*command, *options);
   command->add_flag("--check", options->check,
                     "load it, and compare cached with uncached and fused with plain computation");

@@ -11,6 +11,7 @@
 #include "app/cli/replay.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
+#include "core/base/platform.h"
 #include "core/experiment/direction_study.h"
 #include "core/experiment/evaluate.h"
 #include "core/experiment/gold_positions.h"
@@ -208,7 +209,10 @@ Result<std::vector<EvaluatedSample>> lines_in(const fs::path& file) {
 Result<InterventionSet> interventions_of(const Workshop& shop) {
   Json described = shop.setting("intervene");
   if (described.is_null()) return InterventionSet();
-  for (Json& entry : described) entry.erase("sha256");
+  for (Json& entry : described) {
+    if (!entry.is_object()) return cannot(shop.options.result, "'intervene' is no list of objects");
+    entry.erase("sha256");
+  }
   HEADSCOPE_ASSIGN(auto file, parse_interventions(described, shop.options.result));
   const Companions beside = read_companions(shop.opened.folder, shop.opened.model->config());
   InterventionDefaults defaults;

@@ -85,7 +85,7 @@ Result<> suite_data(const Options& options) {
 
 void add_suite_data(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = line.add("suite-data", "samples of the long-context suites as JSON lines",
+  CLI::App* command = line.add("suite-data", "samples of long-context tasks, of any length",
                                [options] { return suite_data(*options); });
   add_model(*command, *options);
   command->add_option("--tokenizer", options->tokenizer,

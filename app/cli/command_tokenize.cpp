@@ -43,7 +43,7 @@ void add_tokenize(CommandLine& line) {
   CLI::App* command = line.add("tokenize", "token ids of a text, with UTF-8 byte offsets",
                                [options] { return tokenize(*options); });
   add_model(*command, *options);
-  auto* source = command->add_option_group("text", "exactly one of");
+  auto* source = command->add_option_group("Text", "exactly one of");
   source->add_option("--text", options->text, "the text");
   source->add_option("--text-file", options->text_file, "file that holds it, used as it is");
   source->require_option(1);

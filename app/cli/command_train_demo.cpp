@@ -51,8 +51,9 @@ Result<> train(const Options& options) {
 void add_train_demo(CommandLine& line) {
   auto options = std::make_shared<Options>();
   options->seed = TrainDemoOptions{}.seed;
-  CLI::App* command = line.add("train-demo", "trains the embedded model; run again to continue",
-                               [options] { return train(*options); });
+  CLI::App* command =
+      line.add("train-demo", "trains the model demo from nothing (hours); run again to continue",
+               [options] { return train(*options); });
   command->add_option("--out,-o", options->out, "folder for the model and its checkpoint")
       ->required();
   command->add_option("--tokens-per-step", options->training.tokens_per_step, "batch size")

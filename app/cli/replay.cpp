@@ -1,7 +1,5 @@
 #include "app/cli/replay.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <pugixml.hpp>
 #include <utility>
@@ -9,6 +7,7 @@
 #include "app/cli/made_by.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
+#include "core/base/platform.h"
 #include "core/base/process.h"
 #include "core/base/safetensors.h"
 #include "core/experiment/repeat_files.h"
@@ -203,9 +202,9 @@ Result<> compare_all(const fs::path& before, const fs::path& now, Repetition& re
 }  // namespace
 
 Result<PassingFolder> PassingFolder::make() {
-  PassingFolder folder(fs::temp_directory_path() /
-                       ("headscope-repeat-" + std::to_string(::getpid())));
-  HEADSCOPE_TRY(create_folders(folder.path_));
+  std::error_code problem;
+  PassingFolder folder(platform::make_temporary_folder("headscope-repeat", problem));
+  if (problem) return bad_input(folder.path_.string() + ": cannot be made: " + problem.message());
   return folder;
 }
 

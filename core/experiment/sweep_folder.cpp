@@ -7,17 +7,13 @@
 #include <utility>
 
 #include "core/base/file.h"
+#include "core/base/head_json.h"
 
 namespace headscope {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kFormat = "headscope-sweep-1";
-Json heads_json(const std::vector<HeadId>& heads) {
-  Json list = Json::array();
-  for (const HeadId head : heads) list.push_back({head.layer, head.head});
-  return list;
-}
 
 Result<std::vector<HeadId>> heads_field(const JsonObject& object, const char* field) {
   std::vector<HeadId> heads;

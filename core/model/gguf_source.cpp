@@ -7,7 +7,6 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
-#include "core/base/json.h"
 #include "core/base/mapped_pages.h"
 #include "core/gguf/gguf_config.h"
 #include "core/model/attention.h"
@@ -30,6 +29,7 @@ class GgufSource final : public WeightSource {
   Result<at::Tensor> read(std::string_view name, c10::Device device, c10::ScalarType dtype,
                           const RunContext& context) const override;
   Result<bool> same(std::string_view a, std::string_view b) const override;
+  Result<> unchanged() const override { return file_.unchanged(); }
 
  private:
   Result<const GgufWeight*> find(std::string_view name) const;
@@ -78,19 +78,6 @@ Result<bool> GgufSource::same(std::string_view a, std::string_view b) const {
 }
 
 }  // namespace
-
-Result<ModelConfig> load_gguf_config(const std::string& file) {
-  HEADSCOPE_ASSIGN(const GgufFile opened, GgufFile::open(file));
-  HEADSCOPE_ASSIGN(const Json config, gguf_config(opened));
-  HEADSCOPE_ASSIGN(ModelConfig out, parse_config(config, file));
-  out.quantised = !out.stored_dtype.starts_with("float") && out.stored_dtype != "bfloat16";
-  if (out.quantised) {
-    out.notes.push_back("quantised (" + out.stored_dtype +
-                        "): weights become bfloat16 unless --dtype says otherwise; on a processor "
-                        "float32 reads prompts faster and takes twice the memory");
-  }
-  return out;
-}
 
 Result<std::unique_ptr<WeightSource>> open_gguf_weights(const std::string& file) {
   HEADSCOPE_ASSIGN(GgufFile opened, GgufFile::open(file));

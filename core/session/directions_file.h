@@ -9,7 +9,7 @@
 #include "core/session/passport.h"
 
 namespace headscope {
-
+/// Focus directions with what made them.
 struct DirectionsFile {
   Directions directions;
   Passport passport;
