@@ -19,6 +19,7 @@ namespace headscope::platform {
 // An open file is a number; below 0 is none. `problem` is set by a failure and left alone
 // otherwise.
 
+/// What a file is opened for.
 enum class FileUse {
   read,
   write_existing,  ///< a device or a pipe
@@ -27,7 +28,9 @@ enum class FileUse {
   claim,           ///< for lock_file; it must exist, not as a link, and is not waited for
 };
 
+/// The open file.
 int open_file(const std::filesystem::path& path, FileUse use, std::error_code& problem);
+/// An error may be one of writing that shows only now.
 void close_file(int file, std::error_code& problem);
 /// Fills `to` from where the file stands. Bytes read; 0 at its end, or with `problem`.
 std::size_t read_file(int file, std::span<char> to, std::error_code& problem);
@@ -38,16 +41,19 @@ void flush_file(int file, std::error_code& problem);
 /// The same for the names in a folder, as far as the system can.
 void flush_folder(const std::filesystem::path& folder);
 
+/// What is known of an open file.
 struct FileFacts {
   std::filesystem::file_type type = std::filesystem::file_type::none;
   std::uint64_t bytes = 0;
 };
+/// They are as they were at some moment: others may write to it.
 FileFacts look_at(int file, std::error_code& problem);
 
 /// The first `bytes` (above 0) of a file as read-only memory, valid after the file is closed.
 const std::byte* map_file(int file, std::size_t bytes, std::error_code& problem);
 void unmap_file(const std::byte* data, std::size_t bytes);
 
+/// How asking for a lock ended.
 enum class LockState {
   held,        ///< until the file is closed or the process ends
   taken,       ///< by somebody else
@@ -65,6 +71,7 @@ std::filesystem::path make_temporary_folder(const std::string& name, std::error_
 
 // ---- this process ----
 
+/// Differs from that of every other process that runs here now.
 int process_number();
 /// Sets a variable of the environment, for libraries and programs that are opened afterwards.
 /// `replace` false: an existing value wins. Not while other threads may read the environment.
@@ -94,11 +101,13 @@ void* library_symbol(void* library, const char* name);
 
 // ---- this machine ----
 
+/// What figures about speed were measured on.
 struct Machine {
   std::string processor, system;                   ///< empty where unknown
   std::uint64_t memory_bytes = 0, free_bytes = 0;  ///< free: can be had without swapping; 0 unknown
   double load = -1;                                ///< average of the last minute; -1 unknown
 };
+/// As it is now.
 Machine machine();
 /// `free_bytes`, or what a limit on this process's group leaves if that is less; 0 unknown.
 std::uint64_t available_memory();
