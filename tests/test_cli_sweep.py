@@ -260,7 +260,7 @@ class Figures(SweepTest):
         names = ["em-against-tau", "em-grid-tau", "mass-right-wrong"]
         self.assertEqual([figure["name"] for figure in result["figures"]], names)
         files = [f"{name}.{ending}" for name in names for ending in ("pdf", "png", "svg", "csv")]
-        self.assertEqual({path.name for path in figures.iterdir()}, {*files, "captions.md"})
+        self.assertEqual({path.name for path in figures.iterdir()}, {*files, "captions.md", "made_by.json"})
         self.assertTrue((figures / "em-against-tau.pdf").read_bytes().startswith(b"%PDF"))
         self.assertTrue((figures / "em-against-tau.png").read_bytes().startswith(b"\x89PNG"))
         svg = (figures / "em-against-tau.svg").read_text()
