@@ -48,8 +48,11 @@ for preset in "${presets[@]}"; do
   build "$preset" "$jobs"
   say "testing build/$preset"
   log=$repository_dir/build/$preset/test.log
-  # One test at a time: several compute on all cores, and some measure times.
-  if ! ctest --test-dir "$repository_dir/build/$preset" --output-on-failure --no-tests=error 2>&1 | tee "$log"; then
+  # One test at a time where there is libtorch: it computes on all cores by itself.
+  at_once=1
+  case $preset in asan | tsan) at_once=$jobs ;; esac
+  if ! ctest --test-dir "$repository_dir/build/$preset" --parallel "$at_once" --output-on-failure --no-tests=error 2>&1 |
+    tee "$log"; then
     failed+=("$preset")
   fi
   skipped=$(grep -h '^SKIPPED:' "$repository_dir/build/$preset/Testing/Temporary/LastTest.log" 2>/dev/null | sort -u || true)

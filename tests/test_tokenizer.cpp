@@ -323,6 +323,53 @@ TEST_CASE("an expression that explodes is stopped") {
   CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));
 }
 
+TEST_CASE("a file that makes texts grow without end is refused, or the text is") {
+  const std::string ten_times =
+      R"({"type":"Replace","pattern":{"String":"a"},"content":"aaaaaaaaaa"})";
+  std::string nine = ten_times;
+  for (int i = 1; i < 9; ++i) nine += "," + ten_times;
+  const auto normalizer = Tokenizer::from_json(
+      tiny_with("/normalizer", R"({"type":"Sequence","normalizers":[)" + nine + "]}").dump(), "t");
+  REQUIRE_MESSAGE(normalizer.has_value(), message_of(normalizer));
+  CHECK(contains(message_of(normalizer->encode("a")), "makes a text of 1 bytes longer than"));
+  CHECK(normalizer->encode("b").has_value());
+  CHECK(contains(refusal("/decoder", R"({"type":"Sequence","decoders":[)" + nine + "]}"),
+                 "decoded texts would grow without end"));
+  std::string many = R"({"type":"Lowercase"})";
+  for (int i = 1; i < 65; ++i) many += R"(,{"type":"Lowercase"})";
+  CHECK(contains(refusal("/normalizer", R"({"type":"Sequence","normalizers":[)" + many + "]}"),
+                 "field 'normalizer' has more than 64 steps"));
+}
+
+TEST_CASE("added tokens that are white space, or long, take no quadratic time") {
+  const std::string flags =
+      R"("single_word":false,"lstrip":true,"rstrip":true,"normalized":false,"special":false)";
+  const std::string space = R"([{"id":3,"content":" ",)" + flags + "}]";
+  const auto tokenizer = Tokenizer::from_json(tiny_with("/added_tokens", space).dump(), "t");
+  REQUIRE_MESSAGE(tokenizer.has_value(), message_of(tokenizer));
+  const auto encoding = tokenizer->encode("a" + std::string(1'000'000, ' ') + "b");
+  REQUIRE_MESSAGE(encoding.has_value(), message_of(encoding));
+  CHECK(encoding->ids.front() == 0);
+  CHECK(encoding->ids.back() == 1);
+  CHECK(contains(refusal("/added_tokens", R"([{"id":3,"content":")" + std::string(513, 'a') +
+                                              R"(",)" + flags + "}]"),
+                 "a token of at most 512 bytes"));
+}
+
+TEST_CASE("an expression that is slow at every place is stopped") {
+  // Just below the steps that a single match may take, a thousand times.
+  const auto tokenizer = Tokenizer::from_json(
+      tiny_with("/pre_tokenizer",
+                R"j({"type":"Split","pattern":{"Regex":"(?:(?:a|a)*b|a)"},"behavior":"Isolated",
+                     "invert":false})j")
+          .dump(),
+      "t");
+  REQUIRE_MESSAGE(tokenizer.has_value(), message_of(tokenizer));
+  std::string text;
+  for (int i = 0; i < 1000; ++i) text += std::string(21, 'a') + "c";
+  CHECK(contains(message_of(tokenizer->encode(text)), "gives up on this text"));
+}
+
 TEST_CASE("a long word takes no quadratic time") {
   const auto tokenizer = Tokenizer::from_json(tiny, "t");
   REQUIRE(tokenizer.has_value());

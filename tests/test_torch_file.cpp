@@ -185,6 +185,19 @@ TEST_CASE("pickles of bytes at random end in an error") {
   CHECK(says(system.error().message, "'posix.system'"));
 }
 
+TEST_CASE("a pickle of copies of copies is refused before it fills the memory") {
+  using namespace std::string_literals;
+  std::string doubling = "\x80\x02)q\0"s;
+  for (int i = 0; i < 60; ++i) doubling += "h\0h\0\x86q\0"s;  // a pair of what was remembered
+  const auto read = read_pickled_tensor(doubling + ".", "x.pth");
+  REQUIRE_FALSE(read);
+  CHECK(says(read.error().message, "x.pth: not one float32 tensor"));
+  const auto long_text =
+      read_pickled_tensor("\x80\x02X\xff\xff\0\0"s + std::string(0xffff, 'a') + ".", "x.pth");
+  REQUIRE_FALSE(long_text);
+  CHECK(says(long_text.error().message, "longer than a storage's name"));
+}
+
 TEST_CASE("the authors' directions of three models") {
   const auto folder = test::shared_resource("reference/focus_direction/head_features");
   if (!folder) SKIP_TEST("no ../shared/reference");

@@ -1,9 +1,7 @@
 #include "app/shell/model_finder.h"
 
 #include <algorithm>
-#include <fstream>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include "core/base/process.h"
@@ -89,18 +87,6 @@ Result<FoundModel> found_from_json(const Json& json, const std::string& path) {
     HEADSCOPE_ASSIGN(model.weights_bytes[dtype], bytes.number(dtype));
   }
   return model;
-}
-
-double available_memory() {
-  std::ifstream file("/proc/meminfo");
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with("MemAvailable:")) continue;
-    std::istringstream words(line.substr(line.find(':') + 1));
-    double kibibytes = 0;
-    words >> kibibytes;
-    return kibibytes * 1024;
-  }
-  return 0;
 }
 
 ModelFinder::~ModelFinder() {

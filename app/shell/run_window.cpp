@@ -1,7 +1,6 @@
 #include "app/shell/run_window.h"
 
 #include <imgui.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -15,12 +14,13 @@
 #include "app/shell/app.h"
 #include "app/shell/frame_pace.h"
 #include "app/shell/layout.h"
-#include "app/shell/signals.h"
 #include "app/shell/user_files.h"
 #include "app/shell/window.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
+#include "core/base/platform.h"
 #include "core/base/run_trace.h"
+#include "core/base/signal_watch.h"
 #include "core/engine/without_exceptions.h"
 
 namespace headscope {
@@ -149,6 +149,7 @@ void Session::fill_request(App& app) {
   }
   if (!options_.prompt_file.empty()) app.open_prompt(options_.prompt_file);
   if (!options_.data.empty()) state.open_data(options_.data);
+  if (!options_.file.empty()) app.take_dropped(options_.file);
   state.heads_to_compare = options_.compare_heads;
   for (const Error& problem : problems_) state.notify(Notice::Kind::error, problem.message);
 }
@@ -204,15 +205,6 @@ int Session::loop(App& app, double seconds) {
   return frames;
 }
 
-double processor_seconds() {
-  rusage used{};
-  ::getrusage(RUSAGE_SELF, &used);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
-}
-
 int Session::measure_idle(App& app) {
   constexpr double kPatience = 120, kRest = 3;
   const auto begin = Clock::now();
@@ -227,10 +219,10 @@ int Session::measure_idle(App& app) {
     complain({ErrorKind::internal, "the engine does not come to rest"});
     return exit_code(ErrorKind::internal);
   }
-  const double before = processor_seconds();
+  const double before = platform::process_seconds();
   const int frames = loop(app, options_.measure_idle);
   std::printf("{\"seconds\": %.3f, \"cpu_seconds\": %.6f, \"frames\": %d}\n", options_.measure_idle,
-              processor_seconds() - before, frames);
+              platform::process_seconds() - before, frames);
   return 0;
 }
 

@@ -159,27 +159,6 @@ ImU32 with_alpha(ImU32 color, float alpha) {
   return (color & ~IM_COL32_A_MASK) | (a << IM_COL32_A_SHIFT);
 }
 
-std::string_view theme_name(ThemeKind kind) {
-  switch (kind) {
-    case ThemeKind::dark:
-      return "dark";
-    case ThemeKind::light:
-      return "light";
-    case ThemeKind::contrast:
-      return "contrast";
-  }
-  return "dark";
-}
-
-bool theme_from_name(std::string_view name, ThemeKind& kind) {
-  for (const ThemeKind candidate : {ThemeKind::dark, ThemeKind::light, ThemeKind::contrast}) {
-    if (name != theme_name(candidate)) continue;
-    kind = candidate;
-    return true;
-  }
-  return false;
-}
-
 Theme apply_theme(ThemeKind kind, float scale) {
   const Theme theme = kind == ThemeKind::light  ? light_theme()
                       : kind == ThemeKind::dark ? dark_theme()

@@ -197,9 +197,10 @@ Result<InterventionSettings> settings_from_json(const JsonObject& o, Interventio
   HEADSCOPE_ASSIGN(const std::int64_t top_k, o.integer_or("top_k", s.top_k));
   s.top_k = static_cast<int>(std::clamp<std::int64_t>(top_k, 0, 100000));
   HEADSCOPE_ASSIGN(s.choice, named(o, "heads", kChoices, s.choice));
-  HEADSCOPE_ASSIGN(const std::int64_t seed,
-                   o.integer_or("random_seed", static_cast<std::int64_t>(s.random_seed)));
-  s.random_seed = static_cast<std::uint64_t>(seed);
+  if (o.has("random_seed")) {
+    HEADSCOPE_ASSIGN(const std::int64_t seed, o.integer("random_seed", 0));
+    s.random_seed = static_cast<std::uint64_t>(seed);
+  }
   if (o.has("picked")) {
     HEADSCOPE_ASSIGN(s.picked, heads_from_json(o, "picked"));
   }

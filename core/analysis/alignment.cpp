@@ -92,7 +92,7 @@ void add_gap(Match from, Match to, std::vector<AlignedPair>& out) {
 std::vector<AlignedPair> align(Ids before, Ids after) {
   std::vector<AlignedPair> out;
   Match next{0, 0};
-  for (const Match match : matches(before, after)) {
+  for (const Match& match : matches(before, after)) {
     add_gap(next, match, out);
     out.push_back({EditKind::kept, match.first, match.second});
     next = {match.first + 1, match.second + 1};

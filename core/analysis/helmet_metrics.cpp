@@ -73,9 +73,10 @@ double best_of(const std::vector<std::string>& answers, const auto& score) {
 }  // namespace
 
 std::string parsed_answer(std::string_view output, std::string_view prefix) {
-  const auto found = std::ranges::search(output, prefix, equal_ignoring_case);
-  const auto after = static_cast<std::size_t>(found.end() - output.begin());
-  std::string line = stripped(line_at(output, found.empty() ? 0 : after));
+  const auto found =
+      std::search(output.begin(), output.end(), prefix.begin(), prefix.end(), equal_ignoring_case);
+  const auto at = static_cast<std::size_t>(found - output.begin());
+  std::string line = stripped(line_at(output, found == output.end() ? 0 : at + prefix.size()));
   const std::string_view start = std::string_view(line).substr(0, prefix.size());
   if (!prefix.empty() && std::ranges::equal(start, prefix, equal_ignoring_case)) {
     line.erase(0, prefix.size());

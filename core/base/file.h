@@ -1,4 +1,4 @@
-// Files: whole or not at all. POSIX calls are made here and in file_lock.cpp.
+// Files: whole or not at all.
 #pragma once
 
 #include <cstddef>
@@ -38,20 +38,20 @@ Result<> write_file_atomically(const std::filesystem::path& path, std::string_vi
 /// Destroyed without commit, it removes the temporary file.
 class AtomicFileWriter {
  public:
-  static Result<AtomicFileWriter> create(const std::filesystem::path& path);
+  static Result<AtomicFileWriter> create(const std::filesystem::path& path);  ///< to become `path`
   AtomicFileWriter(AtomicFileWriter&& other) noexcept;
   AtomicFileWriter& operator=(AtomicFileWriter&& other) noexcept;
   ~AtomicFileWriter();
 
-  Result<> write(std::string_view bytes);
-  Result<> write(std::span<const std::byte> bytes);
-  Result<> commit();
+  Result<> write(std::string_view bytes);            ///< appends; bad_input when the disk is full
+  Result<> write(std::span<const std::byte> bytes);  ///< likewise
+  Result<> commit();  ///< on disk, then in place of `path`; nothing can be written any more
 
  private:
   AtomicFileWriter() = default;
   void discard() noexcept;
 
-  int descriptor_ = -1;
+  int file_ = -1;
   std::filesystem::path path_;
   std::filesystem::path temporary_;
 };
@@ -59,15 +59,11 @@ class AtomicFileWriter {
 /// Creates a folder and its parents; existing is fine.
 Result<> create_folders(const std::filesystem::path& folder);
 
-/// Differs whenever the content of a file may have changed (size, time, identity); empty where it
-/// cannot be looked at.
-std::string file_mark(const std::filesystem::path& path);
-
 /// Read-only memory map of a whole regular file. An empty file gives an empty span. Where somebody
 /// cuts the file short meanwhile, zeros are read.
 class MappedFile {
  public:
-  static Result<MappedFile> open(const std::filesystem::path& path);
+  static Result<MappedFile> open(const std::filesystem::path& path);  ///< bad_input: no such file
   MappedFile() = default;
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;

@@ -26,7 +26,7 @@ class WatchedPages {
   }
   ~WatchedPages();
 
-  bool lost() const;
+  bool lost() const;  ///< a page of it was gone when it was read
 
   struct Slot;
 

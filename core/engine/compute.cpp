@@ -392,7 +392,10 @@ std::optional<HeldRun> Compute::known_run(const RunKey& key, const GradeKey& gra
 Result<HeldRun> Compute::run_model(const RunKey& key, const Work& work,
                                    const InterventionSettings& settings,
                                    const std::vector<HeadId>& heads, Step step) {
-  const auto running = context(step, work, activity_of(step));
+  AnswerContext running = context(step, work, activity_of(step));
+  running.on_growth = [&](std::shared_ptr<const RunResult> run) {
+    board_.publish_growing(work, step == Step::baseline, std::move(run));
+  };
   Request request = *work.request;
   if (outlook_) request.keep = outlook_->chosen;
   const auto run = [&] {

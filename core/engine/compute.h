@@ -13,7 +13,7 @@
 #include "core/engine/seen_results.h"
 
 namespace headscope {
-
+/// Lives on the compute thread, with everything that it holds.
 class Compute {
  public:
   Compute(Board& board, Engine::RunnerFactory make_runner);

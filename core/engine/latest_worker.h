@@ -127,7 +127,7 @@ class NewestResult {
   const std::pair<Job, Result>* shown() const { return shown_ ? &*shown_ : nullptr; }
   /// The worker has not come to what was asked for last.
   bool busy() const { return worker_.busy(); }
-  void forget() {
+  void forget() {  ///< the next `ask` asks anew
     asked_.reset();
     shown_.reset();
   }

@@ -42,8 +42,9 @@ Result<std::vector<float>> floats(const JsonObject& object, const char* field) {
 
 Result<HeadScores> scores_from(const JsonObject& object) {
   HeadScores scores;
-  HEADSCOPE_ASSIGN(const auto layers, object.integer("layers", 1));
-  HEADSCOPE_ASSIGN(const auto heads, object.integer("heads", 1));
+  constexpr std::int64_t most = 100'000;
+  HEADSCOPE_ASSIGN(const auto layers, object.integer("layers", 1, most));
+  HEADSCOPE_ASSIGN(const auto heads, object.integer("heads", 1, most));
   scores.layers = static_cast<int>(layers);
   scores.heads = static_cast<int>(heads);
   HEADSCOPE_ASSIGN(scores.relevant, floats(object, "relevant"));

@@ -182,7 +182,9 @@ Result<Value> named_field(const JsonObject& object, const char* field, const Nam
 template <class Value>
 Result<std::optional<Value>> index_field(const JsonObject& object, const char* field) {
   if (!object.has(field)) return std::nullopt;
-  HEADSCOPE_ASSIGN(const auto value, object.integer(field, 0));
+  const auto most = std::min<std::uint64_t>(std::numeric_limits<Value>::max(),
+                                            std::numeric_limits<std::int64_t>::max());
+  HEADSCOPE_ASSIGN(const auto value, object.integer(field, 0, static_cast<std::int64_t>(most)));
   return static_cast<Value>(value);
 }
 

@@ -6,6 +6,7 @@
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/json.h"
+#include "core/base/platform.h"
 #include "core/base/safetensors.h"
 #include "core/gguf/gguf_file.h"
 
@@ -22,7 +23,7 @@ fs::path user_cache_file() {
   return fs::path(home) / ".cache" / "headscope" / "hashes.json";
 }
 
-// {"path": ["mark", "sha256"]}
+// {"path": [mark of the file, "sha256"]}
 class HashCache {
  public:
   explicit HashCache(fs::path file) : file_(std::move(file)), known_(Json::object()) {
@@ -64,10 +65,10 @@ Result<std::string> file_hash(const fs::path& file, HashCache& cache, const RunC
   std::error_code problem;
   const fs::path whole = fs::weakly_canonical(file, problem);
   const std::string path = problem ? file.string() : whole.string();
-  const std::string mark = file_mark(file);
+  const std::string mark = platform::file_mark(file);
   if (auto known = cache.find(path, mark); !mark.empty() && !known.empty()) return known;
   HEADSCOPE_ASSIGN(auto hash, sha256_file(file, context));
-  if (!mark.empty() && file_mark(file) == mark) cache.remember(path, mark, hash);
+  if (!mark.empty() && platform::file_mark(file) == mark) cache.remember(path, mark, hash);
   return hash;
 }
 

@@ -239,6 +239,7 @@ struct GgufFile::Content {
   std::map<std::string, GgufTensor, std::less<>> tensors;
 
   Result<> add_part(const fs::path& path);
+  Result<> add_bytes(std::span<const std::byte> bytes, const std::string& part);
   /// Id of the array `key`; -1 when there is none.
   Result<std::int64_t> array(const std::string& key, const char* expected,
                              bool (*accepts)(gguf_type)) const;
@@ -246,14 +247,19 @@ struct GgufFile::Content {
 
 Result<> GgufFile::Content::add_part(const fs::path& path) {
   HEADSCOPE_ASSIGN(MappedFile map, MappedFile::open(path));
-  HEADSCOPE_ASSIGN(Context context, parse(map.bytes(), path.string()));
-  HEADSCOPE_TRY(add_tensors(context.get(), map.bytes(), path.string(), tensors));
+  HEADSCOPE_TRY(add_bytes(map.bytes(), path.string()));
+  paths.push_back(path);
+  maps.push_back(std::move(map));
+  return {};
+}
+
+Result<> GgufFile::Content::add_bytes(std::span<const std::byte> bytes, const std::string& part) {
+  HEADSCOPE_ASSIGN(Context context, parse(bytes, part));
+  HEADSCOPE_TRY(add_tensors(context.get(), bytes, part, tensors));
   if (first == nullptr) {
     metadata = read_metadata(context.get());
     first = std::move(context);
   }
-  paths.push_back(path);
-  maps.push_back(std::move(map));
   return {};
 }
 
@@ -282,6 +288,15 @@ Result<GgufFile> GgufFile::open(const fs::path& path) {
     HEADSCOPE_ASSIGN(const fs::path part, part_path(path, number, parts));
     HEADSCOPE_TRY(content->add_part(part));
   }
+  return GgufFile(std::move(content));
+}
+
+Result<GgufFile> GgufFile::from_bytes(std::span<const std::byte> bytes, std::string name) {
+  auto content = std::make_unique<Content>();
+  content->name = std::move(name);
+  HEADSCOPE_TRY(content->add_bytes(bytes, content->name));
+  HEADSCOPE_ASSIGN(const std::int64_t parts, count_parts(content->metadata, content->name));
+  if (parts != 1) return bad_input(content->name + ": is only one of several parts");
   return GgufFile(std::move(content));
 }
 

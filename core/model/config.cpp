@@ -7,10 +7,9 @@
 #include <string_view>
 
 #include "core/base/json.h"
-#include "core/gguf/gguf_file.h"
+#include "core/gguf/gguf_config.h"
 #include "core/model/config_fields.h"
 #include "core/model/family.h"
-#include "core/model/gguf_source.h"
 
 namespace headscope {
 namespace {
@@ -196,7 +195,9 @@ double attention_scale(const ModelConfig& config) {
 
 Result<double> positive_number(const JsonObject& object, const char* field, double fallback) {
   HEADSCOPE_ASSIGN(const double number, object.number_or(field, fallback));
-  if (number <= 0) return tl::unexpected(object.wrong(field, "a positive number"));
+  // A fallback that was worked out from other fields may be no number.
+  if (!(number > 0) || !std::isfinite(number))
+    return tl::unexpected(object.wrong(field, "a positive number"));
   return number;
 }
 
@@ -265,6 +266,24 @@ Result<ModelConfig> parse_config(const Json& json, const std::string& name) {
   HEADSCOPE_TRY(read_model(config, *family, out));
   return out;
 }
+
+namespace {
+
+/// The configuration that a GGUF file describes, validated like a config.json.
+Result<ModelConfig> load_gguf_config(const std::string& file) {
+  HEADSCOPE_ASSIGN(const GgufFile opened, GgufFile::open(file));
+  HEADSCOPE_ASSIGN(const Json config, gguf_config(opened));
+  HEADSCOPE_ASSIGN(ModelConfig out, parse_config(config, file));
+  out.quantised = !out.stored_dtype.starts_with("float") && out.stored_dtype != "bfloat16";
+  if (out.quantised) {
+    out.notes.push_back("quantised (" + out.stored_dtype +
+                        "): weights become bfloat16 unless --dtype says otherwise; on a processor "
+                        "float32 reads prompts faster and takes twice the memory");
+  }
+  return out;
+}
+
+}  // namespace
 
 Result<ModelConfig> load_config(const std::string& folder) {
   if (is_gguf(folder)) return load_gguf_config(folder);

@@ -7,7 +7,6 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
-#include "core/base/json.h"
 #include "core/base/mapped_pages.h"
 #include "core/gguf/gguf_config.h"
 #include "core/model/attention.h"
@@ -79,19 +78,6 @@ Result<bool> GgufSource::same(std::string_view a, std::string_view b) const {
 }
 
 }  // namespace
-
-Result<ModelConfig> load_gguf_config(const std::string& file) {
-  HEADSCOPE_ASSIGN(const GgufFile opened, GgufFile::open(file));
-  HEADSCOPE_ASSIGN(const Json config, gguf_config(opened));
-  HEADSCOPE_ASSIGN(ModelConfig out, parse_config(config, file));
-  out.quantised = !out.stored_dtype.starts_with("float") && out.stored_dtype != "bfloat16";
-  if (out.quantised) {
-    out.notes.push_back("quantised (" + out.stored_dtype +
-                        "): weights become bfloat16 unless --dtype says otherwise; on a processor "
-                        "float32 reads prompts faster and takes twice the memory");
-  }
-  return out;
-}
 
 Result<std::unique_ptr<WeightSource>> open_gguf_weights(const std::string& file) {
   HEADSCOPE_ASSIGN(GgufFile opened, GgufFile::open(file));

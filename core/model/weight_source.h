@@ -29,6 +29,7 @@ struct StoredTensor {
 class WeightSource {
  public:
   virtual ~WeightSource() = default;
+  /// What is stored.
   virtual const std::map<std::string, StoredTensor, std::less<>>& tensors() const = 0;
   /// An owned tensor of the stored shape. Throws Cancelled; polls every 16 MiB.
   virtual Result<at::Tensor> read(std::string_view name, c10::Device device, c10::ScalarType dtype,

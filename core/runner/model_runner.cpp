@@ -9,6 +9,7 @@
 #include "core/model/answer_probability.h"
 #include "core/runner/companions.h"
 #include "core/runner/grouped_map.h"
+#include "core/runner/growing_run.h"
 #include "core/runner/prompt_view.h"
 #include "core/runner/run_outlook.h"
 #include "core/runner/run_plan.h"
@@ -171,7 +172,7 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
                                                           const InterventionSettings& settings,
                                                           const std::vector<HeadId>& heads,
                                                           const Request& request,
-                                                          const RunContext& context) {
+                                                          const AnswerContext& context) {
   HEADSCOPE_TRY(require_model());
   GenerateRequest generate;
   generate.prompt_ids = prompt_ids(prompt);
@@ -192,8 +193,16 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
     return bad_input(info_->directions_problem);
   HEADSCOPE_ASSIGN(generate.interventions,
                    plan_interventions(settings, heads, prompt, directions_));
+  const bool edited = !generate.interventions.empty();
+  GrowingRun growing(
+      {prompt, *opened_->tokenizer, request.row_convention, info_->layers, info_->heads,
+       edited ? settings : InterventionSettings{}, edited ? heads : std::vector<HeadId>{}},
+      context);
+  if (context.on_growth)
+    generate.on_row = [&](std::span<const float> masses) { growing.add_row(masses); };
   StreamDecoder decoder(*opened_->tokenizer);
   generate.on_token = [&](std::int32_t id) {
+    growing.add_token(id);
     if (!context.on_text) return;
     decoder.push(id);
     context.on_text(decoder.text(), false);
@@ -203,7 +212,6 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
   HEADSCOPE_ASSIGN(auto result, make_run_result(prompt, generation, request.row_convention,
                                                 *opened_->tokenizer, context));
   if (context.on_text) context.on_text(result->response_text, true);
-  const bool edited = !generate.interventions.empty();
   result->settings = edited ? settings : InterventionSettings{};
   if (edited) result->touched = heads;
   return result;

@@ -27,6 +27,21 @@ const T* as(const Value& value) {
   return std::get_if<T>(&static_cast<const Value::variant&>(value));
 }
 
+// Copies of copies must not grow: a tensor's tuples are flat, short, and hold short texts.
+constexpr std::size_t kMostParts = 64;
+constexpr std::size_t kMostText = 256;
+
+// Values in `value`, those inside of it counted.
+std::size_t parts_of(const Value& value) {
+  if (const auto* tensor = as<PickledTensor>(value))
+    return 1 + tensor->shape.size() + tensor->strides.size();
+  std::size_t parts = 1;
+  if (const auto* tuple = as<Tuple>(value)) {
+    for (const Value& element : *tuple) parts += parts_of(element);
+  }
+  return parts;
+}
+
 // A stack machine with the few opcodes of such a file (protocol 2).
 class Reader {
  public:
@@ -193,6 +208,7 @@ class Reader {
 
   Result<> unicode() {
     HEADSCOPE_ASSIGN(const auto length, little_endian(4));
+    if (length > kMostText) return wrong("a text in it is longer than a storage's name");
     HEADSCOPE_ASSIGN(auto value, text(length));
     push(std::move(value));
     return {};
@@ -202,7 +218,9 @@ class Reader {
     if (stack_.size() < count) return wrong("its description takes what it never put");
     Tuple values(stack_.end() - static_cast<std::ptrdiff_t>(count), stack_.end());
     stack_.resize(stack_.size() - count);
-    push(std::move(values));
+    Value tuple = std::move(values);
+    if (parts_of(tuple) > kMostParts) return wrong("it is no single tensor");
+    push(std::move(tuple));
     return {};
   }
 

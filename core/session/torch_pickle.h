@@ -20,8 +20,8 @@ struct PickledTensor {
 /// Understands exactly what torch.save writes for one tensor or parameter of float32: the calls
 /// torch._utils._rebuild_tensor_v2, torch._utils._rebuild_parameter and collections.OrderedDict (an
 /// empty one), the type torch.FloatStorage, and the opcodes between them. A pickle is a program
-/// that may call anything; here every other name and opcode is bad_input that says which. `name` (a
-/// file) begins the message.
+/// that may call anything; here every other name and opcode is bad_input that says which, and so is
+/// what is larger than a tensor's description. `name` (a file) begins the message.
 Result<PickledTensor> read_pickled_tensor(std::string_view pickle, const std::string& name);
 
 }  // namespace headscope

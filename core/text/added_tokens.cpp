@@ -40,6 +40,8 @@ std::size_t leading_space(std::string_view text) {
   return end;
 }
 
+constexpr std::size_t longest_token = 512;  // bytes; looked for at every place of a text
+
 Result<AddedToken> read_token(const JsonObject& object) {
   AddedToken token;
   HEADSCOPE_ASSIGN(token.content, object.string("content"));
@@ -76,6 +78,10 @@ Result<AddedTokens> AddedTokens::read(const JsonObject& root, const Vocabulary& 
       AlignedText content(token.content);
       HEADSCOPE_TRY(normalizer->apply(content));
       token.pattern = content.text();
+    }
+    if (std::max(token.pattern.size(), token.content.size()) > longest_token) {
+      return tl::unexpected(object.wrong(
+          "content", "a token of at most " + std::to_string(longest_token) + " bytes"));
     }
     added.ids_.emplace(token.content, token.id);
     if (token.special) added.special_.insert(token.content);
@@ -126,6 +132,7 @@ std::size_t AddedTokens::Matcher::longest(std::string_view text, std::size_t at,
 void AddedTokens::find_cuts(const Matcher& matcher, std::string_view text,
                             std::vector<AlignedText::Cut>& cuts) const {
   std::size_t covered = 0;
+  std::size_t space_end = 0;  // of the white space that was looked at last
   for (std::size_t at = 0; at < text.size();) {
     std::int32_t id = -1;
     const std::size_t length = matcher.longest(text, at, id);
@@ -143,8 +150,14 @@ void AddedTokens::find_cuts(const Matcher& matcher, std::string_view text,
     }
     // White space that the token before has taken (rstrip) is found again when it is a token
     // itself: the two overlap, as in the reference.
-    if (token.lstrip) begin = std::max(trailing_space(text.substr(0, begin)), covered);
-    if (token.rstrip) end += leading_space(text.substr(end));
+    if (token.lstrip) {
+      begin = covered < begin ? covered + trailing_space(text.substr(covered, begin - covered))
+                              : covered;
+    }
+    if (token.rstrip) {
+      if (end > space_end) space_end = end + leading_space(text.substr(end));
+      end = space_end;
+    }
     if (covered < begin) cuts.push_back({covered, begin, -1});
     cuts.push_back({begin, end, id});
     covered = end;

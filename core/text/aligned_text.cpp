@@ -73,9 +73,7 @@ std::vector<Segment> split_segments(std::vector<Segment> segments, SplitBehavior
 }
 
 void PieceRewriter::put(char32_t point, Origin origin) {
-  const std::size_t before = new_text_.size();
-  unicode::append(new_text_, point);
-  new_origins_.insert(new_origins_.end(), new_text_.size() - before, origin);
+  put(unicode::encoded(point), origin);
 }
 
 void PieceRewriter::keep_with_prefix(std::string_view prefix) {
@@ -104,7 +102,8 @@ void PieceRewriter::use_up(int count) {
   for (; count > 0 && used_ < text_.size(); --count) used_ += unicode::length_of(text_[used_]);
 }
 
-AlignedText::AlignedText(std::string_view original) : text_(original) {
+AlignedText::AlignedText(std::string_view original)
+    : original_bytes_(original.size()), text_(original) {
   origins_.reserve(original.size());
   for (std::size_t at = 0; at < original.size();) {
     const std::size_t length = unicode::length_of(original[at]);
@@ -143,14 +142,20 @@ Result<> AlignedText::rewrite(const Writer& writer) {
   origins.reserve(text.capacity());
   std::vector<Piece> result;
   result.reserve(pieces_.size());
+  const std::size_t most = 32 * original_bytes_ + (std::size_t{1} << 20);
   for (Piece piece : pieces_) {
     const std::size_t begin = text.size();
-    PieceRewriter rewriter(text_of(piece), origins_.data() + piece.begin, piece.origin_begin, text,
-                           origins);
+    PieceRewriter rewriter(text_of(piece), origins_.data() + piece.begin, piece.origin_begin, most,
+                           text, origins);
     if (piece.token >= 0) {
       rewriter.keep(0, rewriter.text().size());
     } else {
       HEADSCOPE_TRY(writer(piece, rewriter));
+      if (rewriter.too_long()) {
+        return bad_input("the tokenizer's normalizer makes a text of " +
+                         std::to_string(original_bytes_) + " bytes longer than " +
+                         std::to_string(most));
+      }
     }
     piece.begin = begin;
     piece.end = text.size();

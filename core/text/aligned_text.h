@@ -44,13 +44,17 @@ std::vector<Segment> split_segments(std::vector<Segment> segments, SplitBehavior
 /// New text of one piece while it is rewritten.
 class PieceRewriter {
  public:
+  /// What would make `new_text` longer than `most` bytes is left out, and `too_long` says so.
   PieceRewriter(std::string_view text, const Origin* origins, std::uint32_t origin_begin,
-                std::string& new_text, std::vector<Origin>& new_origins)
+                std::size_t most, std::string& new_text, std::vector<Origin>& new_origins)
       : text_(text),
         origins_(origins),
         origin_begin_(origin_begin),
+        most_(most),
         new_text_(new_text),
         new_origins_(new_origins) {}
+
+  bool too_long() const { return too_long_; }
 
   std::string_view text() const { return text_; }  ///< what the piece held so far
   /// Origin of the byte at `at`.
@@ -60,11 +64,13 @@ class PieceRewriter {
   Origin origin_before(std::size_t at) const {
     return at > 0 ? origins_[at - 1] : Origin{origin_begin_, origin_begin_};
   }
-  void put(std::string_view bytes, Origin origin) {
+  void put(std::string_view bytes, Origin origin) {  ///< appends, each byte from there
+    too_long_ = too_long_ || new_text_.size() + bytes.size() > most_;
+    if (too_long_) return;
     new_text_ += bytes;
     new_origins_.insert(new_origins_.end(), bytes.size(), origin);
   }
-  void put(char32_t point, Origin origin);
+  void put(char32_t point, Origin origin);  ///< as UTF-8
   /// Bytes [begin, end) as they are.
   void keep(std::size_t begin, std::size_t end) {
     new_text_ += text_.substr(begin, end - begin);
@@ -85,6 +91,8 @@ class PieceRewriter {
   std::string_view text_;
   const Origin* origins_;
   std::uint32_t origin_begin_;
+  std::size_t most_;
+  bool too_long_ = false;
   std::string& new_text_;
   std::vector<Origin>& new_origins_;
   void use_up(int count);
@@ -92,7 +100,7 @@ class PieceRewriter {
   std::size_t used_ = 0;                 ///< bytes of text_ that put_changed has used up
   std::optional<std::size_t> left_out_;  ///< where characters begin that are left out
 };
-
+/// The text itself, with the origins of its bytes and its pieces.
 class AlignedText {
  public:
   /// One piece that holds the whole of `original`, which must be valid UTF-8 of less than 4 GiB.
@@ -101,7 +109,7 @@ class AlignedText {
   const std::string& text() const { return text_; }
   const std::vector<Origin>& origins() const { return origins_; }
   const std::vector<Piece>& pieces() const { return pieces_; }
-  std::string_view text_of(const Piece& piece) const {
+  std::string_view text_of(const Piece& piece) const {  ///< what it holds now
     return std::string_view(text_).substr(piece.begin, piece.end - piece.begin);
   }
 
@@ -113,13 +121,15 @@ class AlignedText {
     std::int32_t token = -1;
   };
   using Cutter = std::function<Result<>(std::string_view text, std::vector<Cut>& cuts)>;
-  Result<> split(const Cutter& cutter);
+  Result<> split(const Cutter& cutter);  ///< the first error ends it
 
-  /// Rewrites the text of every piece that is no token.
+  /// Rewrites the text of every piece that is no token. bad_input when it gets longer than any
+  /// normalizer that is meant makes it: 32 times the original and a mebibyte.
   using Writer = std::function<Result<>(const Piece& piece, PieceRewriter& rewriter)>;
-  Result<> rewrite(const Writer& writer);
+  Result<> rewrite(const Writer& writer);  ///< likewise
 
  private:
+  std::size_t original_bytes_;
   std::string text_;
   std::vector<Origin> origins_;  ///< one for each byte of text_
   std::vector<Piece> pieces_;

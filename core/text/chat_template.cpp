@@ -161,7 +161,10 @@ Result<std::optional<ChatTemplate>> ChatTemplate::load(const fs::path& folder) {
 Result<std::string> ChatTemplate::render(std::span<const ChatMessage> messages,
                                          const ChatOptions& options) const {
   HEADSCOPE_TRY(check_messages(messages, impl_->name));
-  chat::Interpreter interpreter(impl_->program, options.now ? *options.now : std::time(nullptr));
+  std::size_t bytes = 0;
+  for (const ChatMessage& message : messages) bytes += message.content.size();
+  chat::Interpreter interpreter(impl_->program, chat::Budget(bytes),
+                                options.now ? *options.now : std::time(nullptr));
   try {
     return interpreter.run(variables(*impl_, messages, options));
   } catch (const chat::Failure& failure) {

@@ -182,13 +182,19 @@ class DecoderSequence final : public Decoder {
 using Made = Result<std::unique_ptr<Decoder>>;
 
 Made make_replace(const JsonObject& object, TokenSpelling& spelling) {
+  constexpr double most_growth = 256;
   HEADSCOPE_ASSIGN(Pattern pattern, read_pattern(object));
   HEADSCOPE_ASSIGN(std::string content, object.string("content"));
   HEADSCOPE_ASSIGN(const JsonObject raw, object.object("pattern"));
+  double replaced_bytes = 1;  // an expression may find a byte, or the place between two
   if (raw.has("String")) {
     HEADSCOPE_ASSIGN(std::string from, raw.string("String"));
+    replaced_bytes = static_cast<double>(std::max<std::size_t>(from.size(), 1));
     spelling.replaced.emplace_back(std::move(from), content);
   }
+  spelling.growth *= 1 + static_cast<double>(content.size()) / replaced_bytes;
+  if (spelling.growth > most_growth)
+    return tl::unexpected(object.wrong("content", "less: decoded texts would grow without end"));
   return std::make_unique<ReplaceDecoder>(std::move(pattern), std::move(content));
 }
 

@@ -11,10 +11,13 @@
 #include "core/text/jinja_reader.h"
 
 namespace headscope::chat {
-
+/// One rendering of a program; used once.
 class Interpreter {
  public:
-  Interpreter(const Program& program, std::time_t now) : program_(program) { runtime_.now = now; }
+  Interpreter(const Program& program, Budget budget, std::time_t now) : program_(program) {
+    runtime_.budget = budget;
+    runtime_.now = now;
+  }
   ~Interpreter();
   Interpreter(const Interpreter&) = delete;
   Interpreter& operator=(const Interpreter&) = delete;

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <mutex>
+#include <optional>
 
 #include "core/text/unicode.h"
 
@@ -14,6 +15,8 @@ namespace {
 // hostile one within a second.
 constexpr unsigned long max_steps_per_match = 40'000'000;
 constexpr unsigned int max_stack_entries = 8'000'000;
+// What matches of sensible expressions take: only beyond it is the clock looked at every time.
+constexpr unsigned long usual_steps_per_match = 100'000;
 // A tenth of a second or so: what a user types is tried at every keystroke.
 constexpr unsigned long typed_steps_per_match = 2'000'000;
 
@@ -52,6 +55,32 @@ struct Workspace {
     onig_free_match_param(limits);
   }
 };
+
+using Clock = std::chrono::steady_clock;
+thread_local std::optional<Clock::time_point> search_until;  ///< set by PatternTime
+thread_local unsigned searches = 0;
+
+bool time_is_over() {
+  return search_until && Clock::now() > *search_until;
+}
+
+/// One search of a tokenizer's expression.
+int search(regex_t* regex, std::string_view text, std::size_t from, OnigRegion*& region) {
+  thread_local Workspace usual(usual_steps_per_match), patient(max_steps_per_match);
+  constexpr unsigned looks_at_clock = 256;
+  const OnigUChar* begin = bytes(text.data());
+  const OnigUChar* end = begin + text.size();
+  const auto search_with = [&](Workspace& workspace) {
+    region = workspace.region;
+    return onig_search_with_param(regex, begin, end, begin + from, end, region, ONIG_OPTION_NONE,
+                                  workspace.limits);
+  };
+  if (++searches % looks_at_clock == 0 && time_is_over()) return ONIGERR_RETRY_LIMIT_IN_SEARCH_OVER;
+  const int found = search_with(usual);
+  const bool took_long =
+      found == ONIGERR_RETRY_LIMIT_IN_MATCH_OVER || found == ONIGERR_RETRY_LIMIT_IN_SEARCH_OVER;
+  return !took_long || time_is_over() ? found : search_with(patient);
+}
 
 /// Collects matches and fills the gaps between them.
 class Cover {
@@ -121,21 +150,18 @@ Result<> Pattern::find(std::string_view text, std::vector<Segment>& segments) co
     cover.gap_until(text.size());
     return {};
   }
-  thread_local Workspace workspace(max_steps_per_match);
-  const OnigUChar* begin = bytes(text.data());
-  const OnigUChar* end = bytes(text.data() + text.size());
+  OnigRegion* region = nullptr;
   std::size_t from = 0;
   std::size_t last_end = std::string_view::npos;
   while (from <= text.size()) {
-    const int found = onig_search_with_param(compiled_->regex, begin, end, begin + from, end,
-                                             workspace.region, ONIG_OPTION_NONE, workspace.limits);
+    const int found = search(compiled_->regex, text, from, region);
     if (found == ONIG_MISMATCH) break;
     if (found < 0) {
       return bad_input("the regular expression \"" + compiled_->expression +
                        "\" of the tokenizer gives up on this text: " + onig_message(found));
     }
-    const auto match_begin = static_cast<std::size_t>(workspace.region->beg[0]);
-    const auto match_end = static_cast<std::size_t>(workspace.region->end[0]);
+    const auto match_begin = static_cast<std::size_t>(region->beg[0]);
+    const auto match_end = static_cast<std::size_t>(region->end[0]);
     if (match_begin == match_end &&
         match_end == last_end) {  // an empty match where the last one ended
       from += from < text.size() ? unicode::length_of(text[from]) : 1;
@@ -150,7 +176,6 @@ Result<> Pattern::find(std::string_view text, std::vector<Segment>& segments) co
 
 Result<std::vector<ByteSpan>> Pattern::matches(std::string_view text, std::size_t most,
                                                double seconds) const {
-  using Clock = std::chrono::steady_clock;
   std::vector<ByteSpan> found;
   if (!compiled_) return found;
   Workspace workspace(typed_steps_per_match);
@@ -173,6 +198,16 @@ Result<std::vector<ByteSpan>> Pattern::matches(std::string_view text, std::size_
     if (match.empty()) from += from < text.size() ? unicode::length_of(text[from]) : 1;
   }
   return found;
+}
+
+PatternTime::PatternTime(std::size_t text_bytes) {
+  const double seconds = 2 + static_cast<double>(text_bytes) / 1e6;
+  search_until = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                    std::chrono::duration<double>(seconds));
+}
+
+PatternTime::~PatternTime() {
+  search_until.reset();
 }
 
 }  // namespace headscope

@@ -17,7 +17,7 @@ class Pattern {
  public:
   /// `where` begins the message when the expression is not valid.
   static Result<Pattern> regex(const std::string& expression, const std::string& where);
-  static Pattern literal(std::string text);
+  static Pattern literal(std::string text);  ///< found as it is written
 
   /// Covers `text` (valid UTF-8) with segments: matches and what lies between them, in order.
   /// bad_input when a match takes more steps or memory than any sensible expression needs.
@@ -32,6 +32,17 @@ class Pattern {
   struct Compiled;
   std::shared_ptr<const Compiled> compiled_;  ///< null: literal
   std::string literal_;
+};
+
+/// While one lives, all calls of Pattern::find on its thread together may take no longer than two
+/// seconds, and one more for each megabyte of text; then they fail. Expressions of strangers could
+/// otherwise take their steps at every place of a text. They do not nest.
+class PatternTime {
+ public:
+  explicit PatternTime(std::size_t text_bytes);
+  PatternTime(const PatternTime&) = delete;
+  PatternTime& operator=(const PatternTime&) = delete;
+  ~PatternTime();
 };
 
 }  // namespace headscope

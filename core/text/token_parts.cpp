@@ -36,6 +36,26 @@ std::string replaced(std::string_view text, std::string_view from, std::string_v
   return result;
 }
 
+namespace {
+
+std::size_t count_steps(const Json& part) {
+  std::size_t count = part.is_object() && part.contains("type") ? 1 : 0;
+  for (const Json& inside : part) {
+    if (inside.is_structured()) count += count_steps(inside);
+  }
+  return count;
+}
+
+}  // namespace
+
+Result<> check_steps(const JsonObject& root, std::string_view field) {
+  constexpr std::size_t most = 64;
+  const Json* part = root.find(field);
+  if (part == nullptr || count_steps(*part) <= most) return {};
+  return bad_input(root.name() + ": field '" + std::string(field) + "' has more than " +
+                   std::to_string(most) + " steps");
+}
+
 Error unsupported(const JsonObject& object, std::string_view kind, std::string_view type) {
   return {ErrorKind::bad_input, object.name() + ": " + std::string(kind) + " type '" +
                                     std::string(type) + "' is not supported"};

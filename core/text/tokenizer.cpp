@@ -100,6 +100,8 @@ Result<std::shared_ptr<const Tokenizer::Impl>> Tokenizer::Impl::read(std::string
   HEADSCOPE_ASSIGN(const JsonObject root, JsonObject::open(json, name));
   HEADSCOPE_ASSIGN(const JsonObject model, root.object("model"));
   auto impl = std::make_shared<Impl>();
+  for (const char* part : {"normalizer", "pre_tokenizer", "post_processor", "decoder"})
+    HEADSCOPE_TRY(check_steps(root, part));
   HEADSCOPE_ASSIGN(impl->normalizer, read_normalizer(root, "normalizer"));
   HEADSCOPE_ASSIGN(impl->pre_tokenizer, read_pre_tokenizer(root, "pre_tokenizer"));
   HEADSCOPE_ASSIGN(impl->post_processor, PostProcessor::read(root, "post_processor"));
@@ -108,6 +110,7 @@ Result<std::shared_ptr<const Tokenizer::Impl>> Tokenizer::Impl::read(std::string
   HEADSCOPE_ASSIGN(impl->vocabulary, type == "Unigram" ? Vocabulary::read_scored(model, "vocab")
                                                        : Vocabulary::read(model, "vocab"));
   HEADSCOPE_ASSIGN(impl->model, read_model(model, type, impl->vocabulary));
+  const PatternTime time(text.size());
   HEADSCOPE_ASSIGN(impl->added, AddedTokens::read(root, impl->vocabulary, impl->normalizer.get()));
   impl->sha256 = sha256_hex(text);
   return impl;
@@ -146,6 +149,7 @@ Result<Encoding> Tokenizer::Impl::encode(std::string_view text, bool add_special
   if (const std::size_t valid = unicode::valid_prefix(text); valid != text.size()) {
     return bad_input("the text is not valid UTF-8 at byte " + std::to_string(valid));
   }
+  const PatternTime time(text.size());
   AlignedText aligned(text);
   HEADSCOPE_TRY(added.cut(aligned, false));
   if (normalizer) HEADSCOPE_TRY(normalizer->apply(aligned));
@@ -194,6 +198,7 @@ std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_speci
   for (const std::int32_t id : ids) {
     if (!is_left_out(id, skip_special)) tokens.push_back(*impl_->spelled(id));
   }
+  const PatternTime time(0);
   if (impl_->decoder) impl_->decoder->apply(tokens);
   std::string text;
   for (std::size_t i = 0; i < tokens.size(); ++i) {

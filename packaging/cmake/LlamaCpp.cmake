@@ -37,4 +37,8 @@ target_compile_options(ggml_base PRIVATE -w -O3)
 target_compile_definitions(ggml_base PRIVATE _GNU_SOURCE _XOPEN_SOURCE=600)
 target_include_directories(ggml_base PRIVATE "${ggml}" "${PROJECT_BINARY_DIR}/ggml")
 target_include_directories(ggml_base SYSTEM PUBLIC "${llama_root}/ggml/include")
+if(HEADSCOPE_FUZZ)
+  # Files come from outside, too. Not for undefined behaviour, of which its arithmetic has some that is meant.
+  target_compile_options(ggml_base PRIVATE -fsanitize=fuzzer-no-link,address -fno-omit-frame-pointer)
+endif()
 target_link_libraries(ggml_base PUBLIC Threads::Threads ${CMAKE_DL_LIBS} m)
