@@ -71,6 +71,15 @@ class Results(CliTest):
         (self.folder / "edit.json").write_text('{"method": "split-softmax", "tau": 0.9, "top_k": 3}')
         self.assertEqual(cli(*again, cwd=self.folder).code, 1)
 
+    def test_what_auto_was_then_is_taken_again(self):
+        results.write_inputs(self.folder)
+        out = self.folder / "answer.json"
+        self.ok("generate", "--prompt-file", "prompt.txt", "--dtype", "bfloat16", *results.SHORT, "--out", out, cwd=self.folder)
+        answer = json.loads(out.read_text())
+        answer["made_by"]["arguments"].remove("--dtype=bfloat16")
+        out.write_text(json.dumps(answer))
+        self.assertEqual(self.ok("repeat", out, "--threads", 1, cwd=self.folder).json["differences"], [])
+
     def test_files_are_looked_for_and_checked(self):
         other = self.folder / "elsewhere" / "result"
         other.mkdir(parents=True)
