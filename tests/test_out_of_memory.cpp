@@ -237,20 +237,20 @@ TEST_CASE("engine and fake model: any allocation may fail") {
   request.intervention.picked = {{5, 0}, {6, 1}};
   const auto control = std::make_shared<FakeControl>();
   SUBCASE("one") {
-    refuse_each(fake_runner_factory({}, control), request, 150, 1);
+    refuse_each(fake_runner_factory({}, control), request, 100, 1);
   }
   SUBCASE("several in a row") {
-    refuse_each(fake_runner_factory({}, control), request, 50, 8);
+    refuse_each(fake_runner_factory({}, control), request, 30, 8);
   }
 }
 
 TEST_CASE("engine and real model: any allocation of ours may fail") {
   const Bench bench;
   SUBCASE("one") {
-    refuse_each(Bench::runner(), bench.request, 150, 1);
+    refuse_each(Bench::runner(), bench.request, 100, 1);
   }
   SUBCASE("several in a row") {
-    refuse_each(Bench::runner(), bench.request, 50, 8);
+    refuse_each(Bench::runner(), bench.request, 30, 8);
   }
 }
 
@@ -277,7 +277,7 @@ TEST_CASE("any allocation of a tensor may fail") {
   REQUIRE(whole.message.empty());
   REQUIRE(whole.after == whole.during);
   std::int64_t messages = 0;
-  const auto numbers = chosen(whole.counted, 200);
+  const auto numbers = chosen(whole.counted, 120);
   for (const std::int64_t number : numbers) {
     const Attempt done = run(number);
     check(done, whole.during, number);
