@@ -35,7 +35,7 @@ set_up() {
   bash "$packaging_dir/fetch_dependencies.sh"
 }
 
-# build PRESET JOBS: configures if needed, then builds.
+# build PRESET JOBS [TARGETS]: configures if needed, then builds.
 build() {
   local folder=$repository_dir/build/$1
   if [ ! -f "$folder/build.ninja" ] || ! grep -qxF "HEADSCOPE_DEPS:PATH=$deps_dir" "$folder/CMakeCache.txt"; then
@@ -43,5 +43,5 @@ build() {
     (cd "$repository_dir" && cmake --fresh --preset "$1" -DHEADSCOPE_DEPS="$deps_dir")
   fi
   say "building build/$1 with $2 jobs"
-  cmake --build "$folder" --parallel "$2"
+  cmake --build "$folder" --parallel "$2" ${3:+--target "${@:3}"}
 }

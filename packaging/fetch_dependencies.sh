@@ -10,7 +10,7 @@ downloads=$deps_dir/downloads
 
 # The wheels carry C++ libraries; which Python they name matters to pip alone.
 wheel_options=(--only-binary=:all: --python-version 3.11 --implementation cp --abi cp311 --abi none)
-for glibc in 28 27 26 25 24 17 12 5; do wheel_options+=(--platform "manylinux_2_${glibc}_x86_64"); done
+for glibc in 28 27 26 25 24 18 17 12 5; do wheel_options+=(--platform "manylinux_2_${glibc}_x86_64"); done
 wheel_options+=(--platform manylinux2014_x86_64 --platform any)
 
 locked() { # locked GROUP: lines "name version sha256"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages the build and its tests need: only what is missing, and nothing when all is there.
+# --packages: also those that make packages for other machines.
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -14,8 +15,11 @@ packages=(
   libx11-dev libxrandr-dev libxinerama-dev libxcursor-dev libxi-dev libxext-dev
   libwayland-dev wayland-protocols libxkbcommon-dev libgl1 libegl1 libgl1-mesa-dri
   # tests
-  doctest-dev xvfb openmpi-bin
+  doctest-dev xvfb openmpi-bin doxygen strace python3-jsonschema
 )
+if [ "${1:-}" = --packages ]; then
+  packages+=(dpkg-dev file help2man librsvg2-bin lintian desktop-file-utils shared-mime-info)
+fi
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
   say "this is not Debian or Ubuntu: going on in the hope that the equivalents of these packages are installed:"

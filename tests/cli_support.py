@@ -37,13 +37,14 @@ COMMANDS = ("selftest", "generate", "attention", "score", "train-directions", "e
             "auto-alpha")
 
 
-def cli(*arguments, timeout=120, env=None):
+def cli(*arguments, timeout=120, env=None, cwd=None):
     # One thread: these models are tiny, and other tests want the cores too.
     if arguments and arguments[0] in COMMANDS and "--threads" not in arguments:
         arguments += ("--threads", "1")
     environment = dict(os.environ, **(env or {}))
     return Result(subprocess.run([str(PROGRAM), *map(str, arguments)], stdin=subprocess.DEVNULL,
-                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, env=environment))
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, env=environment,
+                                 cwd=cwd))
 
 
 def interrupted(*arguments, after):

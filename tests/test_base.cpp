@@ -136,6 +136,27 @@ TEST_CASE("files are written whole or not at all") {
   CHECK(fs::is_character_file("/dev/null"));
 }
 
+TEST_CASE("what a killed writer left goes with the next writing of that file, and nothing else") {
+  const test::TemporaryFolder folder;
+  const fs::path path = folder / "result.json";
+  const auto put = [&](const char* name) { std::ofstream(folder / name) << "half"; };
+  put(".result.json.headscope-4711-0.tmp");
+  put(".other.json.headscope-4711-0.tmp");
+  put(".result.json.tmp");
+  put("result.json.headscope-1-1.tmp");
+  auto living = AtomicFileWriter::create(path);
+  REQUIRE(living);
+  REQUIRE(living->write(std::string_view("living")));
+  REQUIRE(write_file_atomically(path, "whole"));
+  CHECK_FALSE(fs::exists(folder / ".result.json.headscope-4711-0.tmp"));
+  CHECK(fs::exists(folder / ".other.json.headscope-4711-0.tmp"));
+  CHECK(fs::exists(folder / ".result.json.tmp"));
+  CHECK(fs::exists(folder / "result.json.headscope-1-1.tmp"));
+  CHECK(read_text_file(path) == "whole");
+  REQUIRE(living->commit());  // it was not taken for a leftover
+  CHECK(read_text_file(path) == "living");
+}
+
 TEST_CASE("reading is bounded and says what is wrong") {
   const test::TemporaryFolder folder;
   CHECK(contains(message_of(read_text_file(folder / "none")), "none: cannot open: No such file"));

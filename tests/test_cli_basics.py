@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+import shlex
 
 from cli_support import CliTest, interrupted, main, read_safetensors, shared, write_model
 
@@ -32,6 +34,18 @@ class Usage(CliTest):
         for command in ("version", "selftest", "info", "tokenize", "generate", "attention", "score", "compare",
                         "train-directions", "train-demo", "demo-data", "evaluate"):
             self.assertIn(command, result.out)
+        self.assertNotIn("Subcommands:", result.out, "a command has no purpose in app/cli/help.cpp")
+
+    def test_every_command_has_an_example_of_its_own_options(self):
+        commands = re.findall(r"^  ([a-z][a-z-]+)  ", self.ok("--help").out.split("Words:")[0], re.MULTILINE)
+        self.assertGreater(len(commands), 25)
+        for command in commands:
+            text = self.ok(command, "--help").out
+            options, example = text.split("Example:")
+            example = shlex.split(example.splitlines()[1])
+            self.assertEqual(example[:2], ["headscope-cli", command])
+            for option in (word.split("=")[0] for word in example if word.startswith("--")):
+                self.assertRegex(options, rf"(?m)^  (-., )?{option}\b", command)
 
 
 class Version(CliTest):

@@ -13,6 +13,7 @@ import sys
 import time
 import unittest
 
+import schemas
 from cli_support import PROGRAM, SOURCE, CliTest, main
 
 PEERS = SOURCE / "tests" / "peers"
@@ -63,6 +64,7 @@ class Bench(CliTest):
         result = self.ok("bench", "--quick", "--threads", 1, "--repetitions", 2, *arguments,
                          env={"HEADSCOPE_PYTHON": sys.executable})
         self.assertEqual(len(result.out.splitlines()), 1)
+        self.assertEqual(schemas.problems("bench", result.json), [])
         return result.json
 
     def check_spread(self, spread, values=None):

@@ -10,6 +10,7 @@
 
 #include "core/text/dataset.h"
 #include "core/text/tokenizer.h"
+#include "core/training/demo_world_own.h"
 
 using namespace headscope;
 
@@ -46,12 +47,14 @@ std::set<std::string> titles(DemoSplit split) {
 
 TEST_CASE("people of training and test are disjoint and every name occurs in both") {
   int test = 0;
-  for (int first = 0; first < demo_first_names(); ++first) {
-    for (int last = 0; last < demo_last_names(); ++last) {
+  const auto first_names = static_cast<int>(demo_words().first_names.size());
+  const auto last_names = static_cast<int>(demo_words().last_names.size());
+  for (int first = 0; first < first_names; ++first) {
+    for (int last = 0; last < last_names; ++last) {
       test += demo_split_of({first, last}) == DemoSplit::test ? 1 : 0;
     }
   }
-  CHECK(test * 4 == demo_first_names() * demo_last_names());
+  CHECK(test * 4 == first_names * last_names);
   const auto train_titles = titles(DemoSplit::train), test_titles = titles(DemoSplit::test);
   CHECK(train_titles.size() > 1000);
   CHECK(test_titles.size() > 500);

@@ -317,3 +317,18 @@ TEST_CASE("gold documents: training and check at different places") {
   CHECK(place_gold(train, held_out, {GoldPlaces::Kind::as_they_are, {}}, 1).train ==
         std::vector<std::size_t>{2});
 }
+
+TEST_CASE("places of gold documents: as passports say them, and back") {
+  for (const GoldPlaces& places : {GoldPlaces{}, GoldPlaces{GoldPlaces::Kind::as_they_are, {}},
+                                   GoldPlaces{GoldPlaces::Kind::listed, {0, 3}}}) {
+    const auto read = gold_places_from(to_json(places), "d.json");
+    REQUIRE(read);
+    CHECK(read->kind == places.kind);
+    CHECK(read->train == places.train);
+  }
+  for (const Json& wrong : {Json("now and then"), Json({0, -1}), Json({0.5}), Json()}) {
+    const auto refused = gold_places_from(wrong, "d.json");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message.find("d.json: field 'gold_places") == 0);
+  }
+}

@@ -150,3 +150,39 @@ TEST_CASE("a request's preview is made again only where it would start from some
   scene.board.publish_baseline(scene.work, result(Quality::exact));
   CHECK(asked_again());
 }
+
+TEST_CASE("a run that grows is shown where nothing whole is, and goes with its run") {
+  Board board([] {});
+  const Work work{board.submit(Request{}), std::make_shared<const Request>()};
+  const auto few = result(Quality::growing), more = result(Quality::growing);
+  board.publish_growing(work, true, few);
+  CHECK(board.snapshot()->baseline == few);
+  board.publish_growing(work, true, more);
+  CHECK(board.snapshot()->baseline == more);
+  SUBCASE("the whole one takes its place") {
+    const auto whole = result(Quality::exact);
+    board.publish_baseline(work, whole);
+    board.publish_growing(work, true, few);
+    CHECK(board.snapshot()->baseline == whole);
+    board.publish_growing(work, false, few);
+    CHECK(board.snapshot()->intervened == few);
+  }
+  SUBCASE("an error ends it") {
+    board.finish(work, Error{ErrorKind::internal, "no more"});
+    CHECK_FALSE(board.snapshot()->baseline);
+  }
+  SUBCASE("the user's cancellation ends it") {
+    board.cancel();
+    board.publish_growing(work, true, few);
+    CHECK(board.snapshot()->baseline == more);
+    board.finish_cancelled();
+    CHECK_FALSE(board.snapshot()->baseline);
+  }
+}
+
+TEST_CASE("a run that grows replaces no preview") {
+  Scene scene;
+  scene.board.publish_preview(scene.work, scene.board.preview_basis(), {}, scene.preview);
+  scene.board.publish_growing(scene.work, false, result(Quality::growing));
+  CHECK(scene.shown() == scene.preview.get());
+}

@@ -308,11 +308,14 @@ TEST_CASE("the response streams while it is generated") {
   std::atomic<Engine*> engine{nullptr};
   std::mutex mutex;
   std::vector<std::string> baseline_texts, intervened_texts;
+  std::vector<std::shared_ptr<const RunResult>> growing;
   Engine owner(fake_runner_factory({}, control), [&] {
     if (engine == nullptr) return;
     const auto snapshot = engine.load()->snapshot();
-    if (snapshot->streaming_text.empty()) return;
     const std::lock_guard lock(mutex);
+    if (snapshot->baseline && snapshot->baseline->quality == Quality::growing)
+      growing.push_back(snapshot->baseline);
+    if (snapshot->streaming_text.empty()) return;
     (snapshot->streaming_is_baseline ? baseline_texts : intervened_texts)
         .push_back(snapshot->streaming_text);
   });
@@ -327,4 +330,8 @@ TEST_CASE("the response streams while it is generated") {
   };
   check(baseline_texts, *snapshot->baseline);
   check(intervened_texts, *snapshot->intervened);
+  CHECK(snapshot->baseline->quality == Quality::exact);
+  std::set<std::size_t> lengths;
+  for (const auto& run : growing) lengths.insert(run->response.size());
+  CHECK(lengths.size() == snapshot->baseline->response.size());
 }

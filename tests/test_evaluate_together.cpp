@@ -166,3 +166,20 @@ TEST_CASE("results of several workers are used in order, until enough") {
     CHECK(std::is_sorted(used.begin(), used.end()));
   }
 }
+
+TEST_CASE("what a worker throws comes to the caller once all have ended") {
+  for (const int workers : {1, 3}) {
+    const auto work = [](std::size_t item, int) {
+      if (item == 7) throw std::bad_alloc();
+      return item;
+    };
+    const auto take = [](std::size_t item, std::size_t) { return item < 100; };
+    CHECK_THROWS_AS(in_order(
+                        20, workers, [] {}, work, take),
+                    std::bad_alloc);
+    const auto refuse = [](std::size_t, std::size_t) -> bool { throw std::bad_alloc(); };
+    CHECK_THROWS_AS(in_order(
+                        20, workers, [] {}, work, refuse),
+                    std::bad_alloc);
+  }
+}

@@ -12,6 +12,7 @@
 #include "app/cli/cli.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
+#include "core/base/process.h"
 #include "core/exhibit/prompt_tests.h"
 #include "core/exhibit/views.h"
 #include "core/experiment/weights_hash.h"
@@ -209,6 +210,28 @@ TEST_CASE_FIXTURE(Fixture, "tests of the prompt repeat from their captions") {
                  "--reference= Paris", "--top-k=3", "--out=moved"},
                 "moved/positions.json");
   check_repeats(positions_exhibit(positions, test_origin(seen)), "positions");
+}
+
+TEST_CASE_FIXTURE(Fixture, "what is exported as JSON and as arrays follows its schema") {
+  AttentionChoice attention;
+  attention.head = chosen.front();
+  HeadScoreChoice score;
+  score.baseline = snapshot.baseline->scores.relevant;
+  score.intervened = snapshot.intervened->scores.relevant;
+  for (auto& made : {documents_exhibit(runs(), group()), answers_exhibit(runs()),
+                     attention_exhibit(runs(), attention), head_map_exhibit(runs(), score)}) {
+    if (!made) FAIL(made.error().message);
+    for (const ExportFormat format : {ExportFormat::json, ExportFormat::safetensors}) {
+      if (!can_write(*made, format)) continue;
+      REQUIRE(
+          write_exhibit(made->name + "." + std::string(format_name(format)), *made, format, {}));
+    }
+  }
+  const auto checker = before / "tests" / "schemas.py";  // ctest begins in the repository
+  const auto ended = run_process({"python3", checker.string(), "."}, {}, {}).value();
+  CHECK_MESSAGE(ended.exit_code == 0, ended.output, ended.messages);
+  REQUIRE(write_file_atomically("damaged.json", R"({"headscope": "exhibit"})"));
+  CHECK(run_process({"python3", checker.string(), "."}, {}, {}).value().exit_code == 1);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a figure of a test is refused before a model runs") {

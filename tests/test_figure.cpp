@@ -396,6 +396,22 @@ TEST_CASE(
   CHECK(huge.error().kind == ErrorKind::usage);
 }
 
+TEST_CASE("writing: a page without area, or one that no memory holds, is a usage error") {
+  for (const auto& [width, height] : {std::pair(0.0, 100.0), std::pair(100.0, kMostPixelsAlong + 1),
+                                      std::pair(double(NAN), 100.0), std::pair(15000.0, 15000.0)}) {
+    Scene scene = grid_scene(1);
+    scene.width = width;
+    scene.height = height;
+    for (const char* name : {"page.png", "page.svg", "page.pdf"}) {
+      const auto written = write_figure(scratch(name), scene);
+      REQUIRE_FALSE(written);
+      CHECK(written.error().kind == ErrorKind::usage);
+      CHECK(written.error().message.find("too small or too large") != std::string::npos);
+      CHECK_FALSE(std::filesystem::exists(scratch(name)));
+    }
+  }
+}
+
 TEST_CASE("writing: unknown endings and folders that are not there are errors") {
   const auto scene = grid_scene(1);
   CHECK(format_of("a/b.PNG").value() == Format::png);

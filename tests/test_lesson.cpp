@@ -31,6 +31,16 @@ const std::string kWhole =
     "\"value\": 1.5, \"low\": 1, \"high\": 2}]}\n```\n"
     "```text\n## no heading {no value}\n```\n";
 
+// The text alone, blocks separated by line ends.
+std::string plain_text(const Markdown& markdown) {
+  std::string text;
+  for (const MarkdownBlock& block : markdown) {
+    if (!text.empty()) text += '\n';
+    for (const MarkdownRun& run : block.runs) text += run.text;
+  }
+  return text;
+}
+
 // The message of what must fail.
 std::string message_of(const std::string& text) {
   const auto lesson = parse_lesson(text, "broken.md");
@@ -110,6 +120,19 @@ TEST_CASE("a lesson is read as it is written") {
   CHECK(block[0].kind == Kind::code);
 }
 
+TEST_CASE("the form that lesson.h shows is a lesson") {
+  std::ifstream header(test::source_folder() / "core" / "lesson" / "lesson.h");
+  std::string shown;
+  for (std::string line; std::getline(header, line) && line.starts_with("//");)
+    if (line.starts_with("//   ")) shown += line.substr(5) + "\n";
+  const auto lesson = parse_lesson(shown, "lesson.h");
+  REQUIRE_MESSAGE(lesson.has_value(), (lesson ? "" : lesson.error().message));
+  REQUIRE(lesson->steps.size() == 1);
+  CHECK(lesson->steps[0].question() != nullptr);
+  CHECK(lesson->steps[0].windows.size() == 1);
+  CHECK(lesson->steps[0].parts.size() == 3);  // text, question, figure
+}
+
 TEST_CASE("a mistake is named with its line") {
   check_message("", "broken.md line 1:", "---");
   check_message("# Title\n", "broken.md line 1:", "---");
@@ -135,6 +158,8 @@ TEST_CASE("a mistake is named with its line") {
   check_message(kHead + "## A\n```figure\n{\"title\": \"t\", \"bars\": [{\"label\": 3}]}\n```\n",
                 "line 7", "bars[0].label");
   check_message(kHead + "## A\n```figure\n```\n", "line 7", "JSON");
+  check_message(kHead + "## A\n```figure\n{\"title\": \"t\", \"most\": 0, \"bars\": []}\n```\n",
+                "line 7", "above 0");
 }
 
 TEST_CASE("a question needs what makes it one") {

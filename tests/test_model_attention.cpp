@@ -10,7 +10,7 @@
 #include "core/intervention/method.h"
 #include "core/model/attention.h"
 #include "core/model/decoder.h"
-#include "core/model/engine.h"
+#include "core/model/decoder_engine.h"
 #include "core/model/head_map_impl.h"
 #include "tests/model_goldens.h"
 

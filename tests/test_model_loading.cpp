@@ -257,6 +257,33 @@ TEST_CASE("numbers that are none are noticed, and the tensor is named") {
   }
 }
 
+TEST_CASE("weights that change while they are read are refused, whatever is done to the file") {
+  for (const std::string how : {"nothing", "cut short", "emptied", "written to", "replaced"}) {
+    CAPTURE(how);
+    TemporaryFolder folder;
+    for (const auto& entry : fs::directory_iterator(golden_folder("llama_gqa")))
+      fs::copy(entry.path(), folder.path() / entry.path().filename());
+    const fs::path file = folder / "model.safetensors";
+    RunContext context;
+    context.on_progress = [&, calls = 0](const Progress& progress) mutable {
+      if (progress.what != "load" || ++calls != 3) return;
+      if (how == "cut short") fs::resize_file(file, fs::file_size(file) / 2);
+      if (how == "emptied") fs::resize_file(file, 0);
+      if (how == "written to") std::ofstream(file, std::ios::app) << "x";
+      if (how == "replaced") {
+        fs::copy(golden_folder("llama_gqa") / "model.safetensors", folder / "new");
+        fs::rename(folder / "new", file);
+      }
+    };
+    const auto model = Model::load(folder.path().string(), {"cpu", "float32", 1}, context);
+    CHECK(model.has_value() == (how == "nothing"));
+    if (!model) {
+      CHECK(model.error().kind == ErrorKind::bad_input);
+      CHECK(has(model.error().message, file.string() + ": was changed or replaced"));
+    }
+  }
+}
+
 TEST_CASE("layers are placed one after another, and devices are filled alike") {
   const auto device = [](int index, std::uint64_t bytes) {
     return ComputeDevice{at::kCPU, "card:" + std::to_string(index), bytes};

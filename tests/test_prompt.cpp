@@ -152,9 +152,6 @@ TEST_CASE("tokens of a span: those whose bytes overlap it") {
         std::vector<std::int64_t>{1, 4, 5});
   CHECK(token_range(offsets, {2, 6}) == TokenRange{1, 6});
   CHECK(token_range(offsets, {20, 30}).size() == 0);
-  CHECK(bytes_of_tokens(offsets, {0, 3}) == ByteSpan{0, 5});
-  CHECK(bytes_of_tokens(offsets, {3, 4}).empty());
-  CHECK(bytes_of_tokens(offsets, {-5, 99}) == ByteSpan{0, 9});
   CHECK(shifted({2, 4}, 10) == ByteSpan{12, 14});
   const std::string text = "a\u20acb";  // 1, 3 and 1 bytes
   CHECK(whole_characters(text, {2, 3}) == ByteSpan{1, 4});

@@ -9,6 +9,7 @@
 
 #include "app/shell/layout.h"
 #include "tests/embedded_stage.h"
+#include "tests/head_map_cell.h"
 #include "tests/skip.h"
 #include "tests/temporary_folder.h"
 
@@ -18,18 +19,9 @@ using test::stage_of;
 
 namespace {
 
-// The middle of a head's cell on the head map.
-ImVec2 cell_of(ImGuiTestContext* test, HeadId head) {
-  const ModelInfo& model = *stage_of(test).snapshot().model;
-  const ImRect map = test->ItemInfo("//Heads/heads").RectFull;
-  return ImVec2(
-      map.Min.x + map.GetWidth() * (static_cast<float>(head.head) + 0.5f) / float(model.heads),
-      map.Min.y + map.GetHeight() * (static_cast<float>(head.layer) + 0.5f) / float(model.layers));
-}
-
 void click_cell(ImGuiTestContext* test, HeadId head,
                 ImGuiMouseButton button = ImGuiMouseButton_Left) {
-  test->MouseMoveToPos(cell_of(test, head));
+  test->MouseMoveToPos(test::head_cell(test, head));
   test->MouseClick(button);
   test->Yield(2);
 }
@@ -132,7 +124,7 @@ void script_switches(ImGuiTestContext* test) {
   IM_CHECK_EQ(s.state().chosen().size(), before.size() + (was_on ? -1 : 1));
   s.settle(test);
   const ImRect layers = test->ItemInfo("//Heads/layers").RectFull;
-  test->MouseMoveToPos(ImVec2(layers.GetCenter().x, cell_of(test, {0, 0}).y));
+  test->MouseMoveToPos(ImVec2(layers.GetCenter().x, test::head_cell(test, {0, 0}).y));
   test->MouseClick();
   s.settle(test);
   IM_CHECK(s.state().layer_is_on(0));

@@ -77,4 +77,14 @@ TEST_CASE(
   CHECK((*session)->session.tabs[0].request.intervention.tau == 0.77);
   CHECK((*session)->session.tabs[1].name == "second");
   CHECK(load_preferences()->theme == ThemeKind::contrast);
+
+  // A file named on the command line is opened as what it is, as a desktop's double click does.
+  (*session)->session.tabs[0].request.intervention.tau = 0.55;
+  options.file = folder / "mine.headscope.json";
+  REQUIRE(write_session(options.file, (*session)->session).has_value());
+  CHECK(run() == 0);
+  session = read_autosave(session_path());
+  REQUIRE((session.has_value() && session->has_value()));
+  CHECK((*session)->file == options.file);
+  CHECK((*session)->session.tabs[0].request.intervention.tau == 0.55);
 }

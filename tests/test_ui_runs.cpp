@@ -14,6 +14,7 @@
 #include "app/shell/layout.h"
 #include "app/shell/user_files.h"
 #include "core/base/file.h"
+#include "core/base/platform.h"
 #include "tests/engine_fixture.h"
 #include "tests/null_window.h"
 #include "tests/temporary_folder.h"
@@ -228,5 +229,5 @@ TEST_CASE("models are found in folders, and what headscope-cli says of them is u
       parse_json(R"({"supported":false,"notes":["unknown model_type 'new'"]})", "info");
   CHECK(found_from_json(*refused, "/models/y")->problem == "unknown model_type 'new'");
   CHECK_FALSE(found_from_json(*parse_json("[]", "info"), "/models/z").has_value());
-  CHECK(available_memory() > 1e6);
+  CHECK(platform::available_memory() > 1'000'000);
 }

@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "app/shell/run_window.h"
+#include "tests/head_map_cell.h"
 #include "tests/skip.h"
 #include "tests/ui_stage.h"
 
@@ -26,16 +27,6 @@ using test::Stage;
 using test::stage_of;
 
 namespace {
-
-// Middle of the cell of one head in the head map.
-ImVec2 cell_of(ImGuiTestContext* test, HeadId head) {
-  const ModelInfo& model = *stage_of(test).snapshot().model;
-  const ImRect map = test->ItemInfo("//Heads/heads").RectFull;
-  return {map.Min.x + map.GetWidth() * (static_cast<float>(head.head) + 0.5f) /
-                          static_cast<float>(model.heads),
-          map.Min.y + map.GetHeight() * (static_cast<float>(head.layer) + 0.5f) /
-                          static_cast<float>(model.layers)};
-}
 
 void script_slider(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
@@ -136,7 +127,7 @@ void script_key_part(ImGuiTestContext* test) {
 
 void script_heads(ImGuiTestContext* test) {
   Stage& s = stage_of(test);
-  test->MouseMoveToPos(cell_of(test, {2, 6}));
+  test->MouseMoveToPos(test::head_cell(test, {2, 6}));
   test->MouseClick();
   s.settle(test);
   IM_CHECK((s.snapshot().request.selected == HeadId{2, 6}));

@@ -8,7 +8,10 @@
 #include <vector>
 
 #include "app/cli/command_line.h"
+#include "app/cli/help.h"
+#include "app/cli/made_by.h"
 #include "app/cli/terminal.h"
+#include "app/help_format.h"
 #include "core/base/version.h"
 
 namespace headscope::cli {
@@ -60,15 +63,17 @@ Result<> check_command(const CLI::App& app, const std::vector<std::string>& reve
 }
 
 int parse_and_run(int argc, const char* const* argv) {
-  CLI::App app("Which attention heads read the context, and what happens when they read it more",
-               "headscope-cli");
+  CLI::App app(
+      "Shows which attention heads of a language model read the relevant part of a prompt, and "
+      "what "
+      "happens when they read it more",
+      "headscope-cli");
+  app.formatter(std::make_shared<HelpFormatter>());
   app.set_version_flag("--version", std::string("headscope ") + kVersion);
   app.require_subcommand(1);
-  app.footer(
-      "Results are JSON on stdout. Exit codes: 0 done, 2 wrong usage, 3 bad input, "
-      "4 does not fit in memory, 130 interrupted.");
   CommandLine line{app, {}};
   add_commands(line);
+  describe_commands(app);
   std::vector<std::string> arguments = reversed_arguments(argc, argv);
   if (const auto known = check_command(app, arguments); !known) return report(known.error());
   try {
@@ -79,6 +84,7 @@ int parse_and_run(int argc, const char* const* argv) {
     return asked_for_help ? 0 : kUsage;
   }
   catch_interrupts();
+  note_command(*app.get_subcommands().front());
   const Result<> outcome = line.chosen();
   if (interrupted() && (outcome || outcome.error().kind == ErrorKind::cancelled)) {
     return report({ErrorKind::cancelled, "interrupted; what was finished is kept"});

@@ -5,10 +5,12 @@
 
 #include "app/cli/command_line.h"
 #include "app/cli/intervene.h"
+#include "app/cli/made_by.h"
 #include "app/cli/options.h"
 #include "app/cli/outlook_note.h"
 #include "app/cli/output.h"
 #include "app/cli/prompt_input.h"
+#include "app/cli/prompt_passport.h"
 #include "app/cli/slice.h"
 #include "app/cli/terminal.h"
 #include "core/analysis/row_metrics.h"
@@ -124,8 +126,9 @@ Metrics metrics_of(const CapturedAttention& attention) {
   return metrics;
 }
 
-Result<> write_result(const Options& options, const Selection& selection, const PromptInput& prompt,
-                      const ModelConfig& config, const ForwardResult& result) {
+Result<> write_tensors(const Options& options, const Selection& selection,
+                       const PromptInput& prompt, const ModelConfig& config,
+                       const ForwardResult& result, const Passport& passport) {
   const auto& ids = prompt.encoding.ids;
   const std::vector<std::int64_t> tokens(ids.begin(), ids.end());
   const std::int64_t length = std::ssize(ids), rows = selection.rows.size();
@@ -146,6 +149,9 @@ Result<> write_result(const Options& options, const Selection& selection, const 
   }
   return write_safetensors(options.file, tensors,
                            {{"format", "pt"},
+                            {"headscope", "attention"},
+                            {"passport", dump_json(to_json(passport))},
+                            {"made_by", dump_json(made_by())},
                             {"sets", options.spans() ? set_names(prompt) : ""},
                             {"row_begin", std::to_string(selection.rows.begin)},
                             {"layer_begin", std::to_string(selection.layers.begin)}});
@@ -190,7 +196,9 @@ Result<> attention(const Options& options) {
            std::to_string(selection.rows.size()) + " rows, " +
                (options.spans() ? "span sums" : "weights"));
   HEADSCOPE_ASSIGN(const auto result, opened.model->forward(request, progress.context()));
-  HEADSCOPE_TRY(write_result(options, selection, prompt, config, result));
+  HEADSCOPE_ASSIGN(const auto passport,
+                   prompt_passport(input, options, options, options, progress.context()));
+  HEADSCOPE_TRY(write_tensors(options, selection, prompt, config, result, passport));
   return write_json({{"file", options.file},
                      {"tokens", tokens},
                      {"rows", {selection.rows.begin, selection.rows.end}},
@@ -203,12 +211,16 @@ Result<> attention(const Options& options) {
 
 void add_attention(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = line.add("attention", "attention weights and logits of some rows",
-                               [options] { return attention(*options); });
+  CLI::App* command =
+      line.add("attention", "attention weights and logits of chosen tokens, as a safetensors file",
+               [options] { return attention(*options); });
   add_loaded_model(*command, *options);
   add_prompt_source(*command, *options);
   add_prompt_options(*command, *options);
-  command->add_option("--rows", options->rows, "rows A:B as in Python, such as --rows=-5:")
+  command
+      ->add_option(
+          "--rows", options->rows,
+          "tokens whose attention is written, A:B as in Python: --rows=-5: for the last five")
       ->required();
   command->add_option("--layers", options->layers, "layers A:B as in Python")
       ->capture_default_str();

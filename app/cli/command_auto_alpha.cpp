@@ -226,7 +226,7 @@ Result<> auto_alpha(const Options& options) {
   result["notes"] = input.notes;
   result["passport"] = to_json(input.passport);
   progress.note(explain(choice));
-  return write_json(result, options.out);
+  return write_result("auto_alpha", std::move(result), options.out);
 }
 
 }  // namespace

@@ -1,5 +1,4 @@
 // bench: figures as ratios measured side by side in the same run.
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -12,7 +11,9 @@
 #include "app/cli/options.h"
 #include "app/cli/output.h"
 #include "app/cli/terminal.h"
+#include "core/base/file.h"
 #include "core/base/json.h"
+#include "core/base/platform.h"
 #include "core/bench/directions_suite.h"
 #include "core/bench/engine_suite.h"
 #include "core/bench/growth_suite.h"
@@ -48,12 +49,12 @@ class WorkFolder {
   static Result<WorkFolder> make(const std::string& wanted) {
     if (!wanted.empty()) return WorkFolder(wanted, false);
     std::error_code problem;
-    const fs::path base = fs::temp_directory_path(problem);
-    std::string name = (base / "headscope-bench-XXXXXX").string();
-    if (problem || ::mkdtemp(name.data()) == nullptr) {
-      return bad_input(name + ": no temporary folder can be made; name one with --work");
+    fs::path made = platform::make_temporary_folder("headscope-bench", problem);
+    if (problem) {
+      return bad_input(made.string() + ": no temporary folder can be made (" + problem.message() +
+                       "); name one with --work");
     }
-    return WorkFolder(name, true);
+    return WorkFolder(std::move(made), true);
   }
   WorkFolder(WorkFolder&& other) noexcept : path_(other.path_), passing_(other.passing_) {
     other.passing_ = false;
@@ -147,10 +148,8 @@ Result<bench::BenchOptions> suite_options(const Options& options, const fs::path
   suite.tokenizers = {options.tokenizers.begin(), options.tokenizers.end()};
   suite.data = options.data;
   HEADSCOPE_ASSIGN(suite.demo, model_folder(kDemoModel));
-  std::error_code problem;
-  const fs::path program = fs::read_symlink("/proc/self/exe", problem);
-  if (problem) return fail(ErrorKind::internal, "this program's own file was not found");
-  suite.own_command = {program.string(), "bench", "--measure"};
+  HEADSCOPE_ASSIGN(const fs::path folder, executable_folder());
+  suite.own_command = {(folder / "headscope-cli").string(), "bench", "--measure"};
   suite.peers = options.no_peers ? bench::no_peers("switched off by --no-peers")
                                  : bench::find_peers(options.peers, context);
   return suite;
@@ -180,14 +179,14 @@ Result<> run_bench(const Options& options) {
   suite.note = [&progress](const std::string& text) { progress.note("bench: " + text); };
   HEADSCOPE_ASSIGN(const Json report, suite_named(options.suite)->run(suite, context));
   print_goals(report, "", progress);
-  return write_json(report, options.out);
+  return write_result("bench", report, options.out);
 }
 
 }  // namespace
 
 void add_bench(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = line.add("bench", "speed and memory beside other programs, as ratios",
+  CLI::App* command = line.add("bench", "speed and memory, measured beside other programs",
                                [options] { return run_bench(*options); });
   command->add_option("--suite", options->suite, "what is compared")
       ->check(CLI::IsMember(suite_names()))

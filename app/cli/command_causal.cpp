@@ -6,6 +6,7 @@
 #include "app/cli/command_line.h"
 #include "app/cli/explain_input.h"
 #include "app/cli/intervene.h"
+#include "app/cli/made_by.h"
 #include "app/cli/output.h"
 #include "core/base/units.h"
 #include "core/engine/outlook.h"
@@ -54,14 +55,16 @@ Result<> of_prompt(const Options& options, ExplainInput& input, const CausalOpti
   Json result = to_json(sample);
   for (const char* unknown : {"index", "question", "em"}) result.erase(unknown);
   result["passport"] = to_json(input.passport);
-  return write_explained(options, input, result, causal_exhibit, acted_on, context);
+  return write_explained("causal_prompt", options, input, result, causal_exhibit, acted_on,
+                         context);
 }
 
 Result<> of_data(const Options& options, ExplainInput& input, const CausalOptions& how,
                  ProgressPrinter& progress) {
   const bool keeps = !options.out.empty();
-  const CausalFile file(options.out, {{"mask", options.mask}, {"notes", input.notes}},
-                        input.passport);
+  Json heading = {{"mask", options.mask}, {"notes", input.notes}};
+  if (keeps) heading.update({{"headscope", "causal"}, {"made_by", made_by()}});
+  const CausalFile file(options.out, std::move(heading), input.passport);
   CausalSamplesOptions run_how{.reference = options.reference};
   if (keeps) {
     run_how.finished = file.finished_before();
@@ -74,7 +77,9 @@ Result<> of_data(const Options& options, ExplainInput& input, const CausalOption
                                                  how, run_how, progress.context()));
   const bool complete = !run.cancelled;
   if (keeps) HEADSCOPE_TRY(file.save(run, complete));
-  HEADSCOPE_TRY(write_json(keeps ? file.summary(run, complete) : file.whole(run, complete), ""));
+  Json shown = keeps ? file.summary(run, complete) : file.whole(run, complete);
+  for (const char* of_the_file : {"headscope", "made_by"}) shown.erase(of_the_file);
+  HEADSCOPE_TRY(write_json(shown, ""));
   if (complete) return {};
   return fail(ErrorKind::cancelled, keeps ? "interrupted; run again to go on"
                                           : "interrupted; what was finished is written");

@@ -90,7 +90,7 @@ Result<Json> compare_vectors(const Options& options) {
 Result<> compare(const Options& options) {
   const bool vectors = holds_directions(options.first) || holds_directions(options.second);
   HEADSCOPE_ASSIGN(const auto result, vectors ? compare_vectors(options) : compare_heads(options));
-  return write_json(result, options.out);
+  return write_result(vectors ? "direction_comparison" : "head_comparison", result, options.out);
 }
 
 }  // namespace
@@ -98,7 +98,7 @@ Result<> compare(const Options& options) {
 void add_compare(CommandLine& line) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      line.add("compare", "overlap of two head sets, or cosines of two files of directions",
+      line.add("compare", "how far two head sets, or two files of focus directions, agree",
                [options] { return compare(*options); });
   command->add_option("first", options->first, "head set, or directions (file or folder)")
       ->required();

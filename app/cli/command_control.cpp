@@ -4,6 +4,7 @@
 #include "app/cli/command_line.h"
 #include "app/cli/experiment_options.h"
 #include "app/cli/intervene.h"
+#include "app/cli/made_by.h"
 #include "app/cli/output.h"
 #include "app/cli/prompt_input.h"
 #include "core/base/hash.h"
@@ -114,7 +115,7 @@ Result<> control(const Options& options) {
   HEADSCOPE_ASSIGN(auto passport, make_passport(opened, encoder, data, chosen, options, options,
                                                 options, context));
   HEADSCOPE_TRY(describe(options, how, passport));
-  const ControlFile file(options.file, std::move(passport));
+  const ControlFile file(options.file, std::move(passport), {{"made_by", made_by()}});
   auto result = file.complete_before(plan, chosen.samples.size());
   if (result) {
     progress.note("the same control lies in " + options.file);
@@ -134,10 +135,9 @@ Result<> control(const Options& options) {
 
 void add_control(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = line.add(
-      "control",
-      "intervene on contextual heads and on random ones: how far do the untouched heads move?",
-      [options] { return control(*options); });
+  CLI::App* command =
+      line.add("control", "how far heads that nobody touched move when others are intervened on",
+               [options] { return control(*options); });
   add_loaded_model(*command, *options);
   add_data(*command, *options, true,
            "questions to measure on (default: all, or the test part when heads or directions were "

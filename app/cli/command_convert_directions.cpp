@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "app/cli/command_line.h"
+#include "app/cli/made_by.h"
 #include "app/cli/options.h"
 #include "app/cli/output.h"
 #include "core/session/directions_file.h"
@@ -37,7 +38,8 @@ Result<> convert(const Options& options) {
   HEADSCOPE_ASSIGN(auto read, read_directions(options.from));
   HEADSCOPE_ASSIGN(read.passport.options["source_sha256"], directions_sha256(options.from));
   const Directions& directions = read.directions;
-  HEADSCOPE_TRY(write_directions(options.file, directions, read.passport));
+  HEADSCOPE_TRY(write_directions(options.file, directions, read.passport,
+                                 {{"made_by", dump_json(made_by())}}));
   return write_json({{"file", options.file},
                      {"layers", directions.layers},
                      {"heads", directions.heads},
@@ -51,9 +53,9 @@ Result<> convert(const Options& options) {
 
 void add_convert_directions(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      line.add("convert-directions", "focus directions of torch.save (.pth) as safetensors",
-               [options] { return convert(*options); });
+  CLI::App* command = line.add("convert-directions",
+                               "focus directions that were saved by PyTorch (.pth), as safetensors",
+                               [options] { return convert(*options); });
   command
       ->add_option("from", options->from,
                    "folder of head_{q,k}_directions_L.pth; nothing in it is executed")

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "app/cli/command_line.h"
+#include "app/cli/made_by.h"
 #include "app/cli/options.h"
 #include "app/cli/output.h"
 #include "core/text/dataset.h"
@@ -41,6 +42,7 @@ Result<> demo_data(const Options& options) {
                                  .split = kSplits.at(options.split)};
   HEADSCOPE_ASSIGN(const auto samples, demo_samples(sample, options.samples, options.seed));
   HEADSCOPE_TRY(write_dataset(options.file, samples));
+  HEADSCOPE_TRY(write_made_by(options.file));
   return write_json({{"file", options.file},
                      {"samples", samples.size()},
                      {"documents", options.documents},
@@ -54,12 +56,13 @@ Result<> demo_data(const Options& options) {
 
 void add_demo_data(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = line.add("demo-data", "samples of the embedded model's world",
-                               [options] { return demo_data(*options); });
-  command->add_option("--documents", options->documents, "documents a sample")
+  CLI::App* command = line.add(
+      "demo-data", "questions with documents of the made-up world that the model demo knows",
+      [options] { return demo_data(*options); });
+  command->add_option("--documents", options->documents, "documents of each question")
       ->check(CLI::Range(1, demo_max_documents))
       ->required();
-  command->add_option("--samples", options->samples, "how many")
+  command->add_option("--samples", options->samples, "how many questions")
       ->check(CLI::Range(1, kMaxSamples))
       ->required();
   command->add_option("--facts", options->facts, "facts a document states")

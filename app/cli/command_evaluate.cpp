@@ -60,6 +60,7 @@ struct Output {
 
   Json summary(const EvaluateRun& run, bool complete) const {
     Json summary = summary_json(run);
+    summary["headscope"] = "evaluation";
     summary["part"] = part;
     summary["prompt"] = prompt;
     summary["notes"] = notes;

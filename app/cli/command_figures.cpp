@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "app/cli/command_line.h"
+#include "app/cli/made_by.h"
 #include "app/cli/options.h"
 #include "app/cli/output.h"
 #include "core/experiment/study_figures.h"
@@ -19,6 +20,7 @@ Result<> figures(const Options& options) {
   figure::Options look;
   look.theme = figure::theme_from_name(options.theme).value_or(figure::Theme::light);
   HEADSCOPE_ASSIGN(auto drawn, write_study_figures(study, options.folder, look));
+  HEADSCOPE_TRY(write_made_by(options.folder));
   Json files = Json::array();
   for (const Json& entry : drawn) {
     for (const Json& file : entry["files"]) files.push_back(file);

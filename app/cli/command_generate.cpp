@@ -8,6 +8,7 @@
 #include "app/cli/outlook_note.h"
 #include "app/cli/output.h"
 #include "app/cli/prompt_input.h"
+#include "app/cli/prompt_passport.h"
 #include "app/cli/terminal.h"
 #include "core/runner/run_outlook.h"
 
@@ -25,6 +26,15 @@ Result<> note_parity(Model& model, ProgressPrinter& progress) {
   constexpr double seconds = 0.5;  // small models only; "info --check" has time
   HEADSCOPE_ASSIGN(const auto report, model.self_check(seconds, progress.context()));
   if (report.checked() && !report.good()) progress.note("warning: " + parity_text(report));
+  return {};
+}
+
+Result<> add_passport(const OpenedPrompt& input, const Options& options, const RunContext& context,
+                      Json& result) {
+  HEADSCOPE_ASSIGN(auto passport, prompt_passport(input, options, options, options, context));
+  passport.options["sampling"] = {
+      {"temperature", options.temperature}, {"top_k", options.top_k}, {"top_p", options.top_p}};
+  result["passport"] = to_json(passport);
   return {};
 }
 
@@ -47,11 +57,12 @@ Result<> generate(const Options& options) {
   HEADSCOPE_ASSIGN(const auto generation, opened.model->generate(request, progress.context()));
   // Without a tokenizer there are ids only.
   const std::string text = opened.tokenizer ? opened.tokenizer->decode(generation.ids) : "";
-  return write_json({{"prompt_ids", request.prompt_ids},
-                     {"ids", generation.ids},
-                     {"text", text},
-                     {"stop", generation.stopped_at_eos ? "eos" : "length"}},
-                    options.out);
+  Json result = {{"prompt_ids", request.prompt_ids},
+                 {"ids", generation.ids},
+                 {"text", text},
+                 {"stop", generation.stopped_at_eos ? "eos" : "length"}};
+  if (!options.out.empty()) HEADSCOPE_TRY(add_passport(input, options, progress.context(), result));
+  return write_result("generation", std::move(result), options.out);
 }
 
 }  // namespace
@@ -59,7 +70,8 @@ Result<> generate(const Options& options) {
 void add_generate(CommandLine& line) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
-      line.add("generate", "the answer to one prompt", [options] { return generate(*options); });
+      line.add("generate", "the answer to one prompt, with or without an intervention",
+               [options] { return generate(*options); });
   add_loaded_model(*command, *options);
   add_prompt_source(*command, *options);
   add_prompt_options(*command, *options);

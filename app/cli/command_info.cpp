@@ -162,7 +162,7 @@ Result<> info(const Options& options) {
   HEADSCOPE_ASSIGN(const auto folder, model_folder(options.model));
   const auto summary = inspect_model(folder.string(), options.adapter);
   if (!summary) {
-    HEADSCOPE_TRY(write_json(refusal(folder, summary.error()), options.out));
+    HEADSCOPE_TRY(write_result("model_info", refusal(folder, summary.error()), options.out));
     return tl::unexpected(summary.error());
   }
   Json answer = to_json(*summary);
@@ -173,15 +173,16 @@ Result<> info(const Options& options) {
     HEADSCOPE_TRY(check_tokens(options, summary->config));
     answer["estimates"] = estimates(options, *summary);
   }
-  return write_json(answer, options.out);
+  return write_result("model_info", std::move(answer), options.out);
 }
 
 }  // namespace
 
 void add_info(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      line.add("info", "shape, size and support of a model", [options] { return info(*options); });
+  CLI::App* command = line.add(
+      "info", "a model's shape and size, whether it can be used, and what a run would take",
+      [options] { return info(*options); });
   add_loaded_model(*command, *options);
   command->add_flag("--check", options->check,
                     "load it, and compare cached with uncached and fused with plain computation");

@@ -7,6 +7,7 @@
 #include "app/cli/options.h"
 #include "app/cli/output.h"
 #include "app/cli/prompt_input.h"
+#include "app/cli/prompt_passport.h"
 #include "app/cli/terminal.h"
 #include "core/analysis/logit_lens.h"
 #include "core/model/logit_lens.h"
@@ -110,7 +111,10 @@ Result<> lens(const Options& options) {
     HEADSCOPE_ASSIGN(request.interventions, interventions_for(set, prompt));
     HEADSCOPE_ASSIGN(result["intervened"], lens_of(options, opened, request, wanted, context));
   }
-  return write_json(result, options.out, options.out.empty() ? -1 : 2);
+  if (options.out.empty()) return write_json(result, "");
+  HEADSCOPE_ASSIGN(const auto passport, prompt_passport(input, options, options, options, context));
+  result["passport"] = to_json(passport);
+  return write_result("lens", std::move(result), options.out, 2);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "app/cli/command_line.h"
 #include "app/cli/figure_origin.h"
 #include "app/cli/intervene.h"
+#include "app/cli/made_by.h"
 #include "app/cli/outlook_note.h"
 #include "app/cli/output.h"
 #include "app/cli/prompt_input.h"
@@ -95,7 +96,7 @@ Result<> write_table(const Options& options, const std::vector<PositionRow>& row
                      const Json& result) {
   const fs::path to(options.folder);
   HEADSCOPE_TRY(create_folders(to));
-  HEADSCOPE_TRY(write_json(result, (to / "positions.json").string(), 2));
+  HEADSCOPE_TRY(write_result("positions", result, (to / "positions.json").string(), 2));
   return write_file_atomically(to / "positions.csv", positions_csv(rows));
 }
 
@@ -107,7 +108,7 @@ Result<> draw_to(const std::vector<fs::path>& files, const Options& options, con
   look.theme = figure::theme_from_name(options.theme).value_or(figure::Theme::light);
   HEADSCOPE_ASSIGN(const auto scene, exhibit.scene(look));
   for (const fs::path& file : files) HEADSCOPE_TRY(figure::write_figure(file, scene));
-  return {};
+  return is_picture(options.folder) ? write_made_by(options.folder) : Result<>{};
 }
 
 // The folder with all there is, or the one picture that was asked for.

@@ -7,6 +7,7 @@
 
 #include "app/cli/command_line.h"
 #include "app/cli/figure_origin.h"
+#include "app/cli/made_by.h"
 #include "app/cli/output.h"
 #include "app/cli/render_run.h"
 #include "core/analysis/head_choice.h"
@@ -286,6 +287,7 @@ Result<> render(const RenderOptions& options) {
   ProgressPrinter progress(options.quiet);
   HEADSCOPE_ASSIGN(const auto scene, draw(options, look, progress));
   HEADSCOPE_TRY(figure::write_figure(options.file, scene));
+  HEADSCOPE_TRY(write_made_by(options.file));
   return write_json(
       {{"file", options.file}, {"figure", options.figure}, {"caption", scene.description}}, "");
 }

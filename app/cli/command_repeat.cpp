@@ -1,6 +1,4 @@
 // repeat: makes a result again from its passport, and says what differs.
-#include <unistd.h>
-
 #include <algorithm>
 #include <memory>
 #include <set>
@@ -10,8 +8,10 @@
 #include "app/cli/intervene.h"
 #include "app/cli/output.h"
 #include "app/cli/prompt_input.h"
+#include "app/cli/replay.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
+#include "core/base/platform.h"
 #include "core/experiment/direction_study.h"
 #include "core/experiment/evaluate.h"
 #include "core/experiment/gold_positions.h"
@@ -31,6 +31,7 @@ constexpr std::int64_t kMostEpochs = 100000;
 
 struct Options : CommonOptions {
   std::string result, model, adapter, data, heads, directions;
+  std::vector<std::string> folders;
   double tolerance = 1e-4;
 };
 
@@ -56,8 +57,8 @@ Result<Kind> kind_of(const fs::path& result) {
   if (json.is_object() && json.contains("ranking") && json.contains("passport"))
     return Kind::head_set;
   return cannot(name,
-                "expected a head set with a passport, focus directions, the lines of evaluate "
-                "beside their .summary.json, or the folder of a sweep or a study");
+                "nothing says what made it: expected a result of headscope-cli (--out), or an SVG "
+                "whose caption names its command");
 }
 
 Result<Passport> passport_in(const fs::path& file) {
@@ -248,29 +249,6 @@ Result<> repeat_run(Workshop& shop, Repetition& repetition) {
   return {};
 }
 
-// ---- a place for what is made again ----
-
-class TemporaryFolder {
- public:
-  static Result<TemporaryFolder> make() {
-    TemporaryFolder folder(fs::temp_directory_path() /
-                           ("headscope-repeat-" + std::to_string(::getpid())));
-    HEADSCOPE_TRY(create_folders(folder.path_));
-    return folder;
-  }
-  TemporaryFolder(TemporaryFolder&& other) noexcept { std::swap(path_, other.path_); }
-  TemporaryFolder& operator=(TemporaryFolder&&) = delete;
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  explicit TemporaryFolder(fs::path path) : path_(std::move(path)) {}
-  fs::path path_;
-};
-
 // ---- directions ----
 
 Result<DirectionTrainingOptions> training_options(const Workshop& shop) {
@@ -298,7 +276,7 @@ Result<> repeat_directions(Workshop& shop, Repetition& repetition) {
   }
   std::vector<QaSample> none;
   (void)place_gold(samples, none, places, shop.passport.seed);
-  HEADSCOPE_ASSIGN(const auto temporary, TemporaryFolder::make());
+  HEADSCOPE_ASSIGN(const auto temporary, PassingFolder::make());
   DirectionStudyOptions how;
   how.data = {shop.max_new_tokens(), shop.rows()};
   HEADSCOPE_ASSIGN(how.training, training_options(shop));
@@ -349,7 +327,7 @@ Result<> repeat_sweep(Workshop& shop, Repetition& repetition) {
   std::sort(cells.begin(), cells.end());
   HEADSCOPE_ASSIGN(const auto lines, lines_in(before.lines_file(cells.front())));
   HEADSCOPE_ASSIGN(const auto samples, shop.samples_of(lines));
-  HEADSCOPE_ASSIGN(const auto temporary, TemporaryFolder::make());
+  HEADSCOPE_ASSIGN(const auto temporary, PassingFolder::make());
   HEADSCOPE_ASSIGN(const auto again, SweepFolder::open(temporary.path(), shop.passport));
   HEADSCOPE_ASSIGN(const auto outcome, run_sweep(*shop.opened.model, *shop.encoder, samples, cells,
                                                  how, again, shop.context));
@@ -403,20 +381,41 @@ Result<Json> repeat_study(const Options& options, ProgressPrinter& progress, std
   return Json{{"equal", found == 0}, {"parts", std::move(parts)}};
 }
 
+Result<Repetition> repeat_command(const MadeResult& made, const Options& options,
+                                  const RunContext& context) {
+  ReplayOptions how{{{"model", options.model},
+                     {"adapter", options.adapter},
+                     {"data", options.data},
+                     {"heads", options.heads},
+                     {"directions", options.directions}},
+                    {options.folders.begin(), options.folders.end()},
+                    options};
+  Repetition repetition(options.tolerance);
+  HEADSCOPE_TRY(replay(made, how, repetition, context));
+  return repetition;
+}
+
+// By its command where the result names it, else step by step from its passport.
+Result<Json> repeated(const Options& options, ProgressPrinter& progress, std::int64_t& found) {
+  HEADSCOPE_ASSIGN(const auto made, made_result(options.result));
+  if (made) {
+    HEADSCOPE_ASSIGN(const auto repetition, repeat_command(*made, options, progress.context()));
+    found = repetition.found();
+    return repetition.report();
+  }
+  HEADSCOPE_ASSIGN(const auto kind, kind_of(options.result));
+  if (kind == Kind::study) return repeat_study(options, progress, found);
+  HEADSCOPE_ASSIGN(const auto repetition, repeat_one(options, kind, progress.context()));
+  found = repetition.found();
+  return repetition.report();
+}
+
 Result<> repeat(const Options& options) {
   ProgressPrinter progress(options.quiet);
-  HEADSCOPE_ASSIGN(const auto kind, kind_of(options.result));
   std::int64_t found = 0;
-  Json report;
-  if (kind == Kind::study) {
-    HEADSCOPE_ASSIGN(report, repeat_study(options, progress, found));
-  } else {
-    HEADSCOPE_ASSIGN(const auto repetition, repeat_one(options, kind, progress.context()));
-    report = repetition.report();
-    found = repetition.found();
-  }
+  HEADSCOPE_ASSIGN(auto report, repeated(options, progress, found));
   report["result"] = options.result;
-  HEADSCOPE_TRY(write_json(report, options.out));
+  HEADSCOPE_TRY(write_result("repetition", report, options.out));
   if (found == 0) return {};
   return fail(ErrorKind::internal,
               options.result + ": " + std::to_string(found) + " values came out otherwise");
@@ -428,18 +427,22 @@ void add_repeat(CommandLine& line) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       line.add("repeat",
-               "makes a head set, focus directions, a run of evaluate, a sweep or these steps of a "
-               "study again from their passports and compares; exit 0 when equal, 1 when not",
+               "makes a result again from what it says of itself and compares; exit 0 when equal, "
+               "1 when not",
                [options] { return repeat(*options); });
   command
-      ->add_option("result", options->result,
-                   "heads.json, directions, lines of evaluate, folder of a sweep or study")
+      ->add_option(
+          "result", options->result,
+          "whatever a command wrote to --out, folders too; an SVG that the window exported")
       ->required();
   command->add_option("--model,-m", options->model, "the model (default: the embedded one, if so)");
   command->add_option("--adapter", options->adapter, "its adapter");
   command->add_option("--data", options->data, "the data (default: looked for beside the result)");
   command->add_option("--heads", options->heads, "the head set of a sweep (likewise)");
   command->add_option("--directions", options->directions, "the directions of a sweep (likewise)");
+  command->add_option("--files", options->folders,
+                      "folders where files that it was made from are looked for, besides where "
+                      "they were and beside the result");
   command->add_option("--tolerance", options->tolerance, "by which numbers may differ")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "app/cli/command_line.h"
+#include "app/cli/made_by.h"
 #include "app/cli/output.h"
 #include "app/cli/render_run.h"
 #include "core/analysis/head_choice.h"
@@ -75,6 +76,7 @@ Result<> make_report(const Options& options) {
   HEADSCOPE_ASSIGN(const auto report, study::report_of_runs(std::move(source)));
   HEADSCOPE_ASSIGN(const auto html, study::prompt_report_html(report));
   HEADSCOPE_TRY(write_file_atomically(options.file, html));
+  HEADSCOPE_TRY(write_made_by(options.file));
   Json answers = Json::array();
   for (const study::ReportAnswer& answer : report.answers) {
     answers.push_back({{"name", answer.name}, {"text", answer.text}, {"right", nullptr}});

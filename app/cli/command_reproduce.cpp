@@ -4,6 +4,7 @@
 #include "app/cli/command_line.h"
 #include "app/cli/experiment_options.h"
 #include "app/cli/intervene.h"
+#include "app/cli/made_by.h"
 #include "app/cli/output.h"
 #include "app/cli/prompt_input.h"
 #include "core/base/file.h"
@@ -80,6 +81,7 @@ Result<> reproduce(const Options& options) {
   const ReproduceInputs inputs{*opened.model, encoder, study, data};
   const auto note = [&progress](const std::string& step) { progress.note(step); };
   HEADSCOPE_ASSIGN(const auto judged, headscope::reproduce(inputs, folder, note, context));
+  HEADSCOPE_TRY(write_made_by(folder.path()));
   return write_json(summary(judged, folder), options.out);
 }
 

@@ -114,8 +114,9 @@ Result<> score(const Options& options) {
 
 void add_score(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = line.add("score", "contextual score of every head over a data set",
-                               [options] { return score(*options); });
+  CLI::App* command = line.add(
+      "score", "how much every head attends to the relevant documents of a data set: a head set",
+      [options] { return score(*options); });
   add_loaded_model(*command, *options);
   add_data(*command, *options, true, "questions to score on (default: the training part)");
   add_prompt_options(*command, *options);

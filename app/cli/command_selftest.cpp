@@ -28,8 +28,8 @@ Result<> selftest(const Options& options) {
     failed.push_back(check.name);
     message += "\n  " + check.name + ": " + check.detail;
   }
-  HEADSCOPE_TRY(
-      write_json({{"passed", failed.empty()}, {"checks", list}, {"failed", failed}}, options.out));
+  HEADSCOPE_TRY(write_result(
+      "selftest", {{"passed", failed.empty()}, {"checks", list}, {"failed", failed}}, options.out));
   if (failed.empty()) return {};
   return fail(ErrorKind::internal, "selftest failed:" + message);
 }
@@ -38,8 +38,9 @@ Result<> selftest(const Options& options) {
 
 void add_selftest(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = line.add("selftest", "checks this copy of the program, in seconds",
-                               [options] { return selftest(*options); });
+  CLI::App* command = line.add(
+      "selftest", "checks in seconds that this copy of the program computes what it should",
+      [options] { return selftest(*options); });
   add_loaded_model(*command, *options);
   add_common(*command, *options);
 }

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "app/cli/command_line.h"
+#include "app/cli/made_by.h"
 #include "app/cli/options.h"
 #include "app/cli/output.h"
 #include "app/cli/prompt_input.h"
@@ -75,6 +76,7 @@ Result<> suite_data(const Options& options) {
     }
   }
   HEADSCOPE_TRY(write_file_atomically(options.file, result.lines));
+  HEADSCOPE_TRY(write_made_by(options.file));
   return write_json(
       {{"file", options.file}, {"seed", options.seed}, {"made", std::move(result.made)}}, "");
 }
@@ -83,7 +85,7 @@ Result<> suite_data(const Options& options) {
 
 void add_suite_data(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = line.add("suite-data", "samples of the long-context suites as JSON lines",
+  CLI::App* command = line.add("suite-data", "samples of long-context tasks, of any length",
                                [options] { return suite_data(*options); });
   add_model(*command, *options);
   command->add_option("--tokenizer", options->tokenizer,

@@ -10,6 +10,7 @@
 #include "app/cli/output.h"
 #include "app/cli/prompt_input.h"
 #include "core/base/hash.h"
+#include "core/base/platform.h"
 #include "core/experiment/sweep.h"
 #include "core/session/directions_file.h"
 #include "core/session/head_set.h"
@@ -38,7 +39,7 @@ Result<> check_options(const Options& options) {
 LoadOptions load_options(const Options& options, const ProcessRank& process) {
   // CUDA is not open yet: it sees what is set now.
   const auto cards = cards_of_process(visible_cards(process_environment()), process);
-  if (cards) ::setenv("CUDA_VISIBLE_DEVICES", cards->c_str(), 1);
+  if (cards) platform::set_environment("CUDA_VISIBLE_DEVICES", cards->c_str(), true);
   LoadOptions load = cli::load_options(options, options);
   const int neighbours = process.local_ranks.value_or(1);
   if (load.threads == 0 && neighbours > 1) {

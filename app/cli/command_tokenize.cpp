@@ -29,10 +29,11 @@ Result<> tokenize(const Options& options) {
   HEADSCOPE_ASSIGN(const auto encoding, tokenizer->encode(text, !options.no_special));
   Json offsets = Json::array();
   for (const ByteSpan& span : encoding.offsets) offsets.push_back({span.begin, span.end});
-  return write_json({{"ids", encoding.ids},
-                     {"offsets", std::move(offsets)},
-                     {"decoded", tokenizer->decode(encoding.ids, false)}},
-                    options.out);
+  return write_result("tokens",
+                      {{"ids", encoding.ids},
+                       {"offsets", std::move(offsets)},
+                       {"decoded", tokenizer->decode(encoding.ids, false)}},
+                      options.out);
 }
 
 }  // namespace
@@ -42,7 +43,7 @@ void add_tokenize(CommandLine& line) {
   CLI::App* command = line.add("tokenize", "token ids of a text, with UTF-8 byte offsets",
                                [options] { return tokenize(*options); });
   add_model(*command, *options);
-  auto* source = command->add_option_group("text", "exactly one of");
+  auto* source = command->add_option_group("Text", "exactly one of");
   source->add_option("--text", options->text, "the text");
   source->add_option("--text-file", options->text_file, "file that holds it, used as it is");
   source->require_option(1);

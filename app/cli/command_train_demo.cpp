@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "app/cli/command_line.h"
+#include "app/cli/made_by.h"
 #include "app/cli/options.h"
 #include "app/cli/output.h"
 #include "app/cli/terminal.h"
@@ -31,6 +32,7 @@ Result<> train(const Options& options) {
   }
   ProgressPrinter progress(options.quiet);
   HEADSCOPE_ASSIGN(const auto report, train_demo(training, progress.context()));
+  HEADSCOPE_TRY(write_made_by(options.out));
   return write_json({{"folder", options.out},
                      {"seed", options.seed},
                      {"steps", report.steps},
@@ -49,8 +51,9 @@ Result<> train(const Options& options) {
 void add_train_demo(CommandLine& line) {
   auto options = std::make_shared<Options>();
   options->seed = TrainDemoOptions{}.seed;
-  CLI::App* command = line.add("train-demo", "trains the embedded model; run again to continue",
-                               [options] { return train(*options); });
+  CLI::App* command =
+      line.add("train-demo", "trains the model demo from nothing (hours); run again to continue",
+               [options] { return train(*options); });
   command->add_option("--out,-o", options->out, "folder for the model and its checkpoint")
       ->required();
   command->add_option("--tokens-per-step", options->training.tokens_per_step, "batch size")

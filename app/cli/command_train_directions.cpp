@@ -192,9 +192,9 @@ Result<> train(const Options& options) {
 
 void add_train_directions(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      line.add("train-directions", "trains focus directions; the model stays as it is",
-               [options] { return train(*options); });
+  CLI::App* command = line.add("train-directions",
+                               "trains focus directions on a data set; the model stays as it is",
+                               [options] { return train(*options); });
   add_loaded_model(*command, *options);
   add_data(*command, *options, true, "questions to train on (default: the training part)");
   command->add_option("--epochs", options->training.epochs, "passes over the samples")

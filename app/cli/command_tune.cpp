@@ -53,7 +53,7 @@ Result<> tune_prompt(Options options) {
   Json json = to_json(result);
   json["notes"] = input.notes;
   json["passport"] = to_json(input.passport);
-  return write_explained(options, input, json, tune_exhibit, 0, progress.context());
+  return write_explained("tune", options, input, json, tune_exhibit, 0, progress.context());
 }
 
 }  // namespace

@@ -26,8 +26,9 @@ Result<> version(const Options& options) {
 
 void add_version(CommandLine& line) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = line.add("version", "version of Headscope and libtorch, CUDA seen or not",
-                               [options] { return version(*options); });
+  CLI::App* command =
+      line.add("version", "versions of Headscope and libtorch, and whether a GPU can be used",
+               [options] { return version(*options); });
   add_common(*command, *options);
 }
 

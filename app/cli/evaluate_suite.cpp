@@ -257,7 +257,7 @@ struct Output {
   // The lines first: a summary never speaks of lines that are not there.
   Result<> save(bool complete) {
     HEADSCOPE_TRY(write_file_atomically(options.file, suite_lines_text(lines)));
-    HEADSCOPE_TRY(write_json(summary(complete), summary_file(), 2));
+    HEADSCOPE_TRY(write_result("suite_evaluation", summary(complete), summary_file(), 2));
     return complete ? save_table() : Result<>{};
   }
 
@@ -281,7 +281,7 @@ struct Output {
     const Json whole = {{"rows", std::move(table)},
                         {"passport", to_json(passport)},  // of the run that wrote last
                         {"passports", std::move(passports)}};
-    HEADSCOPE_TRY(write_json(whole, file.string(), 2));
+    HEADSCOPE_TRY(write_result("suite_table", whole, file.string(), 2));
     return write_file_atomically(folder() / "suite.csv", suite_csv(rows));
   }
 

@@ -2,6 +2,7 @@
 
 #include "app/cli/figure_origin.h"
 #include "app/cli/intervene.h"
+#include "app/cli/made_by.h"
 #include "app/cli/output.h"
 #include "core/base/hash.h"
 #include "core/figure/write.h"
@@ -125,11 +126,11 @@ Result<ExplainInput> open_explain(const ExplainOptions& options, ProgressPrinter
   return input;
 }
 
-Result<> write_explained(const ExplainOptions& options, const ExplainInput& input,
+Result<> write_explained(const char* kind, const ExplainOptions& options, const ExplainInput& input,
                          const Json& result, Result<Exhibit> (*draw)(const Json&, Origin),
                          std::size_t heads_acted_on, const RunContext& context) {
   if (!is_picture(options.out))
-    return write_json(result, options.out, options.out.empty() ? -1 : 2);
+    return write_result(kind, result, options.out, options.out.empty() ? -1 : 2);
   Origin origin;
   HEADSCOPE_TRY(name_run({input.opened, &input.encoder, options.row_convention(), heads_acted_on},
                          options, options, context, origin));
@@ -138,6 +139,7 @@ Result<> write_explained(const ExplainOptions& options, const ExplainInput& inpu
   HEADSCOPE_ASSIGN(const auto exhibit, draw(result, std::move(origin)));
   HEADSCOPE_ASSIGN(const auto scene, exhibit.scene({}));
   HEADSCOPE_TRY(figure::write_figure(options.out, scene));
+  HEADSCOPE_TRY(write_made_by(options.out));
   return write_json(result, "");
 }
 

@@ -40,9 +40,10 @@ struct ExplainInput {
 /// input.
 Result<ExplainInput> open_explain(const ExplainOptions& options, ProgressPrinter& progress);
 
-/// The result of one prompt: to stdout or the file --out, which may be a picture that `draw` makes
-/// of it (then the JSON goes to stdout). `heads_acted_on`: by --intervene.
-Result<> write_explained(const ExplainOptions& options, const ExplainInput& input,
+/// The result of one prompt (`kind`: write_result): to stdout or the file --out, which may be a
+/// picture that `draw` makes of it (then the JSON goes to stdout). `heads_acted_on`: by
+/// --intervene.
+Result<> write_explained(const char* kind, const ExplainOptions& options, const ExplainInput& input,
                          const Json& result, Result<Exhibit> (*draw)(const Json&, Origin),
                          std::size_t heads_acted_on, const RunContext& context);
 

@@ -20,13 +20,16 @@ void limit_memory(const double& gibibytes) {
 }  // namespace
 
 void add_common(CLI::App& command, CommonOptions& options, const std::string& out_help) {
-  command.add_option("--device", options.device, "cpu, cuda or auto")
+  command
+      .add_option("--device", options.device,
+                  "where to compute: processor, NVIDIA GPU, or the GPU where there is one")
       ->check(CLI::IsMember({"cpu", "cuda", "auto"}))
       ->capture_default_str()
       ->group(kCommonGroup);
   command
       .add_option("--dtype", options.dtype,
-                  "auto, float32, bfloat16, float16 or int8 (matrices; a quarter of the memory)")
+                  "type of the weights; auto: what suits them and the machine, int8: matrices in a "
+                  "quarter of float32's memory")
       ->check(CLI::IsMember({"auto", "float32", "bfloat16", "float16", "int8"}))
       ->capture_default_str()
       ->group(kCommonGroup);
@@ -37,7 +40,7 @@ void add_common(CLI::App& command, CommonOptions& options, const std::string& ou
       ->delimiter(',')
       ->check(CLI::PositiveNumber)
       ->group(kCommonGroup);
-  command.add_option("--threads", options.threads, "processor threads, 0 = all")
+  command.add_option("--threads", options.threads, "processor threads, 0: all")
       ->check(CLI::Range(0, kMaxThreads))
       ->capture_default_str()
       ->group(kCommonGroup);
@@ -49,14 +52,15 @@ void add_common(CLI::App& command, CommonOptions& options, const std::string& ou
                                    "GiB that tensors may take (default: what is free)")
       ->check(CLI::PositiveNumber)
       ->group(kCommonGroup);
-  command.add_flag("--quiet,-q", options.quiet, "no progress and no notes")->group(kCommonGroup);
+  command.add_flag("--quiet,-q", options.quiet, "print no progress and no notes")
+      ->group(kCommonGroup);
   if (!out_help.empty()) command.add_option("--out,-o", options.out, out_help);
 }
 
 void add_model(CLI::App& command, ModelChoice& options) {
   command
       .add_option("--model,-m", options.model,
-                  "demo (the embedded model), a Hugging Face folder or a GGUF file")
+                  "demo (the small model inside), a Hugging Face folder or a GGUF file")
       ->capture_default_str();
 }
 
@@ -79,7 +83,7 @@ void add_chat_options(CLI::App& command, PromptOptions& options) {
 
 void add_prompt_options(CLI::App& command, PromptOptions& options) {
   add_chat_options(command, options);
-  command.add_option("--max-new-tokens", options.max_new_tokens, "longest answer")
+  command.add_option("--max-new-tokens", options.max_new_tokens, "longest answer, in tokens")
       ->check(CLI::Range(0, std::numeric_limits<int>::max()))
       ->capture_default_str();
   command.add_option(
@@ -91,7 +95,7 @@ void add_prompt_options(CLI::App& command, PromptOptions& options) {
 }
 
 void add_prompt_source(CLI::App& command, PromptSource& options) {
-  auto* source = command.add_option_group("prompt", "exactly one of");
+  auto* source = command.add_option_group("Prompt", "exactly one of");
   source->add_option("--prompt", options.prompt, "the prompt");
   source->add_option("--prompt-file", options.prompt_file, "file that holds it, used as it is");
   source->add_option("--ids", options.ids, "token ids, separated by commas, used as they are");

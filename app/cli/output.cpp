@@ -1,7 +1,9 @@
 #include "app/cli/output.h"
 
 #include <cstdio>
+#include <utility>
 
+#include "app/cli/made_by.h"
 #include "core/base/file.h"
 
 namespace headscope::cli {
@@ -13,6 +15,13 @@ Result<> write_json(const Json& value, const std::string& out, int indent) {
     return bad_input("stdout: could not write the result (is the disk full?)");
   }
   return {};
+}
+
+Result<> write_result(const char* kind, Json value, const std::string& out, int indent) {
+  if (out.empty()) return write_json(value, out, indent);
+  value["headscope"] = kind;
+  value["made_by"] = made_by();
+  return write_json(value, out, indent);
 }
 
 }  // namespace headscope::cli

@@ -161,7 +161,7 @@ std::shared_ptr<const PromptView> view_of(const RenderRun& run, const RenderOpti
 }  // namespace
 
 void add_any_prompt(CLI::App& command, RenderOptions& options) {
-  auto* source = command.add_option_group("prompt", "at most one of");
+  auto* source = command.add_option_group("Prompt", "at most one of");
   source->add_option("--prompt", options.prompt, "the prompt");
   source->add_option("--prompt-file", options.prompt_file, "file that holds it, used as it is");
   source->add_option("--ids", options.ids, "token ids, separated by commas, used as they are");

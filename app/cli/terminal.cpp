@@ -1,15 +1,13 @@
 #include "app/cli/terminal.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 
 #include "core/base/error.h"
+#include "core/base/platform.h"
 
 namespace headscope::cli {
 namespace {
@@ -18,7 +16,7 @@ static_assert(std::atomic<int>::is_always_lock_free);  // a signal handler may t
 std::atomic<int> g_interrupts{0};
 
 extern "C" void on_interrupt(int) {
-  if (g_interrupts.fetch_add(1) > 0) _exit(exit_code(ErrorKind::cancelled));
+  if (g_interrupts.fetch_add(1) > 0) std::_Exit(exit_code(ErrorKind::cancelled));
 }
 
 constexpr int kBarWidth = 30;
@@ -63,11 +61,7 @@ std::string remaining_text(const Progress& progress, double before, double elaps
 }
 
 void catch_interrupts() {
-  struct sigaction action {};
-  action.sa_handler = on_interrupt;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  platform::on_interrupt(on_interrupt);
 }
 
 bool interrupted() {
@@ -84,7 +78,7 @@ void print_message(const std::string& text) {
 }
 
 ProgressPrinter::ProgressPrinter(bool quiet)
-    : quiet_(quiet), terminal_(isatty(STDERR_FILENO)), line_interval_(line_interval()) {}
+    : quiet_(quiet), terminal_(platform::stderr_is_terminal()), line_interval_(line_interval()) {}
 
 ProgressPrinter::~ProgressPrinter() {
   clear_bar();

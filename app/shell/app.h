@@ -136,7 +136,13 @@ class App {
   void watch_recent();
   void list_recent_commands();
   void open_recent(RecentKind kind, const std::string& path);
+  void register_file_commands();
+  void register_edit_commands();
+  void register_prompt_commands();
+  void register_run_commands();
   void register_view_commands();
+  void register_shown_numbers_commands();
+  void register_look_commands();
   void register_explain_commands();
   void register_panel_commands();
   void draw_preferences(ViewContext& context);

@@ -8,6 +8,7 @@
 #include "core/base/file.h"
 #include "core/base/process.h"
 #include "core/base/thread_priority.h"
+#include "core/engine/without_exceptions.h"
 
 namespace headscope {
 namespace {
@@ -79,21 +80,24 @@ void ExperimentJob::run() {
   const auto seconds = [start] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
-  Result<> outcome = create_folders(plan_.folder);
-  for (std::size_t i = 0; outcome && i < plan_.steps.size(); ++i) {
-    update([&](View& view) {
-      view.step = i;
-      view.progress = {};
-      view.seconds = seconds();
-    });
-    outcome = run_step(plan_.steps[i]);
-  }
+  Result<> outcome = without_exceptions([&]() -> Result<> {
+    HEADSCOPE_TRY(create_folders(plan_.folder));
+    for (std::size_t i = 0; i < plan_.steps.size(); ++i) {
+      update([&](View& view) {
+        view.step = i;
+        view.progress = {};
+        view.seconds = seconds();
+      });
+      HEADSCOPE_TRY(run_step(plan_.steps[i]));
+    }
+    return {};
+  });
   update([&](View& view) {
     view.seconds = seconds();
     view.state =
         outcome ? State::done
                 : (outcome.error().kind == ErrorKind::cancelled ? State::stopped : State::failed);
-    if (view.state == State::failed) view.message = outcome.error().message;
+    if (view.state == State::failed) view.message = std::move(outcome.error().message);
   });
 }
 

@@ -1,7 +1,5 @@
 #include "app/shell/export_job.h"
 
-#include <unistd.h>
-
 #include <chrono>
 #include <cstdlib>
 #include <exception>
@@ -9,8 +7,6 @@
 #include <new>
 #include <utility>
 
-#include "core/base/file.h"
-#include "core/base/process.h"
 #include "core/base/thread_priority.h"
 
 namespace headscope {
@@ -19,40 +15,6 @@ namespace {
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
-
-bool is_set(const char* variable) {
-  const char* value = std::getenv(variable);
-  return value != nullptr && *value != '\0';
-}
-
-bool is_installed(const char* program) {
-  const auto found =
-      run_process({"sh", "-c", "command -v \"$0\" >/dev/null 2>&1", program}, {}, {});
-  return found && found->exit_code == 0;
-}
-
-// A file of our own that is gone when it is left.
-class PassingFile {
- public:
-  explicit PassingFile(const std::string& name) {
-    std::error_code problem;
-    const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-    std::filesystem::path folder = runtime != nullptr ? runtime : "";
-    if (!std::filesystem::is_directory(folder, problem))
-      folder = std::filesystem::temp_directory_path(problem);
-    path_ = folder / (name + "-" + std::to_string(getpid()) + ".png");
-  }
-  ~PassingFile() {
-    std::error_code ignored;
-    std::filesystem::remove(path_, ignored);
-  }
-  PassingFile(const PassingFile&) = delete;
-  PassingFile& operator=(const PassingFile&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 }  // namespace
 
@@ -140,30 +102,6 @@ ExportOutcome ExportQueue::run(const Task& task) {
   } catch (const std::exception& problem) {
     return {true, task.what + ": " + problem.what(), "", false};
   }
-}
-
-Result<> copy_picture(const std::string& png) {
-  const bool wayland = is_set("WAYLAND_DISPLAY"), x11 = is_set("DISPLAY");
-  const bool wl_copy = wayland && is_installed("wl-copy");
-  const bool xclip = !wl_copy && x11 && is_installed("xclip");
-  if (!wl_copy && !xclip) {
-    return bad_input(wayland ? "Copying a picture needs wl-copy: install the package wl-clipboard, "
-                               "or save the picture as a file."
-                             : "Copying a picture needs xclip: install the package xclip, or save "
-                               "the picture as a file.");
-  }
-  // Both stay in the background to serve the clipboard: with our pipes open we would wait for them.
-  const char* script = wl_copy ? "wl-copy --type image/png <\"$0\" >/dev/null 2>&1"
-                               : "xclip -selection clipboard -t image/png <\"$0\" >/dev/null 2>&1";
-  const PassingFile file("headscope-clipboard");
-  HEADSCOPE_TRY(write_file_atomically(file.path(), png));
-  HEADSCOPE_ASSIGN(const auto ended,
-                   run_process({"sh", "-c", script, file.path().string()}, {}, {}));
-  if (ended.exit_code == 0) return {};
-  return bad_input(std::string(wl_copy ? "wl-copy" : "xclip") + " ended with code " +
-                   std::to_string(ended.exit_code) +
-                   ": the picture was not copied; save it as a "
-                   "file instead.");
 }
 
 }  // namespace headscope

@@ -70,8 +70,4 @@ class ExportQueue {
   std::thread thread_;
 };
 
-/// Puts a PNG into the clipboard of the desktop through wl-copy or xclip, whichever belongs to it.
-/// bad_input where there is none: what to install; or when it fails, with its reason.
-Result<> copy_picture(const std::string& png);
-
 }  // namespace headscope

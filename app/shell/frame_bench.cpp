@@ -4,7 +4,6 @@
 #include <imgui_impl_null.h>
 #include <imgui_internal.h>
 #include <implot.h>
-#include <time.h>
 
 #include <array>
 #include <chrono>
@@ -19,6 +18,7 @@
 #include "app/shell/app.h"
 #include "app/shell/layout.h"
 #include "core/base/make_large.h"
+#include "core/base/platform.h"
 #include "core/engine/fake_runner.h"
 
 namespace headscope {
@@ -55,7 +55,7 @@ class StandIn : public FakeRunner {
   Result<std::shared_ptr<const RunResult>> run(const PromptView& prompt,
                                                const InterventionSettings& settings,
                                                const std::vector<HeadId>& heads, const Request&,
-                                               const RunContext&) override {
+                                               const AnswerContext&) override {
     auto result = make_large<RunResult>();
     const bool baseline = settings.is_identity() || heads.empty();
     if (!baseline) {
@@ -141,12 +141,6 @@ std::string long_prompt(std::int64_t tokens) {
   return text + "\nQuestion: Which one?\nAnswer:";
 }
 
-double seconds_of_thread() {
-  timespec now{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
 // ImGui on its null back end, and the window's content in it.
 class Stand {
  public:
@@ -198,12 +192,12 @@ class Stand {
     io.AddMousePosEvent(mouse.x, mouse.y);
     io.AddMouseButtonEvent(0, pressed);
     const auto begin = Clock::now();
-    const double own = seconds_of_thread();
+    const double own = platform::thread_seconds();
     app_->prepare_frame();
     ImGui::NewFrame();
     app_->frame();
     ImGui::Render();
-    const double own_end = seconds_of_thread();
+    const double own_end = platform::thread_seconds();
     const std::chrono::duration<double> wall = Clock::now() - begin;
     ImGui_ImplNullRender_RenderDrawData(ImGui::GetDrawData());
     return {wall.count(), own_end - own};

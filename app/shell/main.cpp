@@ -3,10 +3,12 @@
 #include <cstdio>
 #include <string>
 
+#include "app/help_format.h"
 #include "app/shell/frame_bench.h"
 #include "app/shell/run_window.h"
 #include "app/shell/runner_module.h"
 #include "app/shell/sample_source.h"
+#include "core/base/version.h"
 
 using namespace headscope;
 
@@ -14,11 +16,23 @@ int main(int argc, char** argv) {
   RunOptions options;
   std::string size;
   CLI::App cli(
-      "Headscope: which attention heads read the context, and what happens when they read it more.",
+      "Shows which attention heads of a language model read the relevant part of a prompt, and "
+      "what "
+      "happens when they read it more, in a window",
       "headscope");
-  cli.add_option("--model", options.model, "\"demo\", a Hugging Face folder or a .gguf file");
+  cli.formatter(std::make_shared<HelpFormatter>());
+  cli.set_version_flag("--version", std::string("headscope ") + kVersion);
+  cli.footer(
+      "Without arguments the window goes on where it was left, at first with the small model "
+      "inside. Menu Lessons explains it in six lessons; headscope-cli does the same without a "
+      "window.");
+  cli.add_option("file", options.file,
+                 "anything to open: a session, a model, a prompt, questions with documents, a head "
+                 "set, focus directions or a lesson; what it is shows in its content");
+  cli.add_option("--model", options.model,
+                 "demo (the small model inside), a Hugging Face folder or a .gguf file");
   cli.add_option("--adapter", options.adapter, "PEFT folder whose LoRA adapter is merged");
-  cli.add_option("--prompt-file", options.prompt_file, "text of a prompt")
+  cli.add_option("--prompt-file", options.prompt_file, "text file to open as the prompt")
       ->check(CLI::ExistingFile);
   cli.add_option("--data", options.data, "questions with documents, JSON lines (.gz allowed)")
       ->check(CLI::ExistingFile);
@@ -29,18 +43,20 @@ int main(int argc, char** argv) {
       ->check(CLI::ExistingFile);
   cli.add_option("--lesson", options.lesson,
                  "lesson to open: its name (menu Lessons), or a Markdown file");
-  cli.add_option("--theme", options.theme, "dark, light or contrast")
+  cli.add_option("--theme", options.theme, "colours of the window (default: those used last)")
       ->check(CLI::IsMember({"dark", "light", "contrast"}));
   cli.add_option("--scale", options.scale, "pixels per unit, e.g. 2 for a dense display")
       ->check(CLI::Range(0.5f, 4.0f));
   cli.add_option("--size", size, "WIDTHxHEIGHT of the window in units at scale 1");
   cli.add_option("--screenshot", options.screenshot,
-                 "write a PNG once the picture is complete, then exit");
-  cli.add_option("--device", options.device, "cpu, cuda or auto")
+                 "write a picture of the window as PNG once it is complete, then exit");
+  cli.add_option("--device", options.device,
+                 "where to compute: processor, NVIDIA GPU, or the GPU where there is one")
       ->check(CLI::IsMember({"cpu", "cuda", "auto"}));
-  cli.add_option("--dtype", options.dtype, "auto, float32, bfloat16, float16 or int8")
+  cli.add_option("--dtype", options.dtype,
+                 "type of the weights; int8: matrices in a quarter of float32's memory")
       ->check(CLI::IsMember({"auto", "float32", "bfloat16", "float16", "int8"}));
-  cli.add_option("--threads", options.threads, "threads of the model, 0 = all")
+  cli.add_option("--threads", options.threads, "processor threads of the model, 0: all")
       ->check(CLI::Range(0, 1024));
   FrameBenchOptions frames;
   bool measure = false;  // this and what follows is asked for by `headscope-cli bench --suite ui`

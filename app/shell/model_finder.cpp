@@ -1,13 +1,12 @@
 #include "app/shell/model_finder.h"
 
 #include <algorithm>
-#include <fstream>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include "core/base/process.h"
 #include "core/base/thread_priority.h"
+#include "core/engine/without_exceptions.h"
 
 namespace headscope {
 namespace {
@@ -90,18 +89,6 @@ Result<FoundModel> found_from_json(const Json& json, const std::string& path) {
   return model;
 }
 
-double available_memory() {
-  std::ifstream file("/proc/meminfo");
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with("MemAvailable:")) continue;
-    std::istringstream words(line.substr(line.find(':') + 1));
-    double kibibytes = 0;
-    words >> kibibytes;
-    return kibibytes * 1024;
-  }
-  return 0;
-}
-
 ModelFinder::~ModelFinder() {
   stop();
 }
@@ -137,7 +124,10 @@ void ModelFinder::look(std::vector<std::string> recent, std::vector<std::string>
   busy_ = true;
   worker_ = std::thread([this, recent = std::move(recent), folders = std::move(folders)]() mutable {
     lower_priority(BackgroundWork::computing);
-    work(std::move(recent), std::move(folders));
+    (void)without_exceptions([&]() -> Result<> {  // no memory: the list stays as far as it came
+      work(std::move(recent), std::move(folders));
+      return {};
+    });
     busy_ = false;
     ++version_;
     if (changed_) changed_();

@@ -38,9 +38,6 @@ std::vector<std::string> models_in(const std::filesystem::path& folder, std::siz
 /// What `headscope-cli info` prints. bad_input names the field.
 Result<FoundModel> found_from_json(const Json& json, const std::string& path);
 
-/// Memory that is free on this machine, in bytes; 0 = unknown.
-double available_memory();
-
 class ModelFinder {
  public:
   static constexpr std::size_t most = 200;

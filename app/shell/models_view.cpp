@@ -5,6 +5,7 @@
 
 #include "app/views/flow_row.h"
 #include "core/base/parity_report.h"
+#include "core/base/platform.h"
 #include "core/base/units.h"
 
 namespace headscope {
@@ -43,13 +44,13 @@ void ModelsView::draw(ViewContext& context, ModelFinder& finder,
                       const std::vector<std::string>& folders, const ModelHooks& hooks) {
   if (!looked_) {
     looked_ = true;
-    free_bytes_ = available_memory();
+    free_bytes_ = static_cast<double>(platform::available_memory());
     hooks.look();
   }
   if (const std::uint64_t now = finder.version(); now != version_) {
     version_ = now;
     models_ = finder.models();
-    free_bytes_ = available_memory();
+    free_bytes_ = static_cast<double>(platform::available_memory());
   }
   state_of_loading(context);
   FlowRow flow(ImGui::GetStyle().ItemSpacing.x);

@@ -6,6 +6,7 @@
 
 #include "core/base/file.h"
 #include "core/base/hash.h"
+#include "core/base/head_json.h"
 #include "core/base/json.h"
 #include "core/exhibit/prompt_tests.h"
 #include "core/text/splitting_json.h"
@@ -32,9 +33,8 @@ const TestText& text_of(PromptTest test) {
 }
 
 Json heads_of(const PromptTestInput& input) {
+  if (!input.ranking.empty()) return heads_json(input.ranking);
   Json heads = Json::array();
-  for (const HeadId head : input.ranking) heads.push_back({head.layer, head.head});
-  if (!heads.empty()) return heads;
   for (int layer = 0; layer < input.model->layers; ++layer) {
     for (int head = 0; head < input.model->heads; ++head) heads.push_back({layer, head});
   }

@@ -1,7 +1,6 @@
 #include "app/shell/run_window.h"
 
 #include <imgui.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <atomic>
@@ -13,13 +12,16 @@
 
 #include "app/render/png.h"
 #include "app/shell/app.h"
+#include "app/shell/frame_pace.h"
 #include "app/shell/layout.h"
-#include "app/shell/signals.h"
 #include "app/shell/user_files.h"
 #include "app/shell/window.h"
 #include "core/base/file.h"
 #include "core/base/json.h"
+#include "core/base/platform.h"
 #include "core/base/run_trace.h"
+#include "core/base/signal_watch.h"
+#include "core/engine/without_exceptions.h"
 
 namespace headscope {
 namespace {
@@ -27,7 +29,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr double kProgressInterval = 0.05;
-constexpr int kSettlingFrames = 3;  // ImGui needs a few frames to size and place what is new
+constexpr int kSettlingFrames = FramePace::settling_frames;
 
 void complain(const Error& error) {
   std::fprintf(stderr, "headscope: %s\n", error.message.c_str());
@@ -74,8 +76,9 @@ class Session {
   std::vector<Error> problems_;
   std::unique_ptr<Window> window_;
   std::unique_ptr<SignalWatch> signals_;  // of an open window; a picture is just interrupted
-  int frames_due_ = kSettlingFrames;
-  Clock::time_point last_input_ = Clock::now(), last_frame_;
+  FramePace pace_;
+  const Clock::time_point start_ = Clock::now();
+  Clock::time_point last_frame_;
   std::atomic<double> load_began_ = 0, load_ended_ = 0;  // of the runner, on the compute thread
 };
 
@@ -146,6 +149,7 @@ void Session::fill_request(App& app) {
   }
   if (!options_.prompt_file.empty()) app.open_prompt(options_.prompt_file);
   if (!options_.data.empty()) state.open_data(options_.data);
+  if (!options_.file.empty()) app.take_dropped(options_.file);
   state.heads_to_compare = options_.compare_heads;
   for (const Error& problem : problems_) state.notify(Notice::Kind::error, problem.message);
 }
@@ -167,13 +171,8 @@ void Session::draw(App& app) {
 
 // Sleeps unless something is due: input, a snapshot, a tooltip's delay, the text cursor.
 void Session::wait_for_work(const App& app, double longest) {
-  double sleep = app.redraw_in();
-  const auto at_most = [&](double seconds) {
-    sleep = sleep < 0 ? seconds : std::min(sleep, seconds);
-  };
-  if (ImGui::GetIO().WantTextInput) at_most(0.3);
-  if (seconds_since(last_input_) < 1.0) at_most(0.1);
-  if (longest >= 0) at_most(longest);
+  double sleep = pace_.sleep(seconds_since(start_), app.redraw_in(), ImGui::GetIO().WantTextInput);
+  if (longest >= 0) sleep = sleep < 0 ? longest : std::min(sleep, longest);
   window_->wait(sleep);
   // Progress of the model alone is shown twenty times a second: on a machine without a graphics
   // card drawing would take the cores that the model needs.
@@ -181,9 +180,7 @@ void Session::wait_for_work(const App& app, double longest) {
          seconds_since(last_frame_) < kProgressInterval) {
     window_->wait(kProgressInterval - seconds_since(last_frame_));
   }
-  if (!window_->has_input()) return;
-  last_input_ = Clock::now();
-  frames_due_ = kSettlingFrames;
+  if (window_->has_input()) pace_.input(seconds_since(start_));
 }
 
 // Until the window is closed, or for `seconds` where they are not negative. Returns the frames
@@ -196,9 +193,8 @@ int Session::loop(App& app, double seconds) {
   int frames = 0;
   for (; !window_->closing() && !app.quit_requested() && !signals_->stopped() && left() != 0;
        ++frames) {
-    if (frames_due_ > 0) {
+    if (pace_.take_due_frame()) {
       window_->poll();
-      --frames_due_;
     } else {
       wait_for_work(app, left());
       if (left() == 0) break;  // nothing asked for a frame
@@ -209,20 +205,11 @@ int Session::loop(App& app, double seconds) {
   return frames;
 }
 
-double processor_seconds() {
-  rusage used{};
-  ::getrusage(RUSAGE_SELF, &used);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
-}
-
 int Session::measure_idle(App& app) {
   constexpr double kPatience = 120, kRest = 3;
   const auto begin = Clock::now();
   do {
-    frames_due_ = 1;  // what woke the last wait may have come as it ended
+    pace_.want_frames(1);  // what woke the last wait may have come as it ended
     loop(app, 0.2);
   } while (!app.settled() && seconds_since(begin) < kPatience && !signals_->stopped());
   // The last results still ask for something, e.g. whether they are to be saved.
@@ -232,10 +219,10 @@ int Session::measure_idle(App& app) {
     complain({ErrorKind::internal, "the engine does not come to rest"});
     return exit_code(ErrorKind::internal);
   }
-  const double before = processor_seconds();
+  const double before = platform::process_seconds();
   const int frames = loop(app, options_.measure_idle);
   std::printf("{\"seconds\": %.3f, \"cpu_seconds\": %.6f, \"frames\": %d}\n", options_.measure_idle,
-              processor_seconds() - before, frames);
+              platform::process_seconds() - before, frames);
   return 0;
 }
 
@@ -359,7 +346,14 @@ int Session::run() {
     } else if (options_.measure_start) {
       code = measure_start(app);
     } else {
-      loop(app, -1);
+      const Result<> ended = without_exceptions([&]() -> Result<> {
+        loop(app, -1);
+        return {};
+      });
+      if (!ended) {  // most likely no memory for a frame: the work is saved all the same
+        complain(ended.error());
+        code = exit_code(ended.error().kind);
+      }
       save_user_files(app);
     }
   }

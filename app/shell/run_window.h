@@ -11,6 +11,7 @@ namespace headscope {
 /// Command line of the window (cli.md).
 struct RunOptions {
   std::string model, adapter, prompt_file, data, session, compare_heads, lesson;
+  std::string file;           ///< anything that can be opened; what it is follows from its content
   std::string theme;          ///< empty = the user's
   float scale = 0;            ///< 0 = the monitor's
   int width = 0, height = 0;  ///< in units; 0 = the user's

@@ -7,6 +7,7 @@
 
 #include "app/shell/user_files.h"
 #include "core/base/file.h"
+#include "core/engine/without_exceptions.h"
 
 namespace headscope {
 namespace {
@@ -188,7 +189,7 @@ std::string SessionKeeper::title() const {
 void SessionKeeper::watch(double now, double interval) {
   interval_ = interval;
   if (writing_.valid() && writing_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
-    if (const Result<> written = writing_.get(); !written) problem_ = written.error().message;
+    note_written(writing_.get(), now);
   }
   const std::uint64_t version = this->version();
   if (version != seen_version_) {
@@ -206,6 +207,16 @@ void SessionKeeper::watch(double now, double interval) {
   written_version_ = version;
 }
 
+// What could not be written is tried again later, and said once.
+void SessionKeeper::note_written(const Result<>& written, double now) {
+  const std::string problem = written ? std::string() : written.error().message;
+  if (!problem.empty() && problem != write_problem_) problem_ = problem;
+  write_problem_ = problem;
+  if (written) return;
+  written_version_ = 0;
+  if (changed_at_ <= 0) changed_at_ = std::max(now, 1e-3);
+}
+
 double SessionKeeper::due_in(double now) const {
   constexpr double kLook = 2;  // without autosave: whether undo has brought the file's state back
   if (changed_at_ <= 0) return -1;
@@ -214,7 +225,7 @@ double SessionKeeper::due_in(double now) const {
 
 void SessionKeeper::write_in_background() {
   writing_ = std::async(std::launch::async, [path = session_path(slot_), kept = autosave(false)] {
-    return write_autosave(path, kept);
+    return without_exceptions([&] { return write_autosave(path, kept); });
   });
 }
 

@@ -64,6 +64,7 @@ class SessionKeeper {
   void note_saved();
   bool differs() const;
   void write_in_background();
+  void note_written(const Result<>& written, double now);
 
   PromptTabs& tabs_;
   LessonPanel* lessons_;
@@ -77,7 +78,7 @@ class SessionKeeper {
   double changed_at_ = 0;  ///< first change that is not in the autosave
   double interval_ = 0;
   std::future<Result<>> writing_;
-  std::string problem_;
+  std::string problem_, write_problem_;  ///< not taken yet; why the last autosave failed
 };
 
 /// Two sessions that differ in which heads are looked at, in how the work came to be or in the

@@ -32,6 +32,7 @@ void status_of(const ViewContext& context, const Column& column, bool has_answer
   }
   const char* label = column.stale                      ? column.stale
                       : run.quality == Quality::preview ? "preview"
+                      : run.quality == Quality::growing ? "so far"
                                                         : nullptr;
   if (label == nullptr) return;
   ImGui::SameLine(0, em() * 0.8f);
@@ -213,11 +214,6 @@ std::vector<ByteSpan> token_spans(const RunResult& run) {
     spans.push_back({found, at});
   }
   return spans;
-}
-
-ByteSpan token_bytes(const RunResult& run, std::size_t index) {
-  const auto spans = token_spans(run);
-  return index < spans.size() ? spans[index] : ByteSpan{};
 }
 
 void answer_view(ViewContext& context) {

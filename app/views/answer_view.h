@@ -11,7 +11,5 @@ void answer_view(ViewContext& context);
 
 /// Bytes of every response token within the response's text; empty for one that cannot be placed.
 std::vector<ByteSpan> token_spans(const RunResult& run);
-/// Bytes of response token `index` within the response's text; empty when it cannot be placed.
-ByteSpan token_bytes(const RunResult& run, std::size_t index);
 
 }  // namespace headscope

@@ -11,6 +11,7 @@
 #include "core/analysis/head_choice.h"
 #include "core/engine/causal_view.h"
 #include "core/engine/steps.h"
+#include "core/engine/without_exceptions.h"
 #include "core/session/directions_file.h"
 #include "core/session/head_set.h"
 #include "core/text/split_edit.h"
@@ -397,7 +398,7 @@ void AppState::open_data(const std::string& path, std::optional<std::size_t> res
   if (resume) book.current = *resume;
   std::function<void()> wake_window = wake;
   book.loading = std::async(std::launch::async, [path, wake_window] {
-    Result<Dataset> data = load_dataset(path);
+    Result<Dataset> data = without_exceptions([&] { return load_dataset(path); });
     if (wake_window) wake_window();
     return data;
   });

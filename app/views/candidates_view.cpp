@@ -42,6 +42,7 @@ void candidates_column(const ViewContext& context, const RunResult& run, const c
   ImGui::Dummy(ImVec2(width, 0));
   if (index >= run.response.size()) return text_muted(context, "has ended");
   if (run.quality == Quality::preview) return text_muted(context, "with the exact run");
+  if (run.quality == Quality::growing) return text_muted(context, "with the whole answer");
   if (index >= run.candidates.size()) return text_muted(context, "not kept");
   for (const CandidateView& candidate : run.candidates[index])
     candidate_line(context, candidate, candidate.id == run.response[index].id, color);

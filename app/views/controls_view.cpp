@@ -216,7 +216,8 @@ void footer(ViewContext& context) {
   ImGui::AlignTextToFramePadding();
   if (run != nullptr) {
     const bool preview = run->quality == Quality::preview;
-    badge(preview ? "preview" : "exact",
+    const char* quality = run->quality == Quality::growing ? "so far" : "exact";
+    badge(preview ? "preview" : quality,
           preview ? context.theme.gold_soft : context.theme.accent_soft, context.theme.text);
     ImGui::SetItemTooltip("%s", preview ? "Estimated from cached attention: exact for the first "
                                           "touched layer with these tokens,\n"

@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "app/shell/desktop.h"
 #include "core/base/units.h"
 
 namespace headscope {

@@ -379,21 +379,26 @@ void PromptPanel::cards(ViewContext& context) {
   ImGui::EndChild();
 }
 
-void PromptPanel::card(ViewContext& context, int index, const DocumentSpan& document, float width) {
+namespace {
+
+constexpr float kCardIndent = 0.3f;  // em
+
+float card_pad() {
+  return em() * 0.5f;
+}
+float card_header_height() {
+  return em() * 1.25f + card_pad();
+}
+
+// Number, title and gold mark. A click marks the document as gold, the dots open the menu. True
+// under the mouse.
+bool card_header(ViewContext& context, int index, const DocumentSpan& document, float width) {
   AppState& state = context.state;
   const Theme& theme = context.theme;
-  const std::string& text = state.request.prompt.text;
   const bool gold = state.request.prompt.is_gold(index);
-  const float pad = em() * 0.5f;
+  const float pad = card_pad(), header = card_header_height();
   ImDrawList& list = *ImGui::GetWindowDrawList();
-  ImGui::PushID(index);
-  list.ChannelsSplit(2);
-  list.ChannelsSetCurrent(1);
-  ImGui::BeginGroup();
   const ImVec2 top = ImGui::GetCursorScreenPos();
-
-  // Header: number, title, gold mark. Clicking it marks the document as gold.
-  const float header = em() * 1.25f + pad;
   const char* dots = "...";
   const float dots_width = ImGui::CalcTextSize(dots).x, menu = dots_width + em() * 0.7f;
   if (ImGui::InvisibleButton("gold", ImVec2(width - menu, header), ImGuiButtonFlags_EnableNav))
@@ -410,10 +415,9 @@ void PromptPanel::card(ViewContext& context, int index, const DocumentSpan& docu
     ImGui::OpenPopup("card menu");
   list.AddText(ImVec2(top.x + width - dots_width - em() * 0.35f, top.y),
                ImGui::IsItemHovered() || ImGui::IsItemFocused() ? theme.text : theme.muted, dots);
-  card_menu(context, index);
   const float line_y = top.y + pad * 0.8f;
   const std::string number = std::to_string(document.number);
-  list.AddText(ImVec2(top.x + pad + em() * 0.3f, line_y), gold ? theme.gold : theme.muted,
+  list.AddText(ImVec2(top.x + pad + em() * kCardIndent, line_y), gold ? theme.gold : theme.muted,
                number.c_str());
   const bool likely = state.likely().index == index;
   const char* likely_tag = state.likely().is_clear() ? "likely" : "likely?";
@@ -425,29 +429,52 @@ void PromptPanel::card(ViewContext& context, int index, const DocumentSpan& docu
   ImGui::PopFont();
   if (*tag)
     list.AddText(ImVec2(top.x + width - tag_width, line_y), gold ? theme.gold : theme.muted, tag);
+  return hovered;
+}
 
-  // Body, with the words that the model does not know underlined.
+// The text at `top`, with the words that the model does not know underlined; its first lines unless
+// it is `expanded`. True when it shall be the other way.
+bool card_body(const ViewContext& context, const DocumentSpan& document, ImVec2 top, float width,
+               bool expanded) {
+  const AppState& state = context.state;
+  const std::string& text = state.request.prompt.text;
   const ByteSpan body = body_of(text, document);
   std::vector<TextMark> marks;
   if (state.prompt_is_current()) {
     for (const ByteSpan word : state.snapshot->prompt->unknown_words) {
       if (word.overlaps(body))
-        marks.push_back({{word.begin - body.begin, word.end - body.begin}, 0, theme.bad});
+        marks.push_back({{word.begin - body.begin, word.end - body.begin}, 0, context.theme.bad});
     }
   }
-  ImGui::SetCursorScreenPos(ImVec2(top.x + pad + em() * 0.3f, top.y + header));
+  const float left = top.x + card_pad() + em() * kCardIndent;
+  ImGui::SetCursorScreenPos(ImVec2(left, top.y));
+  const float room = width - 2 * card_pad() - em() * kCardIndent;
+  const bool all =
+      wrapped_text(slice(text, body), marks, context.theme.text, room, expanded ? 0 : kFoldedLines);
+  if (all && !expanded) return false;
+  ImGui::SetCursorScreenPos(ImVec2(left, ImGui::GetCursorScreenPos().y - em() * 0.35f));
+  return ImGui::TextLink(expanded ? "less" : "more");
+}
+
+}  // namespace
+
+void PromptPanel::card(ViewContext& context, int index, const DocumentSpan& document, float width) {
+  const Theme& theme = context.theme;
+  ImDrawList& list = *ImGui::GetWindowDrawList();
+  ImGui::PushID(index);
+  list.ChannelsSplit(2);
+  list.ChannelsSetCurrent(1);
+  ImGui::BeginGroup();
+  const ImVec2 top = ImGui::GetCursorScreenPos();
+  const bool gold = context.state.request.prompt.is_gold(index);
+  const bool hovered = card_header(context, index, document, width);
+  card_menu(context, index);
   const std::size_t slot = static_cast<std::size_t>(index);
-  const bool all = wrapped_text(slice(text, body), marks, theme.text, width - 2 * pad - em() * 0.3f,
-                                expanded_[slot] ? 0 : kFoldedLines);
-  if (!all || expanded_[slot]) {
-    ImGui::SetCursorScreenPos(
-        ImVec2(top.x + pad + em() * 0.3f, ImGui::GetCursorScreenPos().y - em() * 0.35f));
-    if (ImGui::TextLink(expanded_[slot] ? "less" : "more")) {
-      expanded_[slot] = !expanded_[slot];
-    }
-  }
+  if (card_body(context, document, ImVec2(top.x, top.y + card_header_height()), width,
+                expanded_[slot]))
+    expanded_[slot] = !expanded_[slot];
   ImGui::EndGroup();
-  const float bottom = ImGui::GetItemRectMax().y + pad * 0.4f;
+  const float bottom = ImGui::GetItemRectMax().y + card_pad() * 0.4f;
   list.ChannelsSetCurrent(0);
   const float rounding = em() * 0.3f;
   list.AddRectFilled(top, ImVec2(top.x + width, bottom),

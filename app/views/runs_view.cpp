@@ -5,6 +5,8 @@
 #include <ctime>
 #include <string>
 
+#include "core/base/platform.h"
+
 namespace headscope {
 namespace {
 
@@ -13,7 +15,7 @@ constexpr float kPictureWidth = 5.0f;  // em
 std::string clock_of(std::time_t when) {
   char buffer[16];
   std::tm parts{};
-  if (localtime_r(&when, &parts) == nullptr) return {};
+  if (!platform::local_time(when, parts)) return {};
   std::strftime(buffer, sizeof buffer, "%H:%M:%S", &parts);
   return buffer;
 }

@@ -41,7 +41,7 @@ struct ContextSets {
 /// first touched layer with fixed tokens, an estimate above it.
 AttentionShares shares_under(std::span<const HeadRows> heads, const ContextSets& sets,
                              double alpha);
-
+/// One point of a scan: where attention goes at this strength.
 struct AlphaPoint {
   double alpha = 0;
   AttentionShares shares;
@@ -63,7 +63,7 @@ enum class AlphaTarget {
 
 /// "auto", "sink", "relevant", "focus".
 std::string target_name(AlphaTarget target);
-
+/// What a strength is chosen by, and when nothing is worth choosing.
 struct AutoAlphaOptions {
   AlphaTarget target = AlphaTarget::automatic;
   /// Band of the sink-to-context ratio, as a fraction of the unedited ratio. Found on the embedded
@@ -74,7 +74,7 @@ struct AutoAlphaOptions {
   /// Below this mean mass on the sink there is nothing to drain, whatever the ratio.
   double least_sink = 0.05;
 };
-
+/// Why a strength was chosen, or left at 0.
 enum class AlphaVerdict {
   in_band,           ///< the ratio comes into the band
   nothing_to_drain,  ///< the heads hardly rest on the sink: alpha stays 0
@@ -84,7 +84,7 @@ enum class AlphaVerdict {
   no_mark,           ///< the target needs a marked document: alpha stays 0
   not_cached,  ///< weights or directions are not at hand, so nothing was scanned: alpha stays 0
 };
-
+/// A chosen strength with the scan that it was chosen from.
 struct AutoAlpha {
   double alpha = 0;
   AlphaVerdict verdict = AlphaVerdict::nothing_to_drain;

@@ -29,7 +29,7 @@ struct DocumentEffect {
   double mass = 0;  ///< attention, mean over the chosen heads and the response rows
   double drop = 0;
 };
-
+/// A head's attention beside what the answer loses without it.
 struct HeadEffect {
   HeadId head;
   double mass = 0;  ///< attention on the gold documents, or on the likely one where none is marked
@@ -52,9 +52,9 @@ struct CausalCheck {
   std::vector<HeadEffect> heads;          ///< in the order of the ranking
   /// Index of the document that HeadEffect::mass is of, the first of several; -1 = none.
   int mass_document = -1;
-
+  /// Of the documents' masses and drops, and of the heads'.
   Agreement document_agreement() const;
-  Agreement head_agreement() const;
+  Agreement head_agreement() const;  ///< of masses and drops of the heads
   /// Index of the document with the largest drop; -1 without documents.
   int most_needed() const;
 };
@@ -80,7 +80,7 @@ struct MeanAgreement {
   double spearman = 0, kendall = 0, pearson = 0;
   Interval spearman_interval;  ///< bootstrap 95 % of the mean
 };
-
+/// `seed` is that of the interval.
 MeanAgreement mean_agreement(std::span<const Agreement> checks, std::uint64_t seed);
 
 }  // namespace headscope

@@ -25,7 +25,7 @@ struct OverlapAt {
   double expected = 0;  ///< Jaccard of unrelated rankings, on average
   double p = 1;         ///< chance that they have at least as many heads in common
 };
-
+/// How far two rankings of a model's heads agree.
 struct HeadComparison {
   std::vector<OverlapAt> overlap;
   std::size_t universe = 0;   ///< heads of the model, as far as is known

@@ -17,7 +17,7 @@ struct HeadScores {
   std::vector<float> sink;            ///< same on S0 = {0,1}
   std::vector<float> irrelevant_sum;  ///< same on the union of the other documents
   std::vector<float> irrelevant_max;  ///< the largest single other document
-
+  /// Place of a head in the arrays.
   std::size_t index(HeadId id) const {
     return static_cast<std::size_t>(id.layer) * heads + id.head;
   }

@@ -7,7 +7,7 @@
 #include "core/analysis/head_scores.h"
 
 namespace headscope {
-
+/// The document with the most mass, and how far it leads.
 struct LikelyDocument {
   int index = -1;     ///< -1 = no documents, or no attention on any
   double mass = 0;    ///< of the best one

@@ -41,7 +41,7 @@ class MapGrouper {
   /// A tile whose first row and column are items `row` and `column` of the axes. Every row is
   /// counted by the tile that holds column 0.
   void add(const MapRows& tile, std::int64_t row, std::int64_t column);
-  std::vector<float> cells(Pooling pooling) const;
+  std::vector<float> cells(Pooling pooling) const;  ///< of the tiles added so far
 
  private:
   struct Cell {

@@ -4,7 +4,7 @@
 #include <string_view>
 
 namespace headscope {
-
+/// All from 0 to 1.
 struct RougeScore {
   double precision = 0, recall = 0, f1 = 0;
 };

@@ -41,7 +41,7 @@ struct ScoreSummary {
   MassByOutcome outcome;
   std::map<std::string, std::int64_t> skipped;  ///< reason -> count
 };
-
+/// How much is drawn for intervals and stability.
 struct SummaryOptions {
   int top_k = 20;  ///< of stability and outcome
   int draws = 1000;
@@ -59,7 +59,7 @@ class ScoreAccumulator {
   bool add(const HeadScores& scores, const HeadScores* gold_only, bool correct);
   void skip(const std::string& reason, std::int64_t times = 1) { skipped_[reason] += times; }
   std::int64_t samples() const { return static_cast<std::int64_t>(correct_.size()); }
-  ScoreSummary summary(const SummaryOptions& options = {}) const;
+  ScoreSummary summary(const SummaryOptions& options = {}) const;  ///< of the samples added so far
 
  private:
   std::size_t total() const {

@@ -17,23 +17,6 @@ SplitFactors split_factors(double marked, double rest, double tau) {
   return {factors.inside, factors.outside};
 }
 
-void apply_split_softmax(std::span<float> weights, TokenRange marked, double tau) {
-  const auto keys = static_cast<std::int64_t>(weights.size());
-  const auto begin = std::clamp<std::int64_t>(marked.begin, 0, keys);
-  const auto end = std::clamp<std::int64_t>(marked.end, begin, keys);
-  double inside = 0, outside = 0;
-  for (std::int64_t j = 0; j < keys; ++j) {
-    const double weight = static_cast<double>(weights[static_cast<std::size_t>(j)]);
-    (j >= begin && j < end ? inside : outside) += weight;
-  }
-  const auto factors = split_factors(inside, outside, tau);
-  for (std::int64_t j = 0; j < keys; ++j) {
-    const double factor = j >= begin && j < end ? factors.marked : factors.rest;
-    auto& weight = weights[static_cast<std::size_t>(j)];
-    weight = static_cast<float>(static_cast<double>(weight) * factor);
-  }
-}
-
 void apply_focus_bias(std::span<float> weights, std::span<const float> bias, double alpha) {
   if (alpha == 0) return;
   double top = -std::numeric_limits<double>::infinity();

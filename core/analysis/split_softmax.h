@@ -19,9 +19,6 @@ struct SplitFactors {
 /// holds everything (rest = 0), where log p < log_mass_floor, and for tau = 1.
 SplitFactors split_factors(double marked, double rest, double tau);
 
-/// Split-softmax in place; S = the keys in `marked`.
-void apply_split_softmax(std::span<float> weights, TokenRange marked, double tau);
-
 /// weights <- softmax(log weights + alpha * bias) in place; a weight of 0 (masked) stays 0.
 void apply_focus_bias(std::span<float> weights, std::span<const float> bias, double alpha);
 

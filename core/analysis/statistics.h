@@ -9,12 +9,12 @@
 #include "core/base/types.h"
 
 namespace headscope {
-
+/// Both ends belong to it.
 struct Interval {
   double low = 0;
   double high = 0;
 };
-
+/// NaN without values.
 double mean(std::span<const double> values);
 /// The value below which `fraction` of the sorted copy lies, linear between neighbours (as numpy).
 double quantile(std::span<const double> values, double fraction);

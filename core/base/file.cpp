@@ -1,66 +1,71 @@
 #include "core/base/file.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <array>
 #include <atomic>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <system_error>
 #include <utility>
 #include <vector>
+
+#include "core/base/platform.h"
 
 namespace headscope {
 namespace fs = std::filesystem;
 namespace {
 
-std::string reason(int code) {
-  return std::generic_category().message(code);
+tl::unexpected<Error> cannot(const char* action, const fs::path& path, std::error_code problem) {
+  return bad_input(path.string() + ": cannot " + action + ": " + problem.message());
 }
 
-tl::unexpected<Error> cannot(const char* action, const fs::path& path, int code) {
-  return bad_input(path.string() + ": cannot " + action + ": " + reason(code));
-}
-
-/// A file descriptor that closes itself.
-class Descriptor {
+/// An open file that closes itself.
+class OpenFile {
  public:
-  explicit Descriptor(int value) : value_(value) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
+  OpenFile(const fs::path& path, std::error_code& problem,
+           platform::FileUse use = platform::FileUse::read)
+      : number_(platform::open_file(path, use, problem)) {}
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  ~OpenFile() {
+    std::error_code ignored;
+    if (number_ >= 0) platform::close_file(number_, ignored);
   }
-  int get() const { return value_; }
+  int number() const { return number_; }
 
  private:
-  int value_;
+  int number_;
 };
 
-int open_for_reading(const fs::path& path) {
-  int descriptor = -1;
-  do {
-    descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  } while (descriptor < 0 && errno == EINTR);
-  return descriptor;
+// ".results.csv.headscope-4711-0.tmp": hidden, and of no other program, process or call.
+std::string temporary_prefix(const fs::path& path) {
+  return "." + path.filename().string() + ".headscope-";
+}
+constexpr std::string_view kTemporaryEnd = ".tmp";
+
+/// Removes what processes left that were killed while they wrote `path`. A writer holds a lock on
+/// its temporary file, which ends with it; where a file system has no locks, nothing is removed.
+void remove_leftovers(const fs::path& path) {
+  const std::string prefix = temporary_prefix(path);
+  const fs::path folder = path.parent_path().empty() ? fs::path(".") : path.parent_path();
+  std::error_code code;
+  for (fs::directory_iterator entry(folder, code), end; !code && entry != end;
+       entry.increment(code)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with(prefix) || !name.ends_with(kTemporaryEnd)) continue;
+    std::error_code problem;
+    const OpenFile left(entry->path(), problem, platform::FileUse::claim);
+    if (problem) continue;
+    if (platform::lock_file(left.number(), false, problem) == platform::LockState::held)
+      fs::remove(entry->path(), problem);
+  }
 }
 
-Result<> write_all(int descriptor, const char* data, std::size_t size, const fs::path& path) {
-  while (size > 0) {
-    const ssize_t written = ::write(descriptor, data, size);
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      return cannot("write", path, errno);
-    }
-    data += written;
-    size -= static_cast<std::size_t>(written);
-  }
-  return {};
+/// Says that the writer lives. False: somebody took the new file for a leftover just before.
+bool claim_temporary(int file, const fs::path& temporary) {
+  std::error_code ignored;
+  (void)platform::lock_file(file, true, ignored);
+  return fs::exists(temporary, ignored);
 }
 
 bool is_gzip(std::string_view bytes) {
@@ -122,28 +127,26 @@ Result<std::string> unpack_gzip(std::string_view packed, const fs::path& path,
 }  // namespace
 
 Result<std::string> read_text_file(const fs::path& path, std::uint64_t max_bytes) {
-  const Descriptor file(open_for_reading(path));
-  if (file.get() < 0) return cannot("open", path, errno);
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return cannot("read", path, errno);
-  if (S_ISDIR(status.st_mode)) return bad_input(path.string() + ": is a folder, expected a file");
+  std::error_code problem;
+  const OpenFile file(path, problem);
+  if (problem) return cannot("open", path, problem);
+  const platform::FileFacts facts = platform::look_at(file.number(), problem);
+  if (problem) return cannot("read", path, problem);
+  if (facts.type == fs::file_type::directory) {
+    return bad_input(path.string() + ": is a folder, expected a file");
+  }
   std::string text;
-  if (S_ISREG(status.st_mode)) {
-    if (static_cast<std::uint64_t>(status.st_size) > max_bytes) {
-      return bad_input(too_large(path, max_bytes));
-    }
-    text.reserve(static_cast<std::size_t>(status.st_size));
+  if (facts.type == fs::file_type::regular) {
+    if (facts.bytes > max_bytes) return bad_input(too_large(path, max_bytes));
+    text.reserve(static_cast<std::size_t>(facts.bytes));
   }
   std::vector<char> block(std::size_t{1} << 18);
-  for (;;) {  // until the end, whatever stat said: pipes, and files that still grow
-    const ssize_t got = ::read(file.get(), block.data(), block.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return cannot("read", path, errno);
+  for (;;) {  // until the end, whatever its size was: pipes, and files that still grow
+    const std::size_t got = platform::read_file(file.number(), block, problem);
+    if (problem) return cannot("read", path, problem);
     if (got == 0) return text;
-    if (static_cast<std::uint64_t>(got) > max_bytes - text.size()) {
-      return bad_input(too_large(path, max_bytes));
-    }
-    text.append(block.data(), static_cast<std::size_t>(got));
+    if (got > max_bytes - text.size()) return bad_input(too_large(path, max_bytes));
+    text.append(block.data(), got);
   }
 }
 
@@ -206,36 +209,38 @@ Result<AtomicFileWriter> AtomicFileWriter::create(const fs::path& path) {
   if (fs::is_directory(status)) return bad_input(path.string() + ": is a folder, expected a file");
   if (fs::exists(status) &&
       !fs::is_regular_file(status)) {  // /dev/stdout, a pipe: nothing to rename
-    writer.descriptor_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-    if (writer.descriptor_ < 0) return cannot("write", path, errno);
+    code.clear();
+    writer.file_ = platform::open_file(path, platform::FileUse::write_existing, code);
+    if (code) return cannot("write", path, code);
     return writer;
   }
+  remove_leftovers(writer.path_);
   static std::atomic<unsigned> counter{0};
   for (int attempt = 0; attempt < 100; ++attempt) {
-    std::string name = ".";  // hidden, and of no other process or call
-    name += writer.path_.filename().string();
-    name.append(1, '.').append(std::to_string(::getpid()));
-    name.append(1, '.').append(std::to_string(counter++)).append(".tmp");
+    std::string name = temporary_prefix(writer.path_) + std::to_string(platform::process_number());
+    name.append(1, '-').append(std::to_string(counter++)).append(kTemporaryEnd);
     writer.temporary_ = writer.path_.parent_path() / name;
-    writer.descriptor_ =
-        ::open(writer.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (writer.descriptor_ >= 0) return writer;
-    if (errno != EEXIST) break;
+    code.clear();
+    writer.file_ = platform::open_file(writer.temporary_, platform::FileUse::create, code);
+    if (code == std::errc::file_exists) continue;
+    if (code) break;
+    if (claim_temporary(writer.file_, writer.temporary_)) return writer;
+    platform::close_file(std::exchange(writer.file_, -1), code);
+    code = std::make_error_code(std::errc::file_exists);
   }
-  const int failure = errno;
   writer.temporary_.clear();
-  return cannot("create", path, failure);
+  return cannot("create", path, code);
 }
 
 AtomicFileWriter::AtomicFileWriter(AtomicFileWriter&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)),
+    : file_(std::exchange(other.file_, -1)),
       path_(std::move(other.path_)),
       temporary_(std::exchange(other.temporary_, {})) {}
 
 AtomicFileWriter& AtomicFileWriter::operator=(AtomicFileWriter&& other) noexcept {
   if (this != &other) {
     discard();
-    descriptor_ = std::exchange(other.descriptor_, -1);
+    file_ = std::exchange(other.file_, -1);
     path_ = std::move(other.path_);
     temporary_ = std::exchange(other.temporary_, {});
   }
@@ -247,15 +252,19 @@ AtomicFileWriter::~AtomicFileWriter() {
 }
 
 void AtomicFileWriter::discard() noexcept {
-  if (descriptor_ >= 0) ::close(descriptor_);
-  descriptor_ = -1;
-  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  std::error_code ignored;
+  if (file_ >= 0) platform::close_file(file_, ignored);
+  file_ = -1;
+  if (!temporary_.empty()) fs::remove(temporary_, ignored);
   temporary_.clear();
 }
 
 Result<> AtomicFileWriter::write(std::string_view bytes) {
-  if (descriptor_ < 0) return fail(ErrorKind::internal, "write after commit: " + path_.string());
-  return write_all(descriptor_, bytes.data(), bytes.size(), path_);
+  if (file_ < 0) return fail(ErrorKind::internal, "write after commit: " + path_.string());
+  std::error_code problem;
+  platform::write_file(file_, bytes, problem);
+  if (problem) return cannot("write", path_, problem);
+  return {};
 }
 
 Result<> AtomicFileWriter::write(std::span<const std::byte> bytes) {
@@ -263,21 +272,21 @@ Result<> AtomicFileWriter::write(std::span<const std::byte> bytes) {
 }
 
 Result<> AtomicFileWriter::commit() {
-  if (descriptor_ < 0) return fail(ErrorKind::internal, "commit twice: " + path_.string());
+  if (file_ < 0) return fail(ErrorKind::internal, "commit twice: " + path_.string());
   const bool direct = temporary_.empty();
-  int failure = 0;
-  if (!direct && ::fsync(descriptor_) != 0) failure = errno;
-  if (::close(std::exchange(descriptor_, -1)) != 0 && failure == 0) failure = errno;
-  if (failure == 0 && !direct && ::rename(temporary_.c_str(), path_.c_str()) != 0) failure = errno;
-  if (failure != 0) {
+  std::error_code failure, closing;
+  if (!direct) platform::flush_file(file_, failure);
+  // Named before it is closed: its lock goes with it, and others remove what nobody holds.
+  if (!failure && !direct) fs::rename(temporary_, path_, failure);
+  platform::close_file(std::exchange(file_, -1), closing);
+  if (!failure) failure = closing;
+  if (failure) {
     discard();
     return cannot("write", path_, failure);
   }
   temporary_.clear();
   if (!direct) {  // the new name survives a power cut once the folder is on disk as well
-    const fs::path folder = path_.parent_path().empty() ? fs::path(".") : path_.parent_path();
-    const Descriptor handle(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (handle.get() >= 0) ::fsync(handle.get());
+    platform::flush_folder(path_.parent_path().empty() ? fs::path(".") : path_.parent_path());
   }
   return {};
 }
@@ -291,46 +300,52 @@ Result<> write_file_atomically(const fs::path& path, std::string_view bytes) {
 // ---- MappedFile ----
 
 Result<MappedFile> MappedFile::open(const fs::path& path) {
-  const Descriptor file(open_for_reading(path));
-  if (file.get() < 0) return cannot("open", path, errno);
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0) return cannot("read", path, errno);
-  if (!S_ISREG(status.st_mode)) return bad_input(path.string() + ": expected a regular file");
+  std::error_code problem;
+  const OpenFile file(path, problem);
+  if (problem) return cannot("open", path, problem);
+  const platform::FileFacts facts = platform::look_at(file.number(), problem);
+  if (problem) return cannot("read", path, problem);
+  if (facts.type != fs::file_type::regular) {
+    return bad_input(path.string() + ": expected a regular file");
+  }
   MappedFile mapped;
   mapped.path_ = path;
-  if (status.st_size == 0) return mapped;
-  void* data = ::mmap(nullptr, static_cast<std::size_t>(status.st_size), PROT_READ, MAP_PRIVATE,
-                      file.get(), 0);
-  if (data == MAP_FAILED) return cannot("map into memory", path, errno);
-  mapped.data_ = static_cast<const std::byte*>(data);
-  mapped.size_ = static_cast<std::size_t>(status.st_size);
+  mapped.mark_ = platform::file_mark(path);
+  if (facts.bytes == 0) return mapped;
+  const auto size = static_cast<std::size_t>(facts.bytes);
+  mapped.data_ = platform::map_file(file.number(), size, problem);
+  if (problem) return cannot("map into memory", path, problem);
+  mapped.size_ = size;
+  mapped.watch_ = WatchedPages(mapped.bytes());
   return mapped;
 }
 
-MappedFile::MappedFile(MappedFile&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)),
-      size_(std::exchange(other.size_, 0)),
-      path_(std::move(other.path_)) {}
+Result<> MappedFile::unchanged() const {
+  if (!watch_.lost() && platform::file_mark(path_) == mark_) return {};
+  return bad_input(path_.string() +
+                   ": was changed or replaced while it was being read; open it again once it is "
+                   "whole");
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept {
+  *this = std::move(other);
+}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   std::swap(path_, other.path_);
+  std::swap(mark_, other.mark_);
+  std::swap(watch_, other.watch_);
   return *this;
 }
 
 MappedFile::~MappedFile() {
-  if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
+  watch_ = {};  // before somebody else gets these addresses
+  if (data_) platform::unmap_file(data_, size_);
 }
 
 // ---- folders of the program ----
-
-Result<fs::path> executable_folder() {
-  std::error_code code;
-  const fs::path program = fs::read_symlink("/proc/self/exe", code);
-  if (code) return fail(ErrorKind::internal, "cannot find the running program: " + code.message());
-  return program.parent_path();
-}
 
 Result<fs::path> asset_folder() {
   std::vector<fs::path> candidates;

@@ -1,4 +1,4 @@
-// Files: whole or not at all. POSIX calls are made here and in file_lock.cpp.
+// Files: whole or not at all.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "core/base/error.h"
+#include "core/base/mapped_pages.h"
 
 namespace headscope {
 
@@ -27,7 +28,8 @@ Result<std::string> read_gzip_or_plain(const std::filesystem::path& path,
 Result<std::string> gzip(std::string_view bytes);
 
 /// Writes a temporary file in the same folder, flushes it to disk and renames it over `path`.
-/// On failure nothing is left behind and an existing `path` is unchanged. The folder must exist.
+/// On failure nothing is left behind and an existing `path` is unchanged; what a process left that
+/// was killed in the middle goes with the next writing of `path`. The folder must exist.
 Result<> write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 /// As above for content that is produced in pieces:
@@ -36,20 +38,20 @@ Result<> write_file_atomically(const std::filesystem::path& path, std::string_vi
 /// Destroyed without commit, it removes the temporary file.
 class AtomicFileWriter {
  public:
-  static Result<AtomicFileWriter> create(const std::filesystem::path& path);
+  static Result<AtomicFileWriter> create(const std::filesystem::path& path);  ///< to become `path`
   AtomicFileWriter(AtomicFileWriter&& other) noexcept;
   AtomicFileWriter& operator=(AtomicFileWriter&& other) noexcept;
   ~AtomicFileWriter();
 
-  Result<> write(std::string_view bytes);
-  Result<> write(std::span<const std::byte> bytes);
-  Result<> commit();
+  Result<> write(std::string_view bytes);            ///< appends; bad_input when the disk is full
+  Result<> write(std::span<const std::byte> bytes);  ///< likewise
+  Result<> commit();  ///< on disk, then in place of `path`; nothing can be written any more
 
  private:
   AtomicFileWriter() = default;
   void discard() noexcept;
 
-  int descriptor_ = -1;
+  int file_ = -1;
   std::filesystem::path path_;
   std::filesystem::path temporary_;
 };
@@ -57,10 +59,11 @@ class AtomicFileWriter {
 /// Creates a folder and its parents; existing is fine.
 Result<> create_folders(const std::filesystem::path& folder);
 
-/// Read-only memory map of a whole regular file. An empty file gives an empty span.
+/// Read-only memory map of a whole regular file. An empty file gives an empty span. Where somebody
+/// cuts the file short meanwhile, zeros are read.
 class MappedFile {
  public:
-  static Result<MappedFile> open(const std::filesystem::path& path);
+  static Result<MappedFile> open(const std::filesystem::path& path);  ///< bad_input: no such file
   MappedFile() = default;
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
@@ -68,11 +71,16 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::filesystem::path& path() const { return path_; }
+  /// bad_input when the file was written to, cut short, replaced or removed since it was opened:
+  /// ask after reading.
+  Result<> unchanged() const;
 
  private:
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
   std::filesystem::path path_;
+  std::string mark_;  ///< when it was opened
+  WatchedPages watch_;
 };
 
 /// Folder of the running program (links resolved).

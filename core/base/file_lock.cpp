@@ -1,61 +1,44 @@
 #include "core/base/file_lock.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <system_error>
 #include <utility>
 
+#include "core/base/platform.h"
+
 namespace headscope {
-namespace {
 
-tl::unexpected<Error> cannot_lock(const std::filesystem::path& path, int code) {
-  return bad_input(path.string() + ": cannot lock: " + std::generic_category().message(code));
-}
-
-bool has_no_locks(int code) {
-  return code == ENOSYS || code == ENOTSUP || code == EOPNOTSUPP || code == ENOLCK;
-}
-
-}  // namespace
-
-Result<std::optional<FileLock>> FileLock::lock(const std::filesystem::path& path, int how) {
-  // NFS grants exclusive locks only on files that are open for writing.
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor < 0) return cannot_lock(path, errno);
-  FileLock held(descriptor, true);
-  int code = 0;
-  do {
-    code = ::flock(descriptor, how) == 0 ? 0 : errno;
-  } while (code == EINTR);
-  if (code == EWOULDBLOCK) return std::nullopt;
-  if (code != 0 && !has_no_locks(code)) return cannot_lock(path, code);
-  held.excludes_ = code == 0;
-  return held;
+Result<std::optional<FileLock>> FileLock::lock(const std::filesystem::path& path, bool wait) {
+  std::error_code problem;
+  FileLock lock(platform::open_file(path, platform::FileUse::lock, problem), true);
+  const auto state =
+      problem ? platform::LockState::impossible : platform::lock_file(lock.file_, wait, problem);
+  if (problem) return bad_input(path.string() + ": cannot lock: " + problem.message());
+  if (state == platform::LockState::taken) return std::nullopt;
+  lock.excludes_ = state == platform::LockState::held;
+  return lock;
 }
 
 Result<FileLock> FileLock::wait_for(const std::filesystem::path& path) {
-  HEADSCOPE_ASSIGN(auto held, lock(path, LOCK_EX));
+  HEADSCOPE_ASSIGN(auto held, lock(path, true));
   return std::move(*held);
 }
 
 Result<std::optional<FileLock>> FileLock::try_for(const std::filesystem::path& path) {
-  return lock(path, LOCK_EX | LOCK_NB);
+  return lock(path, false);
 }
 
 FileLock::FileLock(FileLock&& other) noexcept
-    : descriptor_(std::exchange(other.descriptor_, -1)), excludes_(other.excludes_) {}
+    : file_(std::exchange(other.file_, -1)), excludes_(other.excludes_) {}
 
 FileLock& FileLock::operator=(FileLock&& other) noexcept {
-  std::swap(descriptor_, other.descriptor_);
+  std::swap(file_, other.file_);
   std::swap(excludes_, other.excludes_);
   return *this;
 }
 
 FileLock::~FileLock() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  std::error_code ignored;
+  if (file_ >= 0) platform::close_file(file_, ignored);
 }
 
 }  // namespace headscope

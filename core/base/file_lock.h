@@ -26,10 +26,10 @@ class FileLock {
   bool excludes() const { return excludes_; }
 
  private:
-  FileLock(int descriptor, bool excludes) : descriptor_(descriptor), excludes_(excludes) {}
-  static Result<std::optional<FileLock>> lock(const std::filesystem::path& path, int how);
+  FileLock(int file, bool excludes) : file_(file), excludes_(excludes) {}
+  static Result<std::optional<FileLock>> lock(const std::filesystem::path& path, bool wait);
 
-  int descriptor_ = -1;
+  int file_ = -1;
   bool excludes_ = true;
 };
 

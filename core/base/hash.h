@@ -20,8 +20,8 @@ class Sha256 {
   Sha256(Sha256&&) noexcept;
   Sha256& operator=(Sha256&&) noexcept;
   ~Sha256();
-  void update(std::string_view bytes);
-  std::string hex();  ///< 64 lower-case digits; call once, at the end
+  void update(std::string_view bytes);  ///< what follows
+  std::string hex();                    ///< 64 lower-case digits; call once, at the end
 
  private:
   struct State;

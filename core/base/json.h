@@ -44,25 +44,25 @@ class JsonObject {
   const Json* find(std::string_view field) const;  ///< nullptr when absent
   const Json& value() const { return *value_; }
   const std::string& name() const { return name_; }  ///< file name as shown in messages
-
+  /// Getters of fields that must be there; `integer` must lie in [low, high].
   Result<std::int64_t> integer(std::string_view field,
                                std::int64_t low = std::numeric_limits<std::int64_t>::min(),
                                std::int64_t high = std::numeric_limits<std::int64_t>::max()) const;
-  Result<std::int64_t> positive_integer(std::string_view field) const;
-  Result<double> number(std::string_view field) const;  ///< finite; integers are accepted
-  Result<bool> boolean(std::string_view field) const;
-  Result<std::string> string(std::string_view field) const;
-  Result<JsonObject> object(std::string_view field) const;
-  Result<const Json*> array(std::string_view field) const;
-  Result<std::vector<std::string>> strings(std::string_view field) const;
-  Result<std::vector<double>> numbers(std::string_view field) const;
-  Result<std::vector<std::int64_t>> integers(std::string_view field) const;
-
-  Result<std::int64_t> integer_or(std::string_view field, std::int64_t fallback) const;
+  Result<std::int64_t> positive_integer(std::string_view field) const;  ///< at least 1
+  Result<double> number(std::string_view field) const;       ///< finite; integers are accepted
+  Result<bool> boolean(std::string_view field) const;        ///< true or false
+  Result<std::string> string(std::string_view field) const;  ///< a text
+  Result<JsonObject> object(std::string_view field) const;   ///< messages name its path
+  Result<const Json*> array(std::string_view field) const;   ///< of anything
+  Result<std::vector<std::string>> strings(std::string_view field) const;    ///< an array of texts
+  Result<std::vector<double>> numbers(std::string_view field) const;         ///< as `number`
+  Result<std::vector<std::int64_t>> integers(std::string_view field) const;  ///< an array
+  /// Getters with a fallback.
   Result<std::int64_t> positive_integer_or(std::string_view field, std::int64_t fallback) const;
-  Result<double> number_or(std::string_view field, double fallback) const;
-  Result<bool> boolean_or(std::string_view field, bool fallback) const;
-  Result<std::string> string_or(std::string_view field, std::string fallback) const;
+  Result<std::int64_t> integer_or(std::string_view field, std::int64_t fallback) const;  ///< any
+  Result<double> number_or(std::string_view field, double fallback) const;  ///< as `number`
+  Result<bool> boolean_or(std::string_view field, bool fallback) const;     ///< true or false
+  Result<std::string> string_or(std::string_view field, std::string fallback) const;  ///< a text
 
   /// Element `index` of the array `field` as an object: its messages say "field 'ctxs[3].title'".
   Result<JsonObject> element(std::string_view field, std::size_t index) const;

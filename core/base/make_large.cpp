@@ -50,10 +50,14 @@ class Disposal {
 
 }  // namespace
 
-void destroy_elsewhere(void* object, void (*destroy)(void*)) {
-  // Never destroyed: values may be let go of after everything else has ended.
-  static Disposal& disposal = *new Disposal;
-  disposal.add({object, destroy});
+void destroy_elsewhere(void* object, void (*destroy)(void*)) noexcept {
+  try {
+    // Never destroyed: values may be let go of after everything else has ended.
+    static Disposal& disposal = *new Disposal;
+    disposal.add({object, destroy});
+  } catch (...) {  // no memory for it, or no thread
+    destroy(object);
+  }
 }
 
 }  // namespace headscope

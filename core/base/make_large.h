@@ -7,8 +7,8 @@
 
 namespace headscope {
 
-/// Calls `destroy(object)` on a thread of its own, soon.
-void destroy_elsewhere(void* object, void (*destroy)(void*));
+/// Calls `destroy(object)` on a thread of its own, soon; at once where there is no memory for that.
+void destroy_elsewhere(void* object, void (*destroy)(void*)) noexcept;
 
 /// std::make_shared for what is large: whoever lets go of it last hands it over, and a thread in
 /// the background frees it. The window lets go of results at every move of a slider, and giving

@@ -11,6 +11,10 @@
 
 namespace headscope {
 
+/// `exit_code` of a program that the system killed, as it does for lack of memory.
+inline constexpr int kKilled = 128 + 9;
+
+/// What a program left that has ended.
 struct ProcessResult {
   int exit_code = 0;     ///< 128 + signal when one ended it
   std::string output;    ///< stdout
@@ -30,8 +34,8 @@ Result<ProcessResult> run_process(const std::vector<std::string>& command,
 /// Arguments as one line for a POSIX shell, quoted where it needs it.
 std::string shell_line(const std::vector<std::string>& arguments);
 
-/// Memory of this process in bytes, from /proc/self/status: now, and the most it ever was. 0 where
-/// that file is missing.
+/// Memory of this process in bytes: now, and the most it ever was. 0 where the system does not
+/// tell.
 struct ProcessMemory {
   std::uint64_t resident = 0, peak = 0;
 };

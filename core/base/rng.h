@@ -21,12 +21,12 @@ constexpr std::uint64_t splitmix64(std::uint64_t x) {
 /// PCG-XSH-RR 64/32 (O'Neill 2014). Small, copyable, its state can be stored in a checkpoint.
 class Rng {
  public:
+  /// What decides all numbers to come.
   struct State {
     std::uint64_t state = 0;
     std::uint64_t increment = 0;
     friend bool operator==(const State&, const State&) = default;
   };
-
   /// Generators with different streams of one seed are independent.
   explicit Rng(std::uint64_t seed = 0, std::uint64_t stream = 0)
       : state_{0, (splitmix64(stream) << 1) | 1u} {
@@ -36,7 +36,7 @@ class Rng {
   }
   explicit Rng(State state) : state_(state) {}
   State state() const { return state_; }
-
+  /// All values are equally likely; these are the generator's steps.
   std::uint32_t next_u32() {
     const std::uint64_t old = state_.state;
     state_.state = old * 6364136223846793005ull + state_.increment;
@@ -44,7 +44,7 @@ class Rng {
     const auto rotation = static_cast<std::uint32_t>(old >> 59);
     return (shifted >> rotation) | (shifted << ((32u - rotation) & 31u));
   }
-  std::uint64_t next_u64() {
+  std::uint64_t next_u64() {  ///< two steps
     const std::uint64_t high = next_u32();
     return (high << 32) | next_u32();
   }
@@ -91,7 +91,7 @@ class Rng {
     }
   }
   template <class T>
-  void shuffle(std::vector<T>& values) {
+  void shuffle(std::vector<T>& values) {  ///< in place
     shuffle(std::span<T>(values));
   }
 

@@ -80,7 +80,7 @@ class RunTrace {
   std::vector<TraceSpan> spans(TraceLane lane) const;
   /// Grows whenever `spans` changes.
   std::uint64_t version(TraceLane lane) const;
-  void clear();
+  void clear();  ///< forgets what was recorded
 
  private:
   struct Lane {
@@ -139,7 +139,7 @@ std::shared_ptr<TracedWork> traced_work(const Tracer& tracer, TraceKind kind,
 struct TracedProgress {
   std::function<void(const Progress&)> show;
   std::shared_ptr<TracedWork> work;
-  void operator()(const Progress& progress) const {
+  void operator()(const Progress& progress) const {  ///< passes it on
     if (show) show(progress);
   }
 };

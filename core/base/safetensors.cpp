@@ -54,6 +54,40 @@ std::vector<float> converted(std::span<const std::byte> bytes, Convert convert) 
 
 constexpr auto as_float = [](auto value) { return static_cast<float>(value); };
 
+/// Nothing for a dtype that is no number.
+std::optional<std::vector<float>> floats_of(std::span<const std::byte> raw, DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return converted<float>(raw, as_float);
+    case DType::f64:
+      return converted<double>(raw, as_float);
+    case DType::f16:
+      return converted<std::uint16_t>(raw, half_to_float);
+    case DType::bf16:
+      return converted<std::uint16_t>(raw, bfloat16_to_float);
+    case DType::i64:
+      return converted<std::int64_t>(raw, as_float);
+    case DType::u64:
+      return converted<std::uint64_t>(raw, as_float);
+    case DType::i32:
+      return converted<std::int32_t>(raw, as_float);
+    case DType::u32:
+      return converted<std::uint32_t>(raw, as_float);
+    case DType::i16:
+      return converted<std::int16_t>(raw, as_float);
+    case DType::u16:
+      return converted<std::uint16_t>(raw, as_float);
+    case DType::i8:
+      return converted<std::int8_t>(raw, as_float);
+    case DType::u8:
+      return converted<std::uint8_t>(raw, as_float);
+    case DType::boolean:
+      return converted<std::uint8_t>(raw, [](std::uint8_t value) { return value ? 1.0f : 0.0f; });
+    default:
+      return std::nullopt;
+  }
+}
+
 }  // namespace
 
 std::string_view dtype_name(DType dtype) {
@@ -128,40 +162,20 @@ Result<std::span<const std::byte>> SafetensorsFile::bytes(std::string_view tenso
   return content_->data.subspan(info->begin, info->byte_size());
 }
 
+Result<> SafetensorsFile::unchanged() const {
+  return content_->map.path().empty() ? Result<>() : content_->map.unchanged();
+}
+
 Result<std::vector<float>> SafetensorsFile::floats(std::string_view tensor) const {
   HEADSCOPE_ASSIGN(const std::span<const std::byte> raw, bytes(tensor));
-  const DType dtype = find(tensor)->dtype;
-  switch (dtype) {
-    case DType::f32:
-      return converted<float>(raw, as_float);
-    case DType::f64:
-      return converted<double>(raw, as_float);
-    case DType::f16:
-      return converted<std::uint16_t>(raw, half_to_float);
-    case DType::bf16:
-      return converted<std::uint16_t>(raw, bfloat16_to_float);
-    case DType::i64:
-      return converted<std::int64_t>(raw, as_float);
-    case DType::u64:
-      return converted<std::uint64_t>(raw, as_float);
-    case DType::i32:
-      return converted<std::int32_t>(raw, as_float);
-    case DType::u32:
-      return converted<std::uint32_t>(raw, as_float);
-    case DType::i16:
-      return converted<std::int16_t>(raw, as_float);
-    case DType::u16:
-      return converted<std::uint16_t>(raw, as_float);
-    case DType::i8:
-      return converted<std::int8_t>(raw, as_float);
-    case DType::u8:
-      return converted<std::uint8_t>(raw, as_float);
-    case DType::boolean:
-      return converted<std::uint8_t>(raw, [](std::uint8_t value) { return value ? 1.0f : 0.0f; });
-    default:
-      return bad_input(name() + ": tensor '" + std::string(tensor) + "' has dtype " +
-                       std::string(dtype_name(dtype)) + ", which is not supported here");
+  auto values = floats_of(raw, find(tensor)->dtype);
+  if (!values) {
+    return bad_input(name() + ": tensor '" + std::string(tensor) + "' has dtype " +
+                     std::string(dtype_name(find(tensor)->dtype)) +
+                     ", which is not supported here");
   }
+  HEADSCOPE_TRY(unchanged());
+  return std::move(*values);
 }
 
 // ---- writing ----

@@ -16,7 +16,7 @@
 #include "core/base/error.h"
 
 namespace headscope {
-
+/// Types of numbers that the format knows.
 enum class DType {
   boolean,
   u8,
@@ -45,13 +45,13 @@ std::string_view dtype_name(DType dtype);
 std::optional<DType> dtype_from_name(std::string_view name);
 /// Bits of one element (4 and 6 for the sub-byte kinds).
 int dtype_bits(DType dtype);
-
+/// One entry of a header.
 struct TensorInfo {
   DType dtype = DType::f32;
   std::vector<std::int64_t> shape;  ///< empty = one number
   std::uint64_t begin = 0;          ///< bytes, counted from the end of the header
   std::uint64_t end = 0;
-
+  /// Product of the shape; 1 for a single number.
   std::int64_t elements() const;
   std::uint64_t byte_size() const { return end - begin; }
 };
@@ -59,22 +59,25 @@ struct TensorInfo {
 /// One open file. Moving it keeps spans valid; destroying it does not.
 class SafetensorsFile {
  public:
-  static Result<SafetensorsFile> open(const std::filesystem::path& path);
+  static Result<SafetensorsFile> open(const std::filesystem::path& path);  ///< checks the header
   /// Over bytes in memory (tests, embedded assets), which must outlive the object.
   static Result<SafetensorsFile> from_bytes(std::span<const std::byte> bytes, std::string name);
 
   SafetensorsFile(SafetensorsFile&&) noexcept;
   SafetensorsFile& operator=(SafetensorsFile&&) noexcept;
   ~SafetensorsFile();
-
+  /// What the header says.
   const std::map<std::string, TensorInfo, std::less<>>& tensors() const;
-  const std::map<std::string, std::string, std::less<>>& metadata() const;
-  const std::string& name() const;  ///< file name for messages
-  const TensorInfo* find(std::string_view tensor) const;
+  const std::map<std::string, std::string, std::less<>>& metadata() const;  ///< free texts
+  const std::string& name() const;                        ///< file name for messages
+  const TensorInfo* find(std::string_view tensor) const;  ///< null: not there
   /// Raw little-endian bytes. Unknown name: bad_input that names file and tensor. The start is
   /// aligned only as well as the file aligns it: copy with memcpy before reading numbers.
   Result<std::span<const std::byte>> bytes(std::string_view tensor) const;
-  /// As float, converted from F64, F32, F16, BF16 or an integer kind; others are bad_input.
+  /// bad_input when the file was changed or replaced since it was opened: ask after reading.
+  Result<> unchanged() const;
+  /// As float, converted from F64, F32, F16, BF16 or an integer kind; others are bad_input,
+  /// and so is a file that was changed since it was opened.
   Result<std::vector<float>> floats(std::string_view tensor) const;
 
  private:
@@ -107,19 +110,20 @@ std::uint16_t float_to_bfloat16(float value);
 /// shard lies inside the folder; a tensor in a shard which the index does not name is an error too.
 class Checkpoint {
  public:
-  static Result<Checkpoint> open(const std::filesystem::path& folder_or_file);
-
+  static Result<Checkpoint> open(const std::filesystem::path& folder_or_file);  ///< all shards
+  /// A tensor and the shard that it lies in.
   struct Entry {
     const TensorInfo* info = nullptr;
     const SafetensorsFile* file = nullptr;
   };
   const std::map<std::string, Entry, std::less<>>& tensors() const { return tensors_; }
   bool contains(std::string_view tensor) const { return tensors_.contains(tensor); }
-  Result<Entry> find(std::string_view tensor) const;
-  Result<std::span<const std::byte>> bytes(std::string_view tensor) const;
+  Result<Entry> find(std::string_view tensor) const;  ///< bad_input: not there
+  Result<std::span<const std::byte>> bytes(std::string_view tensor) const;  ///< in its shard
   /// The safetensors files, in the order of their names.
   const std::vector<std::filesystem::path>& files() const { return paths_; }
-  std::uint64_t total_bytes() const;
+  std::uint64_t total_bytes() const;  ///< of all tensors
+  Result<> unchanged() const;         ///< as of SafetensorsFile, of every file
 
  private:
   std::vector<std::unique_ptr<SafetensorsFile>> files_;

@@ -11,7 +11,7 @@
 #include "core/base/safetensors.h"
 
 namespace headscope {
-
+/// What stands before the numbers of a file.
 struct SafetensorsHeader {
   std::map<std::string, TensorInfo, std::less<>> tensors;
   std::map<std::string, std::string, std::less<>> metadata;

@@ -19,7 +19,7 @@ class SharedText {
   requires(std::convertible_to<Text, std::string> &&
            !std::same_as<std::remove_cvref_t<Text>, SharedText>) SharedText(Text&& text)
       : text_(std::make_shared<const std::string>(std::string(std::forward<Text>(text)))) {}
-
+  /// As std::string has them.
   const std::string& str() const {
     static const std::string empty;
     return text_ ? *text_ : empty;
@@ -31,16 +31,16 @@ class SharedText {
   bool empty() const { return str().empty(); }
   const char* data() const { return str().data(); }
   char operator[](std::size_t i) const { return str()[i]; }
-  std::size_t find(std::string_view words, std::size_t from = 0) const {
+  std::size_t find(std::string_view words, std::size_t from = 0) const {  ///< npos: not there
     return str().find(words, from);
   }
   std::size_t rfind(std::string_view words) const { return str().rfind(words); }
   std::string substr(std::size_t begin, std::size_t count = std::string::npos) const {
     return str().substr(begin, count);
   }
-
+  /// Lets go of the text.
   void clear() { text_.reset(); }
-  SharedText& operator+=(std::string_view more) {
+  SharedText& operator+=(std::string_view more) {  ///< a new text: others keep theirs
     *this = str() + std::string(more);
     return *this;
   }

@@ -10,7 +10,7 @@
 #include "core/base/error.h"
 
 namespace headscope::bench {
-
+/// Prompts to encode, and where they come from.
 struct BenchTexts {
   std::vector<std::string> prompts;
   std::string source;  ///< in words

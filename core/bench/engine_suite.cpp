@@ -9,6 +9,7 @@
 
 #include "core/analysis/statistics.h"
 #include "core/base/file.h"
+#include "core/base/head_json.h"
 #include "core/base/units.h"
 #include "core/bench/bench_model.h"
 #include "core/bench/bench_texts.h"
@@ -227,10 +228,7 @@ Result<Json> EngineSuite::interventions() {
   note("interventions on " + std::to_string(edited()) + " heads");
   Json task = pass_task(tokens(), "interventions");
   task["repetitions"] = options_.repetitions;
-  Json heads = Json::array();
-  for (const HeadId head : bench_heads(config_, options_.seed, edited())) {
-    heads.push_back({head.layer, head.head});
-  }
+  const Json heads = heads_json(bench_heads(config_, options_.seed, edited()));
   task["edited_heads"] = heads;
   HEADSCOPE_ASSIGN(const Json result, bench_.ours(task));
   const auto seconds = [&](const char* name) { return result.at(name).get<std::vector<double>>(); };

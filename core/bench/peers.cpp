@@ -1,6 +1,5 @@
 #include "core/bench/peers.h"
 
-#include <csignal>
 #include <cstdlib>
 
 #include "core/base/file.h"
@@ -36,7 +35,7 @@ std::string last_line(std::string text) {
 
 // A process that the system ends for lack of memory leaves no message.
 std::string reason(const ProcessResult& result) {
-  if (result.exit_code == 128 + SIGKILL) return "ended by the system (out of memory?)";
+  if (result.exit_code == kKilled) return "ended by the system (out of memory?)";
   const std::string line = last_line(result.messages);
   return line.empty() ? "exit code " + std::to_string(result.exit_code) : line;
 }

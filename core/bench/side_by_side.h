@@ -19,7 +19,7 @@
 #include "core/model/config.h"
 
 namespace headscope::bench {
-
+/// What all suites of `bench` are told.
 struct BenchOptions {
   bool quick = false;           ///< a tiny model and few tokens: checks, no figures
   std::set<std::string> parts;  ///< of the suite's parts; empty = all
@@ -53,11 +53,11 @@ class SideBySide {
   const std::filesystem::path& model_folder() const { return model_folder_; }
   int threads() const { return threads_; }
   std::filesystem::path file(const std::string& name) const { return options_.work / name; }
-
+  /// What is being done, for who watches.
   void note(const std::string& text) const;
   /// Goals are about the real sizes: none where the run is quick.
   std::optional<Goal> at_least(double limit) const;
-  std::optional<Goal> at_most(double limit) const;
+  std::optional<Goal> at_most(double limit) const;  ///< and this
 
   /// {"suite","quick","seed","machine","peers","model"}.
   Json report_head(const std::string& suite) const;

@@ -20,7 +20,7 @@ class WatchedRunner final : public ModelRunner {
                                                const InterventionSettings& settings,
                                                const std::vector<HeadId>& heads,
                                                const Request& request,
-                                               const RunContext& context) override {
+                                               const AnswerContext& context) override {
     watch_->begin(settings.alpha);
     auto result = ModelRunner::run(prompt, settings, heads, request, context);
     watch_->end(result.has_value());

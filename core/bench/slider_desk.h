@@ -22,21 +22,22 @@ namespace headscope::bench {
 class RunWatch {
  public:
   using Clock = std::chrono::steady_clock;
+  /// One run, dropped or not.
   struct Run {
     double alpha = 0;
     Clock::time_point begin, end;
     bool done = false;  ///< to its end: not dropped
     double seconds() const { return std::chrono::duration<double>(end - begin).count(); }
   };
-
+  /// For the runner, at both ends of a run.
   void begin(double alpha);
-  void end(bool done);
+  void end(bool done);  ///< false: it was dropped
 
   /// Begun and not ended.
   bool running() const;
   /// Runs begun and ended so far.
   std::size_t begun() const;
-  std::size_t ended() const;
+  std::size_t ended() const;  ///< of those begun
   /// Waits until more than `count` runs have ended; the first of those, or nothing after `seconds`.
   std::optional<Run> wait_ended(std::size_t count, double seconds) const;
   /// Waits until more than `count` runs have begun; false after `seconds`.

@@ -3,6 +3,16 @@
 #include <utility>
 
 namespace headscope {
+namespace {
+
+/// A run that ended before its answer did is no result.
+void drop_growing(Snapshot& snapshot) {
+  for (auto* run : {&snapshot.baseline, &snapshot.intervened}) {
+    if (*run && (*run)->quality == Quality::growing) run->reset();
+  }
+}
+
+}  // namespace
 
 Board::Board(std::function<void()> on_update)
     : on_update_(std::move(on_update)), snapshot_(std::make_shared<Snapshot>()) {}
@@ -146,6 +156,23 @@ void Board::publish_baseline(const Work& work, std::shared_ptr<const RunResult> 
   notify();
 }
 
+void Board::publish_growing(const Work& work, bool of_baseline,
+                            std::shared_ptr<const RunResult> run) {
+  std::shared_ptr<const Snapshot> old;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto& shown = of_baseline ? snapshot_->baseline : snapshot_->intervened;
+    if (shown && shown->quality != Quality::growing) return;
+    if (cancelled_id_ == latest_id_) return;
+    old = replace([&](Snapshot& snapshot) {
+      snapshot.request_id = work.id;
+      snapshot.request = *work.request;
+      (of_baseline ? snapshot.baseline : snapshot.intervened) = run;
+    });
+  }
+  notify();
+}
+
 void Board::publish_exact(const Work& work, const Applied& applied,
                           std::shared_ptr<const RunResult> intervened,
                           std::optional<double> error) {
@@ -175,6 +202,7 @@ void Board::finish(const Work& work, std::optional<Error> error) {
       snapshot.request = *work.request;
       snapshot.streaming_text.clear();
       snapshot.status = {};
+      drop_growing(snapshot);
       snapshot.status.state = error ? EngineStatus::State::failed : EngineStatus::State::idle;
       snapshot.status.error = error;
     });
@@ -194,6 +222,7 @@ void Board::finish_cancelled() {
       snapshot.streaming_text.clear();
       snapshot.status = {};
       snapshot.status.state = EngineStatus::State::idle;
+      drop_growing(snapshot);
       snapshot.status.error = Error{ErrorKind::cancelled, "Stopped; results so far are kept."};
     });
     answered_id_ = latest_id_;

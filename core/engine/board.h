@@ -30,31 +30,31 @@ struct PreviewBasis {
   Applied shown_exact;                              ///< of the exact result shown, if there is one
   bool has_exact = false;
 };
-
+/// Every function may be called from any thread; none of them computes.
 class Board {
  public:
   explicit Board(std::function<void()> on_update);
 
   // Window.
-  std::uint64_t submit(const Request& request);
-  void cancel();
-  void stop();
-  std::shared_ptr<const Snapshot> snapshot() const;
-  bool idle() const;
-  RunTrace& trace() { return trace_; }  ///< of both threads
-  void set_reuse(const ReuseOptions& options);
+  std::uint64_t submit(const Request& request);      ///< takes the place of one that waits; its id
+  void cancel();                                     ///< nobody wants the newest request any more
+  void stop();                                       ///< both threads shall end
+  std::shared_ptr<const Snapshot> snapshot() const;  ///< the newest, never null
+  bool idle() const;                                 ///< as Engine::idle
+  RunTrace& trace() { return trace_; }               ///< of both threads
+  void set_reuse(const ReuseOptions& options);       ///< wakes the compute thread
 
   // Compute thread.
   /// The newest request, if it is not answered; nothing when the engine stops.
   std::optional<Work> unanswered() const;
-  ReuseOptions reuse() const;
+  ReuseOptions reuse() const;  ///< as set last
   /// Waits until the signal is no longer `seen`.
   void wait(std::uint64_t seen);
   /// The same, at most until `limit`: true when there is news.
   bool wait_until(std::uint64_t seen, std::chrono::steady_clock::time_point limit);
   /// A newer request, a cancellation or the end came after `work`.
   bool overtaken(const Work& work) const;
-  bool stopping() const;
+  bool stopping() const;  ///< stop() was called
   /// The newest request was cancelled by the user.
   bool cancelled() const;
   /// The step of `work` need not go on: the engine stops, the user cancelled, or the newest request
@@ -70,6 +70,8 @@ class Board {
   /// As `publish`, with a new baseline (or none): whatever was derived from the old one goes.
   void publish_baseline(const Work& work, std::shared_ptr<const RunResult> baseline,
                         const std::function<void(Snapshot&)>& change = {});
+  /// What there is of a run that goes on, where nothing whole is shown in its place.
+  void publish_growing(const Work& work, bool of_baseline, std::shared_ptr<const RunResult> run);
   /// Unless something for a newer request is shown already. `error` = preview_error.
   void publish_exact(const Work& work, const Applied& applied,
                      std::shared_ptr<const RunResult> intervened, std::optional<double> error);
@@ -81,15 +83,15 @@ class Board {
   // Preview worker.
   /// Asks for another preview of the newest request, unless the last one had the same basis.
   void post_preview(const Work& work);
-  std::optional<Work> wait_preview();
+  std::optional<Work> wait_preview();  ///< nothing when the engine stops
   /// Something newer or exact is shown. A newer request alone is no reason to stop: a slow preview
   /// would never appear while the slider moves.
   bool preview_overtaken(const Work& work) const;
-  PreviewBasis preview_basis() const;
+  PreviewBasis preview_basis() const;  ///< what the newest snapshot holds
   /// Only on the basis it was computed from, and never over something newer or exact.
   void publish_preview(const Work& work, const PreviewBasis& basis, const Applied& applied,
                        std::shared_ptr<const RunResult> preview);
-  void preview_done();
+  void preview_done();  ///< the worker waits again: see idle()
 
  private:
   /// Which request the last preview was of, and what it could start from at least.

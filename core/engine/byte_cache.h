@@ -8,12 +8,12 @@
 #include <utility>
 
 namespace headscope {
-
+/// Values by key, at most `budget` bytes of them.
 template <class Key, class Value>
 class ByteCache {
  public:
   explicit ByteCache(std::uint64_t budget) : budget_(budget) {}
-
+  /// The newest value; it counts as used now.
   std::optional<Value> find(const Key& key) {
     const auto found = position(key);
     if (found == entries_.end()) return std::nullopt;
@@ -36,7 +36,7 @@ class ByteCache {
     while (bytes_ > budget_) erase(std::prev(entries_.end()));
   }
   std::uint64_t budget() const { return budget_; }
-
+  /// Forgets everything; the budget stays.
   void clear() {
     entries_.clear();
     bytes_ = 0;

@@ -1,6 +1,7 @@
 #include "core/engine/compute.h"
 
 #include <atomic>
+#include <thread>
 #include <utility>
 
 #include "core/base/make_large.h"
@@ -66,22 +67,54 @@ Compute::Compute(Board& board, Engine::RunnerFactory make_runner)
 void Compute::loop() {
   while (!board_.stopping()) {
     const auto seen = board_.signal();  // before anything is looked at, so that no news is missed
-    const auto options = board_.reuse();
-    take_options(options);
-    if (const auto work = board_.unanswered()) {
-      const auto done = without_exceptions([&]() -> Result<> {
-        answer(*work);
-        return {};
-      });
-      if (!done) board_.finish(*work, done.error());
-      answered_at_ = std::chrono::steady_clock::now();
-    } else if (!options.neighbours || ahead_.todo.empty()) {
-      board_.wait(seen);
-    } else if (!board_.wait_until(seen, answered_at_ + options.rest)) {
-      go_ahead(seen);
-    }
+    const auto turned = without_exceptions([&]() -> Result<> {
+      turn(seen);
+      return {};
+    });
+    if (turned) continue;
+    unshown_ = true;
+    ahead_.todo.clear();
+    if (const auto work = board_.unanswered()) give_up(*work, turned.error());
   }
   runner_.reset();  // tensors die on the thread that owns them
+}
+
+void Compute::turn(std::uint64_t seen) {
+  const auto options = board_.reuse();
+  take_options(options);
+  if (const auto work = board_.unanswered()) {
+    answer(*work);
+    answered_at_ = std::chrono::steady_clock::now();
+  } else if (!options.neighbours || ahead_.todo.empty()) {
+    board_.wait(seen);
+  } else if (!board_.wait_until(seen, answered_at_ + options.rest)) {
+    go_ahead(seen);
+  }
+}
+
+void Compute::give_up(const Work& work, const Error& error) noexcept {
+  constexpr auto pause = std::chrono::milliseconds(10);
+  for (; !board_.stopping(); std::this_thread::sleep_for(pause)) {
+    const auto told = without_exceptions([&]() -> Result<> {
+      board_.finish(work, error);
+      return {};
+    });
+    if (told) return;
+    seen_.clear();
+    lenses_.clear();
+    scores_.clear();
+  }
+}
+
+void Compute::show_again(const Work& work) {
+  baseline_.reset();  // what was seen before is found again, and shown
+  intervened_.reset();
+  board_.publish_baseline(work, nullptr, [&](Snapshot& snapshot) {
+    snapshot.model = model_;
+    snapshot.prompt = prompt_;
+    snapshot.outlook = outlook_;
+  });
+  unshown_ = false;
 }
 
 void Compute::take_options(const ReuseOptions& options) {
@@ -99,6 +132,7 @@ void Compute::answer(const Work& work) {
   ahead_.todo.clear();
   counts_.neighbours = 0;
   note_counts();
+  if (unshown_) show_again(work);
   for (const auto step :
        {Step::model, Step::prompt, Step::baseline, Step::preview_inputs, Step::auto_alpha,
         Step::intervened, Step::full_map, Step::full_map_baseline, Step::lens, Step::scores,
@@ -107,7 +141,12 @@ void Compute::answer(const Work& work) {
     if (board_.overtaken(work)) return;
     if (step == Step::prompt && work.request->prompt.text.empty()) break;
     if (fails_again(step, work)) return board_.finish(work, failure_->error);
-    const auto done = without_exceptions([&] { return ensure(step, work); });
+    unshown_ = true;  // until the step has come to an end of its own
+    const auto done = without_exceptions([&] {
+      auto ended = ensure(step, work);
+      unshown_ = false;
+      return ended;
+    });
     if (done && failure_ && failure_->step == step) failure_.reset();
     if (done) continue;
     if (done.error().kind == ErrorKind::cancelled && board_.overtaken(work)) {
@@ -353,7 +392,10 @@ std::optional<HeldRun> Compute::known_run(const RunKey& key, const GradeKey& gra
 Result<HeldRun> Compute::run_model(const RunKey& key, const Work& work,
                                    const InterventionSettings& settings,
                                    const std::vector<HeadId>& heads, Step step) {
-  const auto running = context(step, work, activity_of(step));
+  AnswerContext running = context(step, work, activity_of(step));
+  running.on_growth = [&](std::shared_ptr<const RunResult> run) {
+    board_.publish_growing(work, step == Step::baseline, std::move(run));
+  };
   Request request = *work.request;
   if (outlook_) request.keep = outlook_->chosen;
   const auto run = [&] {
@@ -432,18 +474,31 @@ bool Compute::has_directions_of(const Work& work) const {
   return preview_directions_ == work.request->intervention.directions_hash;
 }
 
+/// For want of memory they failed: an automatic strength needs them, and sending the very same
+/// request again means to try again.
+bool Compute::wants_preview_again(const Work& work) const {
+  if (!preview_failed_ || preview_failed_ == work.request) return false;
+  return work.request->questions.auto_alpha || *preview_failed_ == *work.request;
+}
+
 /// Without these there is no preview of alpha; nothing else depends on them, so that a failure
-/// is not the request's failure.
+/// is not the request's failure, unless it asks for an automatic strength.
 Result<> Compute::ensure_preview_inputs(const Work& work) {
-  if (preview_key_ != baseline_->key.baseline || !has_directions_of(work)) {
+  const bool held = preview_key_ == baseline_->key.baseline && has_directions_of(work);
+  if (!held || wants_preview_again(work)) {
     preview_inputs_.reset();
+    preview_key_.reset();
+    preview_failed_.reset();
     preview_directions_ = work.request->intervention.directions_hash;
     if (model_->has_directions) {
       const auto running = context(Step::preview_inputs, work, activity_of(Step::preview_inputs));
       auto inputs = without_exceptions(
           [&] { return runner_->preview_inputs(*prompt_, *baseline_->run, running); });
-      if (!inputs && inputs.error().kind == ErrorKind::cancelled)
+      const auto failed_by = [&](ErrorKind kind) { return !inputs && inputs.error().kind == kind; };
+      const bool no_memory = failed_by(ErrorKind::out_of_memory);
+      if (failed_by(ErrorKind::cancelled) || (no_memory && work.request->questions.auto_alpha))
         return tl::unexpected<Error>(inputs.error());
+      if (no_memory) preview_failed_ = work.request;
       if (inputs) preview_inputs_ = *inputs;
     }
     preview_key_ = baseline_->key.baseline;

@@ -13,7 +13,7 @@
 #include "core/engine/seen_results.h"
 
 namespace headscope {
-
+/// Lives on the compute thread, with everything that it holds.
 class Compute {
  public:
   Compute(Board& board, Engine::RunnerFactory make_runner);
@@ -29,7 +29,13 @@ class Compute {
     Error error;
   };
 
+  /// One round of the loop. May throw: what was being done is not done then.
+  void turn(std::uint64_t seen);
   void answer(const Work& work);
+  /// Answers `work` by an error, giving up what is kept until there is memory for it.
+  void give_up(const Work& work, const Error& error) noexcept;
+  /// After an exception the board may lack what the next request takes for shown: shows it.
+  void show_again(const Work& work);
   /// True when the failure that stopped an earlier request stops this one too.
   bool fails_again(Step step, const Work& work) const;
   Result<> ensure(Step step, const Work& work);
@@ -39,6 +45,7 @@ class Compute {
   void look_ahead(const Work& work);
   Result<> ensure_baseline(const Work& work);
   Result<> ensure_preview_inputs(const Work& work);
+  bool wants_preview_again(const Work& work) const;
   Result<> ensure_intervened(const Work& work);
   Result<> ensure_auto_alpha(const Work& work);
   Result<> ensure_causal(const Work& work);
@@ -106,6 +113,7 @@ class Compute {
   std::optional<HeldRun> baseline_, intervened_;
   std::optional<BaselineKey> preview_key_;
   std::shared_ptr<const PreviewInputs> preview_inputs_;
+  std::shared_ptr<const Request> preview_failed_;  ///< for want of memory; null = not so
   std::string preview_directions_;  ///< hash of the focus directions that they are of
 
   SeenResults seen_;
@@ -150,6 +158,7 @@ class Compute {
   std::deque<HeldLens> lenses_;  ///< of the baseline and of the intervened run
   std::deque<HeldScores> scores_;
   std::optional<Failure> failure_;
+  bool unshown_ = false;  ///< an exception came between what is held and the board
   std::chrono::steady_clock::time_point last_progress_;
 };
 

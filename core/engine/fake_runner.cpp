@@ -121,11 +121,6 @@ int FakeControl::steps() const {
   return steps_;
 }
 
-std::vector<std::vector<HeadId>> FakeControl::finished_runs() const {
-  const std::lock_guard lock(mutex_);
-  return runs_;
-}
-
 std::optional<Error> FakeControl::take_failure(FakeCall call) {
   const std::lock_guard lock(mutex_);
   const auto found = failures_.find(call);
@@ -327,12 +322,13 @@ Result<> FakeRunner::prefill(const FakeScene& scene, const FakeEdit& edit,
   return {};
 }
 
-Result<> FakeRunner::generate(const FakeScene& scene, const FakeEdit& edit, int max_new_tokens,
-                              const RunContext& context, Steps& steps, RunResult& result) const {
+Result<> FakeRunner::generate(const FakeScene& scene, const FakeEdit& edit, const Request& request,
+                              const AnswerContext& context, Steps& steps, RunResult& result) const {
   HEADSCOPE_TRY(prefill(scene, edit, context, steps));
   auto tokens = fake_tokens(world_.answer(scene, edit), false);
-  result.stopped_at_eos = static_cast<int>(tokens.size()) <= max_new_tokens;
-  if (!result.stopped_at_eos) tokens.resize(static_cast<std::size_t>(std::max(max_new_tokens, 0)));
+  result.stopped_at_eos = static_cast<int>(tokens.size()) <= request.max_new_tokens;
+  if (!result.stopped_at_eos)
+    tokens.resize(static_cast<std::size_t>(std::max(request.max_new_tokens, 0)));
   for (auto& token : tokens) {
     TimedSpan timed(tracer_of(context), TraceKind::token, "token");
     timed.span.number = static_cast<int>(result.response.size()) + 1;
@@ -342,14 +338,24 @@ Result<> FakeRunner::generate(const FakeScene& scene, const FakeEdit& edit, int 
     result.response.push_back(token);
     result.candidates.push_back(candidates_of(*scene.prompt, token, result.response.size()));
     if (context.on_text) context.on_text(result.response_text, false);
+    if (!context.on_growth) continue;
+    auto so_far = std::make_shared<RunResult>(result);
+    so_far->quality = Quality::growing;
+    HEADSCOPE_TRY(capture(scene, edit, request.row_convention, false, context, steps, *so_far));
+    context.on_growth(std::move(so_far));
   }
   if (context.on_text) context.on_text(result.response_text, true);
   return {};
 }
 
-Result<> FakeRunner::capture(const FakeScene& scene, const FakeEdit& edit, bool keep_weights,
-                             const RunContext& context, Steps& steps, RunResult& result) const {
+Result<> FakeRunner::capture(const FakeScene& scene, const FakeEdit& edit, RowConvention convention,
+                             bool keep_weights, const RunContext& context, Steps& steps,
+                             RunResult& result) const {
   const TimedSpan timed(tracer_of(context), TraceKind::read_back, "read-back");
+  const std::int64_t prompt = scene.prompt->prompt_tokens(), n = std::ssize(result.response);
+  const std::int64_t first = prompt - (convention == RowConvention::predict ? 1 : 0);
+  result.rows = {first, first + n};
+  result.keys = prompt + n;
   for (int layer = 0; layer < result.layers; ++layer) {
     for (int head = 0; head < result.heads; ++head) {
       HEADSCOPE_TRY(steps.poll());
@@ -359,6 +365,10 @@ Result<> FakeRunner::capture(const FakeScene& scene, const FakeEdit& edit, bool 
         result.weights.push_back(std::make_shared<const std::vector<float>>(std::move(block)));
     }
   }
+  const SpanLayout layout{result.sets - 1, scene.prompt->gold_documents()};
+  result.scores =
+      scores_from_span_sums(result.span_sums, result.layers, result.heads, n, {0, n}, layout);
+  result.matches_answer = best_subspan_em(result.response_text, scene.prompt->answers);
   return {};
 }
 
@@ -366,7 +376,7 @@ Result<std::shared_ptr<const RunResult>> FakeRunner::run(const PromptView& promp
                                                          const InterventionSettings& settings,
                                                          const std::vector<HeadId>& heads,
                                                          const Request& request,
-                                                         const RunContext& context) {
+                                                         const AnswerContext& context) {
   const auto& options = world_.options();
   const auto started = Clock::now();
   Steps steps(*control_, FakeCall::run, context, options.layers + 4);
@@ -379,24 +389,13 @@ Result<std::shared_ptr<const RunResult>> FakeRunner::run(const PromptView& promp
   result->layers = options.layers;
   result->heads = options.heads;
   result->sets = static_cast<int>(prompt.documents.size()) + 1;
-  HEADSCOPE_TRY(generate(scene, edit, request.max_new_tokens, context, steps, *result));
-  const auto n = static_cast<std::int64_t>(result->response.size());
+  HEADSCOPE_TRY(generate(scene, edit, request, context, steps, *result));
   HEADSCOPE_ASSIGN(const auto ahead, outlook(prompt, request));
-  const auto kept = ahead->chosen;
-  const auto first =
-      prompt.prompt_tokens() - (request.row_convention == RowConvention::predict ? 1 : 0);
-  result->rows = {first, first + n};
-  result->keys = prompt.prompt_tokens() + n;
-  HEADSCOPE_TRY(capture(scene, edit, kept == KeepAttention::rows, context, steps, *result));
-  const SpanLayout layout{result->sets - 1, prompt.gold_documents()};
-  result->scores =
-      scores_from_span_sums(result->span_sums, result->layers, result->heads, n, {0, n}, layout);
-  result->matches_answer = best_subspan_em(result->response_text, prompt.answers);
+  HEADSCOPE_TRY(capture(scene, edit, request.row_convention, ahead->chosen == KeepAttention::rows,
+                        context, steps, *result));
   result->seconds = std::chrono::duration<double>(Clock::now() - started).count();
   steps.finish();
   run_text_ = prompt.text;
-  const std::lock_guard lock(control_->mutex_);
-  control_->runs_.push_back(result->touched);
   return result;
 }
 

@@ -29,7 +29,7 @@ class FakeControl {
 
   /// Calls of this kind stop after their first step until `release`, polling for cancellation.
   void hold(FakeCall call);
-  void release();
+  void release();  ///< lets held calls go on
   /// Blocks until a held call has been reached. False after `seconds`.
   bool wait_held(double seconds = 20);
 
@@ -37,8 +37,6 @@ class FakeControl {
   int finished(FakeCall call) const;  ///< calls that returned a value
   int cancelled() const;              ///< calls that ended because the context said so
   int steps() const;                  ///< steps of all calls together
-  /// Heads acted on by every run that finished, in order.
-  std::vector<std::vector<HeadId>> finished_runs() const;
 
  private:
   friend class FakeRunner;
@@ -52,7 +50,6 @@ class FakeControl {
   std::condition_variable changed_;
   std::map<FakeCall, Failure> failures_;
   std::map<FakeCall, int> begun_, finished_;
-  std::vector<std::vector<HeadId>> runs_;
   std::optional<FakeCall> held_call_;
   bool is_held_ = false;
   int cancelled_ = 0;
@@ -74,7 +71,7 @@ class FakeRunner : public Runner {
                                                const InterventionSettings& settings,
                                                const std::vector<HeadId>& heads,
                                                const Request& request,
-                                               const RunContext& context) override;
+                                               const AnswerContext& context) override;
   Result<std::shared_ptr<const FullMap>> full_map(const PromptView& prompt, const RunResult& run,
                                                   HeadId head, const MapRegion& region,
                                                   const RunContext& context) override;
@@ -101,10 +98,12 @@ class FakeRunner : public Runner {
   class Steps;
   Result<> prefill(const FakeScene& scene, const FakeEdit& edit, const RunContext& context,
                    Steps& steps) const;
-  Result<> generate(const FakeScene& scene, const FakeEdit& edit, int max_new_tokens,
-                    const RunContext& context, Steps& steps, RunResult& result) const;
-  Result<> capture(const FakeScene& scene, const FakeEdit& edit, bool keep_weights,
-                   const RunContext& context, Steps& steps, RunResult& result) const;
+  Result<> generate(const FakeScene& scene, const FakeEdit& edit, const Request& request,
+                    const AnswerContext& context, Steps& steps, RunResult& result) const;
+  /// Rows of the response, their masses and scores, and their weights where they are kept.
+  Result<> capture(const FakeScene& scene, const FakeEdit& edit, RowConvention convention,
+                   bool keep_weights, const RunContext& context, Steps& steps,
+                   RunResult& result) const;
 
   FakeWorld world_;
   std::string directions_hash_;  ///< of the last request loaded

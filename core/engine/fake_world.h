@@ -37,8 +37,9 @@ struct FakeEdit {
   std::vector<TokenRange> marked;  ///< S
   std::optional<MassMap> also;     ///< one more method that moves mass; ablation shows in no weight
   std::vector<HeadId> heads;       ///< sorted; empty = baseline
-
+  /// Of `settings` on the prompt's documents.
   bool touches(HeadId head) const;
+  /// What `settings` mean on this prompt.
   static FakeEdit from(const PromptView& prompt, const InterventionSettings& settings,
                        std::vector<HeadId> heads);
 };
@@ -63,7 +64,7 @@ class FakeWorld {
   /// Contextual heads first, strongest first; then the others. Every head once.
   const std::vector<HeadId>& ranking() const { return ranking_; }
   int contextual_heads() const { return contextual_; }
-  std::vector<float> known_scores() const;
+  std::vector<float> known_scores() const;  ///< [layers * heads], as of a head set
 
   /// Score bias per key of one head (scale * d_q . k_j): away from the sink, towards documents that
   /// share words with the question. [keys]

@@ -36,7 +36,7 @@ enum class SimilarityOver {
   tokens,    ///< every weight of the response rows
   documents  ///< where rows are not kept: mass on every document, on the sink, and on the rest
 };
-
+/// How alike one head and every other are.
 struct HeadSimilarity {
   HeadId to;
   SimilarityOver over = SimilarityOver::tokens;

@@ -64,14 +64,14 @@ class LatestWorker {
     for (;;) {
       ready_.wait(lock, [this] { return stop_ || waiting_; });
       if (stop_) return;
-      const Job job = std::move(*std::exchange(waiting_, std::nullopt));
-      const std::function<void()> done = done_;
+      Job job = std::move(*std::exchange(waiting_, std::nullopt));
+      const std::function<void()> done = std::move(done_);
       running_ = true;
       lock.unlock();
       std::optional<Result> result = run(job);
       lock.lock();
       running_ = false;
-      if (result && !waiting_) result_.emplace(job, std::move(*result));
+      if (result && !waiting_) result_.emplace(std::move(job), std::move(*result));
       lock.unlock();
       if (done) done();
       lock.lock();
@@ -127,7 +127,7 @@ class NewestResult {
   const std::pair<Job, Result>* shown() const { return shown_ ? &*shown_ : nullptr; }
   /// The worker has not come to what was asked for last.
   bool busy() const { return worker_.busy(); }
-  void forget() {
+  void forget() {  ///< the next `ask` asks anew
     asked_.reset();
     shown_.reset();
   }

@@ -25,6 +25,7 @@ struct LayerMaps {
   std::vector<float> zeros;                    ///< as many zeros where it is a difference
   float largest = 0;                           ///< magnitude
 
+  /// A cell of one head's picture.
   float at(int head, std::int64_t row, std::int64_t column) const {
     return values[static_cast<std::size_t>((head * rows + row) * columns + column)];
   }
@@ -32,11 +33,11 @@ struct LayerMaps {
   TokenRange rows_of(std::int64_t row) const {
     return {row * run_rows / rows, (row + 1) * run_rows / rows};
   }
-  TokenRange columns_of(std::int64_t column) const {
+  TokenRange columns_of(std::int64_t column) const {  ///< keys
     return {column * run_columns / columns, (column + 1) * run_columns / columns};
   }
 };
-
+/// Which small pictures of a layer's heads are wanted.
 struct LayerQuestion {
   int layer = 0;
   LayerColumns kind = LayerColumns::tokens;

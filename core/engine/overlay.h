@@ -56,9 +56,9 @@ std::vector<float> pool_rows(const RunResult& run, const RunResult* baseline,
 
 /// Where an intervention acts on the text.
 struct TouchedTokens {
-  std::vector<TokenRange> keys;  ///< marked keys S, disjoint; empty = the methods mark none
-  std::int64_t first_row = 0;    ///< rows from this position on are edited
-  bool marks(std::int64_t key) const;
+  std::vector<TokenRange> keys;        ///< marked keys S, disjoint; empty = the methods mark none
+  std::int64_t first_row = 0;          ///< rows from this position on are edited
+  bool marks(std::int64_t key) const;  ///< the key belongs to S
   bool edits_row(std::int64_t position) const { return position >= first_row; }
 };
 

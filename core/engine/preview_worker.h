@@ -6,7 +6,7 @@
 #include "core/engine/board.h"
 
 namespace headscope {
-
+/// Runs as long as its board does.
 class PreviewWorker {
  public:
   explicit PreviewWorker(Board& board) : thread_([&board] { loop(board); }) {}

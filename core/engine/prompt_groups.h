@@ -10,7 +10,7 @@
 #include "core/engine/snapshot.h"
 
 namespace headscope {
-
+/// Tokens that one row or column of a grouped map stands for.
 struct TokenGroup {
   std::string label;  ///< for an axis: "3", "3.2", "sink", "response"
   std::string name;   ///< in full: "document 3: Title", or the beginning of the sentence
@@ -40,9 +40,11 @@ struct GroupedMap {
   PromptGroups groups;
   std::vector<float> sum, mean, max;
 
+  /// [rows, columns] of groups.
   const std::vector<float>& cells(Pooling pooling) const {
     return pooling == Pooling::sum ? sum : pooling == Pooling::mean ? mean : max;
   }
+  /// All poolings of what the grouper was given.
   static GroupedMap from(PromptGroups groups, const MapGrouper& grouper) {
     return {std::move(groups), grouper.cells(Pooling::sum), grouper.cells(Pooling::mean),
             grouper.cells(Pooling::max)};

@@ -2,12 +2,24 @@
 // (core/runner, torch) and a fake (core/engine/fake_runner.h) for tests and for UI work.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <utility>
 
 #include "core/engine/explain.h"
 #include "core/engine/snapshot.h"
 
 namespace headscope {
+
+/// What a run of the model tells while it goes on.
+struct AnswerContext : RunContext {
+  AnswerContext() = default;
+  AnswerContext(RunContext context) : RunContext(std::move(context)) {}
+
+  /// The run so far, as it would end with the newest token (Quality::growing); some times a second
+  /// at most. May be empty.
+  std::function<void(std::shared_ptr<const RunResult>)> on_growth;
+};
 
 /// Called on the compute thread only. Every function polls `context` and returns
 /// ErrorKind::cancelled soon (50 ms) after it says so. No exception leaves.
@@ -30,7 +42,7 @@ class Runner {
                                                        const InterventionSettings& settings,
                                                        const std::vector<HeadId>& heads,
                                                        const Request& request,
-                                                       const RunContext& context) = 0;
+                                                       const AnswerContext& context) = 0;
   /// Full map of one head over prompt + response of `run`; if it is pooled, with `region` exactly.
   virtual Result<std::shared_ptr<const FullMap>> full_map(const PromptView& prompt,
                                                           const RunResult& run, HeadId head,

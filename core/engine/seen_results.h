@@ -35,12 +35,12 @@ struct MapKey {
 class SeenResults {
  public:
   explicit SeenResults(std::uint64_t budget) : cache_(budget) {}
-
+  /// Nothing when it is not there.
   std::optional<HeldRun> run(const RunKey& key);
-  void put(const HeldRun& run);
+  void put(const HeldRun& run);  ///< larger than the budget: not kept
   /// Null when it is not there.
   std::shared_ptr<const FullMap> map(const MapKey& key);
-  void put(const MapKey& key, const std::shared_ptr<const FullMap>& map);
+  void put(const MapKey& key, const std::shared_ptr<const FullMap>& map);  ///< likewise
 
   void set_budget(std::uint64_t bytes) { cache_.set_budget(bytes); }
   std::uint64_t budget() const { return cache_.budget(); }

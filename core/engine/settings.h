@@ -52,7 +52,7 @@ struct InterventionSettings {
   /// checked); an empty name: the model's own.
   std::string directions, directions_hash;
 
-  bool is_identity() const {
+  bool is_identity() const {  ///< nothing is changed
     return (tau == 1.0 && alpha == 0.0 && also.empty()) ||
            (choice == HeadChoice::picked ? picked.empty() : top_k <= 0);
   }
@@ -70,8 +70,8 @@ struct PromptRequest {
 
   /// Indices of all documents marked as relevant, ascending.
   std::vector<int> gold_documents() const;
-  void mark(std::vector<int> documents);
-  bool is_gold(int document) const;
+  void mark(std::vector<int> documents);  ///< replaces the marks
+  bool is_gold(int document) const;       ///< it is marked as relevant
   friend bool operator==(const PromptRequest&, const PromptRequest&) = default;
 };
 

@@ -109,8 +109,9 @@ struct RunOutlook {
 };
 
 /// Exact = computed by the model with these settings; preview = estimated from cached rows: exact
-/// for the first touched layer with fixed tokens, an estimate above it (method.md 3).
-enum class Quality { exact, preview };
+/// for the first touched layer with fixed tokens, an estimate above it (method.md 3); growing =
+/// exact, but the answer goes on: masses of its tokens so far, no weights.
+enum class Quality { exact, preview, growing };
 
 /// How many candidates a run keeps for each response token.
 inline constexpr int kept_candidates = 8;
@@ -144,18 +145,18 @@ struct RunResult {
   HeadScores scores;
   double seconds = 0;
 
-  std::size_t index(HeadId head) const {
+  std::size_t index(HeadId head) const {  ///< of its block of weights
     return static_cast<std::size_t>(head.layer) * static_cast<std::size_t>(heads) +
            static_cast<std::size_t>(head.head);
   }
-  bool has_weights(HeadId head) const {
+  bool has_weights(HeadId head) const {  ///< they were kept
     return !weights.empty() && weights[index(head)] != nullptr;
   }
   /// Weights of one row, [keys]; the rows of a head follow each other. Null without weights.
   const float* row(HeadId head, std::int64_t row_index) const {
     return has_weights(head) ? weights[index(head)]->data() + row_index * keys : nullptr;
   }
-  float span_sum(HeadId head, std::int64_t row_index, int set) const {
+  float span_sum(HeadId head, std::int64_t row_index, int set) const {  ///< mass on key set `set`
     const auto row_number = static_cast<std::int64_t>(index(head)) * rows.size() + row_index;
     return span_sums[static_cast<std::size_t>(row_number * sets + set)];
   }

@@ -52,7 +52,7 @@ struct Applied {
   bool is_identity() const { return heads.empty(); }
   friend bool operator==(const Applied&, const Applied&) = default;
 };
-
+/// What determines a run with an intervention.
 struct RunKey {
   BaselineKey baseline;
   Applied applied;
@@ -65,7 +65,7 @@ struct GradeKey {
   std::vector<std::string> answers;
   friend bool operator==(const GradeKey&, const GradeKey&) = default;
 };
-
+/// Which parts of two requests are the same work.
 bool same_model(const Request& a, const Request& b);
 /// The focus directions that go with the model too: what Runner::load looks at.
 bool same_load(const Request& a, const Request& b);

@@ -9,18 +9,32 @@
 
 namespace headscope {
 
+/// The error that the exception being handled stands for. Where there is no memory for a sentence,
+/// it is two words that need none.
+inline Error error_in_flight() noexcept {
+  try {
+    try {
+      throw;
+    } catch (const std::bad_alloc&) {
+      return {ErrorKind::out_of_memory,
+              "Out of memory. Choose a shorter prompt, a smaller model or another dtype."};
+    } catch (const std::exception& error) {
+      return {ErrorKind::internal, std::string("Unexpected failure: ") + error.what()};
+    } catch (...) {
+      return {ErrorKind::internal, "Unexpected failure"};
+    }
+  } catch (...) {
+    return {ErrorKind::out_of_memory, "Out of memory"};  // fits into the string itself
+  }
+}
+
 /// What `function` returns, a Result; its exceptions as errors.
 template <class F>
 auto without_exceptions(F&& function) -> decltype(function()) {
   try {
     return function();
-  } catch (const std::bad_alloc&) {
-    return fail(ErrorKind::out_of_memory,
-                "Out of memory. Choose a shorter prompt, a smaller model or another dtype.");
-  } catch (const std::exception& error) {
-    return fail(ErrorKind::internal, std::string("Unexpected failure: ") + error.what());
   } catch (...) {
-    return fail(ErrorKind::internal, "Unexpected failure");
+    return tl::unexpected<Error>(error_in_flight());
   }
 }
 

@@ -68,7 +68,8 @@ Result<> write_arrays(const std::filesystem::path& path, const Exhibit& exhibit)
   for (const ExhibitArray& array : exhibit.arrays) tensors.push_back(as_tensor(array));
   HEADSCOPE_ASSIGN(const std::string caption, caption_of(exhibit));
   return write_safetensors(path, std::move(tensors),
-                           {{"application", "headscope"},
+                           {{"headscope", "exhibit_arrays"},
+                            {"application", "headscope"},
                             {"version", kVersion},
                             {"caption", caption},
                             {"origin", dump_json(origin_json(exhibit.origin))},
@@ -118,7 +119,8 @@ Result<std::string> picture_of(const Exhibit& exhibit, ExportFormat format,
 Result<Json> exhibit_as_json(const Exhibit& exhibit, const RunContext& context) {
   HEADSCOPE_ASSIGN(const std::string caption, caption_of(exhibit));
   HEADSCOPE_ASSIGN(auto table, table_as_json(exhibit.table, context));
-  Json json = {{"application", "headscope"},
+  Json json = {{"headscope", "exhibit"},
+               {"application", "headscope"},
                {"version", kVersion},
                {"what", exhibit.name},
                {"caption", caption},

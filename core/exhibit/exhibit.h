@@ -27,8 +27,9 @@ struct ExhibitArray {
   std::vector<std::int64_t> shape;
   std::variant<std::vector<float>, std::vector<std::int64_t>> values;
 };
-
+/// What a view shows as figure, table and arrays; written by export.cpp.
 struct Exhibit {
+  /// With this look, and what the caption says about where it comes from.
   using Draw =
       std::function<Result<figure::Scene>(const figure::Options&, const figure::Provenance&)>;
 
@@ -45,7 +46,7 @@ struct Exhibit {
 
   /// Model, data and settings, with the command that draws it again.
   figure::Provenance caption_provenance() const;
-  Result<figure::Scene> scene(const figure::Options& look) const;
+  Result<figure::Scene> scene(const figure::Options& look) const;  ///< with that caption
 };
 
 /// Draws with one of core/figure's functions: `drawn_by(f, figure::draw_head_map)`.
@@ -59,7 +60,7 @@ Exhibit::Draw drawn_by(Figure figure,
     return draw(with, look);
   };
 }
-
+/// Figures, tables and arrays in files.
 enum class ExportFormat { png, svg, pdf, csv, json, safetensors };
 inline constexpr int export_formats = 6;
 
@@ -67,7 +68,7 @@ inline constexpr int export_formats = 6;
 std::string_view format_name(ExportFormat format);
 /// Whether the exhibit has what the format holds.
 bool can_write(const Exhibit& exhibit, ExportFormat format);
-
+/// How a figure is written.
 struct ExportLook {
   figure::Options figure;
   double scale = 3;  ///< pixels a point of PNG

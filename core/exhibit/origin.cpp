@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/base/hash.h"
+#include "core/base/head_json.h"
 #include "core/base/process.h"
 #include "core/base/version.h"
 #include "core/figure/ticks.h"
@@ -135,9 +136,7 @@ std::vector<std::pair<std::string, Json>> files_of(const Origin& origin) {
   if (!origin.intervention.empty())
     files.emplace_back(origin.intervention_file, intervention_json(origin));
   if (!needs_heads_file(origin)) return files;
-  Json heads = Json::array();
-  for (const HeadId head : origin.heads) heads.push_back({head.layer, head.head});
-  files.emplace_back(origin.heads_file, std::move(heads));
+  files.emplace_back(origin.heads_file, heads_json(origin.heads));
   return files;
 }
 
@@ -193,6 +192,7 @@ Origin origin_of(const Snapshot& snapshot) {
   origin.splitting = prompt.splitting;
   for (const int gold : prompt.gold_documents())
     origin.gold.push_back(prompt.documents[static_cast<std::size_t>(gold)].number);
+  if (snapshot.baseline) origin.repeatable = snapshot.baseline->quality == Quality::exact;
   if (snapshot.intervened && snapshot.intervened != snapshot.baseline) {
     const RunResult& run = *snapshot.intervened;
     origin.intervention = descriptions_of(run.settings, run.touched, prompt);

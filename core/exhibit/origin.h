@@ -13,7 +13,7 @@
 #include "core/text/splitting.h"
 
 namespace headscope {
-
+/// What made the numbers of an exhibit: its caption and its command.
 struct Origin {
   std::string model = "demo";  ///< as --model names it: "demo" or the folder's name
   std::string model_hash;      ///< SHA-256 of the weights; empty = not known

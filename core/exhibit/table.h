@@ -16,7 +16,7 @@ namespace headscope {
 
 /// One field; monostate = no value (NaN counts as none).
 using Cell = std::variant<std::monostate, std::int64_t, float, double, std::string>;
-
+/// Rows that are made when they are asked for, so that large ones take no memory.
 struct Table {
   std::vector<std::string> columns;
   std::size_t rows = 0;

@@ -265,7 +265,7 @@ Result<figure::DocumentBarsFigure> documents_figure(const ShownRuns& runs, const
 }
 
 Result<Exhibit> documents_exhibit(const ShownRuns& runs, const HeadGroup& group,
-                                  std::shared_ptr<const CausalCheck> check) {
+                                  const std::shared_ptr<const CausalCheck>& check) {
   HEADSCOPE_ASSIGN(auto f, documents_figure(runs, group));
   f.has_drops = check && !f.documents.empty() && check->documents.size() == f.documents.size();
   for (std::size_t i = 0; f.has_drops && i < f.documents.size(); ++i)
@@ -314,7 +314,7 @@ figure::OverlayFigure overlay_of(const ShownRuns& runs, const OverlayChoice& cho
   return f;
 }
 
-Table overlay_table(const ShownRuns& runs, std::shared_ptr<const TokenMasses> masses) {
+Table overlay_table(const ShownRuns& runs, const std::shared_ptr<const TokenMasses>& masses) {
   Table table;
   table.columns = {"token", "id", "text", "begin", "end", "document", "gold", "mass"};
   table.rows = masses->values.size();

@@ -67,7 +67,7 @@ struct HeadScoreChoice {
   /// They are the best of the score that is drawn: numbered as such.
   bool outlined_by_rank = false;
 };
-
+/// A number of every head, layers by heads.
 Result<figure::HeadMapFigure> head_map_figure(const ShownRuns& runs, const HeadScoreChoice& choice);
 Result<Exhibit> head_map_exhibit(const ShownRuns& runs, const HeadScoreChoice& choice);
 /// The same scores from the best head to the last; `known` = of a head set, its interval left out.
@@ -108,7 +108,7 @@ Result<Exhibit> layer_exhibit(const ShownRuns& runs, const LayerChoice& choice);
 /// bad_input without documents, or without masses of the heads.
 Result<figure::DocumentBarsFigure> documents_figure(const ShownRuns& runs, const HeadGroup& heads);
 Result<Exhibit> documents_exhibit(const ShownRuns& runs, const HeadGroup& heads,
-                                  std::shared_ptr<const CausalCheck> check = nullptr);
+                                  const std::shared_ptr<const CausalCheck>& check = nullptr);
 
 /// The same token by token: which document took the attention at which one. The sink is in the
 /// table alone. There is no difference of it.

@@ -17,7 +17,7 @@
 namespace headscope {
 
 inline constexpr const char* skip_no_documents = "no documents";
-
+/// What is taken away, and where masses are read.
 struct CausalOptions {
   DocumentMask mask = DocumentMask::hide;
   /// Masses are means over these (the first of a contextual ranking); each is ablated in turn.
@@ -44,7 +44,7 @@ struct CausalSample {
   LikelyDocument likely;  ///< the guess from attention alone
   double auc = 0;         ///< gold_auc of the masses; NaN without a gold mark
 };
-
+/// Checks of a data set's samples.
 struct CausalRun {
   std::vector<CausalSample> samples;
   SkipCounts skipped;
@@ -83,7 +83,7 @@ struct CausalSummary {
   double clear_share = 0;     ///< share of them where the guess is called clear ...
   double clear_accuracy = 0;  ///< ... and how often it is right there
 };
-
+/// `seed` is that of the intervals.
 CausalSummary summary_of(const CausalRun& run, std::uint64_t seed = 0);
 
 }  // namespace headscope

@@ -10,7 +10,7 @@
 #include "core/session/passport.h"
 
 namespace headscope {
-
+/// One file, from which a stopped check goes on.
 class CausalFile {
  public:
   /// `heading`: further keys of the file. `passport` must tell apart whatever decides the numbers,

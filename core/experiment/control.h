@@ -13,7 +13,7 @@
 #include "core/text/dataset.h"
 
 namespace headscope {
-
+/// Settings whose effect on untouched heads is measured.
 struct ControlOptions {
   std::vector<HeadId> ranking;                   ///< of the head set
   std::shared_ptr<const Directions> directions;  ///< null when no alpha is given

@@ -129,7 +129,9 @@ Result<> ControlFile::save(const ControlRun& run, bool complete) const {
   HEADSCOPE_TRY(write_file_atomically(lines_file(), lines));
   ControlResult result = control_result(run, passport_);
   result.complete = complete;
-  return write_file_atomically(path_, dump_json(to_json(result), 1) + "\n");
+  Json whole = to_json(result);
+  whole.update(heading_);
+  return write_file_atomically(path_, dump_json(whole, 1) + "\n");
 }
 
 }  // namespace headscope

@@ -15,8 +15,9 @@ namespace headscope {
 /// The passport must tell apart whatever decides the masses: model, data, rows, lengths, files.
 class ControlFile {
  public:
-  ControlFile(std::filesystem::path path, Passport passport)
-      : path_(std::move(path)), passport_(std::move(passport)) {}
+  /// `heading`: further keys of the file.
+  ControlFile(std::filesystem::path path, Passport passport, Json heading = Json::object())
+      : path_(std::move(path)), passport_(std::move(passport)), heading_(std::move(heading)) {}
 
   const std::filesystem::path& path() const { return path_; }
   /// FILE.samples.jsonl: {"index","question","baseline":[layers * heads],"arms":[[...]]} a line.
@@ -35,6 +36,7 @@ class ControlFile {
 
   std::filesystem::path path_;
   Passport passport_;
+  Json heading_;
 };
 
 }  // namespace headscope

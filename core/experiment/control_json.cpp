@@ -1,6 +1,7 @@
 // control.json: written and read.
 #include <limits>
 
+#include "core/base/head_json.h"
 #include "core/base/json_number.h"
 #include "core/experiment/control_result.h"
 
@@ -9,26 +10,6 @@ namespace {
 
 constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 constexpr std::int64_t most_layers_or_heads = 4096;
-
-Json heads_json(const std::vector<HeadId>& heads) {
-  Json list = Json::array();
-  for (const HeadId head : heads) list.push_back({head.layer, head.head});
-  return list;
-}
-
-Json map_json(const std::vector<float>& values, int layers, int heads) {
-  Json rows = Json::array();
-  for (int layer = 0; layer < layers; ++layer) {
-    Json row = Json::array();
-    for (int head = 0; head < heads; ++head) {
-      row.push_back(json_number(static_cast<double>(
-          values[static_cast<std::size_t>(layer) * static_cast<std::size_t>(heads) +
-                 static_cast<std::size_t>(head)])));
-    }
-    rows.push_back(std::move(row));
-  }
-  return rows;
-}
 
 Json to_json(const Estimate& estimate) {
   return {{"value", json_number(estimate.value)},
@@ -63,8 +44,8 @@ Json to_json(const ControlSetting& setting, int layers, int heads) {
           {"above_first_touched", to_json(setting.above, true)},
           {"by_layer", std::move(by_layer)},
           {"change_of_heads",
-           {{"contextual", map_json(setting.contextual_change, layers, heads)},
-            {"random", map_json(setting.random_change, layers, heads)}}}};
+           {{"contextual", head_map_json(setting.contextual_change, layers, heads)},
+            {"random", head_map_json(setting.random_change, layers, heads)}}}};
 }
 
 // ---- and back ----
@@ -190,7 +171,8 @@ Json to_json(const ControlResult& result) {
   for (const ControlSetting& setting : result.settings) {
     settings.push_back(to_json(setting, result.layers, result.heads));
   }
-  return {{"experiment", "control"},
+  return {{"headscope", "control"},
+          {"experiment", "control"},
           {"layers", result.layers},
           {"heads", result.heads},
           {"n", result.n},
@@ -198,7 +180,7 @@ Json to_json(const ControlResult& result) {
           {"complete", result.complete},
           {"skipped", result.skipped},
           {"notes", result.notes},
-          {"baseline", map_json(result.baseline, result.layers, result.heads)},
+          {"baseline", head_map_json(result.baseline, result.layers, result.heads)},
           {"settings", std::move(settings)},
           {"passport", to_json(result.passport)}};
 }

@@ -36,7 +36,7 @@ struct ControlSample {
   std::vector<float> baseline;
   std::vector<std::vector<float>> arms;  ///< in the order of ControlRun::arms
 };
-
+/// Numbers of every head and sample, unedited and under each setting.
 struct ControlRun {
   int layers = 0, heads = 0;
   ControlResponse response = ControlResponse::baseline;
@@ -81,7 +81,7 @@ struct ControlSetting {
   /// [layers * heads], mean change over samples; NaN where the arm (every random arm) touches.
   std::vector<float> contextual_change, random_change;
 };
-
+/// What a control found: arms against the unedited run.
 struct ControlResult {
   int layers = 0, heads = 0;
   std::int64_t n = 0;

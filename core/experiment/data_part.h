@@ -15,7 +15,7 @@ namespace headscope {
 
 /// Below so many samples a data set is not divided: too little would be left.
 inline constexpr std::size_t smallest_divided_data = 20;
-
+/// Samples of the part that a command works on.
 struct ChosenSamples {
   std::vector<QaSample> samples;
   DataPart part = DataPart::all;
@@ -34,7 +34,7 @@ Result<ChosenSamples> choose_for_training(const Dataset& data, std::optional<Dat
 struct UsedData {
   std::set<std::string> questions;  ///< hashes
   std::set<std::string> files;      ///< SHA-256 of data sets
-
+  /// What `passport` names.
   void add(const Passport& passport);
 };
 

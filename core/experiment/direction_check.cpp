@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/analysis/head_scores.h"
+#include "core/base/head_json.h"
 
 namespace headscope {
 namespace {
@@ -155,8 +156,7 @@ Result<std::vector<HeadId>> contextual_heads(DirectionSamples& samples, const Di
 }
 
 Json to_json(const DirectionCheck& check) {
-  Json heads = Json::array(), random = Json::array(), scan = Json::array();
-  for (const HeadId id : check.heads) heads.push_back({id.layer, id.head});
+  Json random = Json::array(), scan = Json::array();
   double random_mass = 0;
   for (const DirectionEffect& effect : check.random) {
     random.push_back(to_json(effect));
@@ -169,7 +169,7 @@ Json to_json(const DirectionCheck& check) {
                {"relevant_mass_before", check.unedited.all.relevant},
                {"relevant_mass_after", check.trained.all.relevant},
                {"relevant_mass_random_directions", nullptr},
-               {"heads", std::move(heads)},
+               {"heads", heads_json(check.heads)},
                {"unedited", to_json(check.unedited)},
                {"trained", to_json(check.trained)},
                {"query_half", to_json(check.query_half)},

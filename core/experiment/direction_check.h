@@ -13,7 +13,7 @@
 #include "core/training/directions.h"
 
 namespace headscope {
-
+/// What trained directions are compared on.
 struct DirectionCheckOptions {
   /// The heads that the directions are meant for, as contextual_heads chooses them; "all heads" are
   /// reported beside them.
@@ -38,7 +38,7 @@ struct DirectionEffect {
   ShareOfContext chosen, all;
   Interval gain = {};  ///< 95 % of its share - unedited share of the chosen heads, over samples
 };
-
+/// Trained directions beside random ones and none, on the same samples.
 struct DirectionCheck {
   std::int64_t samples = 0;
   std::vector<HeadId> heads;

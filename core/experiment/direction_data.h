@@ -10,13 +10,13 @@
 #include "core/training/directions.h"
 
 namespace headscope {
-
+/// Samples as direction training takes them.
 struct DirectionData {
   std::vector<DirectionSample> samples;
   SkipCounts skipped;
   bool cancelled = false;  ///< stopped early: `samples` are those finished
 };
-
+/// How responses to train on are made.
 struct DirectionDataOptions {
   int max_new_tokens = 100;
   RowConvention rows = RowConvention::input;

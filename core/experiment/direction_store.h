@@ -33,7 +33,7 @@ class DirectionStore final : public DirectionSamples {
 
   /// bad_input when the disk is full: what was written before stays readable.
   Result<> add(DirectionSample sample);
-  Result<> skip(const std::string& reason);
+  Result<> skip(const std::string& reason);  ///< counts a sample that is left out
 
   std::size_t size() const override { return entries_.size(); }
   Result<const DirectionSample*> at(std::size_t index) override;

@@ -11,7 +11,7 @@
 #include "core/experiment/direction_data.h"
 
 namespace headscope {
-
+/// Training, its repetitions and its check.
 struct DirectionStudyOptions {
   DirectionDataOptions data;
   DirectionTrainingOptions training;
@@ -34,7 +34,7 @@ struct SeedAgreement {
   std::vector<float> cosines;  ///< of query directions [layers * heads]
   double heads = 0, all = 0;   ///< means over the chosen heads, over all
 };
-
+/// A training with its check, as it goes into the file.
 struct DirectionStudy {
   DirectionTraining training;  ///< cancelled: as far as it went
   std::size_t samples = 0, spilled = 0;

@@ -30,6 +30,7 @@ class DirectionWork {
 
   /// After the last whole epoch of this seed; nothing when it was not begun.
   Result<std::optional<DirectionTrainingState>> state(std::uint64_t seed) const;
+  /// bad_input when the disk is full.
   Result<> keep(std::uint64_t seed, const DirectionTrainingState& state) const;
 
  private:

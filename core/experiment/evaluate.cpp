@@ -26,11 +26,7 @@ EvaluatedSample described(const QaSample& sample, const SampleRun& run,
   result.response = run.response;
   result.gold_position = sample.gold_position();
   result.correct = best_subspan_em(run.response, sample.answers);
-  const bool before = options.before_split && run.scores_before.has_value();
-  const HeadScores& scores = before ? *run.scores_before : run.scores;
-  result.relevant_mass = mean_over_heads(scores.relevant, scores, options.mass_heads);
-  result.irrelevant_mass = mean_over_heads(scores.irrelevant_sum, scores, options.mass_heads);
-  result.sink_mass = mean_over_heads(scores.sink, scores, options.mass_heads);
+  put_masses(run, options.mass_heads, result);
   if (options.before_split) {
     result.relevant_mass_after =
         mean_over_heads(run.scores.relevant, run.scores, options.mass_heads);

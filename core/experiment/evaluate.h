@@ -11,7 +11,7 @@
 #include "core/text/dataset.h"
 
 namespace headscope {
-
+/// How the prompts of an evaluation are run.
 struct EvaluateOptions {
   PromptKind prompt = PromptKind::all;
   int max_new_tokens = 100;
@@ -35,7 +35,7 @@ struct SharedCost {
   double prompt_seconds = 0;  ///< that layer_rows took, summed over workers as the others
   double other_seconds = 0;
   double separate_other_seconds = 0;  ///< counted once for each setting
-
+  /// Sums of both.
   void add(const SharedCost& more);
   double seconds() const { return prompt_seconds + other_seconds; }
   /// What the settings take one by one, at the measured time of a layer's row.
@@ -62,7 +62,7 @@ struct TogetherOptions {
   /// Settings of a sample decode side by side (Model::generate_together), a single one too.
   bool decode_together = false;
 };
-
+/// Several settings, evaluated over the same prompts.
 struct EvaluatedTogether {
   std::vector<EvaluateRun> runs;  ///< of each setting
   SharedCost cost;

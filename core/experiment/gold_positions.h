@@ -10,8 +10,9 @@
 #include "core/text/dataset.h"
 
 namespace headscope {
-
+/// Where gold documents are put for training and for its check.
 struct GoldPlaces {
+  /// Which places are for training.
   enum class Kind {
     every_other,  ///< places 0, 2, 4 ... for training, the others for the check
     listed,       ///< `train` for training, the others for the check
@@ -26,7 +27,7 @@ Result<GoldPlaces> gold_places_from(const Json& value, const std::string& name);
 
 /// Fewer documents than this leave too few places to divide them by default.
 inline constexpr std::size_t fewest_divided_places = 4;
-
+/// Where they came to stand.
 struct PlacedGold {
   std::vector<std::size_t> train, held_out;  ///< places that occur, ascending
   bool disjoint = false;                     ///< the check is at places that training never saw

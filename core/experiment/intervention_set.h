@@ -34,7 +34,7 @@ struct PromptSpans {
 
 /// What to do about a method that marks the gold documents where there is none.
 enum class WithoutGold { refuse, leave_out };
-
+/// Interventions of a file, with what it names read in and checked.
 class InterventionSet {
  public:
   /// Reads the head sets and directions that are named. Errors: unreadable files, another shape
@@ -42,7 +42,7 @@ class InterventionSet {
   static Result<InterventionSet> create(std::vector<InterventionDescription> descriptions,
                                         const ModelConfig& config,
                                         const InterventionDefaults& defaults);
-
+  /// For one prompt. Without gold documents what needs them is left out, or bad_input.
   Result<std::vector<Intervention>> for_prompt(const PromptSpans& prompt,
                                                WithoutGold without_gold) const;
   bool empty() const { return parts_.empty(); }

@@ -88,10 +88,7 @@ struct Tester {
     row.tokens = prompt.tokens();
     row.response = run.response;
     if (!test.answers.empty()) row.match = best_subspan_em(run.response, test.answers);
-    const HeadScores& scores = run.scores_before ? *run.scores_before : run.scores;
-    row.relevant_mass = mean_over_heads(scores.relevant, scores, test.mass_heads);
-    row.irrelevant_mass = mean_over_heads(scores.irrelevant_sum, scores, test.mass_heads);
-    row.sink_mass = mean_over_heads(scores.sink, scores, test.mass_heads);
+    put_masses(run, test.mass_heads, row);
     if (!test.reference.empty()) HEADSCOPE_TRY(read_reference(prompt, row));
     return row;
   }

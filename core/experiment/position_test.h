@@ -24,7 +24,7 @@ struct PositionRow {
   /// Of the reference after this prompt: log-probability of all of it, and of a token on average.
   std::optional<double> log_probability, log_probability_per_token;
 };
-
+/// Which documents are moved, and where to.
 struct PositionTest {
   std::vector<int> documents = {};          ///< numbers as printed; empty = every one in turn
   std::vector<std::size_t> positions = {};  ///< from 0; empty = all
@@ -50,7 +50,7 @@ Result<BuiltPrompt> with_document_at(const std::string& text, const BuiltPrompt&
 Result<std::vector<PositionRow>> run_position_test(
     Model& model, const PromptEncoder& encoder, const BuiltPrompt& found, const PositionTest& test,
     const RunContext& context, const std::function<Result<>(const PositionRow&)>& on_row = {});
-
+/// As `positions` writes its rows: JSON, which is read again, and CSV.
 Json to_json(const PositionRow& row);
 Result<PositionRow> position_row_from(const Json& value, const std::string& name);
 std::string positions_csv(const std::vector<PositionRow>& rows);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "core/experiment/sweep_grid.h"
 
@@ -10,6 +11,7 @@ namespace headscope {
 namespace {
 
 constexpr std::size_t kShownDifferences = 20;
+constexpr std::size_t kLongestValue = 200;  // characters of a value in a message
 
 std::string ranking_text(const std::vector<HeadId>& ranking) {
   std::string text;
@@ -54,6 +56,42 @@ void Repetition::numbers(const std::string& what, const std::vector<float>& befo
 void Repetition::text(const std::string& what, const std::string& before, const std::string& now) {
   ++compared_;
   if (before != now) differs(what + ": '" + before + "' there, '" + now + "' now");
+}
+
+void Repetition::fields(const std::string& what, const Json& before, const Json& now) {
+  static const Json missing = "(missing)";
+  const auto field = [](const Json& object, const std::string& name) -> const Json& {
+    const auto found = object.find(name);
+    return found == object.end() ? missing : *found;
+  };
+  std::set<std::string> names;
+  for (const auto* side : {&before, &now}) {
+    for (const auto& [name, value] : side->items()) names.insert(name);
+  }
+  names.erase("seconds");
+  const std::string prefix = what.empty() || what.ends_with(' ') ? what : what + ".";
+  for (const std::string& name : names) json(prefix + name, field(before, name), field(now, name));
+}
+
+void Repetition::elements(const std::string& what, const Json& before, const Json& now) {
+  if (before.size() != now.size()) {
+    ++compared_;
+    return differs(what + ": " + std::to_string(before.size()) + " entries there, " +
+                   std::to_string(now.size()) + " now");
+  }
+  for (std::size_t i = 0; i < before.size(); ++i) json(at(what, i), before[i], now[i]);
+}
+
+void Repetition::json(const std::string& what, const Json& before, const Json& now) {
+  if (before.is_object() && now.is_object()) return fields(what, before, now);
+  if (before.is_array() && now.is_array()) return elements(what, before, now);
+  if (before.is_number() && now.is_number())
+    return number(what, before.get<double>(), now.get<double>());
+  const auto words = [](const Json& value) {
+    return value.is_string() ? value.get<std::string>() : dump_json(value).substr(0, kLongestValue);
+  };
+  ++compared_;
+  if (before != now) differs(what + ": '" + words(before) + "' there, '" + words(now) + "' now");
 }
 
 void Repetition::head_sets(const HeadSet& before, const HeadSet& now) {

@@ -17,11 +17,15 @@ class Repetition {
  public:
   /// Numbers may differ by `tolerance`; everything else must be the same.
   explicit Repetition(double tolerance) : tolerance_(tolerance) {}
-
+  /// Single values; `what` names them in the report.
   void number(const std::string& what, double before, double now);
   void numbers(const std::string& what, const std::vector<float>& before,
-               const std::vector<float>& now);
-  void text(const std::string& what, const std::string& before, const std::string& now);
+               const std::vector<float>& now);  ///< one by one
+  void text(const std::string& what, const std::string& before,
+            const std::string& now);  ///< equal to the letter
+
+  /// Two values of JSON, field by field; "seconds" in an object is what it took, and left out.
+  void json(const std::string& what, const Json& before, const Json& now);
 
   /// Scores of every head, and the ranking.
   void head_sets(const HeadSet& before, const HeadSet& now);
@@ -38,6 +42,8 @@ class Repetition {
 
  private:
   void differs(const std::string& line);
+  void fields(const std::string& what, const Json& before, const Json& now);
+  void elements(const std::string& what, const Json& before, const Json& now);
 
   double tolerance_ = 0, largest_ = 0;
   std::int64_t compared_ = 0, found_ = 0;

@@ -221,7 +221,8 @@ class Reproduction {
         .max_new_tokens = settings_.max_new_tokens,
         .rows = settings_.rows};
     HEADSCOPE_ASSIGN(auto passport, passport_with_files());
-    const CausalFile file(folder_.causal(), {{"study", fingerprint_}}, std::move(passport));
+    const CausalFile file(folder_.causal(), {{"headscope", "causal"}, {"study", fingerprint_}},
+                          std::move(passport));
     const CausalSamplesOptions run_how{.finished = file.finished_before(),
                                        .on_sample = file.keeper()};
     HEADSCOPE_ASSIGN(const auto run, check_samples(inputs_.model, inputs_.encoder,

@@ -13,7 +13,7 @@
 #include "core/text/chat_prompt.h"
 
 namespace headscope {
-
+/// What the steps of a study work on; all of it outlives them.
 struct ReproduceInputs {
   Model& model;
   const PromptEncoder& encoder;

@@ -123,7 +123,8 @@ Result<> train_study_directions(const ReproduceInputs& inputs, const study::Fold
                                  passport_of(inputs, how, done, placed, train)));
   SkipCounts skipped = done.skipped;
   for (const auto& [reason, count] : done.held_out_skipped) skipped[reason] += count;
-  Json result = {{"study", study::fingerprint(inputs.study)},
+  Json result = {{"headscope", "direction_check"},
+                 {"study", study::fingerprint(inputs.study)},
                  {"train_n", done.samples},
                  {"train_positions", placed.train},
                  {"held_out_positions", placed.held_out},

@@ -101,6 +101,7 @@ class SuiteStep {
     HEADSCOPE_TRY(write_file_atomically(folder_.suite_answers(), suite_lines_text(answers_)));
     check_.rows = suite_table(answers_, inputs_.study.passport.model);
     Json result = study::to_json(check_);
+    result["headscope"] = "study_suites";
     result["passport"] = to_json(passport_);
     return write_file_atomically(folder_.suite(), dump_json(result, 1) + "\n");
   }

@@ -24,7 +24,7 @@ struct EvaluatedSample {
   double relevant_mass = 0, irrelevant_mass = 0, sink_mass = 0;
   std::optional<double> relevant_mass_after;  ///< after split-softmax
 };
-
+/// What one evaluation gave.
 struct EvaluateRun {
   std::vector<EvaluatedSample> samples;
   SkipCounts skipped;

@@ -13,7 +13,7 @@
 #include "core/text/tokenizer.h"
 
 namespace headscope {
-
+/// A sample as text and tokens, with the tokens of its documents.
 struct SamplePrompt {
   BuiltPrompt built;
   Encoding encoding;

@@ -34,7 +34,7 @@ InterventionsFor on_samples(const InterventionSet& set);
 /// What a user should know when `set` needs gold documents that some samples lack; else nothing.
 std::optional<std::string> note_on_marks(const InterventionSet& set,
                                          std::span<const QaSample> samples);
-
+/// How one sample is run.
 struct SampleRunOptions {
   int max_new_tokens = 100;
   RowConvention rows = RowConvention::input;
@@ -45,7 +45,7 @@ struct SampleRunOptions {
   std::vector<std::int32_t> forced_response = {};
   PromptStore* store = nullptr;  ///< of the runs over this prompt; null = none
 };
-
+/// What the model answered, and where it looked.
 struct SampleRun {
   std::vector<std::int32_t> ids;  ///< of the response
   std::string response;
@@ -71,6 +71,15 @@ Result<std::vector<SampleRun>> run_sample_together(Model& model, const Tokenizer
 /// Mean of a score (one of `scores`) over heads, all of them where none is named; NaN without any.
 double mean_over_heads(const std::vector<float>& score, const HeadScores& scores,
                        const std::vector<HeadId>& heads);
+
+/// The masses of a row of results: means over `heads`, before mass is moved where that was kept.
+template <class Row>
+void put_masses(const SampleRun& run, const std::vector<HeadId>& heads, Row& row) {
+  const HeadScores& scores = run.scores_before ? *run.scores_before : run.scores;
+  row.relevant_mass = mean_over_heads(scores.relevant, scores, heads);
+  row.irrelevant_mass = mean_over_heads(scores.irrelevant_sum, scores, heads);
+  row.sink_mass = mean_over_heads(scores.sink, scores, heads);
+}
 
 /// Rows of a generation's capture (P-1..P+n-1) that `convention` means, for n response tokens.
 TokenRange response_rows(RowConvention convention, std::int64_t response_tokens);

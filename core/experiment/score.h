@@ -23,7 +23,7 @@ struct ScoredSample {
   std::optional<HeadSpread> spread;
   bool correct = false;
 };
-
+/// How contextual scores are measured.
 struct ScoreOptions {
   int max_new_tokens = 100;
   RowConvention rows = RowConvention::input;
@@ -34,7 +34,7 @@ struct ScoreOptions {
   /// Called with each sample that was run; may be empty.
   std::function<Result<>(const ScoredSample&)> on_sample = {};
 };
-
+/// Scores of a data set's samples, added up.
 struct ScoreRun {
   ScoreAccumulator scores;             ///< of the samples that could be scored, and why others not
   HeadSpread spread;                   ///< means over the same samples; empty = not asked for

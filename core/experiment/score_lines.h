@@ -9,10 +9,10 @@
 #include "core/experiment/score.h"
 
 namespace headscope {
-
+/// One line, and back; `name` begins the messages.
 Json to_json(const ScoredSample& sample);
 Result<ScoredSample> scored_sample_from(const Json& value, const std::string& name);
-
+/// A line a sample, so that a stopped scoring goes on.
 class ScoreLines {
  public:
   /// Goes on behind the whole lines of `file` if its first one is `heading`, which must tell apart

@@ -11,7 +11,7 @@
 #include "core/text/tokenizer.h"
 
 namespace headscope {
-
+/// One check of an installation.
 struct SelfCheck {
   std::string name;
   bool passed = false;

@@ -13,14 +13,14 @@
 #include "core/session/passport.h"
 
 namespace headscope {
-
+/// One metric of one task at one length.
 struct SuiteRow {
   std::string model, task, method, metric;
   std::int64_t length = 0;  ///< tokens
   std::int64_t n = 0;
   double value = 0, low = 0, high = 0;  ///< interval: 95 %; all NaN where there is no result
 };
-
+/// Results of long-context suites as they lie in a file.
 struct SuiteTable {
   std::vector<SuiteRow> rows;
   Passport passport;

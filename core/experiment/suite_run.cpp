@@ -43,10 +43,7 @@ struct Runner {
     line.response = run.response;
     line.em = best_subspan_em(run.response, fitted.sample.answers);
     line.value = suite_score(fitted.sample, run.response, is_chat(encoder));
-    const HeadScores& scores = run.scores_before ? *run.scores_before : run.scores;
-    line.relevant_mass = mean_over_heads(scores.relevant, scores, options.mass_heads);
-    line.irrelevant_mass = mean_over_heads(scores.irrelevant_sum, scores, options.mass_heads);
-    line.sink_mass = mean_over_heads(scores.sink, scores, options.mass_heads);
+    put_masses(run, options.mass_heads, line);
     if (run.scores_before) {
       line.relevant_mass_after =
           mean_over_heads(run.scores.relevant, run.scores, options.mass_heads);

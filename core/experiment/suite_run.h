@@ -11,12 +11,12 @@
 #include "core/suite/result.h"
 
 namespace headscope {
-
+/// A name in the results and what it stands for.
 struct SuiteMethod {
   std::string name;
   const InterventionSet* set = nullptr;  ///< null = nothing is changed
 };
-
+/// Methods that every sample of a suite is run with.
 struct SuiteRunOptions {
   std::vector<SuiteMethod> methods = {{suite_baseline, nullptr}};
   RowConvention rows = RowConvention::input;

@@ -18,10 +18,6 @@ constexpr auto kKeepInterval = std::chrono::seconds(30);
 constexpr auto kMergeInterval = std::chrono::seconds(3);  // somebody may watch the table grow
 constexpr std::size_t kLargestBatch = 32;
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
 // The intervention of a cell, with its heads named one by one.
 Result<InterventionSet> interventions_of(const SweepCell& cell, std::vector<HeadId> heads,
                                          const ModelConfig& config, const SweepOptions& options) {
@@ -131,7 +127,6 @@ class Sweep {
 
   Result<> run_batch(const std::vector<Claimed>& batch) {
     if (batch.empty()) return {};
-    const auto start = Clock::now();
     std::vector<SweepResult> results;
     std::vector<InterventionSet> sets;  // the settings refer to them
     for (const Claimed& claimed : batch) {
@@ -162,11 +157,6 @@ class Sweep {
     }
     for (std::size_t i = 0; i < batch.size(); ++i) {
       results[i].summary = summary_json(done.runs[i]);
-      results[i].about = {{"seconds", seconds_since(start) / static_cast<double>(batch.size())},
-                          {"cells_together", batch.size()},
-                          {"device", model_.device_name()},
-                          {"rank", options_.process.rank},
-                          {"ranks", options_.process.ranks}};
       HEADSCOPE_TRY(folder_.finish(results[i], done.runs[i]));
       ++outcome_.done;
     }

@@ -13,7 +13,7 @@
 #include "core/text/chat_prompt.h"
 
 namespace headscope {
-
+/// What the cells of a sweep are made of, and how they are run.
 struct SweepOptions {
   std::vector<HeadId> ranking;                   ///< of the head set
   std::shared_ptr<const Directions> directions;  ///< null when no cell needs them
@@ -25,7 +25,7 @@ struct SweepOptions {
   /// for, on the processor.
   int workers = 0;
 };
-
+/// What became of the cells.
 struct SweepOutcome {
   int done = 0;       ///< cells that this run finished
   int skipped = 0;    ///< cells that were finished before

@@ -9,7 +9,7 @@
 #include "core/figure/any_figure.h"
 
 namespace headscope {
-
+/// A figure of a folder of results.
 struct NamedFigure {
   std::string name;  ///< of the file, without its ending: "em-against-tau"
   figure::AnyFigure figure;

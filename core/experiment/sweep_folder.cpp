@@ -7,17 +7,13 @@
 #include <utility>
 
 #include "core/base/file.h"
+#include "core/base/head_json.h"
 
 namespace headscope {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kFormat = "headscope-sweep-1";
-Json heads_json(const std::vector<HeadId>& heads) {
-  Json list = Json::array();
-  for (const HeadId head : heads) list.push_back({head.layer, head.head});
-  return list;
-}
 
 Result<std::vector<HeadId>> heads_field(const JsonObject& object, const char* field) {
   std::vector<HeadId> heads;
@@ -88,11 +84,11 @@ std::string differences_text(const Json& there, const Json& here) {
 // ---- results ----
 
 Json to_json(const SweepResult& result) {
-  return {{"cell", to_json(result.cell)},
+  return {{"headscope", "sweep_cell"},
+          {"cell", to_json(result.cell)},
           {"heads", heads_json(result.heads)},
           {"mass_heads", heads_json(result.mass_heads)},
-          {"summary", result.summary},
-          {"about", result.about}};
+          {"summary", result.summary}};
 }
 
 Result<SweepResult> sweep_result_from_json(const Json& value, const std::string& name) {
@@ -105,7 +101,6 @@ Result<SweepResult> sweep_result_from_json(const Json& value, const std::string&
   HEADSCOPE_ASSIGN(result.mass_heads, heads_field(object, "mass_heads"));
   HEADSCOPE_TRY(check_numbers(summary));
   result.summary = summary.value();
-  if (const Json* about = object.find("about")) result.about = *about;
   return result;
 }
 
@@ -132,7 +127,7 @@ Result<SweepFolder> SweepFolder::open(const fs::path& path, const Passport& sett
 
 // Processes that start together come here one after the other.
 Result<> SweepFolder::adopt(const Passport& settings) const {
-  const Json now = {{"format", kFormat}, {"passport", to_json(settings)}};
+  const Json now = {{"headscope", "sweep"}, {"format", kFormat}, {"passport", to_json(settings)}};
   const auto write = [&] { return write_file_atomically(manifest(), dump_json(now, 2) + "\n"); };
   std::error_code ignored;
   if (!fs::exists(manifest(), ignored)) return write();

@@ -29,15 +29,14 @@ struct SweepResult {
   std::vector<HeadId> heads;       ///< acted on; empty for a baseline
   std::vector<HeadId> mass_heads;  ///< over which masses are means
   Json summary;                    ///< of summary_json: n, em, em_low, em_high, masses, skipped
-  Json about = Json::object();     ///< seconds, device, rank: whatever does not decide the result
 };
-
+/// Cells/NAME.json, and back.
 Json to_json(const SweepResult& result);
 Result<SweepResult> sweep_result_from_json(const Json& value, const std::string& name);
 
 /// The result as a row of the table.
 SweepRow row_of(const SweepResult& result);
-
+/// Cells and their results on disk, shared by any number of processes.
 class SweepFolder {
  public:
   /// Creates the folder or opens what an earlier run left. Of `settings`, names of model, data and
@@ -47,11 +46,11 @@ class SweepFolder {
 
   /// The same without creating or comparing anything: to read what is there.
   static SweepFolder view(std::filesystem::path path) { return SweepFolder(std::move(path)); }
-
+  /// Results.csv, cells/NAME.jsonl and cells/NAME.json.
   std::filesystem::path table_file() const { return path_ / "results.csv"; }
-  std::filesystem::path lines_file(const SweepCell& cell) const;
-  std::filesystem::path result_file(const SweepCell& cell) const;
-
+  std::filesystem::path lines_file(const SweepCell& cell) const;   ///< of the samples
+  std::filesystem::path result_file(const SweepCell& cell) const;  ///< there once it is done
+  /// Its result is there.
   bool finished(const SweepCell& cell) const;
   /// Nothing when another process works on it. Ask `finished` again once it is yours.
   Result<std::optional<FileLock>> claim(const SweepCell& cell) const;

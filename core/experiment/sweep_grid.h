@@ -12,7 +12,7 @@
 #include "core/text/prompt.h"
 
 namespace headscope {
-
+/// What a cell does to attention.
 enum class SweepMethod {
   none,  ///< a baseline
   split_softmax,
@@ -22,7 +22,7 @@ enum class SweepMethod {
 
 /// "none", "split-softmax", "focus", "random-directions".
 std::string sweep_method_name(SweepMethod method);
-
+/// Which heads a cell acts on.
 enum class CellHeads {
   none,
   contextual,  ///< the first top_k of the ranking
@@ -42,7 +42,7 @@ struct SweepCell {
   PromptKind prompt = PromptKind::all;
   std::optional<std::size_t> gold_position;  ///< where the gold document is moved to, from 0
 
-  bool is_control() const {
+  bool is_control() const {  ///< random heads or directions
     return heads == CellHeads::random || method == SweepMethod::random_directions;
   }
   friend bool operator==(const SweepCell&, const SweepCell&) = default;
@@ -70,7 +70,7 @@ struct SweepAxes {
   bool baselines = false;
   std::uint64_t seed = 0;  ///< of the first draw; the others count on from it
 };
-
+/// All cells of a sweep.
 struct SweepGrid {
   std::vector<SweepCell> cells;    ///< in the order of the table, each once
   std::vector<std::string> notes;  ///< what became of the axes

@@ -29,7 +29,7 @@ enum class PairedAgainst {
 
 /// "baseline", "gold-only", "random-heads", "random-directions".
 std::string paired_against_name(PairedAgainst against);
-
+/// A cell against another one, paired by sample.
 struct PairedRow {
   SweepCell cell;
   PairedAgainst against = PairedAgainst::baseline;

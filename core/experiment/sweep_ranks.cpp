@@ -4,9 +4,10 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
-#include <filesystem>
 #include <sstream>
 #include <system_error>
+
+#include "core/base/platform.h"
 
 namespace headscope {
 namespace {
@@ -140,10 +141,8 @@ std::vector<std::string> visible_cards(const Environment& environment) {
     for (std::string card; std::getline(list, card, ',');) cards.push_back(card);
     return cards;
   }
-  std::error_code problem;
-  const std::filesystem::directory_iterator begin("/proc/driver/nvidia/gpus", problem), end;
-  for (auto entry = begin; !problem && entry != end; entry.increment(problem)) {
-    cards.push_back(std::to_string(cards.size()));
+  for (std::size_t card = 0; card < platform::nvidia_cards(); ++card) {
+    cards.push_back(std::to_string(card));
   }
   return cards;
 }

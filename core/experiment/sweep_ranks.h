@@ -11,7 +11,7 @@
 #include "core/base/error.h"
 
 namespace headscope {
-
+/// Which of several equal processes this one is.
 struct ProcessRank {
   int rank = 0, ranks = 1;
   std::optional<int> local_rank;   ///< among the processes of this machine: the card to use

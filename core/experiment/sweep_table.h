@@ -16,7 +16,7 @@ struct SweepRow {
   Json summary;  ///< n, em, em_low, em_high, relevant_mass, sink_mass (null where there is none)
 };
 
-bool operator<(const SweepRow& a, const SweepRow& b);
+bool operator<(const SweepRow& a, const SweepRow& b);  ///< by cell
 
 /// The cell's fields and its numbers side by side.
 Json to_json(const SweepRow& row);

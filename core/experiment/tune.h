@@ -14,7 +14,7 @@
 #include "core/text/prompt.h"
 
 namespace headscope {
-
+/// Settings that are tried on a prompt.
 struct TuneGrid {
   std::vector<double> alphas;  ///< of focus directions; 0 is always tried
   std::vector<double> taus;    ///< of split-softmax; needs a relevant document
@@ -36,7 +36,7 @@ struct TuneRow {
   /// first heads of the ranking (those of the largest k) and the answer's rows; NaN without either.
   double relevant_share = 0;
 };
-
+/// What they came to, and the best of them.
 struct TuneResult {
   std::vector<TuneRow> rows;  ///< the first one changes nothing
   std::size_t best = 0;
@@ -50,7 +50,7 @@ struct TuneResult {
 /// context; without an answer a prompt whose relevant document nobody knows.
 Result<TuneResult> tune(Model& model, const PromptEncoder& encoder, const BuiltPrompt& prompt,
                         const TuneGrid& grid, const RunContext& context);
-
+/// As `tune` prints it.
 Json to_json(const TuneResult& result);
 
 }  // namespace headscope

@@ -1,13 +1,12 @@
 #include "core/experiment/weights_hash.h"
 
-#include <sys/stat.h>
-
 #include <cstdlib>
 #include <system_error>
 
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/json.h"
+#include "core/base/platform.h"
 #include "core/base/safetensors.h"
 #include "core/gguf/gguf_file.h"
 
@@ -24,16 +23,7 @@ fs::path user_cache_file() {
   return fs::path(home) / ".cache" / "headscope" / "hashes.json";
 }
 
-// Changes whenever the file may have changed; empty when the file cannot be looked at.
-std::string fingerprint(const fs::path& file) {
-  struct stat info {};
-  if (::stat(file.c_str(), &info) != 0) return {};
-  return std::to_string(info.st_size) + ":" + std::to_string(info.st_mtim.tv_sec) + "." +
-         std::to_string(info.st_mtim.tv_nsec) + ":" + std::to_string(info.st_dev) + "." +
-         std::to_string(info.st_ino);
-}
-
-// {"path": ["fingerprint", "sha256"]}
+// {"path": [mark of the file, "sha256"]}
 class HashCache {
  public:
   explicit HashCache(fs::path file) : file_(std::move(file)), known_(Json::object()) {
@@ -75,10 +65,10 @@ Result<std::string> file_hash(const fs::path& file, HashCache& cache, const RunC
   std::error_code problem;
   const fs::path whole = fs::weakly_canonical(file, problem);
   const std::string path = problem ? file.string() : whole.string();
-  const std::string mark = fingerprint(file);
+  const std::string mark = platform::file_mark(file);
   if (auto known = cache.find(path, mark); !mark.empty() && !known.empty()) return known;
   HEADSCOPE_ASSIGN(auto hash, sha256_file(file, context));
-  if (!mark.empty() && fingerprint(file) == mark) cache.remember(path, mark, hash);
+  if (!mark.empty() && platform::file_mark(file) == mark) cache.remember(path, mark, hash);
   return hash;
 }
 

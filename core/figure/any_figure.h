@@ -14,10 +14,10 @@
 #include "core/figure/value_grid.h"
 
 namespace headscope::figure {
-
+/// Every figure that a folder of results can hold.
 using AnyFigure = std::variant<HeadMapFigure, RankingFigure, LayerSpreadFigure, CurvesFigure,
                                ValueGridFigure, GroupsFigure, RatiosFigure, TableFigure>;
-
+/// By the function of its kind.
 Result<Scene> draw_figure(const AnyFigure& figure, const Options& options);
 
 /// Every drawn number, with a header line.

@@ -24,7 +24,7 @@ struct KeyDocument {
 struct ColorRange {
   float low = 0, high = 1;
 };
-
+/// One head's weights, rows by keys.
 struct AttentionFigure {
   HeadId head;
   std::vector<std::string> row_tokens;  ///< text of the token at each row; none of a pooled map
@@ -50,7 +50,7 @@ struct AttentionFigure {
   bool square = false;           ///< rows are all queries, those of the prompt too
   std::string run = "baseline";  ///< "baseline", "split-softmax, tau 0.1"...
   Provenance provenance;
-
+  /// Rows that `weights` holds.
   std::int64_t rows() const {
     return keys > 0 ? static_cast<std::int64_t>(weights.size()) / keys : 0;
   }

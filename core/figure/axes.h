@@ -41,7 +41,7 @@ void draw_axes(Page& page, const Plot& plot, bool grid);
 enum class Marker { none, disc, square, triangle, diamond };
 Marker marker_of(int index);
 void draw_marker(Page& page, Marker marker, Point centre, double radius, Rgb color, bool hollow);
-
+/// A sign and what it means.
 struct LegendEntry {
   enum class Key { line, swatch, ring } key = Key::line;
   std::string text{};

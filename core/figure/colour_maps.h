@@ -17,7 +17,7 @@ struct Rgb {
   float r = 0, g = 0, b = 0;
   friend bool operator==(const Rgb&, const Rgb&) = default;
 };
-
+/// "viridis" ...
 std::string_view palette_name(Palette palette);
 
 /// The sequential palette of that name, or nothing.

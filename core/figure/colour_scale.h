@@ -19,7 +19,7 @@ struct ColorScale {
 
   /// Place of `value` between the ends, in [0,1].
   double position(double value) const;
-  Rgb color(double value) const;
+  Rgb color(double value) const;  ///< of that place
 };
 
 }  // namespace headscope::figure

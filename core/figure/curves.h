@@ -18,7 +18,7 @@ struct CurvePoint {
   double low = kNoValue, high = kNoValue;
   bool significant = false;  ///< differs from the baseline, on a curve that is `tested`
 };
-
+/// Points that are joined by a line.
 struct Curve {
   std::string name;
   std::vector<CurvePoint> points;
@@ -33,7 +33,7 @@ struct Level {
   double y = 0;
   double low = kNoValue, high = kNoValue;
 };
-
+/// One plot beside others.
 struct Panel {
   std::string title;  ///< above the plot; may be empty
   std::string x_label, y_label;
@@ -44,7 +44,7 @@ struct Panel {
   std::vector<Curve> curves;
   std::vector<Level> levels;
 };
-
+/// Panels with one legend.
 struct CurvesFigure {
   std::string title, subtitle, text;
   bool ordered = false;       ///< colours follow the order of the curves
@@ -77,7 +77,7 @@ struct EmBaseline {
   std::string name;  ///< "all documents", "gold only", "all but gold"
   double em = 0, low = kNoValue, high = kNoValue;
 };
-
+/// Exact match against a setting, as series and baselines.
 struct EmStudy {
   std::vector<EmSeries> series;
   std::vector<EmBaseline> baselines;
@@ -103,7 +103,7 @@ struct PositionSeries {
   std::vector<CurvePoint> relevant_mass;  ///< same; may be empty
   bool tested = false;                    ///< its points of EM say whether they are significant
 };
-
+/// Exact match against the gold document's place.
 struct PositionStudy {
   std::vector<PositionSeries> series;
   int documents = 0;

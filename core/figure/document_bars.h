@@ -17,7 +17,7 @@ struct DocumentMass {
   double intervened = 0;  ///< used only when the figure compares
   double drop = 0;        ///< of the answer's log-probability without it; where `has_drops`
 };
-
+/// A bar a document, two where runs are compared.
 struct DocumentBarsFigure {
   std::string title = "Attention on the documents";
   std::string of;         ///< "layer 13, head 23" or "mean over the top 20 heads"

@@ -9,13 +9,13 @@
 #include "core/figure/page.h"
 
 namespace headscope::figure {
-
+/// Measurements that belong together.
 struct ValueGroup {
   std::string name;
   std::vector<double> values;
   double mean = 0, low = 0, high = 0;  ///< interval of the mean
 };
-
+/// Groups beside each other on one axis.
 struct GroupsFigure {
   std::string title, subtitle, text;
   std::string x_label, y_label;

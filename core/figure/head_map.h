@@ -9,7 +9,7 @@
 #include "core/figure/page.h"
 
 namespace headscope::figure {
-
+/// A number of every head, layers by heads.
 struct HeadMapFigure {
   int layers = 0, heads = 0;
   std::vector<float> scores;    ///< [layers * heads]; empty: the map shows each head's rank instead

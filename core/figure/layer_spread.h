@@ -10,7 +10,7 @@
 #include "core/figure/page.h"
 
 namespace headscope::figure {
-
+/// Scores by layer, and heads above a threshold in each.
 struct LayerSpreadFigure {
   int layers = 0, heads = 0;
   std::vector<float> scores;  ///< [layers * heads]; empty: the ranking alone is drawn

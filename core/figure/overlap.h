@@ -10,7 +10,7 @@
 #include "core/figure/page.h"
 
 namespace headscope::figure {
-
+/// Two rankings of one model's heads.
 struct OverlapFigure {
   int layers = 0, heads = 0;
   std::vector<HeadId> a, b;  ///< rankings, best first

@@ -17,7 +17,7 @@ struct OverlayPiece {
   bool token = false;  ///< false: text that no token covers
   bool sink = false;   ///< of tokens 0 and 1: framed instead of painted where these are left out
 };
-
+/// A prompt's text, painted by attention.
 struct OverlayFigure {
   std::string of;  ///< "layer 13, head 23" or "mean over the top 20 heads"
   std::vector<OverlayPiece> pieces;

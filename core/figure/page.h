@@ -10,7 +10,7 @@
 #include "core/figure/style.h"
 
 namespace headscope::figure {
-
+/// Of a page or of what is drawn on it, in points.
 struct Size {
   double width = 0, height = 0;
 };
@@ -63,7 +63,7 @@ double height_of_words(const Caption& caption, double width, const Style& style)
 /// `natural`, higher where the caption is longer than the figure was laid out for, so that a long
 /// one takes nothing from the drawing.
 Size with_room_for(const Caption& caption, Size natural, const Style& style);
-
+/// An empty page with title and caption, `natural` unless the options say another size.
 Page make_page(const Options& options, Size natural, const Caption& caption);
 
 }  // namespace headscope::figure

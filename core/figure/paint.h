@@ -10,7 +10,7 @@
 #include "core/figure/scene.h"
 
 namespace headscope::figure {
-
+/// Deleter of cairo's objects.
 struct ReleaseCairo {
   void operator()(cairo_surface_t* surface) const { cairo_surface_destroy(surface); }
   void operator()(cairo_t* context) const { cairo_destroy(context); }

@@ -9,7 +9,7 @@
 #include "core/figure/type.h"
 
 namespace headscope::figure {
-
+/// Deleter of GObjects.
 struct ReleaseObject {
   void operator()(void* object) const { g_object_unref(object); }
 };

@@ -9,7 +9,7 @@
 #include "core/figure/page.h"
 
 namespace headscope::figure {
-
+/// A curve over all heads, with the names of the best.
 struct RankingFigure {
   int layers = 0, heads = 0;
   std::vector<float> scores;     ///< [layers * heads]; NaN = not measured, left out

@@ -15,7 +15,7 @@ struct RatioGoal {
   double limit = 0;
   bool at_least = true;  ///< else at most
 };
-
+/// How many times better or worse something is than its peer.
 struct Ratio {
   std::string group, name;   ///< the group is written above its first ratio
   double value = 0;          ///< above 0
@@ -25,7 +25,7 @@ struct Ratio {
   /// By the value alone; true without a goal.
   bool met() const;
 };
-
+/// Ratios below each other, on one axis.
 struct RatiosFigure {
   std::string title, subtitle, text;
   std::vector<Ratio> ratios;

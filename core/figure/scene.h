@@ -12,11 +12,11 @@
 #include "core/figure/colour_scale.h"
 
 namespace headscope::figure {
-
+/// In points (1/72 inch), y downwards.
 struct Point {
   double x = 0, y = 0;
 };
-
+/// From its upper left corner.
 struct Box {
   double x = 0, y = 0, width = 0, height = 0;
 
@@ -24,12 +24,12 @@ struct Box {
   double bottom() const { return y + height; }
   double centre_x() const { return x + width / 2; }
   double centre_y() const { return y + height / 2; }
-  Box inset(double margin) const {
+  Box inset(double margin) const {  ///< smaller on all four sides
     return {x + margin, y + margin, std::max(0.0, width - 2 * margin),
             std::max(0.0, height - 2 * margin)};
   }
 };
-
+/// A colour, 0 to 1 opaque.
 struct Paint {
   Rgb color;
   double opacity = 1;
@@ -37,13 +37,13 @@ struct Paint {
 
 /// Length of a dash and of a gap, in widths of the line.
 inline constexpr double kDash = 2.5;
-
+/// A line as it is drawn; the width is in points.
 struct Stroke {
   Paint paint{};
   double width = 1;
   bool dashed = false;
 };
-
+/// Which part of a text stands at its point.
 enum class Anchor { start, middle, end };
 
 /// What an item is for: the class attribute of SVG, by which tests and style sheets find it.
@@ -69,14 +69,14 @@ struct Path {
   bool closed = false;
   Role role = "line";
 };
-
+/// A rectangle; nothing of it is drawn without stroke and fill.
 struct Rect {
   Box box;
   std::optional<Stroke> stroke{};
   std::optional<Paint> fill{};
   Role role = "mark";
 };
-
+/// A circle.
 struct Disc {
   Point centre;
   double radius = 2;
@@ -94,7 +94,7 @@ struct Cells {
   ColorScale scale;
   double gap = 0;
   Role role = "cell";
-
+  /// Of one cell.
   Rgb color(int row, int column) const {
     return scale.color(values[static_cast<std::size_t>(row) * columns + column]);
   }
@@ -118,7 +118,7 @@ struct Scene {
   std::vector<Item> items;
 
   template <class T>
-  void add(T item) {
+  void add(T item) {  ///< on top of what is there
     items.emplace_back(std::move(item));
   }
 };

@@ -8,13 +8,13 @@
 #include "core/figure/page.h"
 
 namespace headscope::figure {
-
+/// The map of one head.
 struct SmallMap {
   std::string name;           ///< above it: "L3 H1"
   std::vector<float> values;  ///< [rows, columns]
   bool marked = false;        ///< framed: a head that is acted on
 };
-
+/// Maps of many heads on one scale.
 struct SmallMapsFigure {
   std::string title, subtitle, text;
   int rows = 0, columns = 0;  ///< of every map

@@ -8,12 +8,12 @@
 #include "core/figure/colour_maps.h"
 
 namespace headscope::figure {
-
+/// What figures are drawn for: paper or a dark page.
 enum class Theme { light, dark };
 
 /// "light" or "dark"; nothing for another name.
 std::optional<Theme> theme_from_name(std::string_view name);
-
+/// Colours by what they mean.
 struct Style {
   Rgb page, text, muted, line, grid;
   Rgb baseline;  ///< the unedited run
@@ -34,7 +34,7 @@ struct Style {
   /// Colour of curve `i` of `count` whose order means something (tau, alpha).
   Rgb ordered(int i, int count) const;
 };
-
+/// The colours of one theme.
 Style make_style(Theme theme, Palette sequential);
 
 /// Black or white, whichever reads better on `background`.

@@ -5,7 +5,7 @@
 #include <vector>
 
 namespace headscope::figure {
-
+/// A mark of an axis.
 struct Tick {
   double value = 0;
   std::string label;  ///< may be empty: a mark without words

@@ -9,7 +9,7 @@
 #include "core/figure/page.h"
 
 namespace headscope::figure {
-
+/// A number for every pair of two settings.
 struct ValueGridFigure {
   std::string title, subtitle, text;
   std::string x_label, y_label, value_label;

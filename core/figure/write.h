@@ -8,7 +8,7 @@
 #include "core/figure/scene.h"
 
 namespace headscope::figure {
-
+/// Kinds of files; the name's ending says which.
 enum class Format { png, svg, pdf };
 
 /// Pixels along a side, and of the whole picture, that are written at most.

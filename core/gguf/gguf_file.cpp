@@ -312,6 +312,10 @@ const Json& GgufFile::metadata() const {
 const std::map<std::string, GgufTensor, std::less<>>& GgufFile::tensors() const {
   return content_->tensors;
 }
+Result<> GgufFile::unchanged() const {
+  for (const MappedFile& map : content_->maps) HEADSCOPE_TRY(map.unchanged());
+  return {};
+}
 
 Result<std::vector<std::string>> GgufFile::strings(const std::string& key) const {
   HEADSCOPE_ASSIGN(const std::int64_t id, content_->array(key, "texts", [](gguf_type t) {

@@ -46,19 +46,21 @@ class GgufFile {
   GgufFile& operator=(GgufFile&&) noexcept;
   ~GgufFile();
 
-  const std::string& name() const;  ///< path as given, for messages
-  const std::vector<std::filesystem::path>& files() const;
+  const std::string& name() const;                          ///< path as given, for messages
+  const std::vector<std::filesystem::path>& files() const;  ///< all parts
   /// An object with all single values and arrays of at most max_listed elements, by their keys:
   /// read it with JsonObject, whose messages name file and key.
   const nlohmann::json& metadata() const;
   static constexpr std::size_t max_listed = 4096;
 
   /// Arrays of any length. Absent: empty. Of another type: bad_input.
-  Result<std::vector<std::string>> strings(const std::string& key) const;  ///< valid UTF-8
-  Result<std::vector<std::int64_t>> integers(const std::string& key) const;
-  Result<std::vector<float>> numbers(const std::string& key) const;
-
+  Result<std::vector<std::string>> strings(const std::string& key) const;    ///< valid UTF-8
+  Result<std::vector<std::int64_t>> integers(const std::string& key) const;  ///< of any width
+  Result<std::vector<float>> numbers(const std::string& key) const;          ///< fp32
+  /// By the names of llama.cpp.
   const std::map<std::string, GgufTensor, std::less<>>& tensors() const;
+  /// bad_input when a part was changed or replaced since it was opened: ask after reading.
+  Result<> unchanged() const;
 
  private:
   struct Content;

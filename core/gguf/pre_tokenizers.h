@@ -6,7 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 namespace headscope {
-
+/// What a name stands for beside its expression.
 struct NamedPreTokenizer {
   bool ignore_merges = false;  ///< a word that is a token needs no merges
   bool begins_text = false;  ///< a text begins with the token "bos" unless the file says otherwise

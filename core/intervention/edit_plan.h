@@ -49,10 +49,10 @@ struct LayerEdits {
   std::vector<OutputEdit> output;
   bool empty() const { return focus.empty() && mass.empty() && output.empty(); }
 };
-
+/// Everything that a run does to attention.
 struct EditPlan {
   std::vector<LayerEdits> layers;  ///< one entry per layer of the model
-  bool empty() const;
+  bool empty() const;              ///< nothing is edited
   /// Below it nothing changes; the number of layers when nothing is edited.
   int first_touched_layer() const;
 };

@@ -36,7 +36,7 @@ struct EditTarget {
   HeadShape shape;
   std::int64_t prompt_tokens = 0;
 };
-
+/// One method: how it is named, checked and compiled.
 struct InterventionMethod {
   const char* name = "";     ///< in files: "split-softmax"
   const char* label = "";    ///< in the window: "InstABoost"

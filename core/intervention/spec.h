@@ -18,11 +18,11 @@ struct Directions {
   int head_dim = 0;
   std::vector<float> query;  ///< [layers, heads, head_dim], row-major
   std::vector<float> key;    ///< same shape; empty = zeros
-
+  /// [head_dim] of one head; null where there is no key part.
   const float* query_of(HeadId id) const {
     return query.data() + (static_cast<std::size_t>(id.layer) * heads + id.head) * head_dim;
   }
-  const float* key_of(HeadId id) const {
+  const float* key_of(HeadId id) const {  ///< as query_of
     return key.empty()
                ? nullptr
                : key.data() + (static_cast<std::size_t>(id.layer) * heads + id.head) * head_dim;
@@ -48,9 +48,9 @@ struct MethodCall {
 /// Split-softmax (method.md 2): a'_j = a_j p^tau / p on the marked keys S, (1-p^tau)/(1-p)
 /// elsewhere.
 struct SplitSoftmax {
-  double tau = 1.0;  ///< in [0,1]; 1 is the identity
-  TokenSet marked;   ///< S
-  operator MethodCall() const;
+  double tau = 1.0;             ///< in [0,1]; 1 is the identity
+  TokenSet marked;              ///< S
+  operator MethodCall() const;  ///< as a call of the method
 };
 
 /// Focus directions: q' = RoPE(Wq x) + alpha d_q, k' = RoPE(Wk x) + alpha d_k.
@@ -58,14 +58,14 @@ struct Focus {
   double alpha = 0.0;  ///< 0 is the identity
   std::shared_ptr<const Directions> directions;
   bool use_key = false;  ///< add alpha * d_k too: mathematically without effect (method.md 3)
-  operator MethodCall() const;
+  operator MethodCall() const;  ///< as a call of the method
 };
 
 /// Ablation (method.md 4): the head's output, before the output projection, becomes zero or its
 /// mean over the rows of the unedited prompt.
 struct Ablate {
   bool mean = false;
-  operator MethodCall() const;
+  operator MethodCall() const;  ///< as a call of the method
 };
 
 /// One intervention on a set of heads. A list composes several; on one head they act in the order

@@ -345,6 +345,7 @@ std::vector<LessonFile> read_lessons(const std::vector<std::filesystem::path>& f
     }
   }
   std::vector<LessonFile> lessons;
+  lessons.reserve(files.size());
   for (const auto& [name, path] : files) lessons.push_back({path, read_lesson(path)});
   return lessons;
 }

@@ -41,6 +41,7 @@ namespace headscope {
 
 /// Bars that are part of the text: measured numbers, with their intervals if they have one.
 struct LessonFigure {
+  /// One bar; the whisker where both ends are given.
   struct Bar {
     std::string label;
     double value = 0;
@@ -67,15 +68,15 @@ struct LessonWindow {
 };
 
 using LessonPart = std::variant<Markdown, LessonQuestion, LessonFigure>;
-
+/// What is on the page at once.
 struct LessonStep {
   std::string title;
   std::vector<LessonPart> parts;  ///< in the order of the file; at most one question
   std::vector<LessonWindow> windows;
-
+  /// Null when the step asks nothing.
   const LessonQuestion* question() const;
 };
-
+/// One file.
 struct Lesson {
   std::string id;  ///< name of its file without ".md"
   std::string title, summary;

@@ -237,13 +237,4 @@ Result<Markdown> parse_markdown(std::string_view text, const std::string& name, 
   return Reader(text, name, first_line).read();
 }
 
-std::string plain_text(const Markdown& markdown) {
-  std::string text;
-  for (const MarkdownBlock& block : markdown) {
-    if (!text.empty()) text += '\n';
-    for (const MarkdownRun& run : block.runs) text += run.text;
-  }
-  return text;
-}
-
 }  // namespace headscope

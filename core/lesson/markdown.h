@@ -26,7 +26,7 @@ struct MarkdownRun {
   bool bold = false, italic = false, code = false;
   std::optional<LiveValue> live;
 };
-
+/// A paragraph or what stands in its place.
 struct MarkdownBlock {
   enum class Kind { paragraph, heading, item, code, quote } kind = Kind::paragraph;
   int depth = 0;   ///< of a list in a list, from 0
@@ -39,8 +39,5 @@ using Markdown = std::vector<MarkdownBlock>;
 /// Paragraphs, lists, quotes, code, bold, italic; other Markdown is refused by name. Messages begin
 /// with "NAME line N", the first line of `text` being line `first_line`.
 Result<Markdown> parse_markdown(std::string_view text, const std::string& name, int first_line);
-
-/// The text alone, blocks separated by line ends.
-std::string plain_text(const Markdown& markdown);
 
 }  // namespace headscope

@@ -41,6 +41,10 @@ class AdaptedSource final : public WeightSource {
   Result<at::Tensor> read(std::string_view name, c10::Device device, c10::ScalarType dtype,
                           const RunContext& context) const override;
   Result<bool> same(std::string_view a, std::string_view b) const override;
+  Result<> unchanged() const override {
+    HEADSCOPE_TRY(base_->unchanged());
+    return file_.unchanged();
+  }
 
  private:
   Result<> match_addition(const std::string& module, const std::string& a);

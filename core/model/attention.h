@@ -16,7 +16,7 @@ namespace headscope {
 
 /// Thrown inside core/model when the caller cancelled; turned into ErrorKind::cancelled at Model.
 struct Cancelled {};
-
+/// Throws Cancelled.
 inline void poll(const RunContext& context) {
   if (context.cancelled()) throw Cancelled{};
 }

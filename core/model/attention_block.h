@@ -44,7 +44,7 @@ at::Tensor visible_keys(const RowBlock& block, const at::Tensor& positions);
 
 /// Positions of the edit's marked keys among the block's keys, counted from first_key.
 at::Tensor marked_in(const MassTensors& mass, const RowBlock& block);
-
+/// Lists of query heads, and as an index on the device.
 std::vector<int> all_heads(const RowBlock& block);
 at::Tensor index_of(const std::vector<int>& heads, at::Device device);
 /// Key/value heads that serve the query heads `heads`.

@@ -87,6 +87,19 @@ void AttentionCapture::span_sums(int layer, std::int64_t first_row, const at::Te
   if (capture_.edited_also) blocks.sums_before.push_back({{first_row, 0}, begin_readback(before)});
 }
 
+std::vector<float> AttentionCapture::newest_sums() const {
+  for (const at::Device device : devices_) wait_for(device);
+  std::vector<float> out;
+  for (const LayerBlocks& layer : blocks_) {
+    if (layer.sums.empty()) continue;
+    const at::Tensor& block = layer.sums.back().numbers;
+    const at::Tensor row = block.select(1, block.size(1) - 1).contiguous();
+    const float* numbers = row.const_data_ptr<float>();
+    out.insert(out.end(), numbers, numbers + row.numel());
+  }
+  return out;
+}
+
 CapturedAttention AttentionCapture::finish(TokenRange rows, std::int64_t keys,
                                            const RunContext& context) {
   for (const at::Device device : devices_) wait_for(device);

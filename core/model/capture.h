@@ -31,6 +31,9 @@ class AttentionCapture : public AttentionObserver {
   /// Changes the rows to keep, for runs of one step each.
   void set_rows(TokenRange rows) { rows_ = rows; }
 
+  /// Masses of the newest row, [layers, heads, sets].
+  std::vector<float> newest_sums() const;
+
   /// Everything received so far, as rows `rows` over `keys` key positions; empties the capture.
   /// Throws Cancelled.
   CapturedAttention finish(TokenRange rows, std::int64_t keys, const RunContext& context = {});

@@ -269,11 +269,16 @@ Result<DecoderWeights> load_weights(const WeightSource& source, const std::strin
   HEADSCOPE_TRY(check_tensors(source, names, slots, config, name));
   SlotReader reader(source, names, name, format);
   double done = 0;
-  for (const TensorSlot& slot : slots) {
-    const int layer = std::clamp(slot.layer, 0, config.layers - 1);
-    HEADSCOPE_TRY(reader.fill(slot, placement.of_layer(layer).device, context));
+  Result<> read;
+  for (std::size_t i = 0; i < slots.size() && read; ++i) {
+    const int layer = std::clamp(slots[i].layer, 0, config.layers - 1);
+    read = reader.fill(slots[i], placement.of_layer(layer).device, context);
     context.progress("load", ++done, static_cast<double>(slots.size()));
   }
+  // Whatever came of reading a file that changed meanwhile, this is why.
+  if (!read && read.error().kind == ErrorKind::cancelled) return tl::unexpected(read.error());
+  HEADSCOPE_TRY(source.unchanged());
+  HEADSCOPE_TRY(read);
   return weights;
 }
 

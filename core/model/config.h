@@ -44,7 +44,7 @@ enum class NormKind {
   rms_plus_one,  ///< the same with 1 + w (Gemma)
   layer,         ///< (x - mean) / sqrt(variance + eps) * w + b
 };
-
+/// Of the MLP; gelu_tanh is the approximation by tanh.
 enum class Activation { silu, gelu, gelu_tanh };
 
 /// Shape and options of a decoder. All counts are validated to be positive and consistent.
@@ -82,7 +82,7 @@ struct ModelConfig {
   std::vector<std::int32_t> eos_ids;
   std::vector<std::string> notes;  ///< what a user should know (options read but without effect)
 
-  LayerAttention attention_in(int layer) const {
+  LayerAttention attention_in(int layer) const {  ///< of one layer
     return layer_attention.empty() ? LayerAttention{}
                                    : layer_attention[static_cast<std::size_t>(layer)];
   }

@@ -1,6 +1,6 @@
-// The decoder's arithmetic, shared by inference (core/model/engine.h) and training: the blocks
-// of a layer, and a batched differentiable forward. Includes torch;
-// functions here throw c10::Error like torch does: callers with a public interface catch.
+// The decoder's arithmetic, shared by inference (core/model/decoder_engine.h) and training: the
+// blocks of a layer, and a batched differentiable forward. Includes torch; functions here throw
+// c10::Error like torch does: callers with a public interface catch.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,5 @@
 #include "core/model/device.h"
 
-#include <dlfcn.h>
-
 #include <algorithm>
 #include <exception>
 
@@ -10,29 +8,23 @@
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <torch/version.h>
 
+#include "core/base/platform.h"
 #include "core/model/device_report.h"
 
 namespace headscope {
 namespace {
 
-/// Opens a library for good. Empty = open; else the loader's message.
-std::string open_library(const char* name) {
-  if (dlopen(name, RTLD_NOW | RTLD_GLOBAL) != nullptr) return {};
-  const char* message = dlerror();
-  return message != nullptr ? message : "unknown error of the loader";
-}
-
 /// Names of the visible cards, asked from the driver itself.
-std::vector<std::string> card_names() {
+std::vector<std::string> card_names(void* driver) {
   // Types of the driver's interface: CUresult and CUdevice are ints.
   using Start = int (*)(unsigned);
   using Count = int (*)(int*);
   using Get = int (*)(int*, int);
   using Name = int (*)(char*, int, int);
-  const auto start = reinterpret_cast<Start>(dlsym(RTLD_DEFAULT, "cuInit"));
-  const auto count = reinterpret_cast<Count>(dlsym(RTLD_DEFAULT, "cuDeviceGetCount"));
-  const auto get = reinterpret_cast<Get>(dlsym(RTLD_DEFAULT, "cuDeviceGet"));
-  const auto name = reinterpret_cast<Name>(dlsym(RTLD_DEFAULT, "cuDeviceGetName"));
+  const auto start = reinterpret_cast<Start>(platform::library_symbol(driver, "cuInit"));
+  const auto count = reinterpret_cast<Count>(platform::library_symbol(driver, "cuDeviceGetCount"));
+  const auto get = reinterpret_cast<Get>(platform::library_symbol(driver, "cuDeviceGet"));
+  const auto name = reinterpret_cast<Name>(platform::library_symbol(driver, "cuDeviceGetName"));
   if (start == nullptr || count == nullptr || get == nullptr || name == nullptr) return {};
   int cards = 0;
   if (start(0) != 0 || count(&cards) != 0) return {};
@@ -54,13 +46,13 @@ struct Cards {
 
 /// Driver and cards are looked for first: libtorch's CUDA half is large, and useless without them.
 Cards find_cards() {
-  const std::string driver = open_library("libcuda.so.1");
-  if (!driver.empty()) return {{}, "no NVIDIA driver (" + driver + ")"};
-  Cards cards{card_names(), {}};
+  std::string problem;
+  void* const driver = platform::open_library(platform::library_file("cuda") + ".1", problem);
+  if (driver == nullptr) return {{}, "no NVIDIA driver (" + problem + ")"};
+  Cards cards{card_names(driver), {}};
   if (cards.names.empty()) return {{}, "the NVIDIA driver finds no card"};
-  const std::string library = open_library("libtorch_cuda.so");
-  if (!library.empty()) {
-    return {{}, "libtorch's CUDA library could not be opened (" + library + ")"};
+  if (platform::open_library(platform::library_file("torch_cuda"), problem) == nullptr) {
+    return {{}, "libtorch's CUDA library could not be opened (" + problem + ")"};
   }
   try {
     const auto usable = static_cast<std::size_t>(at::detail::getCUDAHooks().deviceCount());

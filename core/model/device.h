@@ -10,7 +10,7 @@
 #include "core/base/error.h"
 
 namespace headscope {
-
+/// Where layers can be placed.
 struct ComputeDevice {
   c10::Device device = c10::kCPU;
   std::string name = "cpu";  ///< "cpu" or "cuda:0 (name of the card)"

@@ -4,13 +4,13 @@
 #include <string>
 
 namespace headscope {
-
+/// What there is on this machine.
 struct DeviceReport {
   std::string libtorch_version;
   bool cuda_usable = false;
   std::string cuda_message;  ///< the cards, or what is missing
 };
 
-DeviceReport device_report();
+DeviceReport device_report();  ///< opens CUDA's library
 
 }  // namespace headscope

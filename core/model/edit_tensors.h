@@ -41,9 +41,9 @@ struct LayerEditTensors {
 
 /// Equal but for how mass is moved, and for outputs: attention before that is the same.
 bool same_before_mass(const LayerEditTensors& a, const LayerEditTensors& b);
-
+/// Of one edit on `heads` query heads, to where its layer lies.
 FocusTensors upload(const FocusEdit& edit, int heads, at::Device device, at::ScalarType dtype);
-MassTensors upload(const MassEdit& edit, at::Device device);
+MassTensors upload(const MassEdit& edit, at::Device device);  ///< to where the layer lies
 
 /// `devices`: where each layer lies. Means of outputs are left to fill_output_means
 /// (core/model/head_means.h).

@@ -82,6 +82,10 @@ void take_attention(AttentionCapture& capture, std::int64_t prompt, const RunCon
       (out.attention.weights.size() + out.attention.span_sums.size()) * sizeof(float);
 }
 
+void tell_row(const GenerateRequest& request, const AttentionCapture* capture) {
+  if (request.on_row && capture != nullptr) request.on_row(capture->newest_sums());
+}
+
 void name_token(TimedSpan& timed, std::int64_t number) {
   if (!timed.active()) return;
   timed.span.name = "token";
@@ -129,6 +133,7 @@ Result<Generation> run_sampled(const DecoderEngine& engine, const GenerateReques
   // its attention is wanted.
   std::optional<TimedSpan> timed(std::in_place, tracer_of(context), TraceKind::token, "row");
   auto hidden = decoding.run(context);
+  tell_row(request, capture);
   out.prefill_seconds = seconds_since(start);
   start = std::chrono::steady_clock::now();
   while (static_cast<std::int64_t>(out.ids.size()) < limit) {
@@ -147,6 +152,7 @@ Result<Generation> run_sampled(const DecoderEngine& engine, const GenerateReques
     if (is_last && capture == nullptr) break;
     timed.emplace(tracer_of(context), TraceKind::token, "row");
     hidden = decoding.run(context);
+    tell_row(request, capture);
   }
   timed.reset();
   out.decode_seconds = seconds_since(start);

@@ -29,6 +29,7 @@ class GgufSource final : public WeightSource {
   Result<at::Tensor> read(std::string_view name, c10::Device device, c10::ScalarType dtype,
                           const RunContext& context) const override;
   Result<bool> same(std::string_view a, std::string_view b) const override;
+  Result<> unchanged() const override { return file_.unchanged(); }
 
  private:
   Result<const GgufWeight*> find(std::string_view name) const;

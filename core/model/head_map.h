@@ -42,8 +42,8 @@ class HeadMapSource {
   explicit HeadMapSource(std::unique_ptr<Impl> impl);
   ~HeadMapSource();
 
-  HeadId head() const;
-  std::int64_t tokens() const;
+  HeadId head() const;          ///< whose map it is
+  std::int64_t tokens() const;  ///< rows and columns
   /// Cells along each side of a level: ceil(tokens / 2^level).
   std::int64_t side(int level) const;
   /// The first level with no more cells a side than asked for. It and those above it are kept.

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "core/base/run_context.h"
+#include "core/model/decoder_engine.h"
 #include "core/model/edit_tensors.h"
-#include "core/model/engine.h"
 
 namespace headscope {
 

@@ -1,7 +1,5 @@
 #include "core/model/machine_rate.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <chrono>
 #include <functional>
@@ -15,6 +13,7 @@
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/InferenceMode.h>
 
+#include "core/base/platform.h"
 #include "core/model/memory.h"
 
 namespace headscope {
@@ -95,7 +94,7 @@ void drop_memory_caches() {
   if (at::globalContext().hasCUDA() && c10::getDeviceAllocator(at::kCUDA)->initialized()) {
     c10::getDeviceAllocator(at::kCUDA)->emptyCache();
   }
-  malloc_trim(0);
+  platform::release_free_memory();
 }
 
 }  // namespace headscope

@@ -4,13 +4,14 @@
 #include <atomic>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <limits>
 #include <mutex>
 
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/alloc_cpu.h>
+
+#include "core/base/platform.h"
 
 namespace headscope {
 namespace {
@@ -64,24 +65,6 @@ void install_allocator() {
   std::call_once(once, [] { c10::SetCPUAllocator(&allocator, /*priority=*/1); });
 }
 
-/// MemAvailable of /proc/meminfo, or what a control group leaves if that is less.
-std::uint64_t available_bytes() {
-  std::uint64_t available = std::numeric_limits<std::uint64_t>::max();
-  std::ifstream info("/proc/meminfo");
-  for (std::string key, unit; info >> key;) {
-    std::uint64_t kibibytes = 0;
-    if (!(info >> kibibytes)) break;
-    std::getline(info, unit);
-    if (key == "MemAvailable:") available = kibibytes * 1024;
-  }
-  std::uint64_t most = 0, current = 0;
-  std::ifstream max_file("/sys/fs/cgroup/memory.max"),
-      current_file("/sys/fs/cgroup/memory.current");
-  if (max_file >> most && current_file >> current)
-    available = std::min(available, most - std::min(most, current));
-  return available;
-}
-
 }  // namespace
 
 MemoryLimitReached::MemoryLimitReached(std::uint64_t wanted, std::uint64_t used,
@@ -105,9 +88,9 @@ void refresh_memory_limit() {
     limit_bytes = *budget;
     return;
   }
-  const std::uint64_t available = available_bytes();
-  const bool unknown = available == std::numeric_limits<std::uint64_t>::max();
-  limit_bytes = unknown ? available : used_bytes.load() + available / 10 * 9;
+  const std::uint64_t available = platform::available_memory();
+  limit_bytes = available == 0 ? std::numeric_limits<std::uint64_t>::max()
+                               : used_bytes.load() + available / 10 * 9;
 }
 
 std::uint64_t memory_in_use() {

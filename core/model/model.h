@@ -85,6 +85,9 @@ struct GenerateRequest {
   std::vector<std::int32_t> forced_response;
   /// Called with each new token (not with end-of-sequence) as soon as it is chosen; may be empty.
   std::function<void(std::int32_t id)> on_token;
+  /// With span sets to capture: called as soon as a row's attention is there, row P-1 first, with
+  /// the row's mass [layers, heads, sets]; not with a forced response. May be empty.
+  std::function<void(std::span<const float> masses)> on_row;
   int candidates = 0;  ///< keep this many most likely next tokens per step with probabilities
   /// What earlier runs over this prompt left, for this one to use and to add to; null = none. Not
   /// used where `use_cache` is false.
@@ -118,7 +121,7 @@ struct ForwardRequest {
   AttentionBackend backend = AttentionBackend::fused;
   std::optional<Capture> capture;
 };
-
+/// What a forward pass leaves.
 struct ForwardResult {
   std::vector<float> logits;  ///< [rows, vocab]
   CapturedAttention attention;
@@ -142,7 +145,7 @@ struct QueryKeyCapture {
   std::vector<std::vector<float>> queries;     ///< per layer [heads, rows, head_dim]
   std::vector<std::vector<float>> key_values;  ///< per layer [kv_heads, keys, head_dim]
 };
-
+/// A loaded checkpoint: generation, captured attention, maps.
 class Model {
  public:
   /// Loads a Hugging Face folder (config.json, *.safetensors or its index) or a GGUF file. Every
@@ -151,11 +154,11 @@ class Model {
   static Result<std::unique_ptr<Model>> load(const std::string& folder, const LoadOptions& options,
                                              const RunContext& context);
   ~Model();
-
+  /// What was loaded, and where it lies.
   const ModelConfig& config() const;
   std::string device_name() const;  ///< "cpu", "cuda:0 (name)", or which layers are on which
   std::string dtype_name() const;   ///< "float32", "bfloat16", "float16" or "int8"
-  std::int64_t parameters() const;
+  std::int64_t parameters() const;  ///< numbers of all tensors
 
   /// Whether cached and fused computation give what plain computation gives, on a short probe that
   /// should take no more than about `seconds` (a large model is checked on less, or not at all: the

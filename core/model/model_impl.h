@@ -14,7 +14,7 @@
 #include <c10/util/Exception.h>
 
 #include "core/model/capture.h"
-#include "core/model/engine.h"
+#include "core/model/decoder_engine.h"
 #include "core/model/estimate.h"
 #include "core/model/machine_rate.h"
 #include "core/model/memory.h"
@@ -28,7 +28,7 @@ struct Model::Impl {
 
   /// Not empty, not longer than the model's context, every id in the vocabulary.
   Result<> check_ids(const std::vector<std::int32_t>& ids) const;
-  Result<> check_request(const GenerateRequest& request) const;
+  Result<> check_request(const GenerateRequest& request) const;  ///< before anything is computed
   /// Interventions on a run over `prompt`, compiled and uploaded. Means of heads' outputs are
   /// computed here, by a pass over the prompt.
   Result<std::vector<LayerEditTensors>> edits(const std::vector<Intervention>& interventions,
@@ -58,6 +58,7 @@ struct Model::Impl {
   /// At most DecoderEngine::step's width of requests; `out` grows by those that fitted together.
   Result<> generate_some(std::span<const GenerateRequest> requests, std::vector<Generation>& out,
                          const RunContext& context, double memory_scale) const;
+  /// As Model::forward; throws what current_error() understands.
   Result<ForwardResult> forward(const ForwardRequest& request, const RunContext& context,
                                 double memory_scale) const;
 };

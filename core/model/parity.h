@@ -6,7 +6,7 @@
 
 #include "core/base/parity_report.h"
 #include "core/base/run_context.h"
-#include "core/model/engine.h"
+#include "core/model/decoder_engine.h"
 
 namespace headscope {
 

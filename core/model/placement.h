@@ -26,7 +26,7 @@ struct Placement {
   int layer_count() const { return static_cast<int>(layers.size()); }
   const ComputeDevice& first() const { return devices[static_cast<std::size_t>(layers.front())]; }
   const ComputeDevice& last() const { return devices[static_cast<std::size_t>(layers.back())]; }
-  const ComputeDevice& of_layer(int layer) const {
+  const ComputeDevice& of_layer(int layer) const {  ///< where it lies
     return devices[static_cast<std::size_t>(layers[static_cast<std::size_t>(layer)])];
   }
   /// Whether `layer` is on another device than the layer below it.
@@ -34,7 +34,7 @@ struct Placement {
     const auto at = static_cast<std::size_t>(layer);
     return layer > 0 && layers[at] != layers[at - 1];
   }
-  std::vector<c10::Device> device_of_layers() const;
+  std::vector<c10::Device> device_of_layers() const;  ///< one entry a layer
   /// "cpu", or "cuda:0 (name): layers 0-13, cuda:1 (name): layers 14-27".
   std::string text() const;
 };

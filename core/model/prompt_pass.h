@@ -8,11 +8,11 @@
 #include <span>
 #include <vector>
 
-#include "core/model/engine.h"
+#include "core/model/decoder_engine.h"
 #include "core/model/prompt_store.h"
 
 namespace headscope {
-
+/// What is kept of one prompt.
 struct PromptStore::Impl {
   /// What keys, values and residual streams depend on.
   struct Key {
@@ -38,10 +38,10 @@ struct PromptStore::Impl {
   int attention_layer = -1;
   LayerEditTensors edits;  ///< of that layer, with which `attention` was made
   std::vector<ChunkAttention> attention;
-
+  /// Forgets everything. Bytes that are held, and how many of them for attention.
   void clear();
-  std::uint64_t bytes() const;
-  std::uint64_t attention_bytes() const;
+  std::uint64_t bytes() const;            ///< held
+  std::uint64_t attention_bytes() const;  ///< of these
   /// The highest layer up to `layer` whose input is kept; 0 = the embeddings.
   int input_below(int layer) const;
   /// Where a run begins whose edits begin at layer `touched`: 0 = with the embeddings, the number

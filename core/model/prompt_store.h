@@ -28,8 +28,8 @@ class PromptStore {
   /// First touched layers of the runs to come: their inputs are kept, and no others. Without them
   /// every layer's is, or as many as fit, evenly spaced.
   void expect(std::vector<int> layers);
-  void clear();
-  std::uint64_t bytes() const;
+  void clear();                 ///< forgets the prompt
+  std::uint64_t bytes() const;  ///< held now
 
   struct Impl;
   Impl& impl() { return *impl_; }

@@ -23,8 +23,8 @@ float log_probability(std::span<const float> logits, std::int32_t id);
 /// Temperature, then top-k, then top-p, as transformers orders them; temperature 0 is argmax.
 class Sampler {
  public:
-  static Result<Sampler> create(const Sampling& sampling);
-  Result<std::int32_t> pick(std::span<const float> logits);
+  static Result<Sampler> create(const Sampling& sampling);   ///< refuses parameters out of bounds
+  Result<std::int32_t> pick(std::span<const float> logits);  ///< the next token
 
  private:
   explicit Sampler(const Sampling& sampling) : sampling_(sampling), rng_(sampling.seed) {}

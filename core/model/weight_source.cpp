@@ -90,6 +90,8 @@ class SafetensorsSource final : public WeightSource {
     return equal;
   }
 
+  Result<> unchanged() const override { return checkpoint_.unchanged(); }
+
  private:
   Checkpoint checkpoint_;
   std::map<std::string, StoredTensor, std::less<>> tensors_;

@@ -29,12 +29,16 @@ struct StoredTensor {
 class WeightSource {
  public:
   virtual ~WeightSource() = default;
+  /// What is stored.
   virtual const std::map<std::string, StoredTensor, std::less<>>& tensors() const = 0;
   /// An owned tensor of the stored shape. Throws Cancelled; polls every 16 MiB.
   virtual Result<at::Tensor> read(std::string_view name, c10::Device device, c10::ScalarType dtype,
                                   const RunContext& context) const = 0;
   /// Whether two stored tensors are equal bit by bit (an output matrix stored beside its tie).
   virtual Result<bool> same(std::string_view a, std::string_view b) const = 0;
+  /// bad_input when a file was changed or replaced since it was opened: what was read may be of two
+  /// files. Ask after reading.
+  virtual Result<> unchanged() const = 0;
 };
 
 /// The weights of a Hugging Face folder (*.safetensors or its index) or of a GGUF file, with the

@@ -13,7 +13,7 @@
 #include "core/text/tokenizer.h"
 
 namespace headscope {
-
+/// What is scanned, and over which heads.
 struct AlphaRunOptions {
   std::vector<HeadId> heads;
   std::shared_ptr<const Directions> directions;

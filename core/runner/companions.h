@@ -24,7 +24,7 @@ struct Companions {
   Passport heads_passport, directions_passport;
   std::vector<std::string> notes;
 };
-
+/// Heads.json and directions.safetensors of `folder`.
 Companions read_companions(const std::filesystem::path& folder, const ModelConfig& config);
 
 }  // namespace headscope

@@ -11,7 +11,7 @@
 #include "core/model/config.h"
 
 namespace headscope {
-
+/// What a model's files say, without its weights.
 struct ModelSummary {
   ModelConfig config;
   std::int64_t parameters = 0;  ///< numbers stored, a tied matrix counted once

@@ -9,6 +9,7 @@
 #include "core/model/answer_probability.h"
 #include "core/runner/companions.h"
 #include "core/runner/grouped_map.h"
+#include "core/runner/growing_run.h"
 #include "core/runner/prompt_view.h"
 #include "core/runner/run_outlook.h"
 #include "core/runner/run_plan.h"
@@ -108,21 +109,23 @@ Result<> ModelRunner::open(const Request& request, const RunContext& context) {
 void ModelRunner::use_directions(const InterventionSettings& settings) {
   if (settings.directions == directions_file_ && settings.directions_hash == directions_hash_)
     return;
-  directions_file_ = settings.directions;
-  directions_hash_ = settings.directions_hash;
   auto info = std::make_shared<ModelInfo>(*info_);
   info->directions_problem.clear();
   info->directions_source = own_source_;
-  directions_ = own_directions_;
-  if (!directions_file_.empty()) {
-    auto read = read_fitting_directions(directions_file_, directions_hash_, info_->layers,
-                                        info_->heads, info_->head_dim);
-    directions_ = read ? std::make_shared<const Directions>(std::move(*read)) : nullptr;
+  auto directions = own_directions_;
+  std::string file = settings.directions, hash = settings.directions_hash;
+  if (!file.empty()) {
+    auto read = read_fitting_directions(file, hash, info_->layers, info_->heads, info_->head_dim);
+    directions = read ? std::make_shared<const Directions>(std::move(*read)) : nullptr;
     info->directions_source =
-        read ? std::filesystem::path(directions_file_).filename().string() : std::string();
+        read ? std::filesystem::path(file).filename().string() : std::string();
     if (!read) info->directions_problem = read.error().message;
   }
-  info->has_directions = directions_ != nullptr;
+  info->has_directions = directions != nullptr;
+  // All at once: an exception above leaves everything as it was.
+  directions_file_ = std::move(file);
+  directions_hash_ = std::move(hash);
+  directions_ = std::move(directions);
   info_ = std::move(info);
 }
 
@@ -169,7 +172,7 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
                                                           const InterventionSettings& settings,
                                                           const std::vector<HeadId>& heads,
                                                           const Request& request,
-                                                          const RunContext& context) {
+                                                          const AnswerContext& context) {
   HEADSCOPE_TRY(require_model());
   GenerateRequest generate;
   generate.prompt_ids = prompt_ids(prompt);
@@ -190,8 +193,16 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
     return bad_input(info_->directions_problem);
   HEADSCOPE_ASSIGN(generate.interventions,
                    plan_interventions(settings, heads, prompt, directions_));
+  const bool edited = !generate.interventions.empty();
+  GrowingRun growing(
+      {prompt, *opened_->tokenizer, request.row_convention, info_->layers, info_->heads,
+       edited ? settings : InterventionSettings{}, edited ? heads : std::vector<HeadId>{}},
+      context);
+  if (context.on_growth)
+    generate.on_row = [&](std::span<const float> masses) { growing.add_row(masses); };
   StreamDecoder decoder(*opened_->tokenizer);
   generate.on_token = [&](std::int32_t id) {
+    growing.add_token(id);
     if (!context.on_text) return;
     decoder.push(id);
     context.on_text(decoder.text(), false);
@@ -201,7 +212,6 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
   HEADSCOPE_ASSIGN(auto result, make_run_result(prompt, generation, request.row_convention,
                                                 *opened_->tokenizer, context));
   if (context.on_text) context.on_text(result->response_text, true);
-  const bool edited = !generate.interventions.empty();
   result->settings = edited ? settings : InterventionSettings{};
   if (edited) result->touched = heads;
   return result;

@@ -14,7 +14,7 @@
 #include "core/text/chat_prompt.h"
 
 namespace headscope {
-
+/// The runner that owns a real model.
 class ModelRunner : public Runner {
  public:
   /// Unless the request says what to keep, attention weights are kept up to this many bytes; span
@@ -33,7 +33,7 @@ class ModelRunner : public Runner {
                                                const InterventionSettings& settings,
                                                const std::vector<HeadId>& heads,
                                                const Request& request,
-                                               const RunContext& context) override;
+                                               const AnswerContext& context) override;
   Result<std::shared_ptr<const FullMap>> full_map(const PromptView& prompt, const RunResult& run,
                                                   HeadId head, const MapRegion& region,
                                                   const RunContext& context) override;

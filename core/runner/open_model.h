@@ -35,7 +35,7 @@ std::string model_name(const std::string& model, const std::string& adapter = {}
 
 /// Who works on token ids alone can do without tokenizer.json.
 enum class TokenizerNeed { required, optional };
-
+/// "demo", a folder or a GGUF file, as --model takes it.
 Result<OpenedModel> open_model(const std::string& model, const LoadOptions& options,
                                const RunContext& context,
                                TokenizerNeed need = TokenizerNeed::required);

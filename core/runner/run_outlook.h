@@ -8,7 +8,7 @@
 #include "core/model/model.h"
 
 namespace headscope {
-
+/// Sizes that memory and time follow from.
 struct OutlookQuestion {
   std::int64_t prompt_tokens = 0;
   std::int64_t new_tokens = 0;  ///< at most; the context bounds them too

@@ -185,7 +185,8 @@ Result<std::string> directions_sha256(const std::filesystem::path& path) {
 }
 
 Result<> write_directions(const std::filesystem::path& path, const Directions& directions,
-                          const Passport& passport) {
+                          const Passport& passport,
+                          const std::map<std::string, std::string>& more) {
   const auto size = static_cast<std::size_t>(directions.layers) *
                     static_cast<std::size_t>(directions.heads) *
                     static_cast<std::size_t>(directions.head_dim);
@@ -197,11 +198,14 @@ Result<> write_directions(const std::filesystem::path& path, const Directions& d
   }
   const std::vector<std::int64_t> shape = {directions.layers, directions.heads,
                                            directions.head_dim};
-  return write_safetensors(
-      path,
-      {{"q", DType::f32, shape, std::as_bytes(std::span(directions.query))},
-       {"k", DType::f32, shape, std::as_bytes(std::span(key))}},
-      {{"format", "headscope-directions-1"}, {"passport", dump_json(to_json(passport))}});
+  std::map<std::string, std::string> metadata = {{"headscope", "directions"},
+                                                 {"format", "headscope-directions-1"},
+                                                 {"passport", dump_json(to_json(passport))}};
+  metadata.insert(more.begin(), more.end());
+  return write_safetensors(path,
+                           {{"q", DType::f32, shape, std::as_bytes(std::span(directions.query))},
+                            {"k", DType::f32, shape, std::as_bytes(std::span(key))}},
+                           metadata);
 }
 
 Result<> check_fits(const Directions& directions, const std::string& name, int layers, int heads,

@@ -3,12 +3,13 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 
 #include "core/intervention/spec.h"
 #include "core/session/passport.h"
 
 namespace headscope {
-
+/// Focus directions with what made them.
 struct DirectionsFile {
   Directions directions;
   Passport passport;
@@ -24,9 +25,11 @@ Result<DirectionsFile> read_directions(const std::filesystem::path& path);
 /// read (queries by layer, then keys).
 Result<std::string> directions_sha256(const std::filesystem::path& path);
 
-/// Whole or not at all; a missing key half is written as zeros. Same input, same bytes.
+/// Whole or not at all; a missing key half is written as zeros. Same input, same bytes. `more`:
+/// further metadata beside "headscope", "format" and "passport".
 Result<> write_directions(const std::filesystem::path& path, const Directions& directions,
-                          const Passport& passport);
+                          const Passport& passport,
+                          const std::map<std::string, std::string>& more = {});
 
 /// bad_input when the directions are of a model of another shape; `name` begins the message.
 Result<> check_fits(const Directions& directions, const std::string& name, int layers, int heads,

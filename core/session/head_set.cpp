@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/base/file.h"
+#include "core/base/head_json.h"
 #include "core/base/json_number.h"
 
 namespace headscope {
@@ -34,22 +35,6 @@ constexpr std::array<ScoreField, 10> score_fields = {{
     {"entropy", &HeadSet::entropy, false},
     {"distance", &HeadSet::distance, false},
 }};
-
-/// Written as doubles, so that the same floats are read back.
-Json rows_of(const std::vector<float>& values, int layers, int heads) {
-  if (values.empty()) return nullptr;
-  Json rows = Json::array();
-  for (int layer = 0; layer < layers; ++layer) {
-    Json row = Json::array();
-    for (int head = 0; head < heads; ++head) {
-      row.push_back(json_number(static_cast<double>(
-          values[static_cast<std::size_t>(layer) * static_cast<std::size_t>(heads) +
-                 static_cast<std::size_t>(head)])));
-    }
-    rows.push_back(std::move(row));
-  }
-  return rows;
-}
 
 tl::unexpected<Error> wrong(const std::string& name, const std::string& what) {
   return bad_input(name + ": " + what);
@@ -199,7 +184,8 @@ Result<HeadSet> read_retrieval_scores(const Json& value, const std::string& name
 bool is_known_key(const std::string& key) {
   for (const auto& field : score_fields)
     if (key == field.key) return true;
-  for (const char* known : {"layers", "heads", "samples", "ranking", "skipped", "passport"})
+  for (const char* known :
+       {"headscope", "layers", "heads", "samples", "ranking", "skipped", "passport"})
     if (key == known) return true;
   return false;
 }
@@ -274,17 +260,18 @@ HeadSet head_set_from(const ScoreSummary& summary, Passport passport) {
 
 Json to_json(const HeadSet& set) {
   Json json = set.extra;
+  json["headscope"] = "head_set";
   json["samples"] = set.samples;
   if (set.layers > 0) {
     json["layers"] = set.layers;
     json["heads"] = set.heads;
     for (const auto& field : score_fields)
       if (field.always || !(set.*field.values).empty())
-        json[field.key] = rows_of(set.*field.values, set.layers, set.heads);
+        json[field.key] = (set.*field.values).empty()
+                              ? Json(nullptr)
+                              : head_map_json(set.*field.values, set.layers, set.heads);
   }
-  Json ranking = Json::array();
-  for (const auto id : set.ranking) ranking.push_back({id.layer, id.head});
-  json["ranking"] = std::move(ranking);
+  json["ranking"] = heads_json(set.ranking);
   json["skipped"] = set.skipped;
   json["passport"] = to_json(set.passport);
   return json;

@@ -13,7 +13,7 @@
 #include "core/session/passport.h"
 
 namespace headscope {
-
+/// Scores and ranking of a model's heads, as they lie in a file.
 struct HeadSet {
   int layers = 0, heads = 0;  ///< 0 = the file does not say (a ranking alone)
   std::int64_t samples = 0;
@@ -42,7 +42,7 @@ struct StabilityCurve {
 StabilityCurve stability_of(const HeadSet& set);
 /// Mass of the contextual heads on right and wrong answers, their difference with its interval.
 Json outcome_json(const MassByOutcome& outcome);
-
+/// The keys of cli.md, and back.
 Json to_json(const HeadSet& set);
 /// Accepts a full head set, an object with a `ranking` alone, a bare list of pairs (as the authors
 /// of focus directions publish), and retrieval scores (nightdessert/Retrieval_Head:
@@ -50,7 +50,7 @@ Json to_json(const HeadSet& set);
 /// extra key "definition". bad_input: neither, arrays of the wrong shape, heads out of range or
 /// twice.
 Result<HeadSet> head_set_from_json(const Json& value, const std::string& name);
-
+/// A file of one of these forms.
 Result<HeadSet> read_head_set(const std::filesystem::path& path);
 /// Whole or not at all.
 Result<> write_head_set(const std::filesystem::path& path, const HeadSet& set);

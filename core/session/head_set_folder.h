@@ -22,9 +22,9 @@ struct SavedHeads {
   std::vector<HeadId> heads(int top_k) const;
   /// It ranks a whole model, so that how many are meant is a question.
   bool is_ranking() const;
-  bool fits(int layers, int head_count) const;
+  bool fits(int layers, int head_count) const;  ///< a model of this shape
 };
-
+/// The user's own head sets, a file each.
 class HeadSetFolder {
  public:
   /// Nothing can be saved until there is a folder. It is created with the first file.
@@ -34,7 +34,7 @@ class HeadSetFolder {
 
   /// By name, as of the last `refresh`.
   const std::vector<SavedHeads>& sets() const { return sets_; }
-  const SavedHeads* find(const std::string& name) const;
+  const SavedHeads* find(const std::string& name) const;  ///< null: not there
   /// Reads the folder again; a folder that is not there is empty.
   void refresh();
 
@@ -44,7 +44,7 @@ class HeadSetFolder {
                 const std::string& model);
   /// Copies a head set file into the folder, under its name or a numbered one. Returns the name.
   Result<std::string> import(const std::filesystem::path& file);
-  Result<> remove(const std::string& name);
+  Result<> remove(const std::string& name);  ///< deletes the file
 
  private:
   Result<std::filesystem::path> path_for(const std::string& name) const;

@@ -1,5 +1,7 @@
 #include "core/session/intervention_file.h"
 
+#include "core/base/head_json.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -247,7 +249,7 @@ Json to_json(const InterventionDescription& description) {
     for (const auto& span : description.spans) json["span"].push_back({span.begin, span.end});
   }
   if (!description.directions.empty()) json["directions"] = description.directions;
-  for (const auto id : description.heads) json["heads"].push_back({id.layer, id.head});
+  if (!description.heads.empty()) json["heads"] = heads_json(description.heads);
   if (!description.head_set.empty()) json["head_set"] = description.head_set;
   if (description.top_k) json["top_k"] = *description.top_k;
   switch (description.rows.kind) {

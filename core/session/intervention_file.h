@@ -12,7 +12,7 @@
 #include "core/intervention/method.h"
 
 namespace headscope {
-
+/// One entry of an --intervene file, before it meets a model.
 struct InterventionDescription {
   const InterventionMethod* method = &split_softmax_method;
   MethodValues values = {1.0};  ///< of the method's parameters
@@ -29,7 +29,7 @@ struct InterventionDescription {
     return value_of(*method, values, name, fallback);
   }
 };
-
+/// All entries of such a file.
 struct InterventionFile {
   std::vector<InterventionDescription> interventions;  ///< in the order in which they act
   std::vector<std::string> notes;                      ///< keys that the chosen method does not use
@@ -42,7 +42,7 @@ Result<InterventionFile> parse_interventions(const Json& value, const std::strin
 
 /// Files named inside are looked for as given, then beside `path`.
 Result<InterventionFile> read_interventions_file(const std::filesystem::path& path);
-
+/// As parse_interventions reads it.
 Json to_json(const InterventionDescription& description);
 
 }  // namespace headscope

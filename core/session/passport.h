@@ -9,7 +9,7 @@
 #include "core/base/json.h"
 
 namespace headscope {
-
+/// What made a result: enough to make it again.
 struct Passport {
   std::string application = "headscope";
   std::string version;         ///< of the application
@@ -27,7 +27,7 @@ struct Passport {
 
 /// A passport of this build of Headscope.
 Passport new_passport();
-
+/// Texts that are empty are left out.
 Json to_json(const Passport& passport);
 /// Every field may be missing (third-party files): defaults. A field of the wrong type is an error.
 Result<Passport> passport_from_json(const Json& value, const std::string& name);

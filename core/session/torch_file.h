@@ -8,7 +8,7 @@
 #include "core/base/error.h"
 
 namespace headscope {
-
+/// One tensor of the file, as fp32.
 struct TorchTensor {
   std::vector<std::int64_t> shape;
   std::vector<float> values;  ///< row-major

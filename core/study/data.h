@@ -8,7 +8,7 @@
 #include "core/text/dataset.h"
 
 namespace headscope::study {
-
+/// The parts of a study's data.
 struct StudyData {
   Dataset source;
   std::vector<QaSample> train, test;  ///< at most Settings::samples each

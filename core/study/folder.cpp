@@ -144,12 +144,14 @@ std::string fingerprint(const Study& study) {
 }
 
 Result<> Folder::adopt(const Study& study) const {
-  const Json now = to_json(study);
+  Json now = to_json(study);
   std::error_code ignored;
   if (!std::filesystem::exists(this->study(), ignored)) {
+    now["headscope"] = "study";
     return write_file_atomically(this->study(), dump_json(now, 1) + "\n");
   }
-  HEADSCOPE_ASSIGN(const auto before, read_json_file(this->study()));
+  HEADSCOPE_ASSIGN(auto before, read_json_file(this->study()));
+  if (before.is_object()) before.erase("headscope");  // older folders lack it
   const std::string differences = differences_text(before, now);
   if (differences.empty()) return {};
   return bad_input(path_.string() + ": holds another study: " + differences +
@@ -202,7 +204,8 @@ Result<CausalFacts> causal_facts_from(const Json& value, const std::string& name
 }
 
 Json to_json(const KeyCheck& check) {
-  return {{"study", check.study},
+  return {{"headscope", "key_check"},
+          {"study", check.study},
           {"prompts", check.prompts},
           {"key_norm", check.key_norm},
           {"key_effect", check.key_effect},

@@ -36,7 +36,7 @@ struct ModelFacts {
   double softcap = 0;
   bool embedded = false;  ///< the embedded model
 };
-
+/// What was decided before anything ran.
 struct Study {
   Settings settings;
   ModelFacts model;
@@ -48,7 +48,7 @@ struct Study {
 Json to_json(const Study& study);
 /// Its SHA-256, by which every step's file says which study it belongs to.
 std::string fingerprint(const Study& study);
-
+/// Where a study's files are.
 class Folder {
  public:
   explicit Folder(std::filesystem::path path) : path_(std::move(path)) {}
@@ -94,7 +94,7 @@ struct HeldOutMasses {
 
 /// Their means, without an interval; all zero where there is none.
 HeldOutMasses mean_of(const std::vector<HeldOutMasses>& draws);
-
+/// The check of trained directions, as it lies in the folder.
 struct DirectionCheck {
   std::string study;  ///< fingerprint
   std::int64_t train_n = 0;

@@ -52,12 +52,12 @@ struct Evidence {
   std::string measured;               ///< the numbers in words
   std::string untestable;             ///< why this claim cannot be tested here; empty = it can
 };
-
+/// What became of a claim.
 enum class Verdict { confirmed, not_confirmed, not_testable };
 
 /// "confirmed", "not confirmed", "not testable here".
 std::string verdict_name(Verdict verdict);
-
+/// A verdict with its numbers.
 struct Judgement {
   Verdict verdict = Verdict::not_testable;
   std::int64_t n = 0;
@@ -65,7 +65,7 @@ struct Judgement {
   std::optional<double> p, adjusted_p;      ///< of the test, and after Holm
   std::string reason;                       ///< one sentence: what decided
 };
-
+/// How strict the rules are.
 struct JudgeOptions {
   double alpha = 0.05;  ///< of the whole family of claims
   int draws = 10000;    ///< of randomisation tests and bootstrap intervals
@@ -83,7 +83,7 @@ double sign_flip_test(std::span<const double> differences, int draws, std::uint6
 /// Two-sided p value of the difference of two means under permuted labels, likewise.
 double permutation_test(std::span<const double> first, std::span<const double> second, int draws,
                         std::uint64_t seed);
-
+/// As verdicts.json holds them.
 Json to_json(const Rule& rule);
 Json to_json(const Judgement& judgement);
 

@@ -21,7 +21,7 @@ struct ReportDocument {
   double baseline = 0;  ///< mean mass over the heads and the answer's rows
   std::optional<double> intervened;
 };
-
+/// One of the answers that are compared.
 struct ReportAnswer {
   std::string name;  ///< "Baseline"
   std::string text;
@@ -39,7 +39,7 @@ struct ReportTable {
 struct ReportFigure {
   std::string caption, light, dark;
 };
-
+/// What the page about one prompt says.
 struct PromptReport {
   std::string title;
   std::string prompt;    ///< before templating

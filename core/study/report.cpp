@@ -253,7 +253,8 @@ Json to_json(const JudgedClaims& claims) {
     entry["judgement"] = to_json(claims.judgements[i]);
     list.push_back(std::move(entry));
   }
-  return {{"claims", std::move(list)},
+  return {{"headscope", "verdicts"},
+          {"claims", std::move(list)},
           {"confirmed", count_of(claims, Verdict::confirmed)},
           {"not_confirmed", count_of(claims, Verdict::not_confirmed)},
           {"not_testable", count_of(claims, Verdict::not_testable)}};

@@ -16,7 +16,7 @@ struct JudgedClaims {
   std::vector<Evidence> evidence;
   std::vector<Judgement> judgements;
 };
-
+/// The study's rules on its own results.
 JudgedClaims judge_study(const Results& results);
 
 /// verdicts.json: rule, measured numbers and judgement of every claim.

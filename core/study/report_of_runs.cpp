@@ -57,6 +57,7 @@ class Reporter {
   void answer(const char* name, const RunResult& run) {
     ReportAnswer answer{name, run.response_text, {}};
     if (run.quality == Quality::preview) answer.name += " (preview: its attention is an estimate)";
+    if (run.quality == Quality::growing) answer.name += " (so far)";
     if (!prompt_.answers.empty()) answer.right = run.matches_answer;
     report_.answers.push_back(std::move(answer));
   }

@@ -17,7 +17,7 @@ namespace headscope::study {
 /// `tune` write.
 enum class ReportTest { positions, removal, tune };
 inline constexpr int report_tests = 3;
-
+/// The runs and tests that a report is made of.
 struct ReportSource {
   ShownRuns runs;
   ByteSpan question;

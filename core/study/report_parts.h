@@ -15,7 +15,7 @@ class ExperimentSections {
  public:
   ExperimentSections(Html body, const Results& results, const std::vector<Drawing>& drawings)
       : body_(body), results_(results), drawings_(drawings) {}
-
+  /// All of them, in order.
   Result<> write();
 
  private:

@@ -19,24 +19,25 @@ namespace headscope::study {
 /// The finished cells of one sweep with their samples.
 class Cells {
  public:
+  /// Those of `grid` that are finished.
   static Result<Cells> read(const std::filesystem::path& folder,
                             const std::vector<SweepCell>& grid);
-
+  /// Null when the cell is not there.
   const SweepResult* find(const SweepCell& cell) const;
   /// Empty when the cell is not there.
   const std::vector<EvaluatedSample>& samples(const SweepCell& cell) const;
   /// In the order of the table.
   const std::vector<SweepResult>& results() const { return results_; }
-  std::vector<SweepRow> rows() const;
+  std::vector<SweepRow> rows() const;  ///< of the table
   /// Controls of a cell: as many random heads, or random directions on the same ones.
   std::vector<SweepCell> random_heads_for(const SweepCell& cell) const;
-  std::vector<SweepCell> random_directions_for(const SweepCell& cell) const;
+  std::vector<SweepCell> random_directions_for(const SweepCell& cell) const;  ///< the latter
 
  private:
   std::vector<SweepResult> results_;
   std::map<std::string, std::vector<EvaluatedSample>> samples_;  ///< by cell_name
 };
-
+/// Everything that claims are judged by.
 struct Results {
   Study study;
   HeadSet heads;
@@ -56,7 +57,7 @@ Result<Results> read_results(const Study& study, const Folder& folder);
 using NumberOf = double (*)(const EvaluatedSample&);
 std::vector<double> paired_differences(const std::vector<EvaluatedSample>& a,
                                        const std::vector<EvaluatedSample>& b, NumberOf number);
-
+/// Numbers of a sample, for paired_differences.
 double exact_match(const EvaluatedSample& sample);  ///< 1 or 0
 double sink_mass(const EvaluatedSample& sample);
 double relevant_share(const EvaluatedSample& sample);  ///< relevant / (relevant + irrelevant)

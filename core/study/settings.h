@@ -37,7 +37,7 @@ struct Settings {
 /// clipped to the heads, gold positions to the documents, the defaults put into the grids, every
 /// axis in order and without repetition.
 Settings completed(Settings settings, int heads, std::size_t documents);
-
+/// As study.json holds them.
 Json to_json(const Settings& settings);
 
 /// What is claimed, and the rules. They depend on the settings alone, so that they stand before

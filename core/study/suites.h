@@ -16,14 +16,14 @@ struct LeftOutTask {
   std::int64_t length = 0;
   std::string reason;
 };
-
+/// Long-context suites of a study, as they lie in its folder.
 struct SuiteCheck {
   std::string study;  ///< fingerprint
   bool complete = false;
   std::vector<SuiteTableRow> rows;  ///< without ("none") and with focus directions
   std::vector<LeftOutTask> left_out;
 };
-
+/// Suite.json, and back; `name` begins the messages.
 Json to_json(const SuiteCheck& check);
 Result<SuiteCheck> suite_check_from(const Json& value, const std::string& name);
 

@@ -18,7 +18,7 @@ struct FittedSample {
   std::int64_t length = 0;  ///< wanted, with the answer's tokens
   std::int64_t tokens = 0;  ///< of the prompt
 };
-
+/// How many samples of which length.
 struct SuiteOrder {
   std::int64_t length = 0;  ///< tokens of prompt and longest answer together
   std::int64_t samples = 1;

@@ -10,7 +10,7 @@
 #include "core/suite/generate.h"
 
 namespace headscope {
-
+/// Which of HELMET's files become samples, and how.
 struct HelmetOrder {
   std::string dataset;  ///< HELMET's name: "kilt_nq", "ruler_niah_mk_2", "infbench_qa_eng_7982" ...
   std::filesystem::path data;

@@ -12,7 +12,7 @@
 #include "core/suite/sample.h"
 
 namespace headscope {
-
+/// One question of HELMET with what its template needs.
 struct HelmetItem {
   std::map<std::string, std::string> fields;  ///< of the template; "context" is the long part
   std::vector<std::string> answers;
@@ -20,7 +20,7 @@ struct HelmetItem {
   std::map<std::string, int> relevance;
   Json kept = Json::object();  ///< fields that scorers want back
 };
-
+/// What the items of one data set have in common.
 struct HelmetSource {
   std::string dataset;
   std::vector<Json> demos;  ///< lines of the demonstration file

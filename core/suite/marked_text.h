@@ -7,7 +7,7 @@
 #include "core/base/types.h"
 
 namespace headscope {
-
+/// A text that grows and knows where its parts stand.
 class MarkedText {
  public:
   /// Appends and returns where it stands.

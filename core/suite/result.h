@@ -59,7 +59,7 @@ struct SuiteTableRow {
 /// and method: the mean over tasks that are scored here, where there are several; its intervals
 /// draw samples within each task.
 std::vector<SuiteTableRow> suite_table(std::span<const SuiteLine> lines, const std::string& model);
-
+/// As the table has it; null where a number is not known.
 Json to_json(const SuiteTableRow& row);
 /// {"rows":[...]} as suite.json holds it, and back.
 Result<std::vector<SuiteTableRow>> parse_suite_table(const Json& file, const std::string& name);

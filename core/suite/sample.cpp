@@ -45,11 +45,6 @@ std::string metric_name(SuiteMetric metric) {
   return "needs a judge";
 }
 
-bool is_proportion(SuiteMetric metric) {
-  return metric == SuiteMetric::substring_match || metric == SuiteMetric::exact_match ||
-         metric == SuiteMetric::choice;
-}
-
 std::string counted_response(const SuiteSample& sample, std::string_view response) {
   return std::string(sample.one_line ? response.substr(0, response.find('\n')) : response);
 }

@@ -25,9 +25,8 @@ enum class SuiteMetric {
 
 /// As HELMET's files call it ("substring_exact_match", "NDCG@10", ...); "needs a judge".
 std::string metric_name(SuiteMetric metric);
-/// Whether every score is 0 or 1.
-bool is_proportion(SuiteMetric metric);
 
+/// One prompt of a suite, with its answers.
 struct SuiteSample {
   std::string task, category;
   std::int64_t index = 0;

@@ -11,7 +11,7 @@
 #include "core/suite/sample.h"
 
 namespace headscope {
-
+/// One task and how its samples are made.
 struct SuiteTask {
   std::string name, category, title;
   /// A sample of `units` documents, pairs, sentences or demonstrations: same `rng`, same sample.
@@ -19,7 +19,7 @@ struct SuiteTask {
   std::size_t least_units = 1, most_units = 1;
   bool embedded = false;  ///< in the words of the embedded model
   int variant = 0;        ///< for `make`
-
+  /// A sample that names the task and nothing else.
   SuiteSample empty_sample() const {
     SuiteSample sample;
     sample.task = name;

@@ -11,14 +11,14 @@
 #include "core/base/rng.h"
 
 namespace headscope {
-
+/// What the made-up world is populated by.
 enum class EntityKind { person, town, company, ship };
 inline constexpr std::size_t entity_kinds = 4;
 
 /// What a question asks for; every kind of entity has one fact of each.
 enum class FactClass { person, place, year, number, thing, colour };
 inline constexpr std::size_t fact_classes = 6;
-
+/// One of them with its facts.
 struct Entity {
   EntityKind kind = EntityKind::person;
   std::size_t index = 0;  ///< of its name among all names of its kind
@@ -30,7 +30,7 @@ struct Entity {
 class World {
  public:
   explicit World(Rng rng) : rng_(rng) {}
-
+  /// One that was not there before, of a kind or of any.
   Entity entity(EntityKind kind);
   Entity entity() { return entity(static_cast<EntityKind>(rng_.below(entity_kinds))); }
   /// Another of the same kind that shares a part of the name; any other when all those are taken.

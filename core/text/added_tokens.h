@@ -15,7 +15,7 @@
 #include "core/text/token_parts.h"
 
 namespace headscope {
-
+/// One entry of "added_tokens".
 struct AddedToken {
   std::string content;
   std::string pattern;  ///< what is looked for: the content, normalized where the file says so
@@ -26,7 +26,7 @@ struct AddedToken {
   bool normalized = false;
   bool special = false;
 };
-
+/// All of a file's, by content and by id.
 class AddedTokens {
  public:
   /// Reads "added_tokens". Ids must agree with the vocabulary.
@@ -36,9 +36,9 @@ class AddedTokens {
   /// Cuts the tokens out of every piece: those that are looked for in the raw text, or those in the
   /// normalized one.
   Result<> cut(AlignedText& text, bool normalized) const;
-
+  /// Null when there is none.
   const AddedToken* find(std::int32_t id) const;
-  const AddedToken* find(std::string_view content) const;
+  const AddedToken* find(std::string_view content) const;  ///< by its text
   bool is_special(std::string_view content) const { return special_.contains(content); }
   const std::map<std::int32_t, AddedToken>& all() const { return tokens_; }
 

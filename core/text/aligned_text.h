@@ -64,13 +64,13 @@ class PieceRewriter {
   Origin origin_before(std::size_t at) const {
     return at > 0 ? origins_[at - 1] : Origin{origin_begin_, origin_begin_};
   }
-  void put(std::string_view bytes, Origin origin) {
+  void put(std::string_view bytes, Origin origin) {  ///< appends, each byte from there
     too_long_ = too_long_ || new_text_.size() + bytes.size() > most_;
     if (too_long_) return;
     new_text_ += bytes;
     new_origins_.insert(new_origins_.end(), bytes.size(), origin);
   }
-  void put(char32_t point, Origin origin);
+  void put(char32_t point, Origin origin);  ///< as UTF-8
   /// Bytes [begin, end) as they are.
   void keep(std::size_t begin, std::size_t end) {
     new_text_ += text_.substr(begin, end - begin);
@@ -100,7 +100,7 @@ class PieceRewriter {
   std::size_t used_ = 0;                 ///< bytes of text_ that put_changed has used up
   std::optional<std::size_t> left_out_;  ///< where characters begin that are left out
 };
-
+/// The text itself, with the origins of its bytes and its pieces.
 class AlignedText {
  public:
   /// One piece that holds the whole of `original`, which must be valid UTF-8 of less than 4 GiB.
@@ -109,7 +109,7 @@ class AlignedText {
   const std::string& text() const { return text_; }
   const std::vector<Origin>& origins() const { return origins_; }
   const std::vector<Piece>& pieces() const { return pieces_; }
-  std::string_view text_of(const Piece& piece) const {
+  std::string_view text_of(const Piece& piece) const {  ///< what it holds now
     return std::string_view(text_).substr(piece.begin, piece.end - piece.begin);
   }
 
@@ -121,12 +121,12 @@ class AlignedText {
     std::int32_t token = -1;
   };
   using Cutter = std::function<Result<>(std::string_view text, std::vector<Cut>& cuts)>;
-  Result<> split(const Cutter& cutter);
+  Result<> split(const Cutter& cutter);  ///< the first error ends it
 
   /// Rewrites the text of every piece that is no token. bad_input when it gets longer than any
   /// normalizer that is meant makes it: 32 times the original and a mebibyte.
   using Writer = std::function<Result<>(const Piece& piece, PieceRewriter& rewriter)>;
-  Result<> rewrite(const Writer& writer);
+  Result<> rewrite(const Writer& writer);  ///< likewise
 
  private:
   std::size_t original_bytes_;

@@ -13,7 +13,7 @@
 #include "core/text/tokenizer.h"
 
 namespace headscope {
-
+/// A rendered template and the user's text in it.
 struct ChatPrompt {
   std::string text;  ///< what the template made of the user's text as the single user message
   ByteSpan place;    ///< where the user's text stands in `text`
@@ -41,7 +41,7 @@ class PromptEncoder {
  public:
   PromptEncoder(Tokenizer tokenizer, std::optional<ChatTemplate> chat = std::nullopt)  // NOLINT
       : tokenizer_(std::move(tokenizer)), chat_(std::move(chat)) {}
-
+  /// Errors: those of Tokenizer::encode and wrap_in_chat.
   Result<Encoding> encode(std::string_view prompt) const;
   const Tokenizer& tokenizer() const { return tokenizer_; }
   /// For passports: "none", or "chat " and the template's fingerprint.

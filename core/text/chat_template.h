@@ -13,12 +13,12 @@
 #include "core/base/error.h"
 
 namespace headscope {
-
+/// One turn of a conversation.
 struct ChatMessage {
   std::string role;  ///< "user", "system", "assistant", or what the template knows besides
   std::string content;
 };
-
+/// What a template is told beside the conversation.
 struct ChatOptions {
   bool add_generation_prompt = true;  ///< ends where the model's answer begins
   std::optional<std::time_t> now;     ///< what strftime_now sees; unset: the clock
@@ -47,7 +47,7 @@ class ChatTemplate {
   Result<std::string> render(std::span<const ChatMessage> messages,
                              const ChatOptions& options = {}) const;
 
-  const std::string& source() const;
+  const std::string& source() const;  ///< the Jinja text
   /// First twelve digits of the SHA-256 of the source, for passports.
   std::string fingerprint() const;
 

@@ -23,13 +23,13 @@ enum class DataPart {
 
 /// Stable across runs, machines and files: even first SHA-256 byte of the question = train.
 DataPart part_of_question(std::string_view question);
-
+/// What of a file is read.
 struct DatasetOptions {
   std::optional<std::int64_t> max_samples = {};  ///< after the part is chosen
   DataPart part = DataPart::all;
   std::optional<std::size_t> gold_position = {};  ///< move the (first) gold there, from 0
 };
-
+/// Samples with the file that they come from.
 struct Dataset {
   std::vector<QaSample> samples;
   std::string name;    ///< file name

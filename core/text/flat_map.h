@@ -9,11 +9,11 @@
 #include "core/base/rng.h"
 
 namespace headscope {
-
+/// Keys and values are any numbers but `missing`; nothing is ever erased.
 class FlatMap {
  public:
   static constexpr std::uint64_t missing = ~std::uint64_t{0};  ///< no valid key or value
-
+  /// Room for `count` keys without growing.
   void reserve(std::size_t count) {
     std::size_t wanted = 16;
     while (wanted < count * 2) wanted *= 2;
@@ -32,7 +32,7 @@ class FlatMap {
   void assign(std::uint64_t key, std::uint64_t value) {
     if (!insert(key, value)) slots_[position(key)].value = value;
   }
-  std::uint64_t find(std::uint64_t key) const {
+  std::uint64_t find(std::uint64_t key) const {  ///< `missing` when it is not there
     if (slots_.empty()) return missing;
     const Slot& slot = slots_[position(key)];
     return slot.key == key ? slot.value : missing;

@@ -19,13 +19,13 @@ class Arguments {
       : function_(std::move(function)),
         positional_(std::move(positional)),
         named_(std::move(named)) {}
-
+  /// Each throws Failure for a wrong type, `need` for a missing argument.
   const Value* take(std::string_view name);
-  const Value& need(std::string_view name);
-  std::string text_or(std::string_view name, std::string fallback);
-  std::int64_t whole_or(std::string_view name, std::int64_t fallback);
-  bool truth_or(std::string_view name, bool fallback);
-  void finish() const;
+  const Value& need(std::string_view name);                             ///< it must be there
+  std::string text_or(std::string_view name, std::string fallback);     ///< a string
+  std::int64_t whole_or(std::string_view name, std::int64_t fallback);  ///< int or bool
+  bool truth_or(std::string_view name, bool fallback);                  ///< as Python's bool()
+  void finish() const;  ///< to be called after the last one
 
   const std::string& function() const { return function_; }
   const List& positional() const { return positional_; }
@@ -46,7 +46,7 @@ struct Runtime {
   /// Every namespace made: they can hold each other, and are emptied at the end.
   std::vector<std::shared_ptr<Fields>> spaces;
 };
-
+/// `input` | name(arguments), `input` is name(arguments).
 Value apply_filter(const std::string& name, const Value& input, Arguments& arguments,
                    Runtime& runtime);
 bool apply_test(const std::string& name, const Value& input, Arguments& arguments,

@@ -426,7 +426,7 @@ Value Interpreter::call_macro(const jj::macro_statement& macro, Arguments& given
     const Value* value = given.take(name->val);
     Value fallback = Undefined{"parameter '" + name->val + "' was not provided"};
     if (!value && keyword) fallback = evaluate(*keyword->val, frame);
-    frame.names.set(name->val, value ? *value : std::move(fallback));
+    frame.names.set(name->val, value ? *value : fallback);
   }
   given.finish();
   std::string text;

@@ -11,7 +11,7 @@
 #include "core/text/jinja_reader.h"
 
 namespace headscope::chat {
-
+/// One rendering of a program; used once.
 class Interpreter {
  public:
   Interpreter(const Program& program, Budget budget, std::time_t now) : program_(program) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "core/base/platform.h"
 #include "core/text/jinja_builtins.h"
 #include "core/text/unicode.h"
 
@@ -325,7 +326,7 @@ Fields fields_of(const Arguments& arguments, Budget& budget) {
 
 std::string local_time(const std::string& format, std::time_t now) {
   std::tm parts{};
-  localtime_r(&now, &parts);
+  platform::local_time(now, parts);
   std::array<char, 4096> buffer{};
   if (format.empty()) return {};
   if (format.size() > 256 ||

@@ -11,7 +11,7 @@
 #include "core/base/error.h"
 
 namespace headscope::chat {
-
+/// A template as llama.cpp's parser left it.
 struct Program {
   ::jinja::program body;
   std::string source;     ///< as it was read; positions of nodes count in it

@@ -60,31 +60,36 @@ using List = std::vector<Value>;
 struct Fields {
   std::vector<std::pair<Value, Value>> items;
   int depth = 1;  ///< of nesting, this one included
-
+  /// Null when the key is not there.
   const Value* find(std::string_view name) const;
-  const Value* find_key(const Value& key) const;
-  void set(std::string name, Value value);
+  const Value* find_key(const Value& key) const;  ///< by Python's ==
+  void set(std::string name, Value value);        ///< replaces, or appends
   /// Other keys than str, int and bool are refused.
   void set_key(const Value& key, Value value);
 };
-
+/// jinja2's undefined value: it may be tested, and nothing else.
 struct Undefined {
   std::string what;  ///< as jinja2 says it: "'x' is undefined"
 };
+/// Python's None.
 struct None {};
+/// A string.
 struct Text {
   std::shared_ptr<const std::string> bytes;  ///< UTF-8
   bool markup = false;                       ///< went through `safe`
 };
+/// What a list, a tuple or a generator holds.
 struct Items {
   List values;
   int depth = 1;
   std::size_t taken = 0;  ///< of a generator: what was read once is gone
 };
+/// Shared by all copies, as in Python.
 struct Sequence {
   enum class Kind { list, tuple, generator } kind = Kind::list;
   std::shared_ptr<Items> items;
 };
+/// A dict, a namespace, or the `loop` of a for statement; shared likewise.
 struct Mapping {
   enum class Kind { dict, space, loop } kind = Kind::dict;
   std::shared_ptr<Fields> fields;
@@ -95,7 +100,7 @@ struct Callable {
   std::shared_ptr<const Value> object;
   const ::jinja::macro_statement* macro = nullptr;
 };
-
+/// One value; copies share lists, fields and texts, as in Python.
 struct Value {
   std::variant<Undefined, None, bool, std::int64_t, double, Text, Sequence, Mapping, Callable> data;
 
@@ -104,13 +109,13 @@ struct Value {
   Value(T value) : data(std::move(value)) {}  // NOLINT: values are written as they are
 
   template <class T>
-  const T* get() const {
+  const T* get() const {  ///< null when it holds another type
     return std::get_if<T>(&data);
   }
   bool undefined() const { return get<Undefined>() != nullptr; }
   bool none() const { return get<None>() != nullptr; }
 };
-
+/// A string; `markup`: went through `safe`.
 Value text_value(std::string text, bool markup = false);
 /// Checks that nesting stays below Budget::kValueDepth, so that no later walk overflows the stack.
 Value sequence_value(List values, Sequence::Kind kind = Sequence::Kind::list);
@@ -124,11 +129,12 @@ const std::int64_t* whole_number(const Value& value, std::int64_t& storage);
 bool number_of(const Value& value, double& number);
 
 std::string type_name(const Value& value);  ///< Python's: "str", "NoneType", "Undefined"
-bool truth(const Value& value);
+bool truth(const Value& value);             ///< as Python's bool()
 
 /// Python's str(), repr() and json.dumps. Errors: what cannot be written ("<function ...>").
 std::string to_text(const Value& value, Budget& budget);
 std::string repr(const Value& value, Budget& budget);
+/// As json.dumps takes it.
 struct JsonStyle {
   bool ascii = false;
   bool sort_keys = false;
@@ -137,7 +143,7 @@ struct JsonStyle {
   std::string key_separator = ": ";
 };
 std::string to_json(const Value& value, const JsonStyle& style, Budget& budget);
-
+/// Python's ==, < and in.
 bool equal(const Value& a, const Value& b, Budget& budget);
 bool less(const Value& a, const Value& b, Budget& budget);  ///< TypeError as in Python
 bool contains(const Value& container, const Value& item, Budget& budget);

@@ -10,15 +10,16 @@
 #include "core/text/tokenizer.h"
 
 namespace headscope {
-
+/// What "post_processor" of a tokenizer.json says.
 class PostProcessor {
  public:
+  /// Unknown types and options are refused by name; null adds nothing.
   static Result<PostProcessor> read(const JsonObject& root, std::string_view field);
 
   /// `token_texts`: the tokens as the vocabulary spells them; empty unless needs_token_texts().
   void apply(std::string_view original, const std::vector<std::string_view>& token_texts,
              bool add_special_tokens, Encoding& encoding) const;
-  bool needs_token_texts() const;
+  bool needs_token_texts() const;  ///< some step trims by them
   /// Template tokens before the text.
   std::int64_t prefix_length() const;
   /// Largest template id + 1.

@@ -28,7 +28,7 @@ struct QaSample {
 
   std::optional<std::size_t> gold_position() const;  ///< first gold document, from 0
 };
-
+/// Which documents are in a prompt.
 enum class PromptKind {
   all,        ///< every document
   gold_only,  ///< the upper baseline
@@ -47,7 +47,7 @@ struct DocumentSpan {
   bool gold = false;
   std::string title;
 };
-
+/// A prompt's text, and where its parts stand.
 struct BuiltPrompt {
   std::string text;
   std::vector<DocumentSpan> documents;

@@ -17,7 +17,7 @@ class Pattern {
  public:
   /// `where` begins the message when the expression is not valid.
   static Result<Pattern> regex(const std::string& expression, const std::string& where);
-  static Pattern literal(std::string text);
+  static Pattern literal(std::string text);  ///< found as it is written
 
   /// Covers `text` (valid UTF-8) with segments: matches and what lies between them, in order.
   /// bad_input when a match takes more steps or memory than any sensible expression needs.

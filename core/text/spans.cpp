@@ -37,22 +37,6 @@ TokenRange token_range(std::span<const ByteSpan> offsets, ByteSpan span) {
   return {positions.front(), positions.back() + 1};
 }
 
-ByteSpan bytes_of_tokens(std::span<const ByteSpan> offsets, TokenRange tokens) {
-  ByteSpan covered;
-  const auto last = std::min<std::int64_t>(tokens.end, static_cast<std::int64_t>(offsets.size()));
-  for (std::int64_t i = std::max<std::int64_t>(tokens.begin, 0); i < last; ++i) {
-    const ByteSpan& token = offsets[static_cast<std::size_t>(i)];
-    if (token.empty()) continue;
-    if (covered.empty()) {
-      covered = token;
-    } else {
-      covered.begin = std::min(covered.begin, token.begin);
-      covered.end = std::max(covered.end, token.end);
-    }
-  }
-  return covered;
-}
-
 ByteSpan whole_characters(std::string_view text, ByteSpan span) {
   span.begin = std::min(span.begin, text.size());
   span.end = std::clamp(span.end, span.begin, text.size());

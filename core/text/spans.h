@@ -28,10 +28,6 @@ constexpr ByteSpan shifted(ByteSpan span, std::size_t prefix_bytes) {
   return {span.begin + prefix_bytes, span.end + prefix_bytes};
 }
 
-/// Bytes covered by the tokens [tokens.begin, tokens.end): first begin to last end, skipping tokens
-/// with an empty byte range.
-ByteSpan bytes_of_tokens(std::span<const ByteSpan> offsets, TokenRange tokens);
-
 /// A span typed by a person may cut a character in two: widened to whole UTF-8 characters and
 /// clipped to the text.
 ByteSpan whole_characters(std::string_view text, ByteSpan span);

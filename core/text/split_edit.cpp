@@ -118,16 +118,6 @@ std::vector<DocumentBounds> with_document(std::string_view text, std::vector<Doc
   return bounds;
 }
 
-std::vector<DocumentBounds> with_bounds(std::string_view text, std::vector<DocumentBounds> bounds,
-                                        std::size_t index, ByteSpan span) {
-  span = split::trimmed(text, whole_characters(text, span));
-  if (index >= bounds.size() || span.empty()) return bounds;
-  const int number = bounds[index].number, next = unused_number(bounds);
-  bounds = cut_out(text, without(std::move(bounds), index), span, next);
-  insert_in_order(bounds, {span, span.begin, span.end, number});
-  return bounds;
-}
-
 BuiltPrompt without_document(const BuiltPrompt& built, std::size_t index) {
   BuiltPrompt rest = built;
   ByteSpan gone = built.documents[index].line;

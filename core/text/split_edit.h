@@ -8,7 +8,7 @@
 #include "core/text/splitting.h"
 
 namespace headscope {
-
+/// Where the documents are, and their numbers.
 std::vector<DocumentBounds> bounds_of(const std::vector<DocumentSpan>& documents);
 
 /// The document that holds byte `at` becomes two; nothing changes outside documents, or where one
@@ -23,9 +23,6 @@ std::vector<DocumentBounds> without(std::vector<DocumentBounds> bounds, std::siz
 /// changes where it is blank. `place` is set to its index.
 std::vector<DocumentBounds> with_document(std::string_view text, std::vector<DocumentBounds> bounds,
                                           ByteSpan span, std::size_t& place);
-/// Document `index` gets the bounds `span`; what others lose to it is no document any more.
-std::vector<DocumentBounds> with_bounds(std::string_view text, std::vector<DocumentBounds> bounds,
-                                        std::size_t index, ByteSpan span);
 /// Follows an edit of the text: bounds behind it move, those inside it close in on it; documents
 /// that are gone are left out.
 std::vector<DocumentBounds> after_edit(std::string_view before, std::string_view after,

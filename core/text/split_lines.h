@@ -11,7 +11,7 @@
 #include "core/base/types.h"
 
 namespace headscope::split {
-
+/// White space of ASCII.
 constexpr bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
@@ -22,7 +22,7 @@ constexpr ByteSpan trimmed(std::string_view text, ByteSpan span) {
   while (span.end > span.begin && is_blank(text[span.end - 1])) --span.end;
   return span;
 }
-
+/// The bytes of a span.
 inline std::string_view slice(std::string_view text, ByteSpan span) {
   return text.substr(span.begin, span.end - span.begin);
 }
@@ -37,7 +37,7 @@ void each_line(std::string_view text, Visit visit) {
     at = end + 1;
   }
 }
-
+/// ASCII.
 inline char lower(char c) {
   return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
 }
@@ -46,10 +46,10 @@ inline char lower(char c) {
 struct Reader {
   std::string_view text;
   std::size_t at = 0;
-
+  /// What is in front of the reader; `take` moves behind it if it is `c`.
   bool done() const { return at >= text.size(); }
   char peek() const { return done() ? '\0' : text[at]; }
-  bool take(char c) {
+  bool take(char c) {  ///< only if it is next
     if (peek() != c || done()) return false;
     ++at;
     return true;
@@ -63,13 +63,13 @@ struct Reader {
     at += word.size();
     return true;
   }
-  bool take_one_of(std::initializer_list<std::string_view> words) {
+  bool take_one_of(std::initializer_list<std::string_view> words) {  ///< the first that fits
     for (const std::string_view word : words) {
       if (take_word(word)) return true;
     }
     return false;
   }
-  void skip(std::string_view set) {
+  void skip(std::string_view set) {  ///< any number of these characters
     while (!done() && set.find(peek()) != std::string_view::npos) ++at;
   }
   void skip_spaces() { skip(" \t"); }

@@ -19,6 +19,7 @@ namespace headscope {
 class Normalizer {
  public:
   virtual ~Normalizer() = default;
+  /// On every piece that is no added token.
   virtual Result<> apply(AlignedText& text) const = 0;
 };
 
@@ -28,13 +29,14 @@ class PieceNormalizer : public Normalizer {
   Result<> apply(AlignedText& text) const override {
     return text.rewrite([this](const Piece&, PieceRewriter& piece) { return write(piece); });
   }
-  virtual Result<> write(PieceRewriter& piece) const = 0;
+  virtual Result<> write(PieceRewriter& piece) const = 0;  ///< one piece
 };
 
 /// Cuts the text into words.
 class PreTokenizer {
  public:
   virtual ~PreTokenizer() = default;
+  /// On every piece that is no added token.
   virtual Result<> apply(AlignedText& text) const = 0;
 };
 
@@ -59,7 +61,7 @@ class TokenModel {
 class Decoder {
  public:
   virtual ~Decoder() = default;
-  virtual void apply(std::vector<std::string>& tokens) const = 0;
+  virtual void apply(std::vector<std::string>& tokens) const = 0;  ///< in place
 };
 
 /// What the bytes of one token stand for on their own, gathered from the chain of decoders.
@@ -121,7 +123,7 @@ class Vocabulary {
   std::unordered_map<std::string, std::int32_t, Hash, std::equal_to<>> ids_;
   std::vector<const std::string*> texts_;  ///< keys of ids_, which stay where they are
 };
-
+/// The "model" of a tokenizer.json, by its type.
 Result<std::unique_ptr<TokenModel>> read_bpe(const JsonObject& model, const Vocabulary& vocabulary);
 Result<std::unique_ptr<TokenModel>> read_word_level(const JsonObject& model,
                                                     const Vocabulary& vocabulary);

@@ -64,16 +64,16 @@ class Tokenizer {
   std::string token_label(std::int32_t id) const;
   /// The token as the vocabulary spells it ("Ġworld").
   std::optional<std::string> id_to_token(std::int32_t id) const;
-  std::optional<std::int32_t> token_to_id(std::string_view token) const;
+  std::optional<std::int32_t> token_to_id(std::string_view token) const;  ///< and back
 
   /// Largest id + 1, added tokens included.
   std::int64_t vocab_size() const;
-  bool is_special(std::int32_t id) const;  ///< an added token with "special": true
-  std::vector<std::int32_t> special_ids() const;
+  bool is_special(std::int32_t id) const;         ///< an added token with "special": true
+  std::vector<std::int32_t> special_ids() const;  ///< ascending
   /// How many special tokens the template puts before a single text (the offset of its first
   /// token).
   std::int64_t prefix_length() const;
-  std::optional<std::int32_t> unknown_id() const;
+  std::optional<std::int32_t> unknown_id() const;  ///< of the unknown token
   /// A byte-fallback token ("<0xE2>") of a file whose decoder joins such bytes.
   bool is_byte_token(std::int32_t id) const;
   /// Decoding leaves this id out: it is outside the vocabulary, or special and those are skipped.
@@ -96,8 +96,8 @@ class Tokenizer {
 class StreamDecoder {
  public:
   explicit StreamDecoder(Tokenizer tokenizer, bool skip_special = true);
-  std::string push(std::int32_t id);
-  std::string finish();
+  std::string push(std::int32_t id);                  ///< text that has become certain
+  std::string finish();                               ///< what was held back
   const std::string& text() const { return shown_; }  ///< everything returned so far
 
  private:

@@ -28,10 +28,10 @@ constexpr char32_t next(std::string_view text, std::size_t& at) {
   at += length;
   return point;
 }
-
+/// A code point as UTF-8.
 void append(std::string& text, char32_t point);
 std::string encoded(char32_t point);
-
+/// 10xxxxxx.
 bool continues_character(char byte);
 /// Start of the character before `at` (0 < at <= size).
 std::size_t previous(std::string_view text, std::size_t at);
@@ -44,7 +44,7 @@ std::string lossy(std::string_view bytes);
 bool is_whitespace(char32_t point);   ///< White_Space
 bool is_numeric(char32_t point);      ///< Nd, Nl, No
 bool is_punctuation(char32_t point);  ///< ASCII punctuation and P* of Unicode 8, as the reference
-bool is_word(char32_t point);         ///< \w of a regular expression
+bool is_word(char32_t point);         ///< "w" class of a regular expression
 bool is_mark(char32_t point);         ///< Mn, Mc, Me of Unicode 9, as the reference
 bool is_nonspacing_mark(char32_t point);  ///< Mn of Unicode 8, as the reference's Bert parts
 bool is_other(char32_t point);            ///< Cc, Cf, Co of Unicode 8, likewise

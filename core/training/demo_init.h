@@ -15,7 +15,7 @@
 #include "core/model/decoder.h"
 
 namespace headscope {
-
+/// How many heads begin local or matching, and how strongly.
 struct DemoInitOptions {
   int local_heads = 4;             ///< of layer 0: average the tokens about two back
   int previous_heads = 2;          ///< of layer 0, after those: the token before

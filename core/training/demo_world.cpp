@@ -314,12 +314,6 @@ DemoSplit demo_split_of(const DemoPerson& person) {
 std::string demo_name(const DemoPerson& person) {
   return first_name(person.first) + " " + last_name(person.last);
 }
-int demo_first_names() {
-  return name_count;
-}
-int demo_last_names() {
-  return name_count;
-}
 
 Result<QaSample> demo_sample(Rng& rng, const DemoSampleOptions& options) {
   if (options.documents < 1 || options.documents > demo_max_documents) {

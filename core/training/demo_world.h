@@ -28,7 +28,7 @@ enum class DemoDistractors {
   similar,  ///< people who share the first or the last name
   mixed,    ///< half of each
 };
-
+/// Indices of first and last name.
 struct DemoPerson {
   int first = 0, last = 0;
   friend bool operator==(const DemoPerson&, const DemoPerson&) = default;
@@ -37,9 +37,7 @@ struct DemoPerson {
 /// The split a pair of names belongs to: a quarter of all pairs is for testing.
 DemoSplit demo_split_of(const DemoPerson& person);
 std::string demo_name(const DemoPerson& person);  ///< "First Last"
-int demo_first_names();
-int demo_last_names();
-
+/// What a sample is made of.
 struct DemoSampleOptions {
   int documents = demo_max_documents;  ///< 1..20
   int facts = 3;                       ///< facts per document, 1..8
@@ -81,7 +79,7 @@ struct DemoSequence {
   std::vector<std::int32_t> ids;  ///< begins with BOS
   std::vector<DemoTokenKind> kinds;
 };
-
+/// What a training sequence is made of.
 struct DemoSequenceOptions {
   int documents = 1;  ///< 1..20
   int facts = 3;      ///< 1..8

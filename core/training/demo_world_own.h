@@ -12,7 +12,7 @@
 #include "core/text/prompt.h"
 
 namespace headscope {
-
+/// A relation with the words that it is said by.
 struct DemoVerb {
   std::string base, third;           ///< "play", "plays"
   std::vector<std::string> objects;  ///< what one plays
@@ -26,8 +26,8 @@ struct DemoWords {
   /// By either of its forms; null = no such verb.
   const DemoVerb* verb(std::string_view word) const;
 };
-const DemoWords& demo_words();
-
+const DemoWords& demo_words();  ///< made once
+/// What a user says about a person.
 struct OwnFact {
   std::string verb, object;  ///< "plays", "violin"
   friend bool operator==(const OwnFact&, const OwnFact&) = default;

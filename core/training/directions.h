@@ -27,7 +27,7 @@ struct DirectionSample {
 class DirectionSamples {
  public:
   virtual ~DirectionSamples() = default;
-  virtual std::size_t size() const = 0;
+  virtual std::size_t size() const = 0;  ///< samples
   /// What is pointed at is valid until the next call.
   virtual Result<const DirectionSample*> at(std::size_t index) = 0;
 };
@@ -50,9 +50,9 @@ struct DirectionShape {
   double softcap = 0;                      ///< scores become cap * tanh(score / cap); 0 = none
   std::vector<std::int64_t> windows = {};  ///< per layer, 0 = none; empty = none at all
 };
-
+/// That of a model with this config.
 DirectionShape direction_shape(const ModelConfig& config);
-
+/// The method's hyperparameters (method.md 3).
 struct DirectionTrainingOptions {
   int epochs = 10;
   double learning_rate = 1e-3;
@@ -67,7 +67,7 @@ struct DirectionEpoch {
   std::vector<double> loss;           ///< minus the relevant mass with alpha = 1
   std::vector<double> relevant_mass;  ///< the same mass, as it is read elsewhere
 };
-
+/// Trained directions and how the loss went.
 struct DirectionTraining {
   Directions directions;
   std::vector<DirectionEpoch> epochs;  ///< those that were finished

@@ -32,7 +32,7 @@ struct DemoStage {
 
 /// The curriculum of the model that ships.
 std::vector<DemoStage> demo_stages();
-
+/// Where and how long.
 struct TrainDemoOptions {
   std::filesystem::path folder;  ///< model and checkpoint go here
   std::uint64_t seed = 1;
@@ -48,7 +48,7 @@ struct TrainDemoOptions {
 struct DemoExactMatch {
   double gold_alone = 0, neutral = 0, similar = 0;
 };
-
+/// What a training came to.
 struct TrainDemoReport {
   std::int64_t steps = 0, tokens = 0;
   double seconds = 0;     ///< of training, over all sessions

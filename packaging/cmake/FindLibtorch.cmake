@@ -37,5 +37,8 @@ set_target_properties(Libtorch::Libtorch PROPERTIES
   IMPORTED_LOCATION "${Libtorch_CPU_LIBRARY}"
   # Without it at::parallel_for, a template, is a plain loop.
   INTERFACE_COMPILE_OPTIONS "-fopenmp"
-  INTERFACE_LINK_LIBRARIES "Libtorch::c10;${Libtorch_OPENMP_LIBRARY};Threads::Threads;${CMAKE_DL_LIBS}"
-  INTERFACE_LINK_OPTIONS "LINKER:-rpath-link,${LIBTORCH_ROOT}/lib;LINKER:-rpath-link,${headscope_site}/nvidia/cu13/lib")
+  INTERFACE_LINK_LIBRARIES "Libtorch::c10;${Libtorch_OPENMP_LIBRARY};Threads::Threads;${CMAKE_DL_LIBS}")
+if(CMAKE_EXECUTABLE_FORMAT STREQUAL "ELF")
+  target_link_options(Libtorch::Libtorch INTERFACE
+    "LINKER:-rpath-link,${LIBTORCH_ROOT}/lib" "LINKER:-rpath-link,${headscope_site}/nvidia/cu13/lib")
+endif()

@@ -12,14 +12,27 @@ endif()
 # Programs find libraries and assets relative to themselves, in the build tree as where they are installed, so that
 # no machine's path is baked in. In the build tree, links lead to the real places.
 set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
-set(headscope_rpath "$ORIGIN" "$ORIGIN/libtorch/torch/lib")
+if(APPLE)
+  set(headscope_origin "@loader_path")
+else()
+  set(headscope_origin "$ORIGIN")
+endif()
+set(headscope_rpath "${headscope_origin}" "${headscope_origin}/libtorch/torch/lib")
 set(headscope_libdir lib/headscope)
-add_compile_options("-ffile-prefix-map=${PROJECT_BINARY_DIR}=build" "-ffile-prefix-map=${PROJECT_SOURCE_DIR}=."
-                    "-ffile-prefix-map=${HEADSCOPE_DEPS}=dependencies")
-# Some libraries ask for -pthread; everywhere, so that all code can share a precompiled header.
-add_compile_options(-pthread)
+# DT_RPATH instead of DT_RUNPATH: what a program's libraries load is looked for there, too.
+function(headscope_inherited_rpath target)
+  if(CMAKE_EXECUTABLE_FORMAT STREQUAL "ELF")
+    target_link_options(${target} PRIVATE LINKER:--disable-new-dtags)
+  endif()
+endfunction()
+if(NOT MSVC)
+  add_compile_options("-ffile-prefix-map=${PROJECT_BINARY_DIR}=build" "-ffile-prefix-map=${PROJECT_SOURCE_DIR}=."
+                      "-ffile-prefix-map=${HEADSCOPE_DEPS}=dependencies")
+  # Some libraries ask for -pthread; everywhere, so that all code can share a precompiled header.
+  add_compile_options(-pthread)
+endif()
 foreach(folder assets shaders)
-  file(CREATE_LINK "${PROJECT_SOURCE_DIR}/${folder}" "${PROJECT_BINARY_DIR}/${folder}" SYMBOLIC)
+  file(CREATE_LINK "${PROJECT_SOURCE_DIR}/${folder}" "${PROJECT_BINARY_DIR}/${folder}" COPY_ON_ERROR SYMBOLIC)
 endforeach()
 if(HEADSCOPE_TORCH)
   file(CREATE_LINK "${headscope_site}" "${PROJECT_BINARY_DIR}/libtorch" SYMBOLIC)
@@ -38,7 +51,11 @@ endif()
 
 # Linked privately by everything of ours and by nothing from outside.
 add_library(headscope_options INTERFACE)
-target_compile_options(headscope_options INTERFACE -Wall -Wextra -Wpedantic)
+if(MSVC)
+  target_compile_options(headscope_options INTERFACE /W4 /utf-8)
+else()
+  target_compile_options(headscope_options INTERFACE -Wall -Wextra -Wpedantic)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC 12 sees overlaps and overruns in std::string itself (GCC bugs 105651 and 105329).
   target_compile_options(headscope_options INTERFACE -Wno-restrict -Wno-array-bounds -Wno-stringop-overflow)

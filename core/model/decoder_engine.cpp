@@ -1,4 +1,4 @@
-#include "core/model/engine.h"
+#include "core/model/decoder_engine.h"
 
 #include <algorithm>
 

@@ -95,6 +95,11 @@ Result<std::span<const std::byte>> Checkpoint::bytes(std::string_view tensor) co
   return entry.file->bytes(tensor);
 }
 
+Result<> Checkpoint::unchanged() const {
+  for (const auto& file : files_) HEADSCOPE_TRY(file->unchanged());
+  return {};
+}
+
 std::uint64_t Checkpoint::total_bytes() const {
   std::uint64_t total = 0;
   for (const auto& [tensor, entry] : tensors_) total += entry.info->byte_size();

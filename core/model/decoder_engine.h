@@ -23,6 +23,7 @@ class KvCache {
   /// `shared`: of the first layers, which are used as they are instead of being allocated.
   KvCache(const ModelConfig& config, std::int64_t capacity, const std::vector<at::Device>& devices,
           at::ScalarType dtype, std::span<const LayerCache> shared = {});
+  /// That such a cache takes.
   static std::int64_t bytes(const ModelConfig& config, std::int64_t capacity, at::ScalarType dtype);
 
   std::int64_t length() const { return length_; }
@@ -32,7 +33,7 @@ class KvCache {
   void store(int layer, const at::Tensor& k, const at::Tensor& v);
   /// All keys or values of a layer up to `end`: [1, H_kv, end, D].
   at::Tensor keys(int layer, std::int64_t end) const;
-  at::Tensor values(int layer, std::int64_t end) const;
+  at::Tensor values(int layer, std::int64_t end) const;  ///< as `keys`
   /// After every layer of a chunk has been stored.
   void advance(std::int64_t rows) { length_ += rows; }
   const std::vector<LayerCache>& layers() const { return layers_; }
@@ -96,7 +97,7 @@ struct DecodeLane {
   const std::vector<LayerEditTensors>* edits = nullptr;  ///< as in EngineOptions
   AttentionObserver* observer = nullptr;                 ///< as in EngineOptions
 };
-
+/// Weights with a forward pass over chunks of rows, cached keys and values.
 class DecoderEngine {
  public:
   /// `placement`: where every layer of `weights` lies.
@@ -110,6 +111,7 @@ class DecoderEngine {
     return weights_.final_norm.weight.scalar_type();
   }  ///< activations
   bool is_int8() const { return weights_.embedding.scale.defined(); }
+  /// For a run of `capacity` tokens, each layer's where the layer lies.
   KvCache new_cache(std::int64_t capacity, std::span<const LayerCache> shared = {}) const;
   /// Rows that `run` handles at once, beginning at the first new one.
   std::int64_t chunk_rows(double memory_scale) const;
