@@ -17,14 +17,15 @@ mkdir -p "$man"
 # man_page NAME "COMMAND LINE": the first line of --help becomes the name's description.
 man_page() {
   local summary
-  summary=$($2 --help | head -1)
+  summary=$($2 --help)
+  summary=${summary%%$'\n'*}
   (cd "$programs" && PATH=$programs:$PATH help2man --no-info --section 1 --source "Headscope $version" --manual "Headscope" \
     --version-string "$version" --name "${summary%.}" "$2") | gzip -9n >"$man/$1.1.gz"
 }
 PATH=$programs:$PATH
 man_page headscope headscope
 man_page headscope-cli headscope-cli
-for command in $(headscope-cli --commands); do
+for command in $(headscope-cli --help | sed -n '/^Words:/q; s/^  \([a-z][a-z-]*\)  .*/\1/p'); do
   man_page "headscope-cli-$command" "headscope-cli $command"
 done
 

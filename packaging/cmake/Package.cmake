@@ -12,6 +12,7 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_THREADS 0)
 
 set(CPACK_ARCHIVE_COMPONENT_INSTALL ON)
+set(CPACK_COMPONENT_INCLUDE_TOPLEVEL_DIRECTORY ON)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_PROJECT_CONFIG_FILE "${CMAKE_CURRENT_LIST_DIR}/PackageComponents.cmake")
 file(GLOB_RECURSE cudnn "${headscope_site}/nvidia/libcudnn.so*")
@@ -24,11 +25,11 @@ set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 
 set(CPACK_DEBIAN_HEADSCOPE_PACKAGE_NAME headscope)
-set(CPACK_COMPONENT_HEADSCOPE_DESCRIPTION "which attention heads of a language model read the context
- A window and a command line that show, live, which attention heads of a
- language model look at the relevant part of a long prompt, let you change
- that, and show what the model then says. It brings its own small model and
- libtorch for processors; headscope-cuda adds what an NVIDIA GPU needs.")
+set(CPACK_COMPONENT_HEADSCOPE_DESCRIPTION
+"A window and a command line that show, live, which attention heads of a
+language model look at the relevant part of a long prompt, let you change
+that, and show what the model then says. It brings its own small model and
+libtorch for processors; headscope-cuda adds what an NVIDIA GPU needs.")
 set(CPACK_DEBIAN_HEADSCOPE_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS
     "${PROJECT_BINARY_DIR}" "${LIBTORCH_ROOT}/lib" "${headscope_site}/nvidia/cu13/lib")
@@ -41,9 +42,10 @@ set(CPACK_DEBIAN_HEADSCOPE_PACKAGE_SUGGESTS "headscope-cuda, fonts-noto-cjk")
 
 set(CPACK_DEBIAN_CUDA_PACKAGE_NAME headscope-cuda)
 set(CPACK_DEBIAN_CUDA_PACKAGE_SECTION non-free/science)
-set(CPACK_COMPONENT_CUDA_DESCRIPTION "NVIDIA GPUs for headscope
- libtorch's CUDA half and the libraries of NVIDIA that it loads, under
- NVIDIA's licences. The driver (libcuda.so.1) is the machine's own.")
+set(CPACK_COMPONENT_CUDA_DESCRIPTION
+"What headscope needs for NVIDIA GPUs: libtorch's CUDA half and the
+libraries of NVIDIA that it loads, under NVIDIA's licences. The driver
+(libcuda.so.1) is the machine's own.")
 set(CPACK_DEBIAN_CUDA_PACKAGE_DEPENDS "headscope (= ${PROJECT_VERSION})")
 
 include(CPack)
