@@ -16,14 +16,14 @@ class HelpFormatter : public CLI::Formatter {
   }
 
   /// Options of which one is to be chosen come first, for a command hardly runs without them.
-  std::string make_groups(const CLI::App* app, CLI::AppFormatMode mode) const override {
-    std::string text;
+  std::string make_positionals(const CLI::App* app) const override {
+    std::string text = CLI::Formatter::make_positionals(app);
     for (const CLI::App* choice : app->get_subcommands({})) {
       if (!choice->get_name().empty()) continue;
       text += make_group(choice->get_group() + ", " + choice->get_description(), false,
                          choice->get_options({}));
     }
-    return text + CLI::Formatter::make_groups(app, mode);
+    return text;
   }
   std::string make_expanded(const CLI::App* choice) const override {
     return choice->get_name().empty() ? "" : CLI::Formatter::make_expanded(choice);

@@ -38,7 +38,7 @@ fuzz() {
   # An input of these sizes may take no more than seconds under two sanitizers, and no reader needs more memory than this
   # for it.
   OMP_NUM_THREADS=1 UBSAN_OPTIONS=print_stacktrace=1 nice -n 19 "$program" \
-    "-runs=$runs" "-max_len=$(comment "$reader" longest)" -timeout=5 -rss_limit_mb=2048 -malloc_limit_mb=512 \
+    "-runs=$runs" "-max_len=$(comment "$reader" longest)" -timeout=120 -rss_limit_mb=2048 -malloc_limit_mb=512 \
  -print_final_stats=1 "-artifact_prefix=$folder/found/$reader-" "${options[@]}" \
     "$kept" "$sources/corpus/$reader" >"$log" 2>&1 || state="stopped by a finding"
   local edges executed second

@@ -48,10 +48,9 @@ for preset in "${presets[@]}"; do
   build "$preset" "$jobs"
   say "testing build/$preset"
   log=$repository_dir/build/$preset/test.log
-  # One test at a time where there is libtorch: it computes on all cores by itself.
-  at_once=1
-  case $preset in asan | tsan) at_once=$jobs ;; esac
-  if ! ctest --test-dir "$repository_dir/build/$preset" --parallel "$at_once" --output-on-failure --no-tests=error 2>&1 |
+  # Side by side: most tests start programs that read files and compute on few rows. Threads of libtorch that wait
+  # leave the core to the other test.
+  if ! OMP_WAIT_POLICY=PASSIVE ctest --test-dir "$repository_dir/build/$preset" --parallel "$jobs" --output-on-failure --no-tests=error 2>&1 |
     tee "$log"; then
     failed+=("$preset")
   fi

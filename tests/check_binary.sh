@@ -30,9 +30,9 @@ network='socket|socketpair|connect|bind|listen|accept4?|send|sendto|sendmsg|send
 network="$network|getaddrinfo|getnameinfo|gethostby[a-z_]+|getservby[a-z_]+|res_[a-z]+|curl_[a-z_]+|(SSL|TLS|BIO_s)_[A-Za-z_]+"
 shell='system|popen'
 starts='fork|vfork|clone|exec[lv][lpe]*|fexecve|posix_spawnp?'
-# process.cpp runs what the user named (peers of bench, xdg-open, the clipboard's program); the two views
-# ask the desktop's own file dialog (portable-file-dialogs).
-may_start='process|path_dialog|export_menu'
+# platform_posix.cpp runs what the user asked for (our own commands, peers of bench, xdg-open, the clipboard's
+# program); the two views ask the desktop's own file dialog (portable-file-dialogs).
+may_start='platform_posix|path_dialog|export_menu'
 
 undefined() { nm "$@" --undefined-only | sed 's/@.*//'; }
 

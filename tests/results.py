@@ -49,8 +49,8 @@ COMMANDS = (
     ("report.html", "report", "--prompt-file", "prompt.txt", "--gold", 1, "--tune", "tune.json", "--removal",
      "causal-prompt.json", *SHORT),
     ("figures", "figures", "--from", "sweep"),
-    ("study", "reproduce", "--samples", 3, "--tau", 0.1, "--alpha=0.3", "--top-ks", 5, "--random-heads", 0,
-     "--random-directions", 0, "--gold-positions", "0,9", "--epochs", 1, "--suite-samples", 1, *SHORT),
+    ("study", "reproduce", "--samples", 2, "--tau", 0.1, "--alpha=0.3", "--top-ks", 5, "--random-heads", 0,
+     "--random-directions", 0, "--gold-positions", 0, "--epochs", 1, "--suite-samples", 1, *SHORT),
     ("trained", "train-demo", "--stage-steps", 1, "--tokens-per-step", 64, "--evaluation-samples", 0),
 )
 

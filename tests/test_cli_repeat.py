@@ -78,7 +78,7 @@ class Repeat(CliTest):
 
     def test_a_study(self):
         study = self.folder / "study"
-        self.ok("reproduce", "--samples", 4, "--tau", "0.1", "--alpha=0.3", "--top-ks", 5, "--random-heads", 0,
+        self.ok("reproduce", "--samples", 2, "--tau", "0.1", "--alpha=0.3", "--top-ks", 5, "--random-heads", 0,
                 "--random-directions", 0, "--gold-positions", "0,9", "--epochs", 1, "--max-new-tokens", 8,
                 "--suite-samples", 0, "--threads", 1, "--quiet", "--out", study)
         self.assertGreater(self.equal(*self.repeat(study))["compared"], 5000)

@@ -1,6 +1,7 @@
 """Every kind of result: the same bytes twice, made again by repeat, and as its schema in assets/schemas says."""
 # timeout: 600
 
+import json
 import pathlib
 import shutil
 import tempfile
@@ -70,6 +71,15 @@ class Results(CliTest):
         (self.folder / "edit.json").write_text('{"method": "split-softmax", "tau": 0.9, "top_k": 3}')
         self.assertEqual(cli(*again, cwd=self.folder).code, 1)
 
+    def test_what_auto_was_then_is_taken_again(self):
+        results.write_inputs(self.folder)
+        out = self.folder / "answer.json"
+        self.ok("generate", "--prompt-file", "prompt.txt", "--dtype", "bfloat16", *results.SHORT, "--out", out, cwd=self.folder)
+        answer = json.loads(out.read_text())
+        answer["made_by"]["arguments"].remove("--dtype=bfloat16")
+        out.write_text(json.dumps(answer))
+        self.assertEqual(self.ok("repeat", out, "--threads", 1, cwd=self.folder).json["differences"], [])
+
     def test_files_are_looked_for_and_checked(self):
         other = self.folder / "elsewhere" / "result"
         other.mkdir(parents=True)
@@ -80,6 +90,15 @@ class Results(CliTest):
         self.refused(2, *again, cwd=other, says=("prompt.txt", "--files"))
         (other / "prompt.txt").write_text("Document [1](Title: A) Another one.")
         self.refused(2, *again, cwd=other, says="sha256")
+
+    def test_a_result_cannot_make_repeat_write_or_run_anything_else(self):
+        answer, elsewhere = json.loads((self.made / "answer.json").read_text()), self.folder / "elsewhere.json"
+        for command, more in (("generate", f"--out={elsewhere}"), ("generate", f"-o{elsewhere}"), ("bench", f"--peers={self.made}"),
+                              ("repeat", ""), ("no-such-command", "")):
+            made_by = dict(answer["made_by"], command=command, arguments=[*answer["made_by"]["arguments"], more])
+            (self.folder / "answer.json").write_text(json.dumps(dict(answer, made_by=made_by)))
+            self.refused(3, "repeat", self.folder / "answer.json", "--files", self.made, says="cannot be repeated")
+            self.assertFalse(elsewhere.exists(), more)
 
     def test_what_is_written_follows_its_schema(self):
         self.assertEqual(schemas.complaints(self.made), [])

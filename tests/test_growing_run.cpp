@@ -100,7 +100,7 @@ TEST_CASE("every row is told once it is there, as the whole run has it") {
       CHECK(part.rows.begin == whole.rows.begin);
       CHECK(part.rows.size() == static_cast<std::int64_t>(i) + 1);
       CHECK(part.settings == scene.settings);
-      CHECK(part.touched == std::vector<HeadId>{{1, 1}});
+      CHECK((part.touched == std::vector<HeadId>{{1, 1}}));
       CHECK(part.weights.empty());
       CHECK(whole.response_text.starts_with(part.response_text));
       CHECK(same_rows(part, whole));

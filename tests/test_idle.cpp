@@ -13,6 +13,7 @@
 #include "app/shell/frame_pace.h"
 #include "app/shell/user_files.h"
 #include "core/base/file.h"
+#include "core/base/platform.h"
 #include "core/base/process.h"
 #include "tests/engine_fixture.h"
 #include "tests/null_window.h"
@@ -88,7 +89,7 @@ TEST_CASE("eight hours at rest: no frame, no request, no writing") {
     return std::filesystem::exists(session_path()) && rest.app.redraw_in() < 0;
   }));
   const auto snapshot = rest.engine.engine.snapshot();
-  const std::string mark = file_mark(session_path());
+  const std::string mark = platform::file_mark(session_path());
   const int updates = rest.engine.updates;
   rest.pace.input(rest.now);
   const int frames = rest.pass(8 * kHour, false);
@@ -97,7 +98,7 @@ TEST_CASE("eight hours at rest: no frame, no request, no writing") {
   CHECK(rest.pass(8 * kHour, false) == 0);
   CHECK(rest.engine.engine.snapshot() == snapshot);
   CHECK(rest.engine.updates == updates);
-  CHECK(file_mark(session_path()) == mark);
+  CHECK(platform::file_mark(session_path()) == mark);
 }
 
 TEST_CASE("a text cursor blinks for hours, and nothing grows") {

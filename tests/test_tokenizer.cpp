@@ -360,14 +360,14 @@ TEST_CASE("an expression that is slow at every place is stopped") {
   // Just below the steps that a single match may take, a thousand times.
   const auto tokenizer = Tokenizer::from_json(
       tiny_with("/pre_tokenizer",
-                R"({"type":"Split","pattern":{"Regex":"(?:(?:a|a)*b|a)"},"behavior":"Isolated","invert":false
-})")
+                R"j({"type":"Split","pattern":{"Regex":"(?:(?:a|a)*b|a)"},"behavior":"Isolated",
+                     "invert":false})j")
           .dump(),
       "t");
-REQUIRE_MESSAGE(tokenizer.has_value(), message_of(tokenizer));
-std::string text;
-for (int i = 0; i < 1000; ++i) text += std::string(21, 'a') + "c";
-CHECK(contains(message_of(tokenizer->encode(text)), "gives up on this text"));
+  REQUIRE_MESSAGE(tokenizer.has_value(), message_of(tokenizer));
+  std::string text;
+  for (int i = 0; i < 1000; ++i) text += std::string(21, 'a') + "c";
+  CHECK(contains(message_of(tokenizer->encode(text)), "gives up on this text"));
 }
 
 TEST_CASE("a long word takes no quadratic time") {

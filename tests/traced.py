@@ -3,7 +3,9 @@
 import os
 import pathlib
 import re
+import signal
 import subprocess
+import time
 
 # Calls by which anything could leave the machine, start another program or change a file.
 CALLS = ("%network,execve,execveat,open,openat,openat2,creat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,"
@@ -20,12 +22,30 @@ CHANGES = ("creat", "rename", "renameat", "renameat2", "link", "linkat", "symlin
            "mknodat", "unlink", "unlinkat", "rmdir", "truncate")
 
 
-def trace(command, log, cwd, env, timeout, launcher=()):
+def run(command, cwd, env, timeout, log, stop_when):
+    """Runs to the end; once `stop_when()` is true, what is traced is told to end (SIGTERM)."""
+    with subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + timeout
+        while stop_when and process.poll() is None and time.monotonic() < deadline:
+            if stop_when():
+                os.kill(int(log.read_text().split()[0]), signal.SIGTERM)
+                break
+            time.sleep(0.2)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            raise
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def trace(command, log, cwd, env, timeout, launcher=(), stop_when=None):
     """Runs `command` under strace, inside `launcher`; (its CompletedProcess, lines of the trace). RuntimeError: no trace."""
+    log.unlink(missing_ok=True)
     strace = ["strace", "-f", "--seccomp-bpf", "-y", "-s", "4096", "-qq", "-e", "signal=none", "-e", "trace=" + CALLS, "-o", str(log)]
     try:
-        done = subprocess.run([*launcher, *strace, *map(str, command)], cwd=cwd, env=env, stdin=subprocess.DEVNULL,
-                              capture_output=True, timeout=timeout)
+        done = run([*launcher, *strace, *map(str, command)], cwd, env, timeout, log, stop_when)
     except FileNotFoundError as problem:
         raise RuntimeError(f"{problem.filename} is not installed: packaging/install_system_packages.sh does it") from problem
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []

@@ -11,6 +11,7 @@
 #include "core/base/process.h"
 #include "core/base/safetensors.h"
 #include "core/experiment/repeat_files.h"
+#include "core/session/passport.h"
 
 namespace headscope::cli {
 namespace {
@@ -68,21 +69,33 @@ Json in_caption(const fs::path& svg) {
           {"files", std::move(files)}};
 }
 
-Result<Json> in_file(const fs::path& file) {
+// What a file says of itself: {"made_by","passport","complete"}, as far as it does.
+Result<Json> about_file(const fs::path& file) {
   const std::string name = file.filename().string();
-  if (name.ends_with(".svg")) return in_caption(file);
-  if (name.ends_with(".safetensors")) {
-    HEADSCOPE_ASSIGN(const auto tensors, SafetensorsFile::open(file));
-    const auto found = tensors.metadata().find("made_by");
-    if (found == tensors.metadata().end()) return Json();
-    return parse_json(found->second, file.string() + " metadata 'made_by'");
+  if (name.ends_with(".svg")) return Json{{"made_by", in_caption(file)}};
+  if (name.ends_with(".json")) return read_json_file(file);
+  if (!name.ends_with(".safetensors")) return Json();
+  HEADSCOPE_ASSIGN(const auto tensors, SafetensorsFile::open(file));
+  Json about = Json::object();
+  for (const char* key : {"made_by", "passport"}) {
+    const auto found = tensors.metadata().find(key);
+    if (found == tensors.metadata().end()) continue;
+    HEADSCOPE_ASSIGN(about[key],
+                     parse_json(found->second, file.string() + " metadata '" + key + "'"));
   }
-  if (!name.ends_with(".json")) return Json();
-  HEADSCOPE_ASSIGN(const auto json, read_json_file(file));
-  if (!json.is_object() || !json.contains("made_by")) return Json();
-  if (json.value("complete", Json(true)) == Json(false))
+  return about;
+}
+
+Result<> read_about(const fs::path& file, MadeResult& made) {
+  HEADSCOPE_ASSIGN(const auto about, about_file(file));
+  if (!about.is_object() || !about.contains("made_by")) return {};
+  if (about.value("complete", Json(true)) == Json(false))
     return cannot(file, "it is not complete; run its command again to go on");
-  return json["made_by"];
+  made.made_by = about["made_by"];
+  if (!about.contains("passport")) return {};
+  HEADSCOPE_ASSIGN(const auto passport, passport_from_json(about["passport"], file.string()));
+  made.dtype = passport.dtype;
+  return {};
 }
 
 // ---- and once more ----
@@ -106,7 +119,7 @@ class Replay {
       option = argument.starts_with("--") ? argument.substr(2) : "";
       all.push_back(std::move(given));
     }
-    add_common(all);
+    add_machine(all);
     all.insert(all.end(), {"--out", out.string(), "--quiet"});
     return all;
   }
@@ -173,11 +186,19 @@ class Replay {
                                       " was not found; --files says in which folder it is");
   }
 
-  void add_common(std::vector<std::string>& all) const {
+  // What it runs on, unless its own command says so. What was "auto" then may be another dtype now.
+  void add_machine(std::vector<std::string>& all) const {
     const CommonOptions& common = options_.common;
-    if (common.device != "auto") all.insert(all.end(), {"--device", common.device});
-    if (common.dtype != "auto") all.insert(all.end(), {"--dtype", common.dtype});
-    if (common.threads > 0) all.insert(all.end(), {"--threads", std::to_string(common.threads)});
+    const auto add = [&all](const std::string& option, const std::string& value) {
+      const auto says = [&option](const std::string& argument) {
+        return argument == option || argument.starts_with(option + "=");
+      };
+      if (value.empty() || std::any_of(all.begin(), all.end(), says)) return;
+      all.insert(all.end(), {option, value});
+    };
+    add("--device", common.device == "auto" ? "" : common.device);
+    add("--dtype", common.dtype == "auto" ? made_.dtype : common.dtype);
+    if (common.threads > 0) add("--threads", std::to_string(common.threads));
   }
 
   const MadeResult& made_;
@@ -221,14 +242,13 @@ Result<std::optional<MadeResult>> made_result(const fs::path& given) {
   if (is_there(beside)) {
     HEADSCOPE_ASSIGN(made.made_by, read_json_file(beside));
   } else if (is_there(summary)) {
-    HEADSCOPE_ASSIGN(made.made_by, in_file(summary));
+    HEADSCOPE_TRY(read_about(summary, made));
   } else if (fs::is_directory(made.result, ignored)) {
     const fs::path inside = made.result / "positions.json";
-    if (is_there(inside)) {
-      HEADSCOPE_ASSIGN(made.made_by, in_file(inside));
-    }
+    if (is_there(inside)) HEADSCOPE_TRY(read_about(inside, made));
+    made.dtype.clear();  // captions of the figures there name --dtype as it was given
   } else {
-    HEADSCOPE_ASSIGN(made.made_by, in_file(given));
+    HEADSCOPE_TRY(read_about(given, made));
   }
   if (made.made_by.is_null()) return std::optional<MadeResult>();
   return std::optional(std::move(made));

@@ -31,6 +31,7 @@ class PassingFolder {
 struct MadeResult {
   std::filesystem::path result;  ///< what the command calls --out
   Json made_by;
+  std::string dtype = {};  ///< of its passport: what "auto" was then; empty = not known
 };
 
 /// Found inside the result, beside it, or as the command in the caption of an SVG; nothing where it

@@ -73,6 +73,10 @@ Result<> Window::open(const WindowOptions& options) {
   glfwSetWindowSizeLimits(handle_, 640, 400, GLFW_DONT_CARE, GLFW_DONT_CARE);
 
   IMGUI_CHECKVERSION();
+  // Without memory an exception (run_window.cpp saves the work then), where ImGui's own allocation
+  // would give it a null pointer.
+  ImGui::SetAllocatorFunctions([](std::size_t size, void*) { return ::operator new(size); },
+                               [](void* memory, void*) { ::operator delete(memory); });
   ImGui::CreateContext();
   ImPlot::CreateContext();
   ImGuiIO& io = ImGui::GetIO();

@@ -276,9 +276,10 @@ Result<> AtomicFileWriter::commit() {
   const bool direct = temporary_.empty();
   std::error_code failure, closing;
   if (!direct) platform::flush_file(file_, failure);
+  // Named before it is closed: its lock goes with it, and others remove what nobody holds.
+  if (!failure && !direct) fs::rename(temporary_, path_, failure);
   platform::close_file(std::exchange(file_, -1), closing);
   if (!failure) failure = closing;
-  if (!failure && !direct) fs::rename(temporary_, path_, failure);
   if (failure) {
     discard();
     return cannot("write", path_, failure);

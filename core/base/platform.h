@@ -18,7 +18,7 @@ namespace headscope::platform {
 // ---- files ----
 // An open file is a number; below 0 is none. `problem` is set by a failure and left alone
 // otherwise.
-
+/// What a file is opened for.
 enum class FileUse {
   read,
   write_existing,  ///< a device or a pipe
@@ -26,7 +26,7 @@ enum class FileUse {
   lock,            ///< for lock_file; created when it is missing
   claim,           ///< for lock_file; it must exist, not as a link, and is not waited for
 };
-
+/// Below 0 where it cannot be opened.
 int open_file(const std::filesystem::path& path, FileUse use, std::error_code& problem);
 void close_file(int file, std::error_code& problem);
 /// Fills `to` from where the file stands. Bytes read; 0 at its end, or with `problem`.
@@ -37,7 +37,7 @@ void write_file(int file, std::string_view bytes, std::error_code& problem);
 void flush_file(int file, std::error_code& problem);
 /// The same for the names in a folder, as far as the system can.
 void flush_folder(const std::filesystem::path& folder);
-
+/// Of the file behind an open number, whatever its name is by now.
 struct FileFacts {
   std::filesystem::file_type type = std::filesystem::file_type::none;
   std::uint64_t bytes = 0;
@@ -47,7 +47,7 @@ FileFacts look_at(int file, std::error_code& problem);
 /// The first `bytes` (above 0) of a file as read-only memory, valid after the file is closed.
 const std::byte* map_file(int file, std::size_t bytes, std::error_code& problem);
 void unmap_file(const std::byte* data, std::size_t bytes);
-
+/// What became of asking for a lock.
 enum class LockState {
   held,        ///< until the file is closed or the process ends
   taken,       ///< by somebody else
@@ -65,7 +65,7 @@ std::filesystem::path make_temporary_folder(const std::string& name, std::error_
 
 // ---- this process ----
 
-int process_number();
+int process_number();  ///< no other process of the machine has it now
 /// Sets a variable of the environment, for libraries and programs that are opened afterwards.
 /// `replace` false: an existing value wins. Not while other threads may read the environment.
 void set_environment(const char* name, const char* value, bool replace);
@@ -93,7 +93,7 @@ void* open_library(const std::string& name_or_path, std::string& problem);
 void* library_symbol(void* library, const char* name);
 
 // ---- this machine ----
-
+/// What is known of the machine, read anew at each call.
 struct Machine {
   std::string processor, system;                   ///< empty where unknown
   std::uint64_t memory_bytes = 0, free_bytes = 0;  ///< free: can be had without swapping; 0 unknown

@@ -107,12 +107,12 @@ void Compute::give_up(const Work& work, const Error& error) noexcept {
 }
 
 void Compute::show_again(const Work& work) {
-  board_.publish_baseline(work, baseline_ ? baseline_->run : nullptr, [&](Snapshot& snapshot) {
+  baseline_.reset();  // what was seen before is found again, and shown
+  intervened_.reset();
+  board_.publish_baseline(work, nullptr, [&](Snapshot& snapshot) {
     snapshot.model = model_;
     snapshot.prompt = prompt_;
     snapshot.outlook = outlook_;
-    if (baseline_ && preview_key_ == baseline_->key.baseline)
-      snapshot.preview_inputs = preview_inputs_;
   });
   unshown_ = false;
 }
@@ -474,25 +474,34 @@ bool Compute::has_directions_of(const Work& work) const {
   return preview_directions_ == work.request->intervention.directions_hash;
 }
 
+/// For want of memory they failed: an automatic strength needs them, and sending the very same
+/// request again means to try again.
+bool Compute::wants_preview_again(const Work& work) const {
+  if (!preview_failed_ || preview_failed_ == work.request) return false;
+  return work.request->questions.auto_alpha || *preview_failed_ == *work.request;
+}
+
 /// Without these there is no preview of alpha; nothing else depends on them, so that a failure
-/// is not the request's failure. What failed for want of memory is tried again by the next request.
+/// is not the request's failure, unless it asks for an automatic strength.
 Result<> Compute::ensure_preview_inputs(const Work& work) {
-  if (preview_key_ != baseline_->key.baseline || !has_directions_of(work)) {
-    bool no_memory = false;
+  const bool held = preview_key_ == baseline_->key.baseline && has_directions_of(work);
+  if (!held || wants_preview_again(work)) {
     preview_inputs_.reset();
     preview_key_.reset();
+    preview_failed_.reset();
     preview_directions_ = work.request->intervention.directions_hash;
     if (model_->has_directions) {
       const auto running = context(Step::preview_inputs, work, activity_of(Step::preview_inputs));
       auto inputs = without_exceptions(
           [&] { return runner_->preview_inputs(*prompt_, *baseline_->run, running); });
       const auto failed_by = [&](ErrorKind kind) { return !inputs && inputs.error().kind == kind; };
-      no_memory = failed_by(ErrorKind::out_of_memory);
-      const bool needed = no_memory && work.request->questions.auto_alpha;
-      if (needed || failed_by(ErrorKind::cancelled)) return tl::unexpected<Error>(inputs.error());
+      const bool no_memory = failed_by(ErrorKind::out_of_memory);
+      if (failed_by(ErrorKind::cancelled) || (no_memory && work.request->questions.auto_alpha))
+        return tl::unexpected<Error>(inputs.error());
+      if (no_memory) preview_failed_ = work.request;
       if (inputs) preview_inputs_ = *inputs;
     }
-    if (!no_memory) preview_key_ = baseline_->key.baseline;
+    preview_key_ = baseline_->key.baseline;
     board_.publish([&](Snapshot& snapshot) { snapshot.preview_inputs = preview_inputs_; });
   }
   board_.post_preview(work);

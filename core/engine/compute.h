@@ -45,6 +45,7 @@ class Compute {
   void look_ahead(const Work& work);
   Result<> ensure_baseline(const Work& work);
   Result<> ensure_preview_inputs(const Work& work);
+  bool wants_preview_again(const Work& work) const;
   Result<> ensure_intervened(const Work& work);
   Result<> ensure_auto_alpha(const Work& work);
   Result<> ensure_causal(const Work& work);
@@ -112,6 +113,7 @@ class Compute {
   std::optional<HeldRun> baseline_, intervened_;
   std::optional<BaselineKey> preview_key_;
   std::shared_ptr<const PreviewInputs> preview_inputs_;
+  std::shared_ptr<const Request> preview_failed_;  ///< for want of memory; null = not so
   std::string preview_directions_;  ///< hash of the focus directions that they are of
 
   SeenResults seen_;

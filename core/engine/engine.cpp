@@ -14,14 +14,16 @@ struct Engine::Impl {
   Impl(RunnerFactory make_runner, std::function<void()> on_update)
       : board(std::move(on_update)),
         preview(board),
-        compute_thread([this, factory = std::move(make_runner)]() mutable {
+        compute(board, std::move(make_runner)),
+        compute_thread([this] {
           // Threads that the runner's library starts from here inherit it.
           lower_priority(BackgroundWork::computing);
-          Compute(board, std::move(factory)).loop();
+          compute.loop();
         }) {}
 
   Board board;
   PreviewWorker preview;
+  Compute compute;  ///< made before its thread, which could not say that there was no memory for it
   std::thread compute_thread;
 };
 

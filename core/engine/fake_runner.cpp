@@ -341,7 +341,8 @@ Result<> FakeRunner::generate(const FakeScene& scene, const FakeEdit& edit, cons
     if (!context.on_growth) continue;
     auto so_far = std::make_shared<RunResult>(result);
     so_far->quality = Quality::growing;
-    HEADSCOPE_TRY(capture(scene, edit, request.row_convention, false, context, steps, *so_far));
+    const RunContext untraced;  // part of the token's time
+    HEADSCOPE_TRY(capture(scene, edit, request.row_convention, false, untraced, steps, *so_far));
     context.on_growth(std::move(so_far));
   }
   if (context.on_text) context.on_text(result.response_text, true);
