@@ -42,7 +42,8 @@ Result<std::vector<HeadId>> shown_heads(const Options& options, const OpenedMode
   const ModelConfig& config = opened.model->config();
   std::vector<HeadId> ranking;
   if (options.heads.empty()) {
-    ranking = read_companions(opened.folder, config).ranking;
+    HEADSCOPE_ASSIGN(auto beside, read_companions(opened.folder, config));
+    ranking = std::move(beside.ranking);
   } else {
     HEADSCOPE_ASSIGN(auto head_set, read_head_set(options.heads));
     HEADSCOPE_TRY(check_fits(head_set, options.heads, config.layers, config.heads));

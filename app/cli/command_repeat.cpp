@@ -214,7 +214,8 @@ Result<InterventionSet> interventions_of(const Workshop& shop) {
     entry.erase("sha256");
   }
   HEADSCOPE_ASSIGN(auto file, parse_interventions(described, shop.options.result));
-  const Companions beside = read_companions(shop.opened.folder, shop.opened.model->config());
+  HEADSCOPE_ASSIGN(const Companions beside,
+                   read_companions(shop.opened.folder, shop.opened.model->config()));
   InterventionDefaults defaults;
   defaults.ranking = beside.ranking;
   defaults.directions = beside.directions;

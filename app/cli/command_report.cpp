@@ -47,7 +47,7 @@ int likely_index(const RenderRun& run, int top_k) {
 
 Result<study::ReportSource> source_of(const RenderRun& run, const Options& options) {
   const ModelConfig& config = run.opened.model->config();
-  const Companions beside = read_companions(run.opened.folder, config);
+  HEADSCOPE_ASSIGN(const Companions beside, read_companions(run.opened.folder, config));
   const int top_k = options.top_k.value_or(default_top_k(config.layers, config.heads));
   study::ReportSource source;
   source.runs = run.runs;

@@ -59,7 +59,7 @@ struct Compared {
 
 Result<> add_compared(Compared& compared, InterventionFile file, const OpenedModel& opened,
                       const EvaluateArguments& options, ProgressPrinter& progress) {
-  const Companions beside = read_companions(opened.folder, opened.model->config());
+  HEADSCOPE_ASSIGN(const Companions beside, read_companions(opened.folder, opened.model->config()));
   const InterventionDefaults defaults{.ranking = beside.ranking,
                                       .ranking_passport = beside.heads_passport,
                                       .directions = beside.directions,

@@ -87,7 +87,7 @@ Result<ExplainInput> open_explain(const ExplainOptions& options, ProgressPrinter
   HEADSCOPE_ASSIGN(auto opened,
                    open_model(options.model, load_options(options, options), progress.context()));
   HEADSCOPE_ASSIGN(auto encoder, prompt_encoder(options, opened));
-  Companions beside = read_companions(opened.folder, opened.model->config());
+  HEADSCOPE_ASSIGN(auto beside, read_companions(opened.folder, opened.model->config()));
   ExplainInput input{
       std::move(opened), std::move(encoder), std::move(beside), {}, {}, {}, {}, {}, {}};
   UsedData used;

@@ -15,7 +15,7 @@ Result<InterventionSet> read_interventions(const PromptOptions& options, const O
                                            std::uint64_t seed, ProgressPrinter& progress) {
   if (options.intervene.empty()) return InterventionSet();
   HEADSCOPE_ASSIGN(auto file, read_interventions_file(options.intervene));
-  const Companions beside = read_companions(model.folder, model.model->config());
+  HEADSCOPE_ASSIGN(const Companions beside, read_companions(model.folder, model.model->config()));
   InterventionDefaults defaults{.ranking = beside.ranking,
                                 .ranking_passport = beside.heads_passport,
                                 .directions = beside.directions,

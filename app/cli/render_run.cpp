@@ -115,7 +115,8 @@ Result<std::shared_ptr<const RunResult>> run_once(RenderRun& run, const RenderOp
 Result<> read_ranking(RenderRun& run, const RenderOptions& options) {
   const ModelConfig& config = run.opened.model->config();
   if (options.heads.empty()) {
-    run.ranking = read_companions(run.opened.folder, config).ranking;
+    HEADSCOPE_ASSIGN(auto beside, read_companions(run.opened.folder, config));
+    run.ranking = std::move(beside.ranking);
     return {};
   }
   HEADSCOPE_ASSIGN(auto set, read_head_set(options.heads));

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <exception>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -115,6 +116,8 @@ Result<Json> parse_json(std::string_view text, std::string_view name) {
     if (Json::sax_parse(text.begin(), text.end(), &builder)) return std::move(builder.root);
     return bad_input(std::string(name) + ": JSON " +
                      (builder.problem.empty() ? "is malformed" : builder.problem));
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorKind::out_of_memory, std::string(name) + ": no memory is left to read it");
   } catch (const std::exception& error) {
     return bad_input(std::string(name) + ": JSON could not be read: " + error.what());
   }

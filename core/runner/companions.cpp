@@ -42,16 +42,18 @@ Result<> read_vectors(const fs::path& file, const ModelConfig& config, Companion
 
 }  // namespace
 
-Companions read_companions(const fs::path& folder, const ModelConfig& config) {
+Result<Companions> read_companions(const fs::path& folder, const ModelConfig& config) {
   Companions found;
-  const auto note = [&found](const Result<>& outcome) {
-    if (!outcome) found.notes.push_back(outcome.error().message);
+  const auto note = [&found](Result<> outcome) -> Result<> {
+    if (outcome || outcome.error().kind == ErrorKind::out_of_memory) return outcome;
+    found.notes.push_back(outcome.error().message);
+    return {};
   };
   if (const auto file = file_beside(folder, kHeadsFile); !file.empty()) {
-    note(read_heads(file, config, found));
+    HEADSCOPE_TRY(note(read_heads(file, config, found)));
   }
   if (const auto file = file_beside(folder, kDirectionsFile); !file.empty()) {
-    note(read_vectors(file, config, found));
+    HEADSCOPE_TRY(note(read_vectors(file, config, found)));
   }
   return found;
 }

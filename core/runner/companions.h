@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/base/types.h"
 #include "core/intervention/spec.h"
 #include "core/model/config.h"
@@ -24,7 +25,7 @@ struct Companions {
   Passport heads_passport, directions_passport;
   std::vector<std::string> notes;
 };
-/// Heads.json and directions.safetensors of `folder`.
-Companions read_companions(const std::filesystem::path& folder, const ModelConfig& config);
+/// Heads.json and directions.safetensors of `folder`. Errors: out_of_memory.
+Result<Companions> read_companions(const std::filesystem::path& folder, const ModelConfig& config);
 
 }  // namespace headscope

@@ -93,13 +93,16 @@ Result<> ModelRunner::open(const Request& request, const RunContext& context) {
       opened_,
       open_model(request.model,
                  {request.device, request.dtype, request.threads, {}, request.adapter}, context));
-  const Companions companions = read_companions(opened_->folder, opened_->model->config());
+  HEADSCOPE_ASSIGN(const Companions companions,
+                   read_companions(opened_->folder, opened_->model->config()));
   timed.emplace(tracer_of(context), TraceKind::loading, "self-check");
   directions_ = own_directions_ = companions.directions;
   own_source_ = companions.directions_source;
   HEADSCOPE_ASSIGN(const auto parity, opened_->model->self_check(kSelfCheckSeconds, context));
   timed.reset();
   chat_ = opened_->is_demo ? std::nullopt : open_chat_template(opened_->folder);
+  if (!chat_ && chat_.error().kind == ErrorKind::out_of_memory)
+    return tl::unexpected(chat_.error());
   auto info = describe(*opened_, companions, parity, !chat_ || chat_->has_value());
   if (chat_ && *chat_) info->chat_template = "chat " + (*chat_)->fingerprint();
   info_ = std::move(info);

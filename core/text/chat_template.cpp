@@ -1,6 +1,7 @@
 #include "core/text/chat_template.h"
 
 #include <exception>
+#include <new>
 
 #include "core/base/file.h"
 #include "core/base/hash.h"
@@ -121,7 +122,8 @@ Result<ChatTemplate> ChatTemplate::from_text(std::string_view source,
   auto impl = std::make_shared<Impl>();
   auto program = chat::read_program(source);
   if (!program)
-    return bad_input(name + ": the chat template cannot be read: " + program.error().message);
+    return fail(program.error().kind,
+                name + ": the chat template cannot be read: " + program.error().message);
   for (const auto& [token, text] : special_tokens) {
     if (unicode::valid_prefix(text) != text.size())
       return bad_input(name + ": " + token + " is not valid UTF-8");
@@ -170,6 +172,9 @@ Result<std::string> ChatTemplate::render(std::span<const ChatMessage> messages,
   } catch (const chat::Failure& failure) {
     return bad_input(impl_->name + ": the chat template " + failure.message + " (" +
                      chat::place_of(impl_->program, interpreter.position()) + ")");
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorKind::out_of_memory,
+                impl_->name + ": no memory is left for the chat template");
   } catch (const std::exception& problem) {
     return bad_input(impl_->name + ": the chat template fails: " + problem.what());
   }

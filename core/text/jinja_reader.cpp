@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 #include <set>
 
 #include "core/text/jinja_value.h"
@@ -175,6 +176,8 @@ Result<Program> read_program(std::string_view given) {
   if (guard) source.insert(0, kNothing);
   try {
     return read_checked(std::move(source), guard ? kNothing.size() : 0);
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorKind::out_of_memory, "no memory is left to read the template");
   } catch (const std::exception& problem) {
     return bad_input(on_one_line(problem.what()));
   }
