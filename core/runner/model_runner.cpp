@@ -123,6 +123,8 @@ void ModelRunner::use_directions(const InterventionSettings& settings) {
     info->directions_source =
         read ? std::filesystem::path(file).filename().string() : std::string();
     if (!read) info->directions_problem = read.error().message;
+    // Another time there may be memory for them.
+    if (!read && read.error().kind == ErrorKind::out_of_memory) directions_file_.clear();
   }
   info->has_directions = directions != nullptr;
   // All at once: an exception above leaves everything as it was.
