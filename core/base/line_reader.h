@@ -8,6 +8,7 @@
 
 namespace headscope {
 
+/// Keeps the part of a line that has come so far; `listener` must live as long.
 class LineReader {
  public:
   explicit LineReader(const LineListener& listener) : listener_(listener) {}
