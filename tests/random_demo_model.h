@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "core/base/file.h"
+#include "core/base/rng.h"
+#include "core/intervention/spec.h"
 #include "core/model/checkpoint.h"
 #include "core/model/decoder.h"
 #include "core/model/model.h"
@@ -33,6 +35,18 @@ inline ModelConfig random_demo_config() {
   config.context_length = 1024;
   config.eos_ids = {demo_eos};
   return config;
+}
+
+/// Focus directions for that model, of a random draw that is always the same.
+inline Directions random_demo_directions() {
+  const ModelConfig config = random_demo_config();
+  Directions directions{config.layers, config.heads, config.head_dim, {}, {}};
+  Rng rng(5);
+  for (int i = 0; i < config.layers * config.heads * config.head_dim; ++i) {
+    directions.query.push_back(static_cast<float>(rng.normal(0, 2)));
+    directions.key.push_back(static_cast<float>(rng.normal(0, 1)));
+  }
+  return directions;
 }
 
 /// Deviation 0.3: attention far from even.

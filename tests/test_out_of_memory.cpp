@@ -29,16 +29,6 @@ using headscope::test::FailingMemory;
 
 namespace {
 
-Directions some_directions(const ModelConfig& config) {
-  Directions directions{config.layers, config.heads, config.head_dim, {}, {}};
-  Rng rng(5);
-  for (int i = 0; i < config.layers * config.heads * config.head_dim; ++i) {
-    directions.query.push_back(static_cast<float>(rng.normal(0, 2)));
-    directions.key.push_back(static_cast<float>(rng.normal(0, 1)));
-  }
-  return directions;
-}
-
 /// Everything at once: edited run, map, lens, scores, causal check, automatic strength.
 Request everything(Request request) {
   request.intervention.tau = 0.2;
@@ -108,8 +98,8 @@ struct Bench {
 
   Bench() {
     test::write_random_demo_model(folder.path());
-    REQUIRE(write_directions(folder / "directions.safetensors",
-                             some_directions(test::random_demo_config()), new_passport()));
+    REQUIRE(write_directions(folder / "directions.safetensors", test::random_demo_directions(),
+                             new_passport()));
     const QaSample sample = test::demo_test_sample(3, 2);
     const BuiltPrompt built = build_prompt(sample);
     request.model = folder.path().string();

@@ -25,16 +25,6 @@ namespace {
 constexpr HeadId kFirst{0, 1};
 constexpr HeadId kOther{0, 2};
 
-Directions some_directions(const ModelConfig& config) {
-  Directions directions{config.layers, config.heads, config.head_dim, {}, {}};
-  Rng rng(5);
-  for (int i = 0; i < config.layers * config.heads * config.head_dim; ++i) {
-    directions.query.push_back(static_cast<float>(rng.normal(0, 2)));
-    directions.key.push_back(static_cast<float>(rng.normal(0, 1)));
-  }
-  return directions;
-}
-
 struct Fixture {
   TemporaryFolder folder;
   Request request;
@@ -45,8 +35,8 @@ struct Fixture {
   explicit Fixture(bool directions = true) {
     test::write_random_demo_model(folder.path());
     if (directions) {
-      REQUIRE(write_directions(folder / "directions.safetensors",
-                               some_directions(test::random_demo_config()), new_passport()));
+      REQUIRE(write_directions(folder / "directions.safetensors", test::random_demo_directions(),
+                               new_passport()));
     }
     request.model = folder.path().string();
     request.max_new_tokens = 8;
@@ -115,7 +105,7 @@ TEST_CASE("load describes the model and keeps it") {
 TEST_CASE("focus directions of a file take the place of the model's own, and give it back") {
   Fixture f;
   auto& settings = f.request.intervention;
-  auto stronger = some_directions(test::random_demo_config());
+  auto stronger = test::random_demo_directions();
   for (float& value : stronger.query) value *= -3;
   const auto file = f.folder / "mine.safetensors";
   REQUIRE(write_directions(file, stronger, new_passport()));

@@ -8,9 +8,9 @@
 namespace headscope {
 
 /// An array of `size` numbers with any contents. Memory of one that was let go of is taken over:
-/// new pages from the system cost more than filling them does. Whoever lets go of the last pointer
-/// keeps it for the next one of that size; up to 64 MiB in all wait, the rest is freed in the
-/// background.
+/// beside a computing model new pages from the system take longer than filling them. Whoever lets
+/// go of the last pointer keeps it for the next one of that size; up to 64 MiB in all wait, the
+/// rest is freed in the background.
 std::shared_ptr<std::vector<float>> recycled_block(std::size_t size);
 
 }  // namespace headscope
