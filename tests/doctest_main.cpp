@@ -1,5 +1,6 @@
 // The main function of every test program.
 //
+// Names each case as it begins, so that the output of one that ctest had to stop ends with it.
 // Exit code 77 tells ctest "skipped": every case that ran reported a missing resource
 // (tests/skip.h).
 #define DOCTEST_CONFIG_IMPLEMENT
@@ -9,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "core/base/thread_priority.h"
 #include "tests/skip.h"
 
 namespace {
@@ -27,6 +29,8 @@ struct CaseListener : doctest::IReporter {
   void test_run_end(const doctest::TestRunStats&) override {}
   void test_case_start(const doctest::TestCaseData& data) override {
     g_current_case = data.m_name;
+    std::printf("CASE: %s\n", data.m_name);
+    std::fflush(stdout);
     ++g_cases_run;
   }
   void test_case_reenter(const doctest::TestCaseData&) override {}
@@ -53,6 +57,7 @@ void report_skip(const std::string& reason) {
 }  // namespace headscope::test
 
 int main(int argc, char** argv) {
+  headscope::keep_priorities();
   doctest::Context context(argc, argv);
   const int result = context.run();
   if (context.shouldExit() || result != 0) return result;

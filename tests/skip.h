@@ -11,8 +11,8 @@ void report_skip(const std::string& reason);
 }  // namespace headscope::test
 
 /// Leaves the running test case (or the void function it is used in).
-#define SKIP_TEST(reason)                    \
-  do {                                       \
-    ::headscope::test::report_skip(reason);  \
-    return;                                  \
+#define SKIP_TEST(reason)                   \
+  do {                                      \
+    ::headscope::test::report_skip(reason); \
+    return;                                 \
   } while (false)

@@ -1,11 +1,11 @@
 // A folder that a test may fill, removed at its end.
 #pragma once
 
+#include <unistd.h>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <string>
-#include <unistd.h>
 
 namespace headscope::test {
 

@@ -11,7 +11,8 @@ namespace headscope {
 enum class ErrorKind {
   usage,          ///< wrong command line or arguments: exit code 2
   bad_input,      ///< file, checkpoint or data is malformed or not supported: exit code 3
-  out_of_memory,  ///< does not fit; the message carries the estimate and what would fit: exit code 4
+  out_of_memory,  ///< does not fit; the message carries the estimate and what would fit: exit code
+                  ///< 4
   cancelled,      ///< interrupted by the user or by a newer request: exit code 130
   internal,       ///< a defect of ours: exit code 1
 };
@@ -38,33 +39,38 @@ inline tl::unexpected<Error> bad_input(std::string message) {
 /// The process exit code that cli.md assigns to an error.
 constexpr int exit_code(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::usage: return 2;
-    case ErrorKind::bad_input: return 3;
-    case ErrorKind::out_of_memory: return 4;
-    case ErrorKind::cancelled: return 130;
-    case ErrorKind::internal: return 1;
+    case ErrorKind::usage:
+      return 2;
+    case ErrorKind::bad_input:
+      return 3;
+    case ErrorKind::out_of_memory:
+      return 4;
+    case ErrorKind::cancelled:
+      return 130;
+    case ErrorKind::internal:
+      return 1;
   }
   return 1;
 }
 
 /// Returns the error of `expression` (a Result) from the enclosing function, if it has one.
-#define HEADSCOPE_TRY(expression)                                              \
-  do {                                                                         \
-    if (auto headscope_try_ = (expression); !headscope_try_) {                 \
+#define HEADSCOPE_TRY(expression)                                                   \
+  do {                                                                              \
+    if (auto headscope_try_ = (expression); !headscope_try_) {                      \
       return tl::unexpected<::headscope::Error>(std::move(headscope_try_).error()); \
-    }                                                                          \
+    }                                                                               \
   } while (false)
 
 #define HEADSCOPE_CONCAT_INNER(a, b) a##b
 #define HEADSCOPE_CONCAT(a, b) HEADSCOPE_CONCAT_INNER(a, b)
 
 /// `HEADSCOPE_ASSIGN(auto x, f());` binds the value of a Result or returns its error.
-#define HEADSCOPE_ASSIGN(declaration, expression)                              \
-  auto HEADSCOPE_CONCAT(headscope_result_, __LINE__) = (expression);           \
-  if (!HEADSCOPE_CONCAT(headscope_result_, __LINE__)) {                        \
-    return tl::unexpected<::headscope::Error>(                                 \
-        std::move(HEADSCOPE_CONCAT(headscope_result_, __LINE__)).error());     \
-  }                                                                            \
+#define HEADSCOPE_ASSIGN(declaration, expression)                          \
+  auto HEADSCOPE_CONCAT(headscope_result_, __LINE__) = (expression);       \
+  if (!HEADSCOPE_CONCAT(headscope_result_, __LINE__)) {                    \
+    return tl::unexpected<::headscope::Error>(                             \
+        std::move(HEADSCOPE_CONCAT(headscope_result_, __LINE__)).error()); \
+  }                                                                        \
   declaration = std::move(*HEADSCOPE_CONCAT(headscope_result_, __LINE__))
 
 }  // namespace headscope

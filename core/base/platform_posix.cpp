@@ -412,8 +412,17 @@ bool WatchedPages::lost() const {
 
 // ---- thread_priority.h ----
 
+namespace {
+std::atomic<bool> priorities_are_kept{false};
+}
+
+void keep_priorities() {
+  priorities_are_kept = true;
+}
+
 void lower_priority([[maybe_unused]] BackgroundWork work) {
 #ifdef __linux__
+  if (priorities_are_kept) return;
   const int niceness = work == BackgroundWork::computing ? 10 : 5;
   (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), niceness);
 #endif

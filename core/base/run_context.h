@@ -17,9 +17,10 @@ struct Progress {
 /// Handed down through every long computation. Cheap to poll: check `cancelled()` at least every
 /// 50 ms (per layer, per row block, per token, per sample) and return ErrorKind::cancelled.
 struct RunContext {
-  std::function<bool()> is_cancelled;             ///< may be empty
+  std::function<bool()> is_cancelled;                ///< may be empty
   std::function<void(const Progress&)> on_progress;  ///< may be empty; called on the working thread
-  std::function<void(const std::string& text, bool finished)> on_text;  ///< streamed response so far
+  std::function<void(const std::string& text, bool finished)>
+      on_text;  ///< streamed response so far
 
   bool cancelled() const { return is_cancelled && is_cancelled(); }
   void progress(const std::string& what, double done, double total) const {

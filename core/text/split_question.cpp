@@ -196,8 +196,8 @@ std::vector<DocumentSpan> documents_from(std::string_view text, const std::vecto
     const std::size_t next = i + 1 < starts.size() ? std::min(starts[i + 1].begin, end) : end;
     ByteSpan content = trimmed(text, {std::min(starts[i].content, next), next});
     // A line drawn under a document is none of its words.
-    for (std::size_t line = last_line(text, content); is_rule(text.substr(line, content.end - line));
-         line = last_line(text, content))
+    for (std::size_t line = last_line(text, content);
+         is_rule(text.substr(line, content.end - line)); line = last_line(text, content))
       content = trimmed(text, {content.begin, line});
     if (content.empty()) continue;
     DocumentSpan document;
