@@ -279,8 +279,9 @@ class Bench(CliTest):
         drop = report["drop"]
         self.assertEqual(drop["dropped_ms"]["count"] if drop["dropped_ms"] else 0, 2 * 4 - drop["finished_before"])
         cells = report["restart"]["cells"]
-        self.assertEqual([(cell["first_layer"], cell["rows"]) for cell in cells],
-                         [(layer, rows) for rows in ("all", "response") for layer in (0, 1, 1)])
+        self.assertEqual([(cell["slider"], cell["first_layer"], cell["rows"]) for cell in cells],
+                         [(slider, layer, rows) for rows in ("all", "response") for layer in (0, 1, 1)
+                          for slider in ("alpha", "tau")])
         for cell in cells:
             self.check_ratio(cell["of_whole"], cell["seconds"], report["restart"]["whole_seconds"])
         self.assertNotIn("goal", preview["median_ms"])  # goals are about the real sizes

@@ -21,7 +21,7 @@ class WatchedRunner final : public ModelRunner {
                                                const std::vector<HeadId>& heads,
                                                const Request& request,
                                                const AnswerContext& context) override {
-    watch_->begin(settings.alpha);
+    watch_->begin(settings.alpha, settings.tau);
     auto result = ModelRunner::run(prompt, settings, heads, request, context);
     watch_->end(result.has_value());
     return result;
@@ -37,9 +37,9 @@ auto span_of(double seconds) {
 
 }  // namespace
 
-void RunWatch::begin(double alpha) {
+void RunWatch::begin(double alpha, double tau) {
   const std::lock_guard lock(mutex_);
-  now_ = Run{alpha, Clock::now(), {}, false};
+  now_ = Run{alpha, tau, Clock::now(), {}, false};
   changed_.notify_all();
 }
 
@@ -81,10 +81,10 @@ bool RunWatch::wait_begun(std::size_t count, double seconds) const {
                            [&] { return ended_.size() + (now_ ? 1 : 0) > count; });
 }
 
-std::optional<RunWatch::Run> RunWatch::last_with(double alpha) const {
+std::optional<RunWatch::Run> RunWatch::last_with(double alpha, double tau) const {
   const std::lock_guard lock(mutex_);
   for (auto run = ended_.rbegin(); run != ended_.rend(); ++run) {
-    if (run->done && run->alpha == alpha) return *run;
+    if (run->done && run->alpha == alpha && run->tau == tau) return *run;
   }
   return std::nullopt;
 }

@@ -24,13 +24,13 @@ class RunWatch {
   using Clock = std::chrono::steady_clock;
   /// One run, dropped or not.
   struct Run {
-    double alpha = 0;
+    double alpha = 0, tau = 1;
     Clock::time_point begin, end;
     bool done = false;  ///< to its end: not dropped
     double seconds() const { return std::chrono::duration<double>(end - begin).count(); }
   };
   /// For the runner, at both ends of a run.
-  void begin(double alpha);
+  void begin(double alpha, double tau);
   void end(bool done);  ///< false: it was dropped
 
   /// Begun and not ended.
@@ -42,8 +42,8 @@ class RunWatch {
   std::optional<Run> wait_ended(std::size_t count, double seconds) const;
   /// Waits until more than `count` runs have begun; false after `seconds`.
   bool wait_begun(std::size_t count, double seconds) const;
-  /// The last finished run with `alpha` (0 = the baseline).
-  std::optional<Run> last_with(double alpha) const;
+  /// The last finished run with these strengths (0 and 1 = the baseline).
+  std::optional<Run> last_with(double alpha, double tau = 1) const;
 
  private:
   mutable std::mutex mutex_;

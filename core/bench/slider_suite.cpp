@@ -198,8 +198,14 @@ class SliderSuite {
     const int last = bench_.config().layers - 1;
     std::vector<Json> cells;
     for (const char* rows : {"all", "response"}) {
-      for (const int layer : {0, (last + 1) / 2, last})
-        cells.push_back({{"first_layer", layer}, {"rows", rows}, {"heads", heads_from(layer)}});
+      for (const int layer : {0, (last + 1) / 2, last}) {
+        for (const char* slider : {"alpha", "tau"}) {
+          cells.push_back({{"slider", slider},
+                           {"first_layer", layer},
+                           {"rows", rows},
+                           {"heads", heads_from(layer)}});
+        }
+      }
     }
     return cells;
   }
@@ -223,7 +229,8 @@ class SliderSuite {
       std::vector<double> seconds;
       for (const Json& result : results) seconds.push_back(result.at("cells").at(c));
       part["cells"].push_back(
-          {{"first_layer", cells[c].at("first_layer")},
+          {{"slider", cells[c].at("slider")},
+           {"first_layer", cells[c].at("first_layer")},
            {"rows", cells[c].at("rows")},
            {"seconds", spread(seconds)},
            {"of_whole", paired_ratio(seconds, whole, "time over that of the whole run", {})}});

@@ -72,6 +72,8 @@ class SliderTask {
   Result<Json> moves();
   Result<Json> drop();
   Result<Json> restart();
+  /// Of the run after a move of the cell's slider to a place where it was not before.
+  Result<double> move_seconds(const Json& cell);
 
   int count() const { return task_.at("count"); }
   Request moved(double alpha, double tau = 1) const {
@@ -257,17 +259,24 @@ Result<Json> SliderTask::restart() {
   const auto whole = desk_.runs().last_with(0);
   Json result = {{"whole", whole ? whole->seconds() : 0.0}};
   for (const Json& cell : task_.at("cells")) {
-    const double alpha = strengths_.next();
-    Request request = moved(alpha);
-    request.intervention.picked = heads_of(cell.at("heads"));
-    if (cell.at("rows") == "response")
-      request.intervention.rows.kind = RowSelection::Kind::response;
-    HEADSCOPE_TRY(desk_.settle(request));
-    const auto run = desk_.runs().last_with(alpha);
-    if (!run) return fail(ErrorKind::internal, "the runner was not asked for a new strength");
-    result["cells"].push_back(run->seconds());
+    // A second move of tau finds what the first one left of the first touched layer.
+    if (cell.at("slider") == "tau") HEADSCOPE_TRY(move_seconds(cell));
+    HEADSCOPE_ASSIGN(const double seconds, move_seconds(cell));
+    result["cells"].push_back(seconds);
   }
   return result;
+}
+
+Result<double> SliderTask::move_seconds(const Json& cell) {
+  const double strength = strengths_.next();
+  const bool tau = cell.at("slider") == "tau";
+  Request request = tau ? moved(0, strength) : moved(strength);
+  request.intervention.picked = heads_of(cell.at("heads"));
+  if (cell.at("rows") == "response") request.intervention.rows.kind = RowSelection::Kind::response;
+  HEADSCOPE_TRY(desk_.settle(request));
+  const auto run = desk_.runs().last_with(request.intervention.alpha, request.intervention.tau);
+  if (run) return run->seconds();
+  return fail(ErrorKind::internal, "the runner was not asked for a new strength");
 }
 
 }  // namespace

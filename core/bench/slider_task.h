@@ -22,7 +22,9 @@ namespace headscope::bench {
 ///     -> {"dropped":[seconds from the move until the run has returned],"next":[until the next one
 ///     has begun],"finished": runs that were done before}
 ///   "restart": over a new prompt the baseline, then a run with each of "cells" ({"first_layer",
-///     "heads","rows"}). -> {"whole": seconds,"cells":[seconds]}
+///     "heads","rows","slider": "alpha", or "tau", which is moved twice and timed the second
+///     time}).
+///     -> {"whole": seconds,"cells":[seconds]}
 /// "errors": [{"alpha","tau","largest","mean","rows"}] of the preview's weights against the exact
 /// ones at all of "alphas" with all of "taus"; rows = 0 where the tokens part at once. Times by the
 /// clock. Throws what Json throws.
