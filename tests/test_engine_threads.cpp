@@ -3,6 +3,7 @@
 // too.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "tests/engine_fixture.h"
@@ -332,6 +333,12 @@ TEST_CASE("the response streams while it is generated") {
   check(intervened_texts, *snapshot->intervened);
   CHECK(snapshot->baseline->quality == Quality::exact);
   std::set<std::size_t> lengths;
-  for (const auto& run : growing) lengths.insert(run->response.size());
+  const HeadId selected = snapshot->request.selected;
+  for (const auto& run : growing) {
+    lengths.insert(run->response.size());
+    REQUIRE(run->has_weights(selected));
+    CHECK(std::count(run->weights.begin(), run->weights.end(), nullptr) ==
+          std::ssize(run->weights) - 1);
+  }
   CHECK(lengths.size() == snapshot->baseline->response.size());
 }

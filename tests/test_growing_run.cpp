@@ -2,6 +2,8 @@
 // links: headscope_runner headscope_demo_world
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "core/runner/growing_run.h"
 #include "core/runner/open_model.h"
 #include "core/runner/prompt_view.h"
@@ -21,6 +23,7 @@ struct Scene {
   OpenedModel opened;
   std::shared_ptr<const PromptView> prompt;
   InterventionSettings settings;
+  HeadId followed{1, 0};
 
   Scene() {
     test::write_random_demo_model(folder.path());
@@ -40,21 +43,29 @@ struct Scene {
   }
 
   /// What is told, and last the whole run.
-  Runs run(RowConvention convention, std::chrono::milliseconds patience) {
+  Runs run(RowConvention convention, std::chrono::milliseconds patience, bool weights = true) {
     Runs told;
     AnswerContext context;
     context.on_growth = [&](auto run) { told.push_back(std::move(run)); };
     const auto& config = opened.model->config();
-    GrowingRun growing(
-        {*prompt, *opened.tokenizer, convention, config.layers, config.heads, settings, {{1, 1}}},
-        context, patience);
+    GrowingRun growing({*prompt,
+                        *opened.tokenizer,
+                        convention,
+                        config.layers,
+                        config.heads,
+                        followed,
+                        settings,
+                        {{1, 1}}},
+                       context, patience);
     GenerateRequest request;
     request.prompt_ids = prompt_ids(*prompt);
     request.max_new_tokens = 6;
     request.capture.emplace();
     request.capture->span_sets = document_sets(*prompt);
     request.on_token = [&](std::int32_t id) { growing.add_token(id); };
-    request.on_row = [&](std::span<const float> masses) { growing.add_row(masses); };
+    request.capture->weights = weights;
+    request.on_row = [&](const AttentionRow& row) { growing.add_row(row); };
+    request.row_head = followed;
     const auto generation = opened.model->generate(request, context);
     REQUIRE(generation);
     const auto whole =
@@ -83,6 +94,21 @@ bool same_rows(const RunResult& part, const RunResult& whole) {
   return true;
 }
 
+/// The rows of `head` are those of `whole`, to the last bit, and no other head has any.
+bool same_weights(const RunResult& part, const RunResult& whole, HeadId head) {
+  if (!part.has_weights(head)) return false;
+  for (std::size_t i = 0; i < part.weights.size(); ++i) {
+    if (part.weights[i] != nullptr && i != part.index(head)) return false;
+  }
+  for (std::int64_t row = 0; row < part.rows.size(); ++row) {
+    const float *ours = part.row(head, row), *all = whole.row(head, row);
+    if (!std::equal(ours, ours + part.keys, all)) return false;
+    if (std::any_of(all + part.keys, all + whole.keys, [](float w) { return w != 0; }))
+      return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 TEST_CASE("every row is told once it is there, as the whole run has it") {
@@ -101,12 +127,20 @@ TEST_CASE("every row is told once it is there, as the whole run has it") {
       CHECK(part.rows.size() == static_cast<std::int64_t>(i) + 1);
       CHECK(part.settings == scene.settings);
       CHECK((part.touched == std::vector<HeadId>{{1, 1}}));
-      CHECK(part.weights.empty());
+      CHECK(same_weights(part, whole, scene.followed));
       CHECK(whole.response_text.starts_with(part.response_text));
       CHECK(same_rows(part, whole));
     }
     CHECK(runs[runs.size() - 2]->scores.relevant == whole.scores.relevant);
   }
+}
+
+TEST_CASE("without kept weights masses alone are told") {
+  Scene scene;
+  const Runs runs = scene.run(RowConvention::input, std::chrono::milliseconds(0), false);
+  REQUIRE(runs.size() > 1);
+  CHECK_FALSE(runs.front()->span_sums.empty());
+  CHECK(runs.front()->weights.empty());
 }
 
 TEST_CASE("an answer that is there soon is told whole") {

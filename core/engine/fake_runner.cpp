@@ -323,7 +323,8 @@ Result<> FakeRunner::prefill(const FakeScene& scene, const FakeEdit& edit,
 }
 
 Result<> FakeRunner::generate(const FakeScene& scene, const FakeEdit& edit, const Request& request,
-                              const AnswerContext& context, Steps& steps, RunResult& result) const {
+                              bool keep_weights, const AnswerContext& context, Steps& steps,
+                              RunResult& result) const {
   HEADSCOPE_TRY(prefill(scene, edit, context, steps));
   auto tokens = fake_tokens(world_.answer(scene, edit), false);
   result.stopped_at_eos = static_cast<int>(tokens.size()) <= request.max_new_tokens;
@@ -342,7 +343,11 @@ Result<> FakeRunner::generate(const FakeScene& scene, const FakeEdit& edit, cons
     auto so_far = std::make_shared<RunResult>(result);
     so_far->quality = Quality::growing;
     const RunContext untraced;  // part of the token's time
-    HEADSCOPE_TRY(capture(scene, edit, request.row_convention, false, untraced, steps, *so_far));
+    HEADSCOPE_TRY(
+        capture(scene, edit, request.row_convention, keep_weights, untraced, steps, *so_far));
+    for (std::size_t i = 0; i < so_far->weights.size(); ++i) {
+      if (i != so_far->index(request.selected)) so_far->weights[i] = nullptr;
+    }
     context.on_growth(std::move(so_far));
   }
   if (context.on_text) context.on_text(result.response_text, true);
@@ -390,10 +395,11 @@ Result<std::shared_ptr<const RunResult>> FakeRunner::run(const PromptView& promp
   result->layers = options.layers;
   result->heads = options.heads;
   result->sets = static_cast<int>(prompt.documents.size()) + 1;
-  HEADSCOPE_TRY(generate(scene, edit, request, context, steps, *result));
   HEADSCOPE_ASSIGN(const auto ahead, outlook(prompt, request));
-  HEADSCOPE_TRY(capture(scene, edit, request.row_convention, ahead->chosen == KeepAttention::rows,
-                        context, steps, *result));
+  const bool keep_weights = ahead->chosen == KeepAttention::rows;
+  HEADSCOPE_TRY(generate(scene, edit, request, keep_weights, context, steps, *result));
+  HEADSCOPE_TRY(
+      capture(scene, edit, request.row_convention, keep_weights, context, steps, *result));
   result->seconds = std::chrono::duration<double>(Clock::now() - started).count();
   steps.finish();
   run_text_ = prompt.text;

@@ -99,7 +99,8 @@ class FakeRunner : public Runner {
   Result<> prefill(const FakeScene& scene, const FakeEdit& edit, const RunContext& context,
                    Steps& steps) const;
   Result<> generate(const FakeScene& scene, const FakeEdit& edit, const Request& request,
-                    const AnswerContext& context, Steps& steps, RunResult& result) const;
+                    bool keep_weights, const AnswerContext& context, Steps& steps,
+                    RunResult& result) const;
   /// Rows of the response, their masses and scores, and their weights where they are kept.
   Result<> capture(const FakeScene& scene, const FakeEdit& edit, RowConvention convention,
                    bool keep_weights, const RunContext& context, Steps& steps,

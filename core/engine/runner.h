@@ -16,8 +16,8 @@ struct AnswerContext : RunContext {
   AnswerContext() = default;
   AnswerContext(RunContext context) : RunContext(std::move(context)) {}
 
-  /// The run so far, as it would end with the newest token (Quality::growing); some times a second
-  /// at most. May be empty.
+  /// The run so far, as it would end with the newest token (Quality::growing), with weights of the
+  /// request's selected head alone; some times a second at most. May be empty.
   std::function<void(std::shared_ptr<const RunResult>)> on_growth;
 };
 

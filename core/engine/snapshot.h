@@ -110,7 +110,8 @@ struct RunOutlook {
 
 /// Exact = computed by the model with these settings; preview = estimated from cached rows: exact
 /// for the first touched layer with fixed tokens, an estimate above it (method.md 3); growing =
-/// exact, but the answer goes on: masses of its tokens so far, no weights.
+/// exact, but the answer goes on: masses of its tokens so far, and weights of the head that was
+/// selected when the run began.
 enum class Quality { exact, preview, growing };
 
 /// How many candidates a run keeps for each response token.

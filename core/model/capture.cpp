@@ -100,6 +100,23 @@ std::vector<float> AttentionCapture::newest_sums() const {
   return out;
 }
 
+std::vector<float> AttentionCapture::newest_weights(HeadId head) const {
+  if (!layers_.contains(head.layer) || head.head < 0 || head.head >= heads_) return {};
+  const auto layer = static_cast<std::size_t>(head.layer - layers_.begin);
+  wait_for(devices_[layer]);
+  std::vector<float> out;
+  for (const Block& block : blocks_[layer].weights) {
+    const std::int64_t row = rows_.end - 1 - block.from.row;
+    if (row < 0 || row >= block.numbers.size(1)) continue;
+    const at::Tensor part = block.numbers.select(0, head.head).select(0, row).contiguous();
+    const auto begin = static_cast<std::size_t>(block.from.key);
+    out.resize(std::max(out.size(), begin + static_cast<std::size_t>(part.numel())));
+    std::copy_n(part.const_data_ptr<float>(), part.numel(),
+                out.begin() + static_cast<std::ptrdiff_t>(begin));
+  }
+  return out;
+}
+
 CapturedAttention AttentionCapture::finish(TokenRange rows, std::int64_t keys,
                                            const RunContext& context) {
   for (const at::Device device : devices_) wait_for(device);

@@ -33,6 +33,8 @@ class AttentionCapture : public AttentionObserver {
 
   /// Masses of the newest row, [layers, heads, sets].
   std::vector<float> newest_sums() const;
+  /// Weights of the newest row of `head`, [keys]; empty where they are not kept.
+  std::vector<float> newest_weights(HeadId head) const;
 
   /// Everything received so far, as rows `rows` over `keys` key positions; empties the capture.
   /// Throws Cancelled.

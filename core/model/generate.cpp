@@ -83,7 +83,10 @@ void take_attention(AttentionCapture& capture, std::int64_t prompt, const RunCon
 }
 
 void tell_row(const GenerateRequest& request, const AttentionCapture* capture) {
-  if (request.on_row && capture != nullptr) request.on_row(capture->newest_sums());
+  if (!request.on_row || capture == nullptr) return;
+  AttentionRow row{capture->newest_sums(), {}};
+  if (request.row_head) row.weights = capture->newest_weights(*request.row_head);
+  request.on_row(row);
 }
 
 void name_token(TimedSpan& timed, std::int64_t number) {

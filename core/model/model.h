@@ -70,6 +70,12 @@ struct Sampling {
   std::uint64_t seed = 0;
 };
 
+/// Attention of the newest row while a response is generated.
+struct AttentionRow {
+  std::vector<float> masses;   ///< [layers, heads, sets]
+  std::vector<float> weights;  ///< of GenerateRequest::row_head, [keys up to the row]; may be empty
+};
+
 /// One generation over prompt ids, optionally with interventions and a capture.
 struct GenerateRequest {
   std::vector<std::int32_t> prompt_ids;  ///< with special tokens, as the model shall see them
@@ -85,9 +91,11 @@ struct GenerateRequest {
   std::vector<std::int32_t> forced_response;
   /// Called with each new token (not with end-of-sequence) as soon as it is chosen; may be empty.
   std::function<void(std::int32_t id)> on_token;
-  /// With span sets to capture: called as soon as a row's attention is there, row P-1 first, with
-  /// the row's mass [layers, heads, sets]; not with a forced response. May be empty.
-  std::function<void(std::span<const float> masses)> on_row;
+  /// With span sets to capture: called as soon as a row's attention is there, row P-1 first; not
+  /// with a forced response. May be empty.
+  std::function<void(const AttentionRow& row)> on_row;
+  /// The head whose weights `on_row` gets where weights are captured; none = no weights.
+  std::optional<HeadId> row_head;
   int candidates = 0;  ///< keep this many most likely next tokens per step with probabilities
   /// What earlier runs over this prompt left, for this one to use and to add to; null = none. Not
   /// used where `use_cache` is false.

@@ -1,7 +1,9 @@
 #include "core/runner/growing_run.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "core/base/make_large.h"
 #include "core/runner/run_result.h"
 
 namespace headscope {
@@ -13,8 +15,8 @@ GrowingRun::GrowingRun(Asked asked, const AnswerContext& context,
       patience_(patience),
       told_(std::chrono::steady_clock::now()) {}
 
-void GrowingRun::add_row(std::span<const float> masses) {
-  rows_.emplace_back(masses.begin(), masses.end());
+void GrowingRun::add_row(const AttentionRow& row) {
+  rows_.push_back(row);
   const auto now = std::chrono::steady_clock::now();
   if (ids_.empty() || now - told_ < patience_) return;
   told_ = now;
@@ -25,7 +27,7 @@ CapturedAttention GrowingRun::attention() const {
   const std::int64_t first = asked_.prompt.prompt_tokens() - 1;
   const auto rows = static_cast<std::size_t>(std::ssize(rows_));
   const auto heads = static_cast<std::size_t>(asked_.layers * asked_.heads);
-  const std::size_t sets = rows_.front().size() / heads;
+  const std::size_t sets = rows_.front().masses.size() / heads;
   CapturedAttention out;
   out.layers = asked_.layers;
   out.heads = asked_.heads;
@@ -33,12 +35,26 @@ CapturedAttention GrowingRun::attention() const {
   out.keys = out.rows.end;
   out.span_sums.reserve(heads * rows * sets);
   for (std::size_t head = 0; head < heads; ++head) {
-    for (const std::vector<float>& row : rows_) {
-      const auto begin = row.begin() + static_cast<std::ptrdiff_t>(head * sets);
+    for (const AttentionRow& row : rows_) {
+      const auto begin = row.masses.begin() + static_cast<std::ptrdiff_t>(head * sets);
       out.span_sums.insert(out.span_sums.end(), begin, begin + static_cast<std::ptrdiff_t>(sets));
     }
   }
   return out;
+}
+
+void GrowingRun::add_weights(RunResult& result) const {
+  const std::int64_t first = result.rows.begin - (asked_.prompt.prompt_tokens() - 1);
+  std::vector<float> block(static_cast<std::size_t>(result.rows.size() * result.keys));
+  for (std::int64_t i = 0; i < result.rows.size(); ++i) {
+    const auto& weights = rows_[static_cast<std::size_t>(first + i)].weights;
+    if (weights.empty()) return;
+    const auto width = std::min<std::int64_t>(std::ssize(weights), result.keys);
+    std::copy_n(weights.begin(), width, block.begin() + i * result.keys);
+  }
+  result.weights.resize(static_cast<std::size_t>(result.layers * result.heads));
+  result.weights[result.index(asked_.followed)] =
+      make_large<const std::vector<float>>(std::move(block));
 }
 
 void GrowingRun::tell() {
@@ -51,6 +67,7 @@ void GrowingRun::tell() {
   (*result)->quality = Quality::growing;
   (*result)->settings = asked_.settings;
   (*result)->touched = asked_.touched;
+  add_weights(**result);
   context_.on_growth(*result);
 }
 

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "core/engine/runner.h"
@@ -22,6 +21,7 @@ class GrowingRun {
     const Tokenizer& tokenizer;
     RowConvention convention;
     int layers = 0, heads = 0;
+    HeadId followed;  ///< whose weights add_row gets
     InterventionSettings settings;
     std::vector<HeadId> touched;
   };
@@ -31,17 +31,19 @@ class GrowingRun {
              std::chrono::milliseconds patience = std::chrono::milliseconds(150));
 
   void add_token(std::int32_t id) { ids_.push_back(id); }
-  /// Mass of the newest row per head and set, [layers, heads, sets]; row P-1 first.
-  void add_row(std::span<const float> masses);
+  /// The newest row; P-1 first.
+  void add_row(const AttentionRow& row);
 
  private:
   CapturedAttention attention() const;
+  /// The weights of the head that is followed, for the rows of `result`.
+  void add_weights(RunResult& result) const;
   void tell();
 
   const Asked asked_;
   const AnswerContext& context_;
   std::vector<std::int32_t> ids_;
-  std::vector<std::vector<float>> rows_;
+  std::vector<AttentionRow> rows_;
   const std::chrono::milliseconds patience_;
   std::chrono::steady_clock::time_point told_;
 };

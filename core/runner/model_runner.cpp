@@ -199,12 +199,14 @@ Result<std::shared_ptr<const RunResult>> ModelRunner::run(const PromptView& prom
   HEADSCOPE_ASSIGN(generate.interventions,
                    plan_interventions(settings, heads, prompt, directions_));
   const bool edited = !generate.interventions.empty();
-  GrowingRun growing(
-      {prompt, *opened_->tokenizer, request.row_convention, info_->layers, info_->heads,
-       edited ? settings : InterventionSettings{}, edited ? heads : std::vector<HeadId>{}},
-      context);
-  if (context.on_growth)
-    generate.on_row = [&](std::span<const float> masses) { growing.add_row(masses); };
+  GrowingRun growing({prompt, *opened_->tokenizer, request.row_convention, info_->layers,
+                      info_->heads, request.selected, edited ? settings : InterventionSettings{},
+                      edited ? heads : std::vector<HeadId>{}},
+                     context);
+  if (context.on_growth) {
+    generate.on_row = [&](const AttentionRow& row) { growing.add_row(row); };
+    generate.row_head = request.selected;
+  }
   StreamDecoder decoder(*opened_->tokenizer);
   generate.on_token = [&](std::int32_t id) {
     growing.add_token(id);
