@@ -21,9 +21,9 @@ SAME_THREADS = (".svg", ".png", ".pdf", ".html", "figures", "moved")
 REPEATED_ELSEWHERE = ("study",)
 # Checks, whose numbers are of the moment.
 OF_THE_MOMENT = ("self.json", "again.json")
-# Schemas that others refer to, and those of results that other tests make: the window's, and bench.
+# Schemas that others refer to, and those of results that other tests make: sessions, and bench.
 INSIDE = {"passport", "splitting", "intervention"}
-ELSEWHERE = {"bench", "exhibit", "exhibit_arrays", "session"}
+ELSEWHERE = {"bench", "session"}
 
 
 def files_of(folder):

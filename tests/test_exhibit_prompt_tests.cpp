@@ -94,8 +94,14 @@ TEST_CASE("tests of a prompt: every number of the result, in each format, with i
   const auto svg = picture_of(*tuned, ExportFormat::svg, {});
   REQUIRE(svg);
   CHECK(svg->find("Best: α = 0.5 on 5 heads") != std::string::npos);
-  CHECK(write_files_beside(folder / "test.svg", *removed).value() ==
-        std::vector<std::string>{"prompt.txt", "splitting.json", "heads.json"});
+  CHECK(write_files_beside(folder / "test.svg", *removed, ExportFormat::svg, {}).value() ==
+        std::vector<std::string>{"prompt.txt", "splitting.json", "heads.json",
+                                 "test.svg.made_by.json"});
+  // No command writes the table of these, nor draws them in another look.
+  CHECK(made_by(*removed, ExportFormat::csv, {}).is_null());
+  ExportLook dark;
+  dark.figure.theme = figure::Theme::dark;
+  CHECK(made_by(*removed, ExportFormat::svg, dark).is_null());
   for (const Json& broken : {Json::array(), Json{{"rows", "none"}}, Json{{"rows", Json::array()}},
                              Json{{"mask", "remove"}, {"documents", 3}}}) {
     CHECK_FALSE(positions_exhibit(broken, origin));

@@ -11,12 +11,14 @@
 
 #include "app/cli/cli.h"
 #include "core/base/file.h"
+#include "core/base/hash.h"
 #include "core/base/json.h"
 #include "core/base/process.h"
 #include "core/exhibit/prompt_tests.h"
 #include "core/exhibit/views.h"
 #include "core/experiment/weights_hash.h"
 #include "core/runner/model_runner.h"
+#include "core/session/passport.h"
 #include "core/text/splitting_json.h"
 #include "core/training/demo_world.h"
 #include "tests/random_demo_model.h"
@@ -98,7 +100,7 @@ void check_repeats(const Result<Exhibit>& made, const std::string& stem) {
   const std::filesystem::path path = stem + ".svg";
   name_files_beside(path, exhibit);
   REQUIRE(write_exhibit(path, exhibit, ExportFormat::svg, {}));
-  REQUIRE(write_files_beside(path, exhibit));
+  REQUIRE(write_files_beside(path, exhibit, ExportFormat::svg, {}));
   const std::string svg = read_text_file(path).value();
   pugi::xml_document document;
   REQUIRE(document.load_string(svg.c_str()));
@@ -114,7 +116,45 @@ void check_repeats(const Result<Exhibit>& made, const std::string& stem) {
   CHECK_MESSAGE(again == svg, caption);
 }
 
+// Exports in a format and look, then runs the command that lies beside the file.
+void check_made_again(const Exhibit& made, ExportFormat format, const ExportLook& look) {
+  const std::string ending = "." + std::string(format_name(format));
+  CAPTURE(ending);
+  Exhibit exhibit = made;
+  const std::filesystem::path path = "exported" + ending;
+  name_files_beside(path, exhibit);
+  REQUIRE(write_exhibit(path, exhibit, format, look));
+  REQUIRE(write_files_beside(path, exhibit, format, look));
+  const Json beside = read_json_file(made_by_file(path)).value();
+  for (const auto& [name, hash] : beside.at("files").items())
+    CHECK(sha256_file(name).value() == hash.get<std::string>());
+  std::vector<std::string> words = {"headscope-cli", beside.at("command").get<std::string>()};
+  const auto arguments = beside.at("arguments").get<std::vector<std::string>>();
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  words.insert(words.end(), {"--threads", "1", "--quiet", "--out", "again" + ending});
+  REQUIRE(run(words) == 0);
+  CHECK(read_text_file("again" + ending).value() == read_text_file(path).value());
+}
+
 }  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "every format is made again by the command beside it, in its look") {
+  AttentionChoice choice;
+  choice.head = chosen.front();
+  choice.shown = ShownRun::difference;
+  const auto attention = attention_exhibit(runs(), choice);
+  REQUIRE(attention);
+  ExportLook own;
+  own.figure.theme = figure::Theme::dark;
+  own.figure.palette = Palette::cividis;
+  own.scale = 1;
+  for (int format = 0; format < export_formats; ++format)
+    check_made_again(*attention, static_cast<ExportFormat>(format), own);
+  const auto documents = documents_exhibit(runs(), group());
+  REQUIRE(documents);
+  for (const auto format : {ExportFormat::png, ExportFormat::json})
+    check_made_again(*documents, format, {});
+}
 
 TEST_CASE_FIXTURE(Fixture, "documents, overlay and answers repeat from their captions") {
   check_repeats(documents_exhibit(runs(), group()), "documents");

@@ -1,4 +1,5 @@
-// render: one figure as PNG, SVG or PDF, from a head set or from a prompt; no display needed.
+// render: one figure as PNG, SVG or PDF, from a head set or from a prompt, or the numbers in it; no
+// display needed.
 #include <charconv>
 #include <cmath>
 #include <filesystem>
@@ -260,15 +261,9 @@ Result<Exhibit> exhibit_of_run(const RenderOptions& options, ProgressPrinter& pr
   return documents_exhibit(run.runs, group);
 }
 
-Result<figure::Scene> draw(const RenderOptions& options, const figure::Options& look,
-                           ProgressPrinter& progress) {
+// A figure without a run.
+Result<figure::Scene> draw_heads(const RenderOptions& options, const figure::Options& look) {
   if (options.figure == "overlap") return overlap(options, look);
-  if (options.has_prompt()) {
-    if (options.figure == "overlay" && options.ids)
-      return fail(ErrorKind::usage, "--figure overlay: give the prompt as text, not as ids");
-    HEADSCOPE_ASSIGN(const auto exhibit, exhibit_of_run(options, progress));
-    return exhibit.scene(look);
-  }
   if (options.figure == "head-map") return head_map(options, look);
   if (options.figure == "ranking") return ranking(options, look);
   return fail(ErrorKind::usage,
@@ -276,20 +271,45 @@ Result<figure::Scene> draw(const RenderOptions& options, const figure::Options& 
                   ": give a prompt (--prompt, --prompt-file, --ids, or --data with --sample)");
 }
 
+// Writes the figure, or what is in it. Returns its caption.
+Result<std::string> write_rendered(const RenderOptions& options, ExportFormat format,
+                                   ProgressPrinter& progress) {
+  ExportLook look;
+  HEADSCOPE_ASSIGN(look.figure, look_of(options));
+  look.scale = options.scale;
+  if (options.figure == "overlap" || !options.has_prompt()) {
+    HEADSCOPE_TRY(check_picture(options.file));
+    HEADSCOPE_ASSIGN(auto scene, draw_heads(options, look.figure));
+    if (format == ExportFormat::png && !look.figure.size) scene.magnification = look.scale;
+    HEADSCOPE_TRY(figure::write_figure(options.file, scene));
+    return scene.description;
+  }
+  if (options.figure == "overlay" && options.ids)
+    return fail(ErrorKind::usage, "--figure overlay: give the prompt as text, not as ids");
+  HEADSCOPE_ASSIGN(const auto exhibit, exhibit_of_run(options, progress));
+  HEADSCOPE_TRY(write_exhibit(options.file, exhibit, format, look, progress.context()));
+  HEADSCOPE_ASSIGN(const auto scene, exhibit.scene(look.figure));
+  return scene.description;
+}
+
 Result<> render(const RenderOptions& options) {
-  HEADSCOPE_TRY(check_picture(options.file));
-  HEADSCOPE_ASSIGN(const auto look, look_of(options));
+  const auto format = format_of_ending(options.file);
+  if (!format) {
+    return fail(ErrorKind::usage,
+                options.file +
+                    ": expected a name that ends in .png, .svg or .pdf, or of a prompt in .csv, "
+                    ".json or .safetensors");
+  }
+  HEADSCOPE_TRY(check_folder_of(options.file));
   if (options.difference && options.figure != "head-map" && options.figure != "attention" &&
       options.figure != "overlay") {
     return fail(ErrorKind::usage, "--difference is for --figure head-map, attention and overlay");
   }
   if (!options.range.empty()) HEADSCOPE_TRY(range_from_text(options.range, "--range"));
   ProgressPrinter progress(options.quiet);
-  HEADSCOPE_ASSIGN(const auto scene, draw(options, look, progress));
-  HEADSCOPE_TRY(figure::write_figure(options.file, scene));
+  HEADSCOPE_ASSIGN(const std::string caption, write_rendered(options, *format, progress));
   HEADSCOPE_TRY(write_made_by(options.file));
-  return write_json(
-      {{"file", options.file}, {"figure", options.figure}, {"caption", scene.description}}, "");
+  return write_json({{"file", options.file}, {"figure", options.figure}, {"caption", caption}}, "");
 }
 
 void add_choice(CLI::App& command, RenderOptions& options) {
@@ -352,15 +372,23 @@ void add_look(CLI::App& command, RenderOptions& options) {
       ->check(CLI::IsMember({"viridis", "magma", "cividis", "grey"}))
       ->capture_default_str();
   command.add_option("--size", options.size, "WIDTHxHEIGHT: pixels of PNG, points of SVG and PDF");
-  command.add_option("--out,-o", options.file, "file to write; .png, .svg or .pdf")->required();
+  command.add_option("--scale", options.scale, "pixels a point of PNG, where --size says nothing")
+      ->check(CLI::Range(1, ExportLook::most_scale))
+      ->capture_default_str();
+  command
+      .add_option("--out,-o", options.file,
+                  "file to write: .png, .svg or .pdf; of a prompt also the numbers, as .csv or "
+                  ".json (table) or .safetensors (arrays)")
+      ->required();
 }
 
 }  // namespace
 
 void add_render(CommandLine& line) {
   auto options = std::make_shared<RenderOptions>();
-  CLI::App* command =
-      line.add("render", "one figure as PNG, SVG or PDF", [options] { return render(*options); });
+  CLI::App* command = line.add(
+      "render", "one figure as PNG, SVG or PDF, or its numbers as CSV, JSON or safetensors",
+      [options] { return render(*options); });
   add_choice(*command, *options);
   add_loaded_model(*command, *options);
   add_any_prompt(*command, *options);

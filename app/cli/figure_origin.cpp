@@ -62,6 +62,10 @@ Result<> name_prompt(const PromptSource& source, const std::string& text, Origin
 
 Result<> check_picture(const std::string& file) {
   HEADSCOPE_TRY(figure::format_of(file));
+  return check_folder_of(file);
+}
+
+Result<> check_folder_of(const std::string& file) {
   const auto folder = std::filesystem::path(file).parent_path();
   std::error_code ignored;
   if (folder.empty() || std::filesystem::is_directory(folder, ignored)) return {};

@@ -34,5 +34,7 @@ bool is_picture(const std::string& file);
 /// Where the picture is to go, checked before a model runs for minutes. Errors: another ending, no
 /// such folder.
 Result<> check_picture(const std::string& file);
+/// The same of any file: no such folder.
+Result<> check_folder_of(const std::string& file);
 
 }  // namespace headscope::cli

@@ -8,6 +8,7 @@
 #include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/version.h"
+#include "core/session/passport.h"
 
 namespace headscope::cli {
 namespace {
@@ -132,12 +133,6 @@ Json made_by() {
   command.options.clear();  // they go with the command line
   command.described = description.json(command.command);
   return command.described;
-}
-
-fs::path made_by_file(const fs::path& result) {
-  std::error_code ignored;
-  if (fs::is_directory(result, ignored)) return result / "made_by.json";
-  return result.string() + ".made_by.json";
 }
 
 Result<> write_made_by(const fs::path& result) {

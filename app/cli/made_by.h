@@ -21,10 +21,7 @@ void note_command(const CLI::App& command);
 /// of a hash.
 Json made_by();
 
-/// Where it lies for a result that cannot hold it (a picture, a page, a table, samples): beside a
-/// file, or in a folder.
-std::filesystem::path made_by_file(const std::filesystem::path& result);
-/// Writes it there.
+/// Writes it to made_by_file(result).
 Result<> write_made_by(const std::filesystem::path& result);
 
 }  // namespace headscope::cli

@@ -35,6 +35,7 @@ struct RenderOptions : CommonOptions, ModelChoice, PromptOptions, PromptSource {
   bool linear = false;
   bool difference = false;
   std::string theme = "light", palette = "viridis", size;
+  int scale = ExportLook::standard_scale;
 
   bool has_prompt() const { return prompt || prompt_file || ids || !data.empty(); }
   /// The score is made of the weights of every layer (core/engine/head_metrics.h).

@@ -306,7 +306,7 @@ Result<ExportOptions> exports_from_json(const JsonObject& o) {
   options.format = static_cast<ExportFormat>(format);
   HEADSCOPE_ASSIGN(options.dark, o.boolean_or("dark", options.dark));
   HEADSCOPE_ASSIGN(const auto scale, o.integer_or("scale", options.scale));
-  options.scale = static_cast<int>(std::clamp<std::int64_t>(scale, 1, ExportOptions::most_scale));
+  options.scale = static_cast<int>(std::clamp<std::int64_t>(scale, 1, ExportLook::most_scale));
   HEADSCOPE_ASSIGN(options.files_beside, o.boolean_or("files_beside", options.files_beside));
   HEADSCOPE_ASSIGN(options.folder, o.string_or("folder", ""));
   std::error_code ignored;  // of another machine, or gone

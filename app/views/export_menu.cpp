@@ -44,18 +44,6 @@ void export_icon(ImU32 color) {
   for (int i = 0; i < 3; ++i) list.AddLine(tray[i], tray[i + 1], color, thick);
 }
 
-std::optional<ExportFormat> format_of_ending(const std::string& path) {
-  std::string ending = std::filesystem::path(path).extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) {
-    return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  });
-  for (int i = 0; i < export_formats; ++i) {
-    const auto format = static_cast<ExportFormat>(i);
-    if (ending == "." + std::string(format_name(format))) return format;
-  }
-  return std::nullopt;
-}
-
 std::string with_home(const std::string& path) {
   const char* home = std::getenv("HOME");
   if (home == nullptr || !path.starts_with("~/")) return path;
@@ -107,7 +95,7 @@ struct SaveJob {
     std::string message =
         "Saved " + path.string() + " (" + size_text(static_cast<double>(size)) + ")";
     if (!files_beside) return message;
-    HEADSCOPE_ASSIGN(const auto names, write_files_beside(path, exhibit));
+    HEADSCOPE_ASSIGN(const auto names, write_files_beside(path, exhibit, format, look));
     for (const std::string& name : names) message += ", " + name;
     return message;
   }
@@ -339,7 +327,7 @@ void ExportMenu::look_lines(ViewContext& context) {
   text_muted(context, "Scale");
   ImGui::SameLine();
   ImGui::SetNextItemWidth(em() * 7);
-  ImGui::SliderInt("##scale", &options_.scale, 1, ExportOptions::most_scale, "%d",
+  ImGui::SliderInt("##scale", &options_.scale, 1, ExportLook::most_scale, "%d",
                    ImGuiSliderFlags_AlwaysClamp);
   ImGui::SetItemTooltip("Pixels a point (1/72 inch): 1 = 72, 3 = 216, 4 = 288 dots an inch");
   ImGui::EndDisabled();

@@ -9,10 +9,9 @@ namespace headscope {
 
 /// As they were chosen last; kept with the preferences.
 struct ExportOptions {
-  static constexpr int most_scale = 4;
   ExportFormat format = ExportFormat::png;
   bool dark = false;
-  int scale = 3;             ///< pixels a point of PNG, 1 to most_scale
+  int scale = ExportLook::standard_scale;  ///< pixels a point of PNG
   bool files_beside = true;  ///< the prompt and the intervention that the caption's command names
   std::string folder;        ///< empty = where the program was started
   friend bool operator==(const ExportOptions&, const ExportOptions&) = default;

@@ -1,11 +1,15 @@
 #include "core/exhibit/exhibit.h"
 
+#include <algorithm>
 #include <array>
 
 #include "core/base/file.h"
+#include "core/base/hash.h"
 #include "core/base/safetensors.h"
 #include "core/base/version.h"
+#include "core/figure/colour_maps.h"
 #include "core/figure/write.h"
+#include "core/session/passport.h"
 
 namespace headscope {
 namespace {
@@ -42,6 +46,29 @@ Json origin_json(const Origin& origin) {
           {"rows", origin.rows == RowConvention::input ? "input" : "predict"},
           {"max_new_tokens", origin.max_new_tokens},
           {"intervention", intervention_json(origin)}};
+}
+
+// The files of its command as they are written: name, text.
+std::vector<std::pair<std::string, std::string>> texts_of(const Origin& origin) {
+  std::vector<std::pair<std::string, std::string>> texts;
+  for (const auto& [name, content] : files_of(origin)) {
+    texts.emplace_back(
+        name, content.is_string() ? content.get<std::string>() : dump_json(content, 1) + "\n");
+  }
+  return texts;
+}
+
+// Options of render for a look; those of the standard one are left out.
+std::vector<std::string> look_arguments(ExportFormat format, const ExportLook& look) {
+  std::vector<std::string> words;
+  if (!is_picture(format)) return words;
+  const ExportLook standard;
+  if (look.figure.theme != standard.figure.theme) words = {"--theme", "dark"};
+  if (look.figure.palette != standard.figure.palette)
+    words.insert(words.end(), {"--palette", std::string(palette_name(look.figure.palette))});
+  if (format == ExportFormat::png && look.scale != standard.scale)
+    words.insert(words.end(), {"--scale", std::to_string(look.scale)});
+  return words;
 }
 
 Json command_json(const Exhibit& exhibit) {
@@ -104,6 +131,18 @@ std::string_view format_name(ExportFormat format) {
   return kNames[static_cast<std::size_t>(format)];
 }
 
+std::optional<ExportFormat> format_of_ending(const std::filesystem::path& path) {
+  std::string ending = path.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(), [](unsigned char c) {
+    return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  });
+  for (int i = 0; i < export_formats; ++i) {
+    const auto format = static_cast<ExportFormat>(i);
+    if (ending == "." + std::string(format_name(format))) return format;
+  }
+  return std::nullopt;
+}
+
 bool can_write(const Exhibit& exhibit, ExportFormat format) {
   if (is_picture(format)) return static_cast<bool>(exhibit.draw);
   return format == ExportFormat::safetensors ? !exhibit.arrays.empty() : !exhibit.table.empty();
@@ -155,16 +194,37 @@ void name_files_beside(const std::filesystem::path& path, Exhibit& exhibit) {
 }
 
 Result<std::vector<std::string>> write_files_beside(const std::filesystem::path& path,
-                                                    const Exhibit& exhibit) {
+                                                    const Exhibit& exhibit, ExportFormat format,
+                                                    const ExportLook& look) {
   std::vector<std::string> names;
   if (command_of(exhibit.origin, exhibit.arguments).empty()) return names;
-  for (const auto& [name, content] : files_of(exhibit.origin)) {
-    const std::string text =
-        content.is_string() ? content.get<std::string>() : dump_json(content, 1) + "\n";
+  for (const auto& [name, text] : texts_of(exhibit.origin)) {
     HEADSCOPE_TRY(write_file_atomically(path.parent_path() / name, text));
     names.push_back(name);
   }
+  const Json made = made_by(exhibit, format, look);
+  if (made.is_null()) return names;
+  const std::filesystem::path file = made_by_file(path);
+  HEADSCOPE_TRY(write_file_atomically(file, dump_json(made, 1) + "\n"));
+  names.push_back(file.filename().string());
   return names;
+}
+
+Json made_by(const Exhibit& exhibit, ExportFormat format, const ExportLook& look) {
+  if (command_of(exhibit.origin, exhibit.arguments).empty()) return nullptr;
+  const std::vector<std::string> words = command_words(exhibit.origin, exhibit.arguments);
+  const std::vector<std::string> more = look_arguments(format, look);
+  const bool renders = words[1] == "render";
+  if (!renders && (!is_picture(format) || !more.empty())) return nullptr;
+  std::vector<std::string> arguments(words.begin() + 2, words.end());
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  Json files = Json::object();
+  for (const auto& [name, text] : texts_of(exhibit.origin)) files[name] = sha256_hex(text);
+  return {{"headscope", "made_by"},
+          {"command", words[1]},
+          {"arguments", std::move(arguments)},
+          {"files", std::move(files)},
+          {"version", kVersion}};
 }
 
 }  // namespace headscope

@@ -68,10 +68,13 @@ inline constexpr int export_formats = 6;
 std::string_view format_name(ExportFormat format);
 /// Whether the exhibit has what the format holds.
 bool can_write(const Exhibit& exhibit, ExportFormat format);
+/// By the name's ending; nothing for any other.
+std::optional<ExportFormat> format_of_ending(const std::filesystem::path& path);
 /// How a figure is written.
 struct ExportLook {
   figure::Options figure;
-  double scale = 3;  ///< pixels a point of PNG
+  static constexpr int standard_scale = 3, most_scale = 4;
+  int scale = standard_scale;  ///< pixels a point of PNG
 };
 
 /// PNG, SVG or PDF as bytes. bad_input where nothing is drawn.
@@ -88,8 +91,14 @@ Result<> write_exhibit(const std::filesystem::path& path, const Exhibit& exhibit
 /// Names the files of the caption's command (files_of) after `path`, beside which they will lie.
 /// Call it before drawing: the names stand in the caption.
 void name_files_beside(const std::filesystem::path& path, Exhibit& exhibit);
-/// Writes them into the folder of `path`; nothing where no command exists. Returns their names.
+/// Writes them into the folder of `path`, and made_by() to made_by_file(path); nothing where no
+/// command exists. Returns their names.
 Result<std::vector<std::string>> write_files_beside(const std::filesystem::path& path,
-                                                    const Exhibit& exhibit);
+                                                    const Exhibit& exhibit, ExportFormat format,
+                                                    const ExportLook& look);
+/// What `headscope-cli repeat` needs to make this file again, {"headscope": "made_by", "command",
+/// "arguments", "files", "version"}; null where no command does: commands other than render write
+/// pictures alone, and those in the standard look.
+Json made_by(const Exhibit& exhibit, ExportFormat format, const ExportLook& look);
 
 }  // namespace headscope

@@ -91,8 +91,9 @@ figure::Provenance provenance_of(const Origin& origin) {
   return p;
 }
 
-std::string command_of(const Origin& origin, const std::vector<std::string>& arguments) {
-  if (!origin.repeatable || arguments.empty()) return "";
+std::vector<std::string> command_words(const Origin& origin,
+                                       const std::vector<std::string>& arguments) {
+  if (!origin.repeatable || arguments.empty()) return {};
   std::vector<std::string> all = {"headscope-cli"};
   all.insert(all.end(), arguments.begin(), arguments.end());
   const auto add = [&](std::initializer_list<std::string> more) {
@@ -118,7 +119,11 @@ std::string command_of(const Origin& origin, const std::vector<std::string>& arg
   if (!origin.intervention.empty()) add({"--intervene", origin.intervention_file});
   if (needs_heads_file(origin)) add({"--heads", origin.heads_file});
   if (draws_directions(origin)) add({"--seed", std::to_string(origin.seed)});
-  const std::string line = shell_line(all);
+  return all;
+}
+
+std::string command_of(const Origin& origin, const std::vector<std::string>& arguments) {
+  const std::string line = shell_line(command_words(origin, arguments));
   return line.size() <= kLongestCommand ? line : "";
 }
 

@@ -55,6 +55,10 @@ std::string in_words(const Origin& origin);
 /// Model, prompt and every setting, as captions name them.
 figure::Provenance provenance_of(const Origin& origin);
 
+/// {"headscope-cli", arguments..., "--model", ...}; empty where none makes it again.
+std::vector<std::string> command_words(const Origin& origin,
+                                       const std::vector<std::string>& arguments);
+
 /// `headscope-cli ARGUMENTS --model ...` in one line for a shell; empty where none draws it again.
 std::string command_of(const Origin& origin, const std::vector<std::string>& arguments);
 
