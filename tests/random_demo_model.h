@@ -12,12 +12,12 @@
 
 #include "core/base/file.h"
 #include "core/base/rng.h"
+#include "core/demo_world/demo_world.h"
 #include "core/intervention/spec.h"
 #include "core/model/checkpoint.h"
 #include "core/model/decoder.h"
 #include "core/model/model.h"
 #include "core/text/tokenizer.h"
-#include "core/training/demo_world.h"
 #include "tests/temporary_folder.h"
 
 namespace headscope::test {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "core/base/file.h"
-#include "core/experiment/study_figures.h"
 #include "core/figure/write.h"
+#include "core/sweep/study_figures.h"
 #include "tests/messages.h"
 #include "tests/resources.h"
 #include "tests/temporary_folder.h"

@@ -13,7 +13,7 @@
 #include "core/analysis/statistics.h"
 #include "core/base/file.h"
 #include "core/experiment/control.h"
-#include "core/experiment/control_file.h"
+#include "core/sweep/control_file.h"
 #include "tests/random_demo_model.h"
 
 using namespace headscope;

@@ -1,5 +1,5 @@
 // links: headscope_demo_world headscope_text headscope_base
-#include "core/training/demo_world.h"
+#include "core/demo_world/demo_world.h"
 
 #include <algorithm>
 #include <cctype>
@@ -8,9 +8,9 @@
 
 #include <doctest/doctest.h>
 
+#include "core/demo_world/demo_world_own.h"
 #include "core/text/dataset.h"
 #include "core/text/tokenizer.h"
-#include "core/training/demo_world_own.h"
 
 using namespace headscope;
 

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <string>
 
-#include "core/training/demo_world.h"
-#include "core/training/demo_world_own.h"
+#include "core/demo_world/demo_world.h"
+#include "core/demo_world/demo_world_own.h"
 
 using namespace headscope;
 

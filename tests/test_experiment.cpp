@@ -16,9 +16,9 @@
 #include "core/experiment/intervention_set.h"
 #include "core/experiment/score_lines.h"
 #include "core/experiment/selftest.h"
-#include "core/experiment/weights_hash.h"
 #include "core/session/directions_file.h"
 #include "core/session/head_set.h"
+#include "core/sweep/weights_hash.h"
 #include "tests/random_demo_model.h"
 #include "tests/temporary_folder.h"
 

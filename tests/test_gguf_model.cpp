@@ -3,9 +3,9 @@
 // de-quantised weights (make_gguf_goldens.py).
 #include "core/base/file.h"
 #include "core/base/hash.h"
-#include "core/experiment/weights_hash.h"
 #include "core/runner/inspect_model.h"
 #include "core/runner/open_model.h"
+#include "core/sweep/weights_hash.h"
 #include "tests/model_goldens.h"
 #include "tests/temporary_folder.h"
 

@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "core/base/json.h"
-#include "core/model/config.h"
+#include "core/config/config.h"
 #include "core/model/estimate.h"
 #include "tests/temporary_folder.h"
 

@@ -9,7 +9,7 @@
 #include <ATen/ATen.h>
 
 #include "core/base/json.h"
-#include "core/model/adapter_config.h"
+#include "core/config/adapter_config.h"
 #include "core/model/checkpoint.h"
 #include "core/model/memory.h"
 #include "core/model/placement.h"

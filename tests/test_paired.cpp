@@ -9,7 +9,7 @@
 
 #include "core/analysis/statistics.h"
 #include "core/base/file.h"
-#include "core/experiment/sweep_paired.h"
+#include "core/sweep/sweep_paired.h"
 #include "tests/resources.h"
 #include "tests/temporary_folder.h"
 

@@ -2,9 +2,9 @@
 // links: headscope_experiment headscope_demo_world
 #include <doctest/doctest.h>
 
+#include "core/demo_world/demo_world.h"
 #include "core/experiment/position_test.h"
 #include "core/text/dataset.h"
-#include "core/training/demo_world.h"
 
 using namespace headscope;
 

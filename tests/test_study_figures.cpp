@@ -9,11 +9,11 @@
 #include <sstream>
 
 #include "core/base/file.h"
-#include "core/experiment/control_figures.h"
-#include "core/experiment/study_figures.h"
-#include "core/experiment/study_suite.h"
 #include "core/figure/csv.h"
 #include "core/figure/write.h"
+#include "core/sweep/control_figures.h"
+#include "core/sweep/study_figures.h"
+#include "core/sweep/study_suite.h"
 #include "tests/figure_samples.h"
 #include "tests/messages.h"
 #include "tests/resources.h"

@@ -7,9 +7,9 @@
 #include <set>
 #include <string>
 
+#include "core/demo_world/demo_world.h"
 #include "core/suite/generate.h"
 #include "core/suite/world.h"
-#include "core/training/demo_world.h"
 #include "tests/letters_tokenizer.h"
 #include "tests/resources.h"
 #include "tests/skip.h"

@@ -11,9 +11,9 @@
 #include <thread>
 
 #include "core/base/file.h"
-#include "core/experiment/sweep_folder.h"
-#include "core/experiment/sweep_grid.h"
-#include "core/experiment/sweep_ranks.h"
+#include "core/sweep/sweep_folder.h"
+#include "core/sweep/sweep_grid.h"
+#include "core/sweep/sweep_ranks.h"
 #include "tests/temporary_folder.h"
 
 using namespace headscope;

@@ -9,7 +9,7 @@
 
 #include "core/base/file.h"
 #include "core/base/safetensors.h"
-#include "core/model/config.h"
+#include "core/config/config.h"
 #include "tests/temporary_folder.h"
 
 using namespace headscope;

@@ -15,7 +15,7 @@
 #include "app/cli/terminal.h"
 #include "core/analysis/row_metrics.h"
 #include "core/base/safetensors.h"
-#include "core/model/config.h"
+#include "core/config/config.h"
 #include "core/model/estimate.h"
 #include "core/model/memory.h"
 #include "core/runner/run_outlook.h"

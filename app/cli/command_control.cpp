@@ -9,10 +9,10 @@
 #include "app/cli/prompt_input.h"
 #include "core/base/hash.h"
 #include "core/experiment/control.h"
-#include "core/experiment/control_file.h"
 #include "core/experiment/save_clock.h"
 #include "core/session/directions_file.h"
 #include "core/session/head_set.h"
+#include "core/sweep/control_file.h"
 
 namespace headscope::cli {
 namespace {

@@ -6,8 +6,8 @@
 #include "app/cli/made_by.h"
 #include "app/cli/options.h"
 #include "app/cli/output.h"
+#include "core/demo_world/demo_world.h"
 #include "core/text/dataset.h"
-#include "core/training/demo_world.h"
 
 namespace headscope::cli {
 namespace {

@@ -5,7 +5,7 @@
 #include "app/cli/made_by.h"
 #include "app/cli/options.h"
 #include "app/cli/output.h"
-#include "core/experiment/study_figures.h"
+#include "core/sweep/study_figures.h"
 
 namespace headscope::cli {
 namespace {

@@ -15,11 +15,11 @@
 #include "core/exhibit/prompt_tests.h"
 #include "core/experiment/position_test.h"
 #include "core/experiment/save_clock.h"
-#include "core/experiment/weights_hash.h"
 #include "core/figure/write.h"
 #include "core/runner/companions.h"
 #include "core/runner/run_outlook.h"
 #include "core/session/head_set.h"
+#include "core/sweep/weights_hash.h"
 #include "core/text/splitting_json.h"
 
 namespace headscope::cli {

@@ -18,9 +18,9 @@
 #include "core/experiment/repeat.h"
 #include "core/experiment/score.h"
 #include "core/experiment/sweep.h"
-#include "core/experiment/weights_hash.h"
 #include "core/runner/companions.h"
 #include "core/session/directions_file.h"
+#include "core/sweep/weights_hash.h"
 
 namespace headscope::cli {
 namespace {

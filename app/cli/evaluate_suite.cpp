@@ -13,12 +13,12 @@
 #include "core/base/hash.h"
 #include "core/experiment/save_clock.h"
 #include "core/experiment/suite_run.h"
-#include "core/experiment/weights_hash.h"
 #include "core/runner/companions.h"
 #include "core/runner/run_outlook.h"
 #include "core/session/head_set.h"
 #include "core/suite/helmet_data.h"
 #include "core/suite/helmet_export.h"
+#include "core/sweep/weights_hash.h"
 
 namespace headscope::cli {
 namespace {

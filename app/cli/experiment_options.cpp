@@ -4,8 +4,8 @@
 
 #include "app/cli/outlook_note.h"
 #include "core/experiment/sample_prompt.h"
-#include "core/experiment/weights_hash.h"
 #include "core/runner/run_outlook.h"
+#include "core/sweep/weights_hash.h"
 
 namespace headscope::cli {
 

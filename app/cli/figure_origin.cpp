@@ -4,9 +4,9 @@
 
 #include "app/cli/prompt_input.h"
 #include "core/base/hash.h"
-#include "core/experiment/weights_hash.h"
 #include "core/figure/write.h"
 #include "core/session/intervention_file.h"
+#include "core/sweep/weights_hash.h"
 
 namespace headscope::cli {
 namespace {

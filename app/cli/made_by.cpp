@@ -21,7 +21,7 @@ constexpr std::array kDecidesNothing = {"out",   "threads", "memory-limit", "dev
 // Words, whatever lies in a folder of that name.
 constexpr std::array kText = {"prompt",    "text",   "answer", "answers",
                               "reference", "follow", "ids",    "choose"};
-// Their files are hashed where weights are (core/experiment/weights_hash.h).
+// Their files are hashed where weights are (core/sweep/weights_hash.h).
 constexpr std::array kNamesModel = {"model", "adapter"};
 
 struct Noted {

@@ -4,7 +4,7 @@
 
 #include "app/cli/intervene.h"
 #include "core/base/hash.h"
-#include "core/experiment/weights_hash.h"
+#include "core/sweep/weights_hash.h"
 
 namespace headscope::cli {
 

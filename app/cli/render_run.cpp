@@ -9,7 +9,6 @@
 #include "app/cli/intervene.h"
 #include "core/analysis/head_choice.h"
 #include "core/base/hash.h"
-#include "core/experiment/weights_hash.h"
 #include "core/figure/ticks.h"
 #include "core/model/memory.h"
 #include "core/runner/companions.h"
@@ -17,6 +16,7 @@
 #include "core/runner/run_result.h"
 #include "core/session/head_set.h"
 #include "core/session/intervention_file.h"
+#include "core/sweep/weights_hash.h"
 #include "core/text/dataset.h"
 
 namespace headscope::cli {

@@ -21,11 +21,11 @@
 #include "app/shell/theme.h"
 #include "app/shell/view_table.h"
 #include "app/views/app_state.h"
-#include "app/views/attention_panel.h"
+#include "app/views/attention_view.h"
 #include "app/views/command_palette.h"
 #include "app/views/difference_view.h"
 #include "app/views/documents_view.h"
-#include "app/views/experiments_panel.h"
+#include "app/views/experiments_view.h"
 #include "app/views/export_menu.h"
 #include "app/views/head_sets_view.h"
 #include "app/views/layer_view.h"
@@ -34,10 +34,10 @@
 #include "app/views/own_people_view.h"
 #include "app/views/path_dialog.h"
 #include "app/views/profiler_view.h"
-#include "app/views/prompt_panel.h"
+#include "app/views/prompt_view.h"
 #include "app/views/ranking_view.h"
 #include "app/views/score_view.h"
-#include "app/views/tests_panel.h"
+#include "app/views/tests_view.h"
 
 namespace headscope {
 

@@ -18,8 +18,8 @@
 #include "core/base/version.h"
 #include "core/exhibit/prompt_tests.h"
 #include "core/exhibit/views.h"
-#include "core/experiment/study_figures.h"
-#include "core/experiment/weights_hash.h"
+#include "core/sweep/study_figures.h"
+#include "core/sweep/weights_hash.h"
 
 namespace headscope {
 namespace {

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "core/base/hash.h"
-#include "core/experiment/sweep_grid.h"
+#include "core/sweep/sweep_grid.h"
 
 namespace headscope {
 namespace {

@@ -1,6 +1,6 @@
 #include "app/shell/sample_source.h"
 
-#include "core/training/demo_world.h"
+#include "core/demo_world/demo_world.h"
 
 namespace headscope {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "app/shell/layout.h"
 #include "app/shell/user_files.h"
-#include "core/training/demo_world.h"
+#include "core/demo_world/demo_world.h"
 
 namespace headscope {
 namespace {

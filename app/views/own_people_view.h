@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "app/views/widgets.h"
-#include "core/training/demo_world_own.h"
+#include "core/demo_world/demo_world_own.h"
 
 namespace headscope {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "app/views/widgets.h"
-#include "core/experiment/sweep_table.h"
+#include "core/sweep/sweep_table.h"
 
 namespace headscope {
 

@@ -9,8 +9,8 @@
 #include "core/base/json.h"
 #include "core/base/run_context.h"
 #include "core/base/types.h"
+#include "core/config/config.h"
 #include "core/intervention/spec.h"
-#include "core/model/config.h"
 
 namespace headscope::bench {
 

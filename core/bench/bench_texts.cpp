@@ -1,7 +1,7 @@
 #include "core/bench/bench_texts.h"
 
+#include "core/demo_world/demo_world.h"
 #include "core/text/dataset.h"
-#include "core/training/demo_world.h"
 
 namespace headscope::bench {
 

@@ -9,7 +9,7 @@
 #include "core/base/error.h"
 #include "core/base/json.h"
 #include "core/base/run_context.h"
-#include "core/model/config.h"
+#include "core/config/config.h"
 
 namespace headscope::bench {
 

@@ -16,7 +16,7 @@
 #include "core/base/types.h"
 #include "core/bench/measure.h"
 #include "core/bench/peers.h"
-#include "core/model/config.h"
+#include "core/config/config.h"
 
 namespace headscope::bench {
 /// What all suites of `bench` are told.

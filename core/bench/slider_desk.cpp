@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "core/base/rng.h"
+#include "core/demo_world/demo_world.h"
 #include "core/runner/model_runner.h"
-#include "core/training/demo_world.h"
 
 namespace headscope::bench {
 namespace {

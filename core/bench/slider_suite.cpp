@@ -8,9 +8,9 @@
 #include "core/bench/bench_model.h"
 #include "core/bench/machine.h"
 #include "core/bench/rerun_task.h"
+#include "core/demo_world/demo_world.h"
 #include "core/runner/open_model.h"
 #include "core/session/directions_file.h"
-#include "core/training/demo_world.h"
 
 namespace headscope::bench {
 namespace {

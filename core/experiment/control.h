@@ -8,8 +8,8 @@
 #include <span>
 #include <vector>
 
-#include "core/experiment/control_result.h"
 #include "core/experiment/sample_run.h"
+#include "core/sweep/control_result.h"
 #include "core/text/dataset.h"
 
 namespace headscope {

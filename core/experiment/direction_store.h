@@ -7,7 +7,7 @@
 #include <fstream>
 #include <vector>
 
-#include "core/experiment/result_lines.h"
+#include "core/sweep/result_lines.h"
 #include "core/training/directions.h"
 
 namespace headscope {

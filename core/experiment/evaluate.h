@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "core/experiment/result_lines.h"
 #include "core/experiment/sample_run.h"
+#include "core/sweep/result_lines.h"
 #include "core/text/dataset.h"
 
 namespace headscope {

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/config/config.h"
 #include "core/experiment/data_part.h"
 #include "core/intervention/spec.h"
-#include "core/model/config.h"
 #include "core/session/intervention_file.h"
 #include "core/session/passport.h"
 

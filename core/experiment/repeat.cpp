@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-#include "core/experiment/sweep_grid.h"
+#include "core/sweep/sweep_grid.h"
 
 namespace headscope {
 namespace {

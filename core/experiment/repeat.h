@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "core/base/json.h"
-#include "core/experiment/result_lines.h"
 #include "core/intervention/spec.h"
 #include "core/session/head_set.h"
+#include "core/sweep/result_lines.h"
 
 namespace headscope {
 

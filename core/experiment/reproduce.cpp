@@ -9,11 +9,11 @@
 #include "core/base/hash.h"
 #include "core/experiment/causal_file.h"
 #include "core/experiment/control.h"
-#include "core/experiment/control_file.h"
 #include "core/experiment/direction_study.h"
 #include "core/experiment/score_lines.h"
 #include "core/experiment/sweep.h"
 #include "core/session/directions_file.h"
+#include "core/sweep/control_file.h"
 
 namespace headscope {
 namespace {

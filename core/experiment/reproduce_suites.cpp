@@ -7,8 +7,8 @@
 #include "core/base/file.h"
 #include "core/experiment/reproduce.h"
 #include "core/experiment/suite_run.h"
-#include "core/experiment/sweep_grid.h"
 #include "core/study/suites.h"
+#include "core/sweep/sweep_grid.h"
 
 namespace headscope {
 namespace {

@@ -12,9 +12,9 @@
 #include "core/base/error.h"
 #include "core/base/run_context.h"
 #include "core/experiment/intervention_set.h"
-#include "core/experiment/result_lines.h"
 #include "core/experiment/sample_prompt.h"
 #include "core/model/model.h"
+#include "core/sweep/result_lines.h"
 
 namespace headscope {
 

@@ -5,9 +5,9 @@
 #include <cstdio>
 
 #include "core/analysis/metrics.h"
+#include "core/demo_world/demo_world.h"
 #include "core/experiment/intervention_set.h"
 #include "core/experiment/sample_run.h"
-#include "core/training/demo_world.h"
 
 namespace headscope {
 namespace {

@@ -8,7 +8,7 @@
 #include <ATen/Parallel.h>
 
 #include "core/analysis/head_choice.h"
-#include "core/experiment/sweep_paired.h"
+#include "core/sweep/sweep_paired.h"
 
 namespace headscope {
 namespace {

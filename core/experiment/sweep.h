@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "core/experiment/evaluate.h"
-#include "core/experiment/sweep_folder.h"
-#include "core/experiment/sweep_ranks.h"
+#include "core/sweep/sweep_folder.h"
+#include "core/sweep/sweep_ranks.h"
 #include "core/text/chat_prompt.h"
 
 namespace headscope {

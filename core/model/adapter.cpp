@@ -8,7 +8,7 @@
 #include <ATen/ATen.h>
 
 #include "core/base/safetensors.h"
-#include "core/model/adapter_config.h"
+#include "core/config/adapter_config.h"
 #include "core/model/attention.h"
 #include "core/model/listing.h"
 

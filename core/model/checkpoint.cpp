@@ -14,8 +14,8 @@
 #include "core/base/file.h"
 #include "core/base/json.h"
 #include "core/base/safetensors.h"
+#include "core/config/family.h"
 #include "core/model/attention.h"
-#include "core/model/family.h"
 #include "core/model/finite.h"
 #include "core/model/listing.h"
 

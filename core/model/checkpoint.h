@@ -8,7 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/run_context.h"
-#include "core/model/config.h"
+#include "core/config/config.h"
 #include "core/model/decoder.h"
 #include "core/model/placement.h"
 #include "core/model/weight_source.h"

@@ -11,7 +11,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "core/base/error.h"
-#include "core/model/config.h"
+#include "core/config/config.h"
 #include "core/model/rope.h"
 #include "core/model/tensor_slots.h"
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "core/model/config.h"
+#include "core/config/config.h"
 
 namespace headscope {
 

@@ -16,8 +16,8 @@
 #include "core/base/parity_report.h"
 #include "core/base/run_context.h"
 #include "core/base/types.h"
+#include "core/config/config.h"
 #include "core/intervention/spec.h"
-#include "core/model/config.h"
 #include "core/model/prompt_store.h"
 
 namespace headscope {

@@ -7,7 +7,7 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/ScalarType.h>
 
-#include "core/model/config.h"
+#include "core/config/config.h"
 
 namespace headscope {
 

@@ -5,7 +5,7 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
-#include "core/model/family.h"
+#include "core/config/family.h"
 
 namespace headscope {
 namespace {

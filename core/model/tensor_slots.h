@@ -7,7 +7,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "core/model/config.h"
+#include "core/config/config.h"
 #include "core/model/linear.h"
 
 namespace headscope {

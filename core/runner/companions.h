@@ -8,8 +8,8 @@
 
 #include "core/base/error.h"
 #include "core/base/types.h"
+#include "core/config/config.h"
 #include "core/intervention/spec.h"
-#include "core/model/config.h"
 #include "core/session/passport.h"
 
 namespace headscope {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/base/error.h"
-#include "core/model/config.h"
+#include "core/config/config.h"
 
 namespace headscope {
 /// What a model's files say, without its weights.

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "core/base/rng.h"
-#include "core/training/demo_world.h"
+#include "core/demo_world/demo_world.h"
 
 namespace headscope::study {
 namespace {

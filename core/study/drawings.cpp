@@ -2,13 +2,13 @@
 
 #include <iterator>
 
-#include "core/experiment/control_figures.h"
-#include "core/experiment/study_figures.h"
-#include "core/experiment/study_suite.h"
-#include "core/experiment/sweep_figures.h"
 #include "core/figure/any_figure.h"
 #include "core/figure/provenance.h"
 #include "core/figure/write.h"
+#include "core/sweep/control_figures.h"
+#include "core/sweep/study_figures.h"
+#include "core/sweep/study_suite.h"
+#include "core/sweep/sweep_figures.h"
 
 namespace headscope::study {
 namespace {

@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "core/experiment/control_result.h"
-#include "core/experiment/result_lines.h"
-#include "core/experiment/sweep_folder.h"
 #include "core/session/head_set.h"
 #include "core/study/folder.h"
 #include "core/study/suites.h"
+#include "core/sweep/control_result.h"
+#include "core/sweep/result_lines.h"
+#include "core/sweep/sweep_folder.h"
 
 namespace headscope::study {
 

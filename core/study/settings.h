@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "core/base/types.h"
-#include "core/experiment/sweep_grid.h"
 #include "core/study/judge.h"
+#include "core/sweep/sweep_grid.h"
 
 namespace headscope::study {
 

@@ -1,11 +1,11 @@
 // Questions over documents: in English, and in the embedded model's world.
 #include <algorithm>
 
+#include "core/demo_world/demo_world.h"
 #include "core/suite/marked_text.h"
 #include "core/suite/task.h"
 #include "core/suite/world.h"
 #include "core/text/prompt.h"
-#include "core/training/demo_world.h"
 
 namespace headscope {
 namespace {

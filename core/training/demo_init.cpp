@@ -8,7 +8,7 @@
 #include <ATen/ATen.h>
 
 #include "core/base/rng.h"
-#include "core/training/demo_world.h"
+#include "core/demo_world/demo_world.h"
 
 namespace headscope {
 namespace {

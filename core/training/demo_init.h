@@ -11,7 +11,7 @@
 
 #include <cstdint>
 
-#include "core/model/config.h"
+#include "core/config/config.h"
 #include "core/model/decoder.h"
 
 namespace headscope {

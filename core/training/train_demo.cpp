@@ -16,11 +16,11 @@
 #include "core/base/file.h"
 #include "core/base/rng.h"
 #include "core/base/safetensors.h"
+#include "core/demo_world/demo_world.h"
 #include "core/model/decoder.h"
 #include "core/text/prompt.h"
 #include "core/text/tokenizer.h"
 #include "core/training/demo_init.h"
-#include "core/training/demo_world.h"
 
 namespace headscope {
 namespace {

@@ -110,13 +110,10 @@ function(headscope_library target)
   endif()
 endfunction()
 
-# headscope_module(NAME [TORCH] [EXCLUDE REGEX] [DEPENDS ...]): core/NAME/*.cpp as headscope_NAME.
+# headscope_module(NAME [TORCH] [DEPENDS ...]): core/NAME/*.cpp as headscope_NAME.
 function(headscope_module name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "EXCLUDE" "DEPENDS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "DEPENDS")
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/core/${name}/*.cpp")
-  if(arg_EXCLUDE)
-    list(FILTER sources EXCLUDE REGEX "${arg_EXCLUDE}")
-  endif()
   if(arg_TORCH)
     set(torch TORCH)
   endif()

@@ -1,7 +1,7 @@
 // links: headscope_config
 // longest: 2048
-// words: core/model/adapter_config.cpp
-#include "core/model/adapter_config.h"
+// words: core/config/adapter_config.cpp
+#include "core/config/adapter_config.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace headscope;

@@ -1,9 +1,9 @@
 // links: headscope_config
 // longest: 4096
-// words: core/model/config.cpp core/model/family.cpp core/model/rope_config.cpp
+// words: core/config/config.cpp core/config/family.cpp core/config/rope_config.cpp
 #include <cmath>
 
-#include "core/model/config.h"
+#include "core/config/config.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace headscope;

@@ -3,9 +3,9 @@
 // words: core/gguf/*.cpp
 #include <algorithm>
 
+#include "core/config/config.h"
 #include "core/gguf/gguf_config.h"
 #include "core/gguf/gguf_tokenizer.h"
-#include "core/model/config.h"
 #include "core/text/chat_template.h"
 #include "core/text/tokenizer.h"
 #include "tests/fuzz/fuzz.h"

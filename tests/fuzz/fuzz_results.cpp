@@ -1,16 +1,16 @@
 // links: headscope_sweep headscope_suite
 // longest: 4096
-// words: core/experiment/control_json.cpp core/experiment/result_lines.cpp
-// core/experiment/study_bench.cpp core/experiment/study_suite.cpp core/experiment/sweep_*.cpp
+// words: core/sweep/control_json.cpp core/sweep/result_lines.cpp
+// core/sweep/study_bench.cpp core/sweep/study_suite.cpp core/sweep/sweep_*.cpp
 // core/suite/result.cpp What evaluations, sweeps, suites and the control experiment leave; the
 // first byte says which of them it is.
-#include "core/experiment/control_result.h"
-#include "core/experiment/result_lines.h"
-#include "core/experiment/study_bench.h"
-#include "core/experiment/study_suite.h"
-#include "core/experiment/sweep_folder.h"
-#include "core/experiment/sweep_table.h"
 #include "core/suite/result.h"
+#include "core/sweep/control_result.h"
+#include "core/sweep/result_lines.h"
+#include "core/sweep/study_bench.h"
+#include "core/sweep/study_suite.h"
+#include "core/sweep/sweep_folder.h"
+#include "core/sweep/sweep_table.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace headscope;
