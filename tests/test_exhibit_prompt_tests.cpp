@@ -98,10 +98,10 @@ TEST_CASE("tests of a prompt: every number of the result, in each format, with i
         std::vector<std::string>{"prompt.txt", "splitting.json", "heads.json",
                                  "test.svg.made_by.json"});
   // No command writes the table of these, nor draws them in another look.
-  CHECK(made_by(*removed, ExportFormat::csv, {}).is_null());
+  CHECK(arguments_of(*removed, ExportFormat::csv, {}).empty());
   ExportLook dark;
   dark.figure.theme = figure::Theme::dark;
-  CHECK(made_by(*removed, ExportFormat::svg, dark).is_null());
+  CHECK(arguments_of(*removed, ExportFormat::svg, dark).empty());
   for (const Json& broken : {Json::array(), Json{{"rows", "none"}}, Json{{"rows", Json::array()}},
                              Json{{"mask", "remove"}, {"documents", 3}}}) {
     CHECK_FALSE(positions_exhibit(broken, origin));

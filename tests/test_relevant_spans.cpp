@@ -8,8 +8,8 @@
 
 #include <cmath>
 
-#include "app/shell/prompt_report_file.h"
 #include "app/shell/prompt_test_plan.h"
+#include "app/shell/report_job.h"
 #include "app/shell/session_file.h"
 #include "core/engine/alpha_scan.h"
 #include "core/engine/causal_view.h"
@@ -230,7 +230,9 @@ TEST_CASE("the report says what is shown, with and without a mark") {
     state.request = f.request;
     state.take(snapshot);
     const Json removal = {{"documents", {{{"number", 5}, {"drop", 2.5}, {"mass", 0.25}}}}};
-    const auto report = report_of(state, {nullptr, &removal, nullptr});
+    const auto source = report_source(state, {nullptr, &removal, nullptr});
+    REQUIRE(source);
+    const auto report = study::report_of_runs(*source);
     REQUIRE(report);
     const auto html = study::prompt_report_html(*report);
     REQUIRE(html);

@@ -71,8 +71,9 @@ Result<> make_report(const Options& options) {
   ProgressPrinter progress(options.quiet);
   HEADSCOPE_ASSIGN(const auto run, run_for_figure(options, progress));
   HEADSCOPE_ASSIGN(auto source, source_of(run, options));
-  for (std::size_t i = 0; i < tests.size(); ++i)
-    source.tests[i] = tests[i].is_null() ? nullptr : &tests[i];
+  for (std::size_t i = 0; i < tests.size(); ++i) {
+    if (!tests[i].is_null()) source.tests[i] = tests[i];
+  }
   HEADSCOPE_ASSIGN(const auto report, study::report_of_runs(std::move(source)));
   HEADSCOPE_ASSIGN(const auto html, study::prompt_report_html(report));
   HEADSCOPE_TRY(write_file_atomically(options.file, html));

@@ -235,7 +235,7 @@ void App::register_test_commands() {
                  "Save a report of this prompt",
                  "Prompt",
                  0,
-                 [this] { tests_.save_report(state_); },
+                 [this] { tests_.save_report(state_, exports_); },
                  [&s] { return s.baseline() != nullptr && s.prompt_is_current(); },
                  {}});
   commands_.add({"prompt.accept_likely",

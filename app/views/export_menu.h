@@ -36,6 +36,10 @@ class ExportMenu {
   void open(std::string_view title = {});
   void copy_picture(ViewContext& context, std::string_view title = {});
   void copy_table(ViewContext& context, std::string_view title = {});
+  /// Anything else that leaves the program: its outcome is told as an export's.
+  void run(std::string what, ExportQueue::Work work, std::function<void()> changed) {
+    queue_.add(std::move(what), std::move(work), std::move(changed));
+  }
   bool busy() const { return queue_.busy(); }
   bool is_open() const { return open_; }
   ExportOptions& options() { return options_; }

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "app/shell/desktop.h"
-#include "app/shell/prompt_report_file.h"
+#include "app/shell/report_job.h"
 #include "core/base/lenient_json.h"
 
 namespace headscope {
@@ -159,20 +159,13 @@ void TestsPanel::start(AppState& state, PromptTest test) {
       std::make_unique<ExperimentJob>(program_, ExperimentForm{}, std::move(*plan), state.wake);
 }
 
-void TestsPanel::save_report(AppState& state) {
+void TestsPanel::save_report(AppState& state, ExportMenu& exports) {
   PromptTestResults tests{};
   for (int i = 0; i < prompt_tests; ++i)
     tests[static_cast<std::size_t>(i)] = result(state, static_cast<PromptTest>(i));
-  const auto report = report_of(state, tests);
-  const auto path = report ? headscope::save_report(*report, root_ / "reports")
-                           : Result<std::filesystem::path>(tl::unexpected(report.error()));
-  if (!path) {
-    state.notify(Notice::Kind::error, path.error().message);
-    return;
-  }
-  state.notify(Notice::Kind::info, "Report saved: " + path->string());
-  // Where no desktop is, the notice is enough.
-  (void)open_with_desktop(*path);
+  auto source = report_source(state, tests);
+  if (!source) return state.notify(Notice::Kind::error, source.error().message);
+  exports.run("report", report_job(state, std::move(*source), root_ / "reports"), state.wake);
 }
 
 void TestsPanel::test_line(ViewContext& context, PromptTest test) {

@@ -9,6 +9,7 @@
 
 #include "app/shell/experiment_job.h"
 #include "app/shell/prompt_test_plan.h"
+#include "app/views/export_menu.h"
 #include "app/views/widgets.h"
 #include "core/base/json.h"
 
@@ -21,8 +22,8 @@ class TestsPanel {
   void draw(ViewContext& context);
   void start(AppState& state, PromptTest test);
   bool running() const;
-  /// Writes the page about this prompt and opens it; a notice says where it is.
-  void save_report(AppState& state);
+  /// Has the page about this prompt written and opened; a notice says where it is.
+  void save_report(AppState& state, ExportMenu& exports);
   /// What is known of a test of the prompt that is shown; null = nothing.
   const Json* result(const AppState& state, PromptTest test);
   /// Which of them is exported: the one named last, else the first; nothing without a result.

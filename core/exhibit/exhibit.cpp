@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "core/base/file.h"
 #include "core/base/hash.h"
@@ -49,13 +50,24 @@ Json origin_json(const Origin& origin) {
 }
 
 // The files of its command as they are written: name, text.
-std::vector<std::pair<std::string, std::string>> texts_of(const Origin& origin) {
-  std::vector<std::pair<std::string, std::string>> texts;
+NamedTexts texts_of(const Origin& origin) {
+  NamedTexts texts;
   for (const auto& [name, content] : files_of(origin)) {
     texts.emplace_back(
         name, content.is_string() ? content.get<std::string>() : dump_json(content, 1) + "\n");
   }
   return texts;
+}
+
+// Returns their names.
+Result<std::vector<std::string>> write_texts(const std::filesystem::path& folder,
+                                             const NamedTexts& texts) {
+  std::vector<std::string> names;
+  for (const auto& [name, text] : texts) {
+    HEADSCOPE_TRY(write_file_atomically(folder / name, text));
+    names.push_back(name);
+  }
+  return names;
 }
 
 // Options of render for a look; those of the standard one are left out.
@@ -196,35 +208,40 @@ void name_files_beside(const std::filesystem::path& path, Exhibit& exhibit) {
 Result<std::vector<std::string>> write_files_beside(const std::filesystem::path& path,
                                                     const Exhibit& exhibit, ExportFormat format,
                                                     const ExportLook& look) {
-  std::vector<std::string> names;
-  if (command_of(exhibit.origin, exhibit.arguments).empty()) return names;
-  for (const auto& [name, text] : texts_of(exhibit.origin)) {
-    HEADSCOPE_TRY(write_file_atomically(path.parent_path() / name, text));
-    names.push_back(name);
-  }
-  const Json made = made_by(exhibit, format, look);
-  if (made.is_null()) return names;
-  const std::filesystem::path file = made_by_file(path);
-  HEADSCOPE_TRY(write_file_atomically(file, dump_json(made, 1) + "\n"));
-  names.push_back(file.filename().string());
-  return names;
+  if (command_of(exhibit.origin, exhibit.arguments).empty()) return std::vector<std::string>();
+  const std::vector<std::string> arguments = arguments_of(exhibit, format, look);
+  if (!arguments.empty()) return write_made_by_beside(path, exhibit.origin, arguments);
+  return write_texts(path.parent_path(), texts_of(exhibit.origin));
 }
 
-Json made_by(const Exhibit& exhibit, ExportFormat format, const ExportLook& look) {
-  if (command_of(exhibit.origin, exhibit.arguments).empty()) return nullptr;
-  const std::vector<std::string> words = command_words(exhibit.origin, exhibit.arguments);
+std::vector<std::string> arguments_of(const Exhibit& exhibit, ExportFormat format,
+                                      const ExportLook& look) {
+  std::vector<std::string> words = exhibit.arguments;
+  if (words.empty()) return words;
   const std::vector<std::string> more = look_arguments(format, look);
-  const bool renders = words[1] == "render";
-  if (!renders && (!is_picture(format) || !more.empty())) return nullptr;
-  std::vector<std::string> arguments(words.begin() + 2, words.end());
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  Json files = Json::object();
-  for (const auto& [name, text] : texts_of(exhibit.origin)) files[name] = sha256_hex(text);
-  return {{"headscope", "made_by"},
-          {"command", words[1]},
-          {"arguments", std::move(arguments)},
-          {"files", std::move(files)},
-          {"version", kVersion}};
+  if (words.front() != "render" && (!is_picture(format) || !more.empty())) return {};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+Result<std::vector<std::string>> write_made_by_beside(const std::filesystem::path& path,
+                                                      const Origin& origin,
+                                                      const std::vector<std::string>& arguments,
+                                                      NamedTexts more) {
+  const std::vector<std::string> words = command_words(origin, arguments);
+  if (words.size() < 2) return std::vector<std::string>();
+  NamedTexts texts = texts_of(origin);
+  std::move(more.begin(), more.end(), std::back_inserter(texts));
+  Json hashes = Json::object();
+  for (const auto& [name, text] : texts) hashes[name] = sha256_hex(text);
+  const Json made = {{"headscope", "made_by"},
+                     {"command", words[1]},
+                     {"arguments", std::vector<std::string>(words.begin() + 2, words.end())},
+                     {"files", std::move(hashes)},
+                     {"version", kVersion}};
+  const std::filesystem::path file = made_by_file(path);
+  texts.emplace_back(file.filename().string(), dump_json(made, 1) + "\n");
+  return write_texts(path.parent_path(), texts);
 }
 
 }  // namespace headscope

@@ -91,14 +91,24 @@ Result<> write_exhibit(const std::filesystem::path& path, const Exhibit& exhibit
 /// Names the files of the caption's command (files_of) after `path`, beside which they will lie.
 /// Call it before drawing: the names stand in the caption.
 void name_files_beside(const std::filesystem::path& path, Exhibit& exhibit);
-/// Writes them into the folder of `path`, and made_by() to made_by_file(path); nothing where no
-/// command exists. Returns their names.
+/// Writes them into the folder of `path`, and the command beside it where one writes this format;
+/// nothing where no command exists. Returns their names.
 Result<std::vector<std::string>> write_files_beside(const std::filesystem::path& path,
                                                     const Exhibit& exhibit, ExportFormat format,
                                                     const ExportLook& look);
-/// What `headscope-cli repeat` needs to make this file again, {"headscope": "made_by", "command",
-/// "arguments", "files", "version"}; null where no command does: commands other than render write
-/// pictures alone, and those in the standard look.
-Json made_by(const Exhibit& exhibit, ExportFormat format, const ExportLook& look);
+/// The words of the command that writes this file again; empty where none does: commands other
+/// than render write pictures alone, and those in the standard look.
+std::vector<std::string> arguments_of(const Exhibit& exhibit, ExportFormat format,
+                                      const ExportLook& look);
+
+/// Files by name with what is in them.
+using NamedTexts = std::vector<std::pair<std::string, std::string>>;
+/// Writes `more` and the files that the command for `origin` names into the folder of `path`, and
+/// to made_by_file(path) what `headscope-cli repeat` reads: {"headscope": "made_by", "command",
+/// "arguments", "files", "version"}. Returns their names; nothing where no command exists.
+Result<std::vector<std::string>> write_made_by_beside(const std::filesystem::path& path,
+                                                      const Origin& origin,
+                                                      const std::vector<std::string>& arguments,
+                                                      NamedTexts more = {});
 
 }  // namespace headscope

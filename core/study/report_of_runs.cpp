@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/base/lenient_json.h"
 #include "core/figure/document_bars.h"
@@ -135,7 +136,8 @@ class Reporter {
   }
 
   const Json* test(ReportTest which) const {
-    return source_.tests[static_cast<std::size_t>(which)];
+    const auto& result = source_.tests[static_cast<std::size_t>(which)];
+    return result ? &*result : nullptr;
   }
 
   std::string document_name(double place) const {
@@ -226,8 +228,8 @@ class Reporter {
   // The window does not know it by itself: its tests say it.
   std::string weights_hash() const {
     if (!source_.runs.origin.model_hash.empty()) return source_.runs.origin.model_hash;
-    for (const Json* result : source_.tests) {
-      if (result == nullptr || !result->contains("passport")) continue;
+    for (const auto& result : source_.tests) {
+      if (!result || !result->contains("passport")) continue;
       return text_or_empty((*result)["passport"], "weights_sha256");
     }
     return {};
@@ -239,6 +241,22 @@ class Reporter {
   const RunResult* after_ = nullptr;  ///< the intervened run where there is one
   PromptReport report_;
 };
+
+constexpr std::array<const char*, report_tests> kTestNames = {"positions", "removal", "tune"};
+
+// Of headscope-cli, for a page of this source whose test results lie in `files`.
+std::vector<std::string> report_arguments(const ReportSource& source,
+                                          const std::array<std::string, report_tests>& files) {
+  std::vector<std::string> words = {"report", "--choose", heads_as_text(source.heads)};
+  if (source.likely >= 0 && source.likely_top_k > 0)
+    words.insert(words.end(), {"--top-k", std::to_string(source.likely_top_k)});
+  for (const std::string& answer : source.runs.prompt->answers)
+    words.push_back("--answers=" + answer);
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (!files[i].empty()) words.insert(words.end(), {"--" + std::string(kTestNames[i]), files[i]});
+  }
+  return words;
+}
 
 }  // namespace
 
@@ -253,6 +271,29 @@ Result<PromptReport> report_of_runs(ReportSource source) {
   std::stable_sort(source.heads.begin(), source.heads.end(),
                    [&](HeadId a, HeadId b) { return rank(a) < rank(b); });
   return Reporter(source).report();
+}
+
+Result<std::filesystem::path> save_report(ReportSource source,
+                                          const std::filesystem::path& folder) {
+  HEADSCOPE_ASSIGN(const auto report, report_of_runs(source));
+  HEADSCOPE_ASSIGN(const auto html, prompt_report_html(report));
+  HEADSCOPE_TRY(create_folders(folder));
+  const std::string stem = "report-" + sha256_hex(html).substr(0, 12);
+  const auto path = folder / (stem + ".html");
+  HEADSCOPE_TRY(write_file_atomically(path, html));
+  Exhibit exhibit;
+  exhibit.origin = source.runs.origin;
+  name_files_beside(path, exhibit);
+  NamedTexts results;
+  std::array<std::string, report_tests> files;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    if (!source.tests[i]) continue;
+    files[i] = stem + "." + kTestNames[i] + ".json";
+    results.emplace_back(files[i], dump_json(*source.tests[i], 1) + "\n");
+  }
+  HEADSCOPE_TRY(write_made_by_beside(path, exhibit.origin, report_arguments(source, files),
+                                     std::move(results)));
+  return path;
 }
 
 }  // namespace headscope::study

@@ -4,6 +4,8 @@
 
 #include <array>
 #include <cstddef>
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,12 +26,18 @@ struct ReportSource {
   std::vector<HeadId> heads;    ///< whose masses are shown; not empty
   std::vector<HeadId> ranking;  ///< of the model, best first; may be empty
   std::string ranking_source, directions_source;
-  std::string model;  ///< "demo (llama, float32, cpu)"
-  int likely = -1;    ///< index of the likely document where none is marked
-  std::array<const Json*, report_tests> tests = {};  ///< null = not made
+  std::string model;     ///< "demo (llama, float32, cpu)"
+  int likely = -1;       ///< index of the likely document where none is marked
+  int likely_top_k = 0;  ///< of the ranking's heads it was found by; 0 = the model's standard
+  std::array<std::optional<Json>, report_tests> tests = {};  ///< nothing = not made
 };
 
 /// The report. bad_input: no heads, or results that do not belong to the prompt.
 Result<PromptReport> report_of_runs(ReportSource source);
+
+/// Writes it below `folder` as report-HASH.html, named after its content, and beside it the files
+/// and the command that make it again (made_by_file). Returns where. Errors: report_of_runs', and
+/// those of the files.
+Result<std::filesystem::path> save_report(ReportSource source, const std::filesystem::path& folder);
 
 }  // namespace headscope::study
