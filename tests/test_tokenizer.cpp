@@ -196,6 +196,10 @@ TEST_CASE("a Unigram model that cannot be used is refused") {
   CHECK(contains(model(R"("unk_id":0,"vocab":[["a",-1],["b"]])"),
                  "'model.vocab', element 1 expected a text and its score, found [\"b\"]"));
   CHECK(contains(model(R"("unk_id":0,"vocab":[["a","b"]])"), "element 0 expected a text and its"));
+  const std::string longest(512, 'a');
+  CHECK(model(R"("unk_id":0,"vocab":[["a",-1],[")" + longest + R"(",-2]])").empty());
+  CHECK(contains(model(R"("unk_id":0,"vocab":[["a",-1],[")" + longest + R"(a",-2]])"),
+                 "'model.vocab' expected tokens of at most 512 bytes"));
   Json json = Json::parse(tiny);
   json["model"] = Json::parse(R"({"vocab":[["a",-1]]})");  // files of old versions name no type
   const auto tokenizer = Tokenizer::from_json(json.dump(), "t");
@@ -203,6 +207,31 @@ TEST_CASE("a Unigram model that cannot be used is refused") {
   CHECK(tokenizer->encode("aa")->ids == std::vector<std::int32_t>{0, 0});
   CHECK_FALSE(tokenizer->unknown_id().has_value());
   CHECK(contains(message_of(tokenizer->encode("ab")), "the tokenizer has no unk_id"));
+}
+
+TEST_CASE("WordPiece takes the longest piece at each place") {
+  const auto with_vocab = [](const Json& vocab) {
+    Json json = Json::parse(tiny);
+    json["model"] = {{"type", "WordPiece"},
+                     {"unk_token", "?"},
+                     {"continuing_subword_prefix", "##"},
+                     {"max_input_chars_per_word", 9},
+                     {"vocab", vocab}};
+    return Tokenizer::from_json(json.dump(), "t");
+  };
+  Json vocab = {{"?", 0}, {"a", 1}, {"ab", 2}, {"##b", 3}, {"##bc", 4}, {"##", 5}, {"abcde", 6}};
+  const auto tokenizer = with_vocab(vocab);
+  REQUIRE_MESSAGE(tokenizer.has_value(), message_of(tokenizer));
+  const auto ids = [&](const char* word) { return tokenizer->encode(word)->ids; };
+  using Ids = std::vector<std::int32_t>;
+  CHECK(ids("ab") == Ids{2});
+  CHECK(ids("abbcb") == Ids{2, 4, 3});
+  CHECK(ids("abcd") == Ids{0});  // "ab" leaves "cd", for which there is nothing
+  CHECK(ids("b") == Ids{0});     // only inside of a word; the prefix alone is no piece
+  CHECK(ids("abbbbbbbb") == Ids{2, 3, 3, 3, 3, 3, 3, 3});
+  CHECK(ids("abbbbbbbbb") == Ids{0});  // ten characters
+  vocab[std::string(513, 'a')] = 7;
+  CHECK(contains(message_of(with_vocab(vocab)), "'model.vocab' expected tokens of at most 512"));
 }
 
 TEST_CASE("a damaged table of replacements is refused and never read outside its bounds") {

@@ -5,7 +5,7 @@
 #include <limits>
 #include <utility>
 
-#include "core/text/flat_map.h"
+#include "core/text/byte_trie.h"
 #include "core/text/token_parts.h"
 #include "core/text/token_text.h"
 #include "core/text/unicode.h"
@@ -26,7 +26,7 @@ class Unigram final : public TokenModel {
   }
 
   /// In the order of ids.
-  void add_token(std::string_view text, double score);
+  [[nodiscard]] bool add_token(std::string_view text, double score);  ///< false: too long
   Result<> tokenize(std::string_view word, std::vector<WordToken>& tokens) const override;
   std::int32_t unknown_id() const override { return unknown_id_; }
 
@@ -57,33 +57,26 @@ class Unigram final : public TokenModel {
   std::int32_t unknown_id_;
   std::vector<double> scores_;  ///< by id
   double lowest_ = std::numeric_limits<double>::infinity();
-  FlatMap children_;                      ///< trie: node and byte -> node
-  std::vector<std::int32_t> leaves_{-1};  ///< by node: the token that ends there
+  ByteTrie trie_;
   std::array<std::int32_t, 256> byte_ids_{};
 };
 
-void Unigram::add_token(std::string_view text, double score) {
+bool Unigram::add_token(std::string_view text, double score) {
   const auto id = static_cast<std::int32_t>(scores_.size());
   scores_.push_back(score);
   lowest_ = std::min(lowest_, score);
-  std::uint64_t node = 0;
-  for (const char byte : text) {
-    const std::uint64_t key = (node << 8) | static_cast<unsigned char>(byte);
-    if (children_.insert(key, leaves_.size())) leaves_.push_back(-1);
-    node = children_.find(key);
-  }
-  leaves_[node] = id;  // the last of equal texts, as in the vocabulary
+  return trie_.insert(text, id);  // the last of equal texts, as in the vocabulary
 }
 
 bool Unigram::offer_tokens(std::string_view word, std::size_t at, std::size_t character_end,
                            std::vector<Step>& steps) const {
   bool has_single = false;
-  std::uint64_t node = 0;
+  std::uint64_t node = ByteTrie::root;
   for (std::size_t end = at; end < word.size();) {
-    node = children_.find((node << 8) | static_cast<unsigned char>(word[end]));
-    if (node == FlatMap::missing) break;
+    node = trie_.below(node, word[end]);
+    if (node == ByteTrie::missing) break;
     ++end;
-    const std::int32_t id = leaves_[node];
+    const std::int32_t id = trie_.id(node);
     if (id < 0) continue;
     steps[end].offer(steps[at].score + scores_[static_cast<std::size_t>(id)], id,
                      static_cast<std::uint32_t>(at));
@@ -154,7 +147,8 @@ Result<std::unique_ptr<TokenModel>> read_unigram(const JsonObject& model,
   auto unigram =
       std::make_unique<Unigram>(vocabulary, static_cast<std::int32_t>(unknown_id), byte_fallback);
   for (const Json& entry : *entries) {
-    unigram->add_token(entry[0].get_ref<const std::string&>(), entry[1].get<double>());
+    if (!unigram->add_token(entry[0].get_ref<const std::string&>(), entry[1].get<double>()))
+      return tl::unexpected(model.wrong("vocab", ByteTrie::expected));
   }
   return unigram;
 }

@@ -1,7 +1,7 @@
 // Longest known pieces of a word, from its beginning: BERT's model.
-#include <algorithm>
 #include <utility>
 
+#include "core/text/byte_trie.h"
 #include "core/text/token_parts.h"
 #include "core/text/unicode.h"
 
@@ -16,11 +16,16 @@ class WordPiece final : public TokenModel {
         unknown_token_(std::move(unknown_token)),
         unknown_id_(vocabulary.find(unknown_token_)),
         prefix_(std::move(prefix)),
-        longest_word_(longest_word) {
-    for (std::int64_t id = 0; id < vocabulary.end_id(); ++id) {
-      const std::string* text = vocabulary.text(static_cast<std::int32_t>(id));
-      if (text) longest_piece_ = std::max(longest_piece_, text->size());
+        longest_word_(longest_word) {}
+
+  /// False: one is too long.
+  [[nodiscard]] bool read_pieces() {
+    for (std::int64_t id = 0; id < vocabulary_.end_id(); ++id) {
+      const std::string* text = vocabulary_.text(static_cast<std::int32_t>(id));
+      if (text != nullptr && !pieces_.insert(*text, static_cast<std::int32_t>(id))) return false;
     }
+    inside_ = pieces_.below(ByteTrie::root, prefix_);
+    return true;
   }
 
   Result<> tokenize(std::string_view word, std::vector<WordToken>& tokens) const override {
@@ -47,17 +52,15 @@ class WordPiece final : public TokenModel {
 
   /// False when a part of the word is no piece.
   bool add_pieces(std::string_view word, std::vector<WordToken>& tokens) const {
-    std::string piece;
     for (std::size_t begin = 0; begin < word.size();) {
-      std::size_t end = std::min(word.size(), begin + longest_piece_);
-      while (end < word.size() && unicode::continues_character(word[end])) --end;
+      std::uint64_t node = begin > 0 ? inside_ : ByteTrie::root;
       std::int32_t id = -1;
-      while (end > begin) {
-        piece = begin > 0 ? prefix_ : std::string();
-        piece += word.substr(begin, end - begin);
-        id = vocabulary_.find(piece);
-        if (id >= 0) break;
-        end = unicode::previous(word, end);
+      std::size_t end = begin;
+      for (std::size_t at = begin; at < word.size() && node != ByteTrie::missing;) {
+        node = pieces_.below(node, word[at++]);
+        if (node == ByteTrie::missing || pieces_.id(node) < 0) continue;
+        id = pieces_.id(node);
+        end = at;
       }
       if (id < 0) return false;
       tokens.push_back(
@@ -71,19 +74,23 @@ class WordPiece final : public TokenModel {
   std::string unknown_token_;
   std::int32_t unknown_id_;
   std::string prefix_;
-  std::int64_t longest_word_;      ///< characters
-  std::size_t longest_piece_ = 0;  ///< bytes, its prefix among them
+  std::int64_t longest_word_;  ///< characters
+  ByteTrie pieces_;
+  std::uint64_t inside_ = ByteTrie::missing;  ///< where pieces after the first begin
 };
 
 }  // namespace
 
-Result<std::unique_ptr<TokenModel>> read_word_piece(const JsonObject& model,
+Result<std::unique_ptr<TokenModel>> read_word_piece(const JsonObject& object,
                                                     const Vocabulary& vocabulary) {
-  HEADSCOPE_ASSIGN(std::string unknown, model.string("unk_token"));
-  HEADSCOPE_ASSIGN(std::string prefix, model.string("continuing_subword_prefix"));
+  HEADSCOPE_ASSIGN(std::string unknown, object.string("unk_token"));
+  HEADSCOPE_ASSIGN(std::string prefix, object.string("continuing_subword_prefix"));
   HEADSCOPE_ASSIGN(const std::int64_t longest,
-                   model.integer("max_input_chars_per_word", 0, 10'000));
-  return std::make_unique<WordPiece>(vocabulary, std::move(unknown), std::move(prefix), longest);
+                   object.integer("max_input_chars_per_word", 0, 10'000));
+  auto model =
+      std::make_unique<WordPiece>(vocabulary, std::move(unknown), std::move(prefix), longest);
+  if (!model->read_pieces()) return tl::unexpected(object.wrong("vocab", ByteTrie::expected));
+  return model;
 }
 
 }  // namespace headscope
