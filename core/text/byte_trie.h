@@ -35,6 +35,7 @@ class ByteTrie {
   std::uint64_t below(std::uint64_t node, char byte) const {
     return children_.find(key_of(node, byte));
   }
+  /// After all of `bytes`.
   std::uint64_t below(std::uint64_t node, std::string_view bytes) const {
     for (const char byte : bytes) {
       if (node == missing) break;
