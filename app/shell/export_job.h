@@ -56,6 +56,7 @@ class ExportQueue {
     Work work;
     std::function<void()> changed;
   };
+  bool start();  ///< false where the system has no thread to give
   void loop();
   ExportOutcome run(const Task& task);
 

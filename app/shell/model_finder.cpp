@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "core/base/process.h"
@@ -122,7 +123,7 @@ void ModelFinder::look(std::vector<std::string> recent, std::vector<std::string>
   if (!configured()) return;
   stop();
   busy_ = true;
-  worker_ = std::thread([this, recent = std::move(recent), folders = std::move(folders)]() mutable {
+  auto looking = [this, recent = std::move(recent), folders = std::move(folders)]() mutable {
     lower_priority(BackgroundWork::computing);
     (void)without_exceptions([&]() -> Result<> {  // no memory: the list stays as far as it came
       work(std::move(recent), std::move(folders));
@@ -131,7 +132,12 @@ void ModelFinder::look(std::vector<std::string> recent, std::vector<std::string>
     busy_ = false;
     ++version_;
     if (changed_) changed_();
-  });
+  };
+  try {
+    worker_ = std::thread(std::move(looking));
+  } catch (const std::system_error&) {  // no thread to be had: the list stays as it is
+    busy_ = false;
+  }
 }
 
 void ModelFinder::work(std::vector<std::string> recent, std::vector<std::string> folders) {

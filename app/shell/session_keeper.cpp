@@ -7,6 +7,7 @@
 
 #include "app/shell/user_files.h"
 #include "core/base/file.h"
+#include "core/base/in_background.h"
 #include "core/engine/without_exceptions.h"
 
 namespace headscope {
@@ -224,7 +225,7 @@ double SessionKeeper::due_in(double now) const {
 }
 
 void SessionKeeper::write_in_background() {
-  writing_ = std::async(std::launch::async, [path = session_path(slot_), kept = autosave(false)] {
+  writing_ = in_background([path = session_path(slot_), kept = autosave(false)] {
     return without_exceptions([&] { return write_autosave(path, kept); });
   });
 }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/analysis/head_choice.h"
+#include "core/base/in_background.h"
 #include "core/engine/causal_view.h"
 #include "core/engine/steps.h"
 #include "core/engine/without_exceptions.h"
@@ -397,7 +398,7 @@ void AppState::open_data(const std::string& path, std::optional<std::size_t> res
   book.resume = resume;
   if (resume) book.current = *resume;
   std::function<void()> wake_window = wake;
-  book.loading = std::async(std::launch::async, [path, wake_window] {
+  book.loading = in_background([path, wake_window] {
     Result<Dataset> data = without_exceptions([&] { return load_dataset(path); });
     if (wake_window) wake_window();
     return data;

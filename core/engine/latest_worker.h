@@ -6,6 +6,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -40,7 +41,7 @@ class LatestWorker {
       const std::lock_guard lock(mutex_);
       waiting_ = std::move(job);
       done_ = std::move(done);
-      if (!thread_.joinable()) thread_ = std::thread([this] { loop(); });
+      if (!thread_.joinable() && !start()) waiting_.reset();
     }
     ready_.notify_all();
   }
@@ -58,6 +59,16 @@ class LatestWorker {
   }
 
  private:
+  /// False where the system has no thread to give: what is shown stays, the next job tries again.
+  bool start() {
+    try {
+      thread_ = std::thread([this] { loop(); });
+      return true;
+    } catch (const std::system_error&) {
+      return false;
+    }
+  }
+
   void loop() {
     lower_priority(BackgroundWork::shown_soon);
     std::unique_lock lock(mutex_);

@@ -4,6 +4,7 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <system_error>
 
 #include "core/base/error.h"
 
@@ -12,14 +13,21 @@ namespace headscope {
 /// The error that the exception being handled stands for. Where there is no memory for a sentence,
 /// it is two words that need none.
 inline Error error_in_flight() noexcept {
+  const auto unexpected = [](const std::exception& error) -> Error {
+    return {ErrorKind::internal, std::string("Unexpected failure: ") + error.what()};
+  };
   try {
     try {
       throw;
     } catch (const std::bad_alloc&) {
       return {ErrorKind::out_of_memory,
               "Out of memory. Choose a shorter prompt, a smaller model or another dtype."};
+    } catch (const std::system_error& error) {
+      if (error.code() != std::errc::resource_unavailable_try_again) return unexpected(error);
+      return {ErrorKind::out_of_memory,
+              "The system has no memory for another thread. Close other programs and try again."};
     } catch (const std::exception& error) {
-      return {ErrorKind::internal, std::string("Unexpected failure: ") + error.what()};
+      return unexpected(error);
     } catch (...) {
       return {ErrorKind::internal, "Unexpected failure"};
     }
