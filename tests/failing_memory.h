@@ -109,6 +109,10 @@ void* operator new(std::size_t size) {
   if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
   throw std::bad_alloc();
 }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  if (headscope::test::FailingMemory::fails(__builtin_return_address(0))) return nullptr;
+  return std::malloc(size == 0 ? 1 : size);
+}
 void* operator new(std::size_t size, std::align_val_t alignment) {
   if (headscope::test::FailingMemory::fails(__builtin_return_address(0))) throw std::bad_alloc();
   const auto step = static_cast<std::size_t>(alignment);
