@@ -57,7 +57,11 @@ struct Stage {
     io.ConfigLogToTTY = true;
     io.ConfigSavedSettings = false;
     io.ConfigMouseDrawCursor = false;
+#ifdef __SANITIZE_ADDRESS__
+    io.ConfigWatchdogKillTest = 1200;
+#else
     io.ConfigWatchdogKillTest = 120;
+#endif
     ImGuiTestEngine_Start(stage->tests, ImGui::GetCurrentContext());
     return stage;
   }
