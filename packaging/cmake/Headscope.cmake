@@ -26,8 +26,11 @@ function(headscope_inherited_rpath target)
   endif()
 endfunction()
 if(NOT MSVC)
-  add_compile_options("-ffile-prefix-map=${PROJECT_BINARY_DIR}=build" "-ffile-prefix-map=${PROJECT_SOURCE_DIR}=."
-                      "-ffile-prefix-map=${HEADSCOPE_DEPS}=dependencies")
+  # What counts lines opens the sources, so there they keep their paths.
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "Coverage")
+    add_compile_options("-ffile-prefix-map=${PROJECT_BINARY_DIR}=build" "-ffile-prefix-map=${PROJECT_SOURCE_DIR}=."
+                        "-ffile-prefix-map=${HEADSCOPE_DEPS}=dependencies")
+  endif()
   # Some libraries ask for -pthread; everywhere, so that all code can share a precompiled header.
   add_compile_options(-pthread)
 endif()
