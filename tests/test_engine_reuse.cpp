@@ -220,8 +220,11 @@ TEST_CASE("switched off, nothing is computed ahead; a failure ahead is nobody's 
   // No more of them than half of the memory holds.
   off.neighbours = true;
   off.seen_bytes = 4 * bytes_of(*asked->intervened) + 1000;
+  off.rest = std::chrono::hours(1);  // those of 0.8 are not begun
   fixture.engine.set_reuse(off);
   fixture.answer(with_tau(engine_request(), 0.9));
+  off.rest = ahead_at_once().rest;
+  fixture.engine.set_reuse(off);
   REQUIRE(ready(fixture, 2));
   CHECK(fixture.runs() == runs + 4);
   CHECK(counts_of(fixture).seen_bytes <= off.seen_bytes);
