@@ -12,6 +12,7 @@
 #include "app/cli/output.h"
 #include "app/cli/render_run.h"
 #include "core/analysis/head_choice.h"
+#include "core/base/file.h"
 #include "core/base/hash.h"
 #include "core/engine/head_metrics.h"
 #include "core/figure/head_map.h"
@@ -277,18 +278,22 @@ Result<std::string> write_rendered(const RenderOptions& options, ExportFormat fo
   ExportLook look;
   HEADSCOPE_ASSIGN(look.figure, look_of(options));
   look.scale = options.scale;
-  if (options.figure == "overlap" || !options.has_prompt()) {
-    HEADSCOPE_TRY(check_picture(options.file));
-    HEADSCOPE_ASSIGN(auto scene, draw_heads(options, look.figure));
-    if (format == ExportFormat::png && !look.figure.size) scene.magnification = look.scale;
-    HEADSCOPE_TRY(figure::write_figure(options.file, scene));
-    return scene.description;
-  }
+  const bool of_run = options.figure != "overlap" && options.has_prompt();
+  if (!of_run) HEADSCOPE_TRY(check_picture(options.file));
   if (options.figure == "overlay" && options.ids)
     return fail(ErrorKind::usage, "--figure overlay: give the prompt as text, not as ids");
-  HEADSCOPE_ASSIGN(const auto exhibit, exhibit_of_run(options, progress));
-  HEADSCOPE_TRY(write_exhibit(options.file, exhibit, format, look, progress.context()));
-  HEADSCOPE_ASSIGN(const auto scene, exhibit.scene(look.figure));
+  Exhibit exhibit;
+  if (of_run) {
+    HEADSCOPE_ASSIGN(exhibit, exhibit_of_run(options, progress));
+  }
+  HEADSCOPE_ASSIGN(const auto scene,
+                   of_run ? exhibit.scene(look.figure) : draw_heads(options, look.figure));
+  if (!is_picture(options.file)) {
+    HEADSCOPE_TRY(write_exhibit(options.file, exhibit, format, look, progress.context()));
+  } else {
+    HEADSCOPE_ASSIGN(const std::string bytes, encode_picture(scene, format, look));
+    HEADSCOPE_TRY(write_file_atomically(options.file, bytes));
+  }
   return scene.description;
 }
 

@@ -5,9 +5,9 @@
 #include <exception>
 #include <filesystem>
 #include <new>
-#include <system_error>
 #include <utility>
 
+#include "core/base/in_background.h"
 #include "core/base/thread_priority.h"
 
 namespace headscope {
@@ -34,7 +34,8 @@ void ExportQueue::add(std::string what, Work work, std::function<void()> changed
   {
     const std::lock_guard lock(mutex_);
     waiting_.push_back({std::move(what), std::move(work), std::move(changed)});
-    if (!thread_.joinable() && !start()) {
+    if (!thread_.joinable()) thread_ = start_thread([this] { loop(); });
+    if (!thread_.joinable()) {
       ended_.push_back({true,
                         waiting_.back().what +
                             ": the system has no thread for this export; close other programs",
@@ -67,15 +68,6 @@ std::optional<ExportQueue::View> ExportQueue::running() const {
   View view = *running_;
   view.seconds = now() - began_;
   return view;
-}
-
-bool ExportQueue::start() {
-  try {
-    thread_ = std::thread([this] { loop(); });
-    return true;
-  } catch (const std::system_error&) {
-    return false;
-  }
 }
 
 void ExportQueue::loop() {

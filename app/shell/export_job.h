@@ -56,7 +56,6 @@ class ExportQueue {
     Work work;
     std::function<void()> changed;
   };
-  bool start();  ///< false where the system has no thread to give
   void loop();
   ExportOutcome run(const Task& task);
 

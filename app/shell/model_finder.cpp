@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <set>
-#include <system_error>
 #include <utility>
 
+#include "core/base/in_background.h"
 #include "core/base/process.h"
 #include "core/base/thread_priority.h"
 #include "core/engine/without_exceptions.h"
@@ -123,21 +123,18 @@ void ModelFinder::look(std::vector<std::string> recent, std::vector<std::string>
   if (!configured()) return;
   stop();
   busy_ = true;
-  auto looking = [this, recent = std::move(recent), folders = std::move(folders)]() mutable {
-    lower_priority(BackgroundWork::computing);
-    (void)without_exceptions([&]() -> Result<> {  // no memory: the list stays as far as it came
-      work(std::move(recent), std::move(folders));
-      return {};
-    });
-    busy_ = false;
-    ++version_;
-    if (changed_) changed_();
-  };
-  try {
-    worker_ = std::thread(std::move(looking));
-  } catch (const std::system_error&) {  // no thread to be had: the list stays as it is
-    busy_ = false;
-  }
+  worker_ =
+      start_thread([this, recent = std::move(recent), folders = std::move(folders)]() mutable {
+        lower_priority(BackgroundWork::computing);
+        (void)without_exceptions([&]() -> Result<> {  // no memory: the list stays as far as it came
+          work(std::move(recent), std::move(folders));
+          return {};
+        });
+        busy_ = false;
+        ++version_;
+        if (changed_) changed_();
+      });
+  if (!worker_.joinable()) busy_ = false;  // no thread to be had: the list stays as it is
 }
 
 void ModelFinder::work(std::vector<std::string> recent, std::vector<std::string> folders) {

@@ -65,6 +65,9 @@ std::filesystem::path make_temporary_folder(const std::string& name, std::error_
 
 // ---- this process ----
 
+/// Of the calling thread and of those it starts from now on, as far as the system knows that:
+/// 0 = as any program, 19 = last.
+void set_niceness(int niceness);
 int process_number();  ///< no other process of the machine has it now
 /// Sets a variable of the environment, for libraries and programs that are opened afterwards.
 /// `replace` false: an existing value wins. Not while other threads may read the environment.

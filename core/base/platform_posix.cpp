@@ -38,7 +38,6 @@
 #include "core/base/mapped_pages.h"
 #include "core/base/process.h"
 #include "core/base/signal_watch.h"
-#include "core/base/thread_priority.h"
 
 extern char** environ;
 
@@ -294,6 +293,12 @@ std::size_t nvidia_cards() {
   return cards;
 }
 
+void set_niceness([[maybe_unused]] int niceness) {
+#ifdef __linux__
+  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), niceness);
+#endif
+}
+
 }  // namespace headscope::platform
 
 namespace headscope {
@@ -408,24 +413,6 @@ WatchedPages::~WatchedPages() {
 
 bool WatchedPages::lost() const {
   return slot_ != nullptr && slot_->lost;
-}
-
-// ---- thread_priority.h ----
-
-namespace {
-std::atomic<bool> priorities_are_kept{false};
-}
-
-void keep_priorities() {
-  priorities_are_kept = true;
-}
-
-void lower_priority([[maybe_unused]] BackgroundWork work) {
-#ifdef __linux__
-  if (priorities_are_kept) return;
-  const int niceness = work == BackgroundWork::computing ? 10 : 5;
-  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), niceness);
-#endif
 }
 
 // ---- signal_watch.h ----

@@ -13,8 +13,8 @@ enum class BackgroundWork {
 /// where the system has no priorities per thread, or refuses: only smoothness is lost.
 void lower_priority(BackgroundWork work);
 
-/// From now on `lower_priority` does nothing. For programs without a window: among others that use
-/// all cores, such as tests side by side, a thread of low priority hardly ever runs.
+/// From now on `lower_priority` does nothing. For tests: side by side they use all cores, and a
+/// thread of low priority hardly ever runs.
 void keep_priorities();
 
 }  // namespace headscope

@@ -6,10 +6,10 @@
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <system_error>
 #include <thread>
 #include <utility>
 
+#include "core/base/in_background.h"
 #include "core/base/thread_priority.h"
 
 namespace headscope {
@@ -41,7 +41,9 @@ class LatestWorker {
       const std::lock_guard lock(mutex_);
       waiting_ = std::move(job);
       done_ = std::move(done);
-      if (!thread_.joinable() && !start()) waiting_.reset();
+      if (!thread_.joinable()) thread_ = start_thread([this] { loop(); });
+      // What is shown stays; the next job tries again.
+      if (!thread_.joinable()) waiting_.reset();
     }
     ready_.notify_all();
   }
@@ -59,16 +61,6 @@ class LatestWorker {
   }
 
  private:
-  /// False where the system has no thread to give: what is shown stays, the next job tries again.
-  bool start() {
-    try {
-      thread_ = std::thread([this] { loop(); });
-      return true;
-    } catch (const std::system_error&) {
-      return false;
-    }
-  }
-
   void loop() {
     lower_priority(BackgroundWork::shown_soon);
     std::unique_lock lock(mutex_);

@@ -160,11 +160,16 @@ bool can_write(const Exhibit& exhibit, ExportFormat format) {
   return format == ExportFormat::safetensors ? !exhibit.arrays.empty() : !exhibit.table.empty();
 }
 
+Result<std::string> encode_picture(figure::Scene scene, ExportFormat format,
+                                   const ExportLook& look) {
+  if (format == ExportFormat::png && !look.figure.size) scene.magnification = look.scale;
+  return figure::encode(scene, figure_format(format));
+}
+
 Result<std::string> picture_of(const Exhibit& exhibit, ExportFormat format,
                                const ExportLook& look) {
   HEADSCOPE_ASSIGN(auto scene, exhibit.scene(look.figure));
-  if (format == ExportFormat::png && !look.figure.size) scene.magnification = look.scale;
-  return figure::encode(scene, figure_format(format));
+  return encode_picture(std::move(scene), format, look);
 }
 
 Result<Json> exhibit_as_json(const Exhibit& exhibit, const RunContext& context) {

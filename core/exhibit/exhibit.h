@@ -77,7 +77,10 @@ struct ExportLook {
   int scale = standard_scale;  ///< pixels a point of PNG
 };
 
-/// PNG, SVG or PDF as bytes. bad_input where nothing is drawn.
+/// The bytes of a PNG, SVG or PDF; PNG in the look's scale unless the look has a size.
+Result<std::string> encode_picture(figure::Scene scene, ExportFormat format,
+                                   const ExportLook& look);
+/// The same of an exhibit. bad_input where nothing is drawn.
 Result<std::string> picture_of(const Exhibit& exhibit, ExportFormat format, const ExportLook& look);
 
 /// Everything about it: caption, origin, command, the files that the command names, table.
