@@ -19,7 +19,7 @@
 #include "core/exhibit/views.h"
 #include "core/experiment/repeat_files.h"
 #include "core/runner/model_runner.h"
-#include "core/session/passport.h"
+#include "core/session/made_by.h"
 #include "core/sweep/weights_hash.h"
 #include "core/text/splitting_json.h"
 #include "tests/random_demo_model.h"

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/shell/experiment_job.h"
 #include "app/shell/export_job.h"
 #include "core/base/in_background.h"
 #include "core/engine/latest_worker.h"
@@ -78,6 +79,13 @@ TEST_CASE("an export says why it is not there, and the next one is") {
   std::vector<ExportOutcome> outcomes;
   while (outcomes.empty()) outcomes = queue.take();
   CHECK(outcomes[0].message == "written");
+}
+
+TEST_CASE("an experiment fails with a message") {
+  const NoThreads none;
+  const ExperimentJob job("headscope-cli", {}, {}, {});
+  CHECK(job.view().state == ExperimentJob::State::failed);
+  CHECK(job.view().message.find("no thread") != std::string::npos);
 }
 
 TEST_CASE("what no one catches is told in words") {

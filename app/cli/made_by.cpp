@@ -5,10 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/base/file.h"
 #include "core/base/hash.h"
-#include "core/base/version.h"
-#include "core/session/passport.h"
+#include "core/session/made_by.h"
 
 namespace headscope::cli {
 namespace {
@@ -86,10 +84,7 @@ class Description {
     arguments_.push_back(prefix + joined);
   }
 
-  Json json(const std::string& command) const {
-    return {
-        {"command", command}, {"arguments", arguments_}, {"files", files_}, {"version", kVersion}};
-  }
+  Json json(const std::string& command) const { return made_by_json(command, arguments_, files_); }
 
  private:
   // Whose folders are nobody's business.
@@ -136,9 +131,7 @@ Json made_by() {
 }
 
 Result<> write_made_by(const fs::path& result) {
-  Json json = made_by();
-  json["headscope"] = "made_by";
-  return write_file_atomically(made_by_file(result), dump_json(json, 1) + "\n");
+  return headscope::write_made_by(result, made_by());
 }
 
 }  // namespace headscope::cli

@@ -11,6 +11,7 @@
 #include "core/base/process.h"
 #include "core/base/safetensors.h"
 #include "core/experiment/repeat_files.h"
+#include "core/session/made_by.h"
 #include "core/session/passport.h"
 
 namespace headscope::cli {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/base/file.h"
+#include "core/base/in_background.h"
 #include "core/base/process.h"
 #include "core/base/thread_priority.h"
 #include "core/engine/without_exceptions.h"
@@ -54,11 +55,15 @@ ExperimentJob::ExperimentJob(std::filesystem::path program, ExperimentForm form,
       form_(std::move(form)),
       plan_(std::move(plan)),
       changed_(std::move(changed)),
-      thread_([this] { run(); }) {}
+      thread_(start_thread([this] { run(); })) {
+  if (thread_.joinable()) return;
+  view_.state = State::failed;
+  view_.message = "The system has no thread for this; close other programs and try again.";
+}
 
 ExperimentJob::~ExperimentJob() {
   stop();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 ExperimentJob::View ExperimentJob::view() const {

@@ -10,7 +10,7 @@
 #include "core/base/version.h"
 #include "core/figure/colour_maps.h"
 #include "core/figure/write.h"
-#include "core/session/passport.h"
+#include "core/session/made_by.h"
 
 namespace headscope {
 namespace {
@@ -239,14 +239,11 @@ Result<std::vector<std::string>> write_made_by_beside(const std::filesystem::pat
   std::move(more.begin(), more.end(), std::back_inserter(texts));
   Json hashes = Json::object();
   for (const auto& [name, text] : texts) hashes[name] = sha256_hex(text);
-  const Json made = {{"headscope", "made_by"},
-                     {"command", words[1]},
-                     {"arguments", std::vector<std::string>(words.begin() + 2, words.end())},
-                     {"files", std::move(hashes)},
-                     {"version", kVersion}};
-  const std::filesystem::path file = made_by_file(path);
-  texts.emplace_back(file.filename().string(), dump_json(made, 1) + "\n");
-  return write_texts(path.parent_path(), texts);
+  HEADSCOPE_TRY(write_made_by(
+      path, made_by_json(words[1], {words.begin() + 2, words.end()}, std::move(hashes))));
+  HEADSCOPE_ASSIGN(auto names, write_texts(path.parent_path(), texts));
+  names.push_back(made_by_file(path).filename().string());
+  return names;
 }
 
 }  // namespace headscope

@@ -74,12 +74,6 @@ Result<Passport> passport_from_json(const Json& value, const std::string& name) 
   return passport;
 }
 
-std::filesystem::path made_by_file(const std::filesystem::path& result) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(result, ignored)) return result / "made_by.json";
-  return result.string() + ".made_by.json";
-}
-
 std::vector<std::string> differences(const Passport& here, const Passport& there) {
   std::vector<std::string> lines;
   const auto compare = [&](const char* what, const std::string& a, const std::string& b) {

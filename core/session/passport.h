@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,10 +31,6 @@ Passport new_passport();
 Json to_json(const Passport& passport);
 /// Every field may be missing (third-party files): defaults. A field of the wrong type is an error.
 Result<Passport> passport_from_json(const Json& value, const std::string& name);
-
-/// Where the command that made a result lies when the result cannot hold it (a picture, a page, a
-/// table, samples): beside a file, or in a folder.
-std::filesystem::path made_by_file(const std::filesystem::path& result);
 
 /// What differs between two passports in a way that makes results incomparable: one line per field
 /// of model, weights, tokenizer, template and dtype, like "weights: 12ab... here, 34cd... there".
